@@ -1,0 +1,62 @@
+/* One message per thread; see err.h for the contract. */
+#include "err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MESSAGE_BYTES = 4096 }; /* long enough for the tail of a kernel build log */
+
+static _Thread_local char message[MESSAGE_BYTES];
+
+int dun_error(enum dun_status status, const char *format, ...) {
+    char text[MESSAGE_BYTES]; /* an argument may be the old message */
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    memcpy(message, text, sizeof message);
+    return status;
+}
+
+void dun_error_context(const char *format, ...) {
+    char context[512], text[MESSAGE_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(context, sizeof context, format, args);
+    va_end(args);
+    snprintf(text, sizeof text, "%s: %.*s", context, (int)(sizeof text - sizeof context - 2), message);
+    memcpy(message, text, sizeof message);
+}
+
+const char *dun_error_message(void) {
+    return message;
+}
+
+void dun_error_clear(void) {
+    message[0] = '\0';
+}
+
+int dun_exit_code(int status) {
+    switch (status) {
+    case DUN_USAGE:
+        return 2;
+    case DUN_BAD_INPUT:
+        return 3;
+    case DUN_BAD_DEVICE:
+        return 4;
+    case DUN_INTERRUPTED:
+        return 130;
+    default:
+        return status < 0 ? 1 : 0;
+    }
+}
+
+void dun_warn(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("warning: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}

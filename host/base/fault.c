@@ -1,0 +1,28 @@
+/* See fault.h. The environment is read once, at the first operation. */
+#include "fault.h"
+
+#include <stdlib.h>
+
+static bool environment_read;
+static unsigned long operations, fail_at;
+
+bool dun_fault_here(void) {
+    if (!environment_read) {
+        const char *text = getenv("DUNLIN_FAIL_AT");
+        environment_read = true;
+        if (text && !fail_at)
+            fail_at = strtoul(text, NULL, 10);
+    }
+    operations++;
+    return fail_at && operations == fail_at;
+}
+
+void dun_fault_set(unsigned long n) {
+    environment_read = true;
+    operations = 0;
+    fail_at = n;
+}
+
+unsigned long dun_fault_count(void) {
+    return operations;
+}

@@ -1,0 +1,26 @@
+/* Whole files: mapped for reading, and written so that they last (temp file in the same folder, fsync,
+ * rename, fsync of the folder). Folders and devices are refused with the errno text. */
+#ifndef DUN_FILE_H
+#define DUN_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A read-only view of a file's bytes. */
+typedef struct {
+    const uint8_t *bytes; /* NULL for an empty file */
+    size_t length;
+} dun_file;
+
+/* Maps a regular file. DUN_BAD_INPUT: absent, unreadable, a folder, FIFO or device. */
+int dun_file_map(dun_file *file, const char *path);
+void dun_file_unmap(dun_file *file);
+
+/* Replaces `path` by `length` bytes atomically; on failure (DUN_FAILED) the old file is intact and no
+ * temp file stays. */
+int dun_file_write(const char *path, const void *bytes, size_t length);
+
+/* Creates a folder and its missing parents; fine if it exists. DUN_FAILED with the errno text. */
+int dun_dir_make(const char *path);
+
+#endif

@@ -1,0 +1,61 @@
+/* See text.h. */
+#include "text.h"
+
+#include "err.h"
+#include "mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static int reserve(dun_text *text, size_t extra) {
+    if (text->length + extra < text->capacity)
+        return DUN_OK;
+    size_t wanted = text->capacity ? text->capacity : 64;
+    while (wanted <= text->length + extra)
+        wanted *= 2;
+    char *grown = dun_realloc(text->bytes, wanted, 1);
+    if (!grown)
+        return DUN_FAILED;
+    text->bytes = grown;
+    text->capacity = wanted;
+    return DUN_OK;
+}
+
+int dun_text_add(dun_text *text, const char *bytes, size_t length) {
+    int rc;
+    TRY(reserve(text, length + 1));
+    memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
+    text->bytes[text->length] = '\0';
+out:
+    return rc;
+}
+
+int dun_text_addf(dun_text *text, const char *format, ...) {
+    int rc;
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    if (length < 0)
+        TRY(dun_error(DUN_FAILED, "cannot format text"));
+    TRY(reserve(text, (size_t)length + 1));
+    vsnprintf(text->bytes + text->length, (size_t)length + 1, format, again);
+    text->length += (size_t)length;
+out:
+    va_end(again);
+    va_end(args);
+    return rc;
+}
+
+void dun_text_clear(dun_text *text) {
+    text->length = 0;
+    if (text->bytes)
+        text->bytes[0] = '\0';
+}
+
+void dun_text_free(dun_text *text) {
+    dun_free(text->bytes);
+    *text = (dun_text){0};
+}
