@@ -5,14 +5,16 @@
 
 #include <stddef.h>
 
-/* Zeroed block of count * size bytes (at least one), or NULL with the error recorded (overflow, no memory). */
+/* Zeroed block of count * size bytes (at least one), or NULL with the error recorded (overflow, no memory).
+ */
 void *dun_calloc(size_t count, size_t size);
 
 /* As realloc to count * size bytes; on failure NULL, the error recorded and the old block untouched.
  * Bytes beyond the old size are not zeroed. */
 void *dun_realloc(void *block, size_t count, size_t size);
 
-/* Copies of a string; of the first `length` bytes, zero-terminated. NULL with the error recorded on failure. */
+/* Copies of a string; of the first `length` bytes, zero-terminated. NULL with the error recorded on failure.
+ */
 char *dun_strdup(const char *text);
 char *dun_strndup(const char *text, size_t length);
 

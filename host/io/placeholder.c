@@ -1,2 +1,1 @@
-/* placeholder */
-typedef int dun_placeholder;
+/* */ typedef int dun_placeholder;

@@ -1,0 +1,50 @@
+/* GGUF v2 and v3 model files: header, typed metadata and tensor directory, checked against hostile bytes
+ * before anything is allocated. Format: ggml's docs/gguf.md. Values are little-endian. */
+#ifndef DUN_GGUF_H
+#define DUN_GGUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct dun_gguf dun_gguf;
+
+typedef struct {
+    const char *name;
+    uint32_t type;    /* ggml type id, see quant.h */
+    uint32_t n_dims;  /* 1..4 */
+    uint64_t dims[4]; /* dims[0] varies fastest; unused ones are 1 */
+    const uint8_t *data;
+    size_t bytes;
+} dun_gguf_tensor;
+
+/* A string inside the file; not zero-terminated. */
+typedef struct {
+    const char *bytes;
+    size_t length;
+} dun_gguf_string;
+
+/* Maps and parses a file, or parses bytes that outlive the result (`name` is used in messages).
+ * DUN_BAD_INPUT names the file and the key, tensor or byte. */
+int dun_gguf_open(dun_gguf **out, const char *path);
+int dun_gguf_parse(dun_gguf **out, const uint8_t *bytes, size_t length, const char *name);
+void dun_gguf_free(dun_gguf *file);
+
+const char *dun_gguf_name(const dun_gguf *file);
+const dun_gguf_tensor *dun_gguf_find_tensor(const dun_gguf *file, const char *name); /* NULL: absent */
+size_t dun_gguf_n_tensors(const dun_gguf *file);
+const dun_gguf_tensor *dun_gguf_tensor_at(const dun_gguf *file, size_t index);
+
+/* Metadata. A missing key is DUN_BAD_INPUT, as is one of another type; dun_gguf_has tells first where a
+ * key is optional. Integer keys of any width are accepted by _u32 when the value fits. */
+int dun_gguf_has(const dun_gguf *file, const char *key); /* 1 or 0 */
+int dun_gguf_get_u32(uint32_t *value, const dun_gguf *file, const char *key);
+int dun_gguf_get_f32(float *value, const dun_gguf *file, const char *key);
+int dun_gguf_get_bool(int *value, const dun_gguf *file, const char *key);
+int dun_gguf_get_string(dun_gguf_string *value, const dun_gguf *file, const char *key);
+
+/* Arrays: the count, then one element; the element type is checked by the count call.
+ * dun_gguf_array_strings and _i32 (any integer width that fits) give newly allocated copies of the whole. */
+int dun_gguf_array_strings(dun_gguf_string **values, size_t *n, const dun_gguf *file, const char *key);
+int dun_gguf_array_i32(int32_t **values, size_t *n, const dun_gguf *file, const char *key);
+
+#endif

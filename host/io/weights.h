@@ -1,0 +1,29 @@
+/* A model file as the engine wants it: sizes, and weights by slot in canonical layout (spec.h), so that
+ * compute code never asks where a weight came from. The one place that knows tensor names. */
+#ifndef DUN_WEIGHTS_H
+#define DUN_WEIGHTS_H
+
+#include "gguf.h"
+#include "spec.h"
+
+typedef struct dun_weights dun_weights;
+
+/* Opens a model, checks hyper-parameters and that every tensor is present with its shape and finite
+ * scales. DUN_BAD_INPUT with tensor, expected and found. */
+int dun_weights_open(dun_weights **out, const char *path);
+void dun_weights_free(dun_weights *weights);
+
+const dun_spec *dun_weights_spec(const dun_weights *weights);
+const dun_gguf *dun_weights_gguf(const dun_weights *weights);
+const char *dun_weights_path(const dun_weights *weights);
+
+/* Identity of the file, for run directories: hash of the header, metadata and tensor directory plus
+ * samples of the tensor data (whole hashing would cost seconds for large models). */
+uint64_t dun_weights_hash(const dun_weights *weights);
+
+/* Rows first_row .. first_row + n_rows - 1 of a slot as float32, (n_rows, columns) row-major.
+ * `layer` is ignored for slots that are not per layer. HEAD of a tied model gives the embedding. */
+int dun_weights_read(float *out, const dun_weights *weights, enum dun_slot slot, uint32_t layer,
+                     uint32_t first_row, uint32_t n_rows);
+
+#endif
