@@ -1,56 +1,29 @@
-/* Build-time tool: embed IN.cl OUT.c SYMBOL. Resolves `#include "..."` lines (relative to the including
- * file) of an OpenCL source and writes the result as a C byte array, with #line marks so that a build log
- * names the file and line a person edits. */
+/* Build-time tool: embed IN.cl OUT.c SYMBOL. Writes an OpenCL source with its includes resolved as a C byte
+ * array, so that the program needs no files at run time and the build needs no script language. */
+#include "err.h"
+#include "source.h"
+
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static FILE *out;
-static unsigned long bytes_written;
-
-static void put(const char *text) {
-    for (; *text; text++)
-        fprintf(out, "%d,%s", (unsigned char)*text, ++bytes_written % 24 ? "" : "\n");
-}
-
-static void embed(const char *path, int depth) {
-    char line[4096], folder[2048], mark[2100];
-    FILE *in = depth < 16 ? fopen(path, "r") : NULL;
-    if (!in) {
-        fprintf(stderr, "embed: cannot read %s\n", path);
-        exit(1);
-    }
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 0, path);
-    const char *name = slash ? slash + 1 : path;
-    snprintf(mark, sizeof mark, "#line 1 \"%s\"\n", name);
-    put(mark);
-    for (unsigned number = 1; fgets(line, sizeof line, in); number++) {
-        char included[1024], child[4096];
-        if (sscanf(line, " #include \"%1023[^\"]\"", included) == 1) {
-            snprintf(child, sizeof child, "%s%s", folder, included);
-            embed(child, depth + 1);
-            snprintf(mark, sizeof mark, "#line %u \"%s\"\n", number + 1, name);
-            put(mark);
-        } else {
-            put(line);
-        }
-    }
-    fclose(in);
-}
 
 int main(int argc, char **argv) {
+    dun_text text = {0};
     if (argc != 4) {
         fprintf(stderr, "usage: embed IN.cl OUT.c SYMBOL\n");
         return 2;
     }
-    out = fopen(argv[2], "w");
+    if (dun_source_read(&text, argv[1]) < 0) {
+        fprintf(stderr, "embed: %s\n", dun_error_message());
+        return 1;
+    }
+    FILE *out = fopen(argv[2], "w");
     if (!out) {
         fprintf(stderr, "embed: cannot write %s\n", argv[2]);
         return 1;
     }
-    fprintf(out, "extern const char %s[];\nconst char %s[] = {\n", argv[3], argv[3]);
-    embed(argv[1], 0);
+    fprintf(out, "extern const char %s[];\nconst char %s[] = {", argv[3], argv[3]);
+    for (size_t i = 0; i < text.length; i++)
+        fprintf(out, "%s%d,", i % 24 ? "" : "\n", (signed char)text.bytes[i]);
     fprintf(out, "0};\n");
+    dun_text_free(&text);
     return fclose(out) == 0 ? 0 : 1;
 }

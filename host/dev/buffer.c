@@ -1,0 +1,104 @@
+/* See buffer.h. */
+#include "buffer.h"
+
+#include "opencl.h"
+
+static uint64_t live_bytes, peak_bytes;
+
+int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const char *what) {
+    int rc = DUN_OK;
+    cl_mem mem = NULL;
+    *out = (dun_buffer){.device = device};
+    if (bytes > device->info.largest_buffer_bytes)
+        TRY(dun_error(DUN_BAD_DEVICE, "%s needs a buffer of %.1f MB; %s allows at most %.1f MB", what,
+                      (double)bytes / 1e6, device->info.name, (double)device->info.largest_buffer_bytes / 1e6));
+    if (bytes == 0)
+        bytes = sizeof(float); /* OpenCL has no empty buffers; an empty tensor is legal here */
+    TRY_CL_NEW(mem, device, what, clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code));
+    out->mem = mem;
+    out->bytes = bytes;
+    live_bytes += bytes;
+    if (peak_bytes < live_bytes)
+        peak_bytes = live_bytes;
+out:
+    return rc;
+}
+
+void dun_buffer_free(dun_buffer *buffer) {
+    cl_mem mem = buffer->mem;
+    if (!mem)
+        return;
+    live_bytes -= buffer->bytes;
+    CL_RELEASE(clReleaseMemObject, mem);
+    *buffer = (dun_buffer){0};
+}
+
+int dun_buffer_write(dun_buffer *buffer, size_t offset_bytes, const void *data, size_t bytes) {
+    int rc = DUN_OK;
+    if (bytes == 0)
+        goto out;
+    TRY_CL(buffer->device, "writing a buffer",
+           clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0, NULL,
+                                NULL));
+out:
+    return rc;
+}
+
+int dun_buffer_read(void *data, const dun_buffer *buffer, size_t offset_bytes, size_t bytes) {
+    int rc = DUN_OK;
+    if (bytes == 0)
+        goto out;
+    TRY_CL(buffer->device, "reading a buffer",
+           clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0, NULL,
+                               NULL));
+out:
+    return rc;
+}
+
+int dun_buffer_fill(dun_buffer *buffer, uint8_t value) {
+    int rc = DUN_OK;
+    TRY_CL(buffer->device, "filling a buffer",
+           clEnqueueFillBuffer(buffer->device->queue, buffer->mem, &value, 1, 0, buffer->bytes, 0, NULL, NULL));
+out:
+    return rc;
+}
+
+int dun_buffer_copy(dun_buffer *to, size_t to_bytes, const dun_buffer *from, size_t from_bytes, size_t bytes) {
+    int rc = DUN_OK;
+    TRY_CL(to->device, "copying a buffer",
+           clEnqueueCopyBuffer(to->device->queue, from->mem, to->mem, from_bytes, to_bytes, bytes, 0, NULL,
+                               NULL));
+out:
+    return rc;
+}
+
+int dun_buffer_map(void **out, dun_buffer *buffer) {
+    int rc = DUN_OK;
+    cl_int code = CL_SUCCESS;
+    *out = NULL;
+    if (!dun_fault_here())
+        *out = clEnqueueMapBuffer(buffer->device->queue, buffer->mem, CL_TRUE, CL_MAP_WRITE, 0, buffer->bytes,
+                                  0, NULL, NULL, &code);
+    if (!*out)
+        TRY(dun_cl_failed(buffer->device, "mapping a buffer", code));
+out:
+    return rc;
+}
+
+int dun_buffer_unmap(dun_buffer *buffer, void *mapped) {
+    int rc = DUN_OK;
+    if (!mapped)
+        goto out;
+    TRY_CL(buffer->device, "unmapping a buffer",
+           clEnqueueUnmapMemObject(buffer->device->queue, buffer->mem, mapped, 0, NULL, NULL));
+out:
+    return rc;
+}
+
+uint64_t dun_buffer_live_bytes(void) {
+    return live_bytes;
+}
+
+uint64_t dun_buffer_peak_bytes(void) {
+    return peak_bytes;
+}

@@ -1,0 +1,36 @@
+/* Device memory: created, copied, freed. All copies go through the device's in-order queue, so a read
+ * sees every kernel launched before it. */
+#ifndef DUN_BUFFER_H
+#define DUN_BUFFER_H
+
+#include "device.h"
+
+typedef struct {
+    void *mem; /* NULL: not created */
+    size_t bytes;
+    dun_device *device;
+} dun_buffer;
+
+/* DUN_BAD_DEVICE: larger than the device's largest buffer, or no memory; `what` names it in the message. */
+int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const char *what);
+void dun_buffer_free(dun_buffer *buffer);
+
+/* Copies bytes in or out; both wait until done. */
+int dun_buffer_write(dun_buffer *buffer, size_t offset_bytes, const void *data, size_t bytes);
+int dun_buffer_read(void *data, const dun_buffer *buffer, size_t offset_bytes, size_t bytes);
+
+/* Sets every byte, without waiting. */
+int dun_buffer_fill(dun_buffer *buffer, uint8_t value);
+
+/* Device to device, without waiting. */
+int dun_buffer_copy(dun_buffer *to, size_t to_bytes, const dun_buffer *from, size_t from_bytes, size_t bytes);
+
+/* The host's view for writing all of it; unmap before a kernel uses the buffer. */
+int dun_buffer_map(void **out, dun_buffer *buffer);
+int dun_buffer_unmap(dun_buffer *buffer, void *mapped);
+
+/* Bytes in live buffers now, and the most there ever were. */
+uint64_t dun_buffer_live_bytes(void);
+uint64_t dun_buffer_peak_bytes(void);
+
+#endif

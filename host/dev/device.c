@@ -1,0 +1,172 @@
+/* Enumeration and opening of devices. Selection is in select.c. */
+#include "device.h"
+
+#include "mem.h"
+#include "opencl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_PLATFORMS = 32, MAX_DEVICES = 64 };
+
+const char *dun_device_type_name(enum dun_device_type type) {
+    return type == DUN_DEVICE_CPU ? "CPU" : type == DUN_DEVICE_GPU ? "GPU" : "other";
+}
+
+static void get_string(char *out, size_t size, cl_device_id id, cl_device_info what) {
+    char text[4096] = "";
+    if (clGetDeviceInfo(id, what, sizeof text - 1, text, NULL) != CL_SUCCESS)
+        snprintf(text, sizeof text, "?");
+    char *start = text + strspn(text, " ");
+    snprintf(out, size, "%.*s", (int)size - 1, start);
+}
+
+static uint64_t get_number(cl_device_id id, cl_device_info what, size_t size) {
+    uint64_t value = 0; /* little-endian hosts: a narrower answer fills the low bytes */
+    if (clGetDeviceInfo(id, what, size, &value, NULL) != CL_SUCCESS)
+        return 0;
+    return value;
+}
+
+static void describe(dun_device_info *info, cl_device_id id) {
+    char extensions[8192] = "";
+    get_string(info->name, sizeof info->name, id, CL_DEVICE_NAME);
+    get_string(info->vendor, sizeof info->vendor, id, CL_DEVICE_VENDOR);
+    get_string(info->driver, sizeof info->driver, id, CL_DRIVER_VERSION);
+    get_string(info->version, sizeof info->version, id, CL_DEVICE_VERSION);
+    if (clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof extensions - 1, extensions, NULL) != CL_SUCCESS)
+        extensions[0] = '\0';
+    uint64_t type = get_number(id, CL_DEVICE_TYPE, sizeof(cl_device_type));
+    info->type = type & CL_DEVICE_TYPE_GPU   ? DUN_DEVICE_GPU
+                 : type & CL_DEVICE_TYPE_CPU ? DUN_DEVICE_CPU
+                                             : DUN_DEVICE_OTHER;
+    info->memory_bytes = get_number(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong));
+    info->largest_buffer_bytes = get_number(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
+    info->local_bytes = get_number(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof(cl_ulong));
+    info->compute_units = (uint32_t)get_number(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(cl_uint));
+    info->clock_mhz = (uint32_t)get_number(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof(cl_uint));
+    info->max_group_size = (uint32_t)get_number(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));
+    info->vector_width = (uint32_t)get_number(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
+    if (info->vector_width < 1)
+        info->vector_width = 1;
+    info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
+    info->sub_groups = strstr(extensions, "cl_khr_subgroups") || strstr(extensions, "cl_intel_subgroups");
+    info->unified_memory = get_number(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof(cl_bool)) != 0;
+    if (!get_number(id, CL_DEVICE_AVAILABLE, sizeof(cl_bool)))
+        snprintf(info->error, sizeof info->error, "the driver says that it is not available");
+    else if (!get_number(id, CL_DEVICE_COMPILER_AVAILABLE, sizeof(cl_bool)))
+        snprintf(info->error, sizeof info->error, "the driver has no compiler");
+}
+
+/* Calls `visit` for every device of every platform; a platform that fails gives one row with its error. */
+static int walk(dun_device_info *infos, cl_device_id *ids, size_t capacity, size_t *n) {
+    int rc = DUN_OK;
+    cl_platform_id platforms[MAX_PLATFORMS];
+    cl_uint n_platforms = 0;
+    *n = 0;
+    cl_int code = clGetPlatformIDs(MAX_PLATFORMS, platforms, &n_platforms);
+    if (code != CL_SUCCESS || n_platforms == 0)
+        TRY(dun_error(DUN_BAD_DEVICE,
+                      "no OpenCL platform was found (%s); install a driver's ICD, for example the package "
+                      "pocl-opencl-icd for the CPU, or set OCL_ICD_VENDORS to the folder with its .icd file",
+                      code == CL_SUCCESS ? "none is registered" : dun_cl_error_name(code)));
+    for (cl_uint p = 0; p < n_platforms && p < MAX_PLATFORMS; p++) {
+        cl_device_id found[MAX_DEVICES];
+        cl_uint n_found = 0;
+        code = clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, found, &n_found);
+        cl_uint rows = code == CL_SUCCESS ? n_found : 1;
+        for (cl_uint d = 0; d < rows && d < MAX_DEVICES && *n < capacity; d++, ++*n) {
+            dun_device_info *info = &infos[*n];
+            info->platform_index = p;
+            info->device_index = d;
+            if (clGetPlatformInfo(platforms[p], CL_PLATFORM_NAME, sizeof info->platform - 1, info->platform,
+                                  NULL) != CL_SUCCESS)
+                snprintf(info->platform, sizeof info->platform, "?");
+            ids[*n] = code == CL_SUCCESS ? found[d] : NULL;
+            if (code == CL_SUCCESS)
+                describe(info, found[d]);
+            else
+                snprintf(info->error, sizeof info->error, "no device: %s", dun_cl_error_name(code));
+        }
+    }
+out:
+    return rc;
+}
+
+static int list_with_ids(dun_device_info **infos, cl_device_id **ids, size_t *n) {
+    int rc = DUN_OK;
+    enum { CAPACITY = MAX_DEVICES * 4 };
+    *infos = NULL;
+    *ids = NULL;
+    TRY_NEW(*infos, CAPACITY);
+    TRY_NEW(*ids, CAPACITY);
+    TRY(walk(*infos, *ids, CAPACITY, n));
+out:
+    if (rc < 0) {
+        dun_free(*infos);
+        dun_free(*ids);
+        *infos = NULL;
+        *ids = NULL;
+    }
+    return rc;
+}
+
+int dun_device_list(dun_device_info **infos, size_t *n) {
+    cl_device_id *ids;
+    int rc = list_with_ids(infos, &ids, n);
+    dun_free(ids);
+    return rc;
+}
+
+int dun_device_open(dun_device **out, const char *selector) {
+    int rc = DUN_OK;
+    dun_device_info *infos = NULL;
+    cl_device_id *ids = NULL;
+    uint32_t *chosen = NULL;
+    dun_device *device = NULL;
+    size_t n, n_chosen;
+    *out = NULL;
+    TRY(list_with_ids(&infos, &ids, &n));
+    TRY_NEW(chosen, n);
+    TRY(dun_device_select(chosen, &n_chosen, infos, n, selector));
+    if (n_chosen != 1)
+        TRY(dun_error(DUN_BAD_DEVICE, "device selector \"%s\" means %zu devices; one is needed here", selector,
+                      n_chosen));
+    const dun_device_info *info = &infos[chosen[0]];
+    if (info->error[0])
+        TRY(dun_error(DUN_BAD_DEVICE, "%s, %s: cannot be used: %s", info->platform, info->name, info->error));
+    TRY_NEW(device, 1);
+    device->info = *info;
+    device->id = ids[chosen[0]];
+    TRY_CL_NEW(device->context, device, "creating a context",
+               clCreateContext(NULL, 1, &device->id, NULL, NULL, &code));
+    TRY_CL_NEW(device->queue, device, "creating a command queue",
+               clCreateCommandQueue(device->context, device->id, 0, &code));
+    *out = device;
+    device = NULL;
+out:
+    dun_device_close(device);
+    dun_free(chosen);
+    dun_free(ids);
+    dun_free(infos);
+    return rc;
+}
+
+void dun_device_close(dun_device *device) {
+    if (!device)
+        return;
+    CL_RELEASE(clReleaseCommandQueue, device->queue);
+    CL_RELEASE(clReleaseContext, device->context);
+    dun_free(device);
+}
+
+const dun_device_info *dun_device_describe(const dun_device *device) {
+    return &device->info;
+}
+
+int dun_device_finish(dun_device *device) {
+    int rc = DUN_OK;
+    TRY_CL(device, "waiting for the device", clFinish(device->queue));
+out:
+    return rc;
+}

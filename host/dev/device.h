@@ -1,0 +1,52 @@
+/* OpenCL devices: what there is, which one a selector means, and an opened one (context and in-order
+ * queue). Headers of this layer show no OpenCL type, so that nothing above can call the driver. */
+#ifndef DUN_DEVICE_H
+#define DUN_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum dun_device_type { DUN_DEVICE_CPU, DUN_DEVICE_GPU, DUN_DEVICE_OTHER };
+
+/* One device as its driver describes it; a platform or device that fails to answer keeps its row with
+ * `error` set. */
+typedef struct {
+    uint32_t platform_index, device_index;
+    char platform[128], name[128], vendor[128], driver[128], version[128];
+    char error[160]; /* empty: usable */
+    enum dun_device_type type;
+    uint64_t memory_bytes, largest_buffer_bytes, local_bytes;
+    uint32_t compute_units, clock_mhz, max_group_size;
+    uint32_t vector_width; /* native float vector width the driver reports, at least 1 */
+    bool fp16, sub_groups, unified_memory;
+} dun_device_info;
+
+/* Every device of every platform in the driver's order; the index in this list is the selector.
+ * DUN_BAD_DEVICE when the ICD loader knows no platform (the message says what to install). */
+int dun_device_list(dun_device_info **infos, size_t *n);
+
+/* Indices of the devices a selector means: an index, PLATFORM:DEVICE, cpu, gpu, all, part of a device or
+ * platform name, or several of these separated by commas; "best" or "" takes the first usable GPU, else the
+ * first usable device. DUN_BAD_DEVICE: nothing matches (lists what there is), or a part of a name matches
+ * several devices. `chosen` has room for n entries. */
+int dun_device_select(uint32_t *chosen, size_t *n_chosen, const dun_device_info *infos, size_t n,
+                      const char *selector);
+
+const char *dun_device_type_name(enum dun_device_type type);
+
+typedef struct dun_device dun_device;
+
+/* Opens the one device a selector means. */
+int dun_device_open(dun_device **out, const char *selector);
+void dun_device_close(dun_device *device);
+
+const dun_device_info *dun_device_describe(const dun_device *device);
+
+/* Waits until every launched kernel and copy is done. */
+int dun_device_finish(dun_device *device);
+
+/* OpenCL objects created and not yet released, over all devices; zero at exit. */
+size_t dun_device_live_objects(void);
+
+#endif

@@ -1,0 +1,55 @@
+/* Private to host/dev: the OpenCL headers, the structures behind the opaque types, and the checked call. */
+#ifndef DUN_OPENCL_H
+#define DUN_OPENCL_H
+
+#include "device.h"
+#include "err.h"
+#include "fault.h"
+
+#include <CL/cl.h>
+
+struct dun_device {
+    dun_device_info info;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue;
+};
+
+/* Name of an OpenCL error code, e.g. "CL_OUT_OF_RESOURCES". */
+const char *dun_cl_error_name(cl_int code);
+
+/* Records "what: CL_...  on DEVICE (DRIVER)" and returns DUN_BAD_DEVICE. */
+int dun_cl_failed(const dun_device *device, const char *what, cl_int code);
+
+/* A created object joins the live count; NULL (a failed creation) does not. */
+void dun_cl_count(const void *object, int change);
+
+/* Runs an OpenCL call that returns its status, with a fault point in front. */
+#define TRY_CL(device, what, call)                                                                           \
+    do {                                                                                                     \
+        cl_int code_ = dun_fault_here() ? CL_OUT_OF_HOST_MEMORY : (call);                                    \
+        if (code_ != CL_SUCCESS)                                                                             \
+            TRY(dun_cl_failed((device), (what), code_));                                                     \
+    } while (0)
+
+/* Runs an OpenCL call that returns an object and writes its status to `code`. */
+#define TRY_CL_NEW(object, device, what, call)                                                               \
+    do {                                                                                                     \
+        cl_int code = CL_OUT_OF_HOST_MEMORY;                                                                 \
+        (object) = dun_fault_here() ? NULL : (call);                                                         \
+        if (!(object))                                                                                       \
+            TRY(dun_cl_failed((device), (what), code));                                                      \
+        dun_cl_count((object), 1);                                                                           \
+    } while (0)
+
+/* Releases an object once and forgets it. */
+#define CL_RELEASE(release, object)                                                                          \
+    do {                                                                                                     \
+        if (object) {                                                                                        \
+            (void)release(object);                                                                           \
+            dun_cl_count((object), -1);                                                                      \
+            (object) = NULL;                                                                                 \
+        }                                                                                                    \
+    } while (0)
+
+#endif

@@ -1,0 +1,138 @@
+/* Building programs and launching kernels; see program.h. */
+#include "program.h"
+
+#include "mem.h"
+#include "opencl.h"
+#include "source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern const char dun_kernel_text[]; /* made by tools/embed.c */
+
+struct dun_program {
+    dun_device *device;
+    cl_program program;
+};
+
+struct dun_kernel {
+    dun_device *device;
+    cl_kernel kernel;
+    char *name;
+};
+
+const char *dun_program_text(void) {
+    return dun_kernel_text;
+}
+
+/* The log's end is where compilers put the error that stopped them. */
+static int build_failed(dun_program *program, const char *defines, cl_int code) {
+    char *log = NULL;
+    size_t bytes = 0;
+    clGetProgramBuildInfo(program->program, program->device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes);
+    log = dun_calloc(bytes + 1, 1);
+    if (log)
+        clGetProgramBuildInfo(program->program, program->device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL);
+    enum { SHOWN = 2500 };
+    size_t length = log ? strlen(log) : 0;
+    int rc = dun_error(DUN_BAD_DEVICE, "the kernels do not compile: %s on %s, driver %s, with %s\n%s",
+                       dun_cl_error_name(code), program->device->info.name, program->device->info.driver,
+                       defines, length > SHOWN ? log + length - SHOWN : log ? log : "");
+    dun_free(log);
+    return rc;
+}
+
+int dun_program_build_text(dun_program **out, dun_device *device, const char *text, const char *defines) {
+    int rc = DUN_OK;
+    dun_program *program = NULL;
+    *out = NULL;
+    TRY_NEW(program, 1);
+    program->device = device;
+    TRY_CL_NEW(program->program, device, "creating a program",
+               clCreateProgramWithSource(device->context, 1, &text, NULL, &code));
+    cl_int code = dun_fault_here() ? CL_OUT_OF_HOST_MEMORY
+                                   : clBuildProgram(program->program, 1, &device->id, defines, NULL, NULL);
+    if (code != CL_SUCCESS)
+        TRY(build_failed(program, defines, code));
+    *out = program;
+    program = NULL;
+out:
+    dun_program_free(program);
+    return rc;
+}
+
+int dun_program_build(dun_program **out, dun_device *device, const char *defines) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    const char *path = getenv("DUNLIN_KERNELS");
+    *out = NULL;
+    if (path) {
+        TRY(dun_source_read(&text, path));
+        TRY(dun_program_build_text(out, device, text.bytes, defines));
+    } else {
+        TRY(dun_program_build_text(out, device, dun_kernel_text, defines));
+    }
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+void dun_program_free(dun_program *program) {
+    if (!program)
+        return;
+    CL_RELEASE(clReleaseProgram, program->program);
+    dun_free(program);
+}
+
+int dun_kernel_create(dun_kernel **out, dun_program *program, const char *name) {
+    int rc = DUN_OK;
+    dun_kernel *kernel = NULL;
+    *out = NULL;
+    TRY_NEW(kernel, 1);
+    kernel->device = program->device;
+    TRY_PTR(kernel->name, dun_strdup(name));
+    TRY_CL_NEW(kernel->kernel, program->device, name, clCreateKernel(program->program, name, &code));
+    *out = kernel;
+    kernel = NULL;
+out:
+    dun_kernel_free(kernel);
+    return rc;
+}
+
+void dun_kernel_free(dun_kernel *kernel) {
+    if (!kernel)
+        return;
+    CL_RELEASE(clReleaseKernel, kernel->kernel);
+    dun_free(kernel->name);
+    dun_free(kernel);
+}
+
+static cl_int set_arg(cl_kernel kernel, cl_uint index, const dun_arg *arg) {
+    switch (arg->kind) {
+    case DUN_ARG_BUFFER: {
+        cl_mem mem = (cl_mem)(uintptr_t)arg->mem;
+        return clSetKernelArg(kernel, index, sizeof mem, &mem);
+    }
+    case DUN_ARG_INT:
+        return clSetKernelArg(kernel, index, sizeof arg->i, &arg->i);
+    case DUN_ARG_FLOAT:
+        return clSetKernelArg(kernel, index, sizeof arg->f, &arg->f);
+    case DUN_ARG_OFFSET:
+        return clSetKernelArg(kernel, index, sizeof arg->offset, &arg->offset);
+    }
+    return CL_INVALID_ARG_VALUE;
+}
+
+int dun_launch(dun_kernel *kernel, dun_range range, const dun_arg *args, size_t n_args) {
+    int rc = DUN_OK;
+    if (range.groups[0] == 0 || range.groups[1] == 0)
+        goto out;
+    for (cl_uint i = 0; i < n_args; i++)
+        TRY_CL(kernel->device, kernel->name, set_arg(kernel->kernel, i, &args[i]));
+    size_t global[2] = {range.groups[0] * range.group, range.groups[1]};
+    size_t local[2] = {range.group, 1};
+    TRY_CL(kernel->device, kernel->name,
+           clEnqueueNDRangeKernel(kernel->device->queue, kernel->kernel, 2, NULL, global, local, 0, NULL, NULL));
+out:
+    return rc;
+}

@@ -1,0 +1,51 @@
+/* The kernel text compiled for one device with one set of defines, and its kernels. */
+#ifndef DUN_PROGRAM_H
+#define DUN_PROGRAM_H
+
+#include "device.h"
+
+typedef struct dun_program dun_program;
+
+/* Compiles the embedded kernel text, or the file that DUNLIN_KERNELS names, with `defines`
+ * ("-DHEAD_DIM=64 ..."). DUN_BAD_DEVICE carries device, defines and the end of the build log. */
+int dun_program_build(dun_program **out, dun_device *device, const char *defines);
+
+/* The same from a text of the caller's, for tests that break a kernel on purpose. */
+int dun_program_build_text(dun_program **out, dun_device *device, const char *text, const char *defines);
+void dun_program_free(dun_program *program);
+
+/* The embedded kernel text, zero-terminated. */
+const char *dun_program_text(void);
+
+/* One kernel of a program. */
+typedef struct dun_kernel dun_kernel;
+int dun_kernel_create(dun_kernel **out, dun_program *program, const char *name);
+void dun_kernel_free(dun_kernel *kernel);
+
+/* What goes into one kernel argument. */
+typedef struct {
+    enum { DUN_ARG_BUFFER, DUN_ARG_INT, DUN_ARG_FLOAT, DUN_ARG_OFFSET } kind;
+    const void *mem;
+    int32_t i;
+    float f;
+    uint64_t offset;
+} dun_arg;
+
+#define DUN_BUF(buffer) ((dun_arg){.kind = DUN_ARG_BUFFER, .mem = (buffer).mem})
+#define DUN_INT(value) ((dun_arg){.kind = DUN_ARG_INT, .i = (int32_t)(value)})
+#define DUN_FLOAT(value) ((dun_arg){.kind = DUN_ARG_FLOAT, .f = (float)(value)})
+#define DUN_OFFSET(value) ((dun_arg){.kind = DUN_ARG_OFFSET, .offset = (uint64_t)(value)})
+
+/* Work-groups in two dimensions of `group` items each along the first. */
+typedef struct {
+    size_t groups[2];
+    size_t group;
+} dun_range;
+
+/* Enqueues a kernel; arguments in the kernel's order. Nothing is launched for an empty range. */
+int dun_launch(dun_kernel *kernel, dun_range range, const dun_arg *args, size_t n_args);
+#define DUN_LAUNCH(kernel, range, ...)                                                                       \
+    dun_launch((kernel), (range), (const dun_arg[]){__VA_ARGS__},                                            \
+               sizeof((const dun_arg[]){__VA_ARGS__}) / sizeof(dun_arg))
+
+#endif
