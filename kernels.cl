@@ -1,1 +1,40 @@
-/* dunlin kernels */
+/* dunlin's device text. One vocabulary for every driver: OpenCL C 1.2, float32, no atomics, no fast-math,
+ * masks and guards finite, sums in a fixed order, so that one device gives the same bits twice.
+ *
+ * Shapes: N rows of a ragged batch, S sequences, Nq query rows (N, or S where only last rows are needed),
+ *   C width, H query heads, G key/value heads, D head dim, F ffn width, P prompt rows, K classes.
+ *   A key/value row holds G*D keys, then G*D values.
+ *
+ * file              kernels                              meaning                            backward partner
+ * gemm_naive.cl     gemm_naive                           any product, one item an output    itself, strides swapped
+ * gemm_reg.cl       gemm_reg, gemm_reg_pack              register tile over packed panels   itself, other packing
+ * rows.cl           embed_fwd, last_fwd, swiglu_fwd      gather, pick rows, gated unit      embed_bwd, last_bwd, swiglu_bwd
+ * norm.cl           rmsnorm_fwd                          root mean square norm              rmsnorm_bwd
+ * rope.cl           rope_fwd                             rotary positions                   rope_bwd
+ * attention.cl      attention_fwd                        causal, grouped heads, cached text attention_bwd_q, attention_bwd_kv
+ * distance.cl       distance_fwd, pair_distance_fwd      points and centroids               distance_bwd_*, pair_distance_bwd
+ * loss.cl           loss_<name>                          value and gradient of distances    (same kernel)
+ * optim.cl          adam_step                            one parameter tensor               -
+ *
+ * Defines (each program is built once with its set; the host chooses, see host/nn/kernels.c):
+ *   WG        items in a work-group of the row kernels; power of two; 1 on CPUs        default 1
+ *   VW        floats in a vector of the row kernels: 4, 8, 16                          default 4
+ *   HEAD_DIM  D                                                                        default 64
+ *   HEAD_VW   vector width that divides HEAD_DIM: 1, 2, 4, 8, 16                       default 4
+ *   REG_MR    rows of the register tile: 4, 6, 12                                      default 4
+ *   REG_VW    half the columns of the register tile: 4, 8, 16                          default 4
+ *   DISTANCE_EPS  added to every component of a difference (PyTorch's pairwise_distance)  1e-6
+ */
+#include "host/kernels/preface.cl"
+
+#include "host/kernels/gemm_naive.cl"
+#include "host/kernels/gemm_reg.cl"
+
+#include "host/kernels/attention.cl"
+#include "host/kernels/norm.cl"
+#include "host/kernels/rope.cl"
+#include "host/kernels/rows.cl"
+
+#include "host/kernels/distance.cl"
+#include "host/kernels/loss.cl"
+#include "host/kernels/optim.cl"

@@ -11,7 +11,8 @@ int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const c
     *out = (dun_buffer){.device = device};
     if (bytes > device->info.largest_buffer_bytes)
         TRY(dun_error(DUN_BAD_DEVICE, "%s needs a buffer of %.1f MB; %s allows at most %.1f MB", what,
-                      (double)bytes / 1e6, device->info.name, (double)device->info.largest_buffer_bytes / 1e6));
+                      (double)bytes / 1e6, device->info.name,
+                      (double)device->info.largest_buffer_bytes / 1e6));
     if (bytes == 0)
         bytes = sizeof(float); /* OpenCL has no empty buffers; an empty tensor is legal here */
     TRY_CL_NEW(mem, device, what, clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code));
@@ -38,8 +39,8 @@ int dun_buffer_write(dun_buffer *buffer, size_t offset_bytes, const void *data, 
     if (bytes == 0)
         goto out;
     TRY_CL(buffer->device, "writing a buffer",
-           clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0, NULL,
-                                NULL));
+           clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0,
+                                NULL, NULL));
 out:
     return rc;
 }
@@ -49,21 +50,23 @@ int dun_buffer_read(void *data, const dun_buffer *buffer, size_t offset_bytes, s
     if (bytes == 0)
         goto out;
     TRY_CL(buffer->device, "reading a buffer",
-           clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0, NULL,
-                               NULL));
+           clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0,
+                               NULL, NULL));
 out:
     return rc;
 }
 
 int dun_buffer_fill(dun_buffer *buffer, uint8_t value) {
     int rc = DUN_OK;
-    TRY_CL(buffer->device, "filling a buffer",
-           clEnqueueFillBuffer(buffer->device->queue, buffer->mem, &value, 1, 0, buffer->bytes, 0, NULL, NULL));
+    TRY_CL(
+        buffer->device, "filling a buffer",
+        clEnqueueFillBuffer(buffer->device->queue, buffer->mem, &value, 1, 0, buffer->bytes, 0, NULL, NULL));
 out:
     return rc;
 }
 
-int dun_buffer_copy(dun_buffer *to, size_t to_bytes, const dun_buffer *from, size_t from_bytes, size_t bytes) {
+int dun_buffer_copy(dun_buffer *to, size_t to_bytes, const dun_buffer *from, size_t from_bytes,
+                    size_t bytes) {
     int rc = DUN_OK;
     TRY_CL(to->device, "copying a buffer",
            clEnqueueCopyBuffer(to->device->queue, from->mem, to->mem, from_bytes, to_bytes, bytes, 0, NULL,

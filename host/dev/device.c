@@ -130,8 +130,8 @@ int dun_device_open(dun_device **out, const char *selector) {
     TRY_NEW(chosen, n);
     TRY(dun_device_select(chosen, &n_chosen, infos, n, selector));
     if (n_chosen != 1)
-        TRY(dun_error(DUN_BAD_DEVICE, "device selector \"%s\" means %zu devices; one is needed here", selector,
-                      n_chosen));
+        TRY(dun_error(DUN_BAD_DEVICE, "device selector \"%s\" means %zu devices; one is needed here",
+                      selector, n_chosen));
     const dun_device_info *info = &infos[chosen[0]];
     if (info->error[0])
         TRY(dun_error(DUN_BAD_DEVICE, "%s, %s: cannot be used: %s", info->platform, info->name, info->error));

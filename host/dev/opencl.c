@@ -7,7 +7,8 @@ static const struct {
     cl_int code;
     const char *name;
 } error_names[] = {
-#define E(name) {name, #name}
+#define E(name)                                                                                              \
+    { name, #name }
     E(CL_DEVICE_NOT_FOUND),
     E(CL_DEVICE_NOT_AVAILABLE),
     E(CL_COMPILER_NOT_AVAILABLE),
@@ -63,7 +64,8 @@ const char *dun_cl_error_name(cl_int code) {
 
 int dun_cl_failed(const dun_device *device, const char *what, cl_int code) {
     return dun_error(DUN_BAD_DEVICE, "%s: %s (%d) on %s, driver %s", what, dun_cl_error_name(code), (int)code,
-                     device ? device->info.name : "the OpenCL loader", device ? device->info.driver : "unknown");
+                     device ? device->info.name : "the OpenCL loader",
+                     device ? device->info.driver : "unknown");
 }
 
 void dun_cl_count(const void *object, int change) {

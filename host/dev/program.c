@@ -35,9 +35,12 @@ static int build_failed(dun_program *program, const char *defines, cl_int code) 
         clGetProgramBuildInfo(program->program, program->device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL);
     enum { SHOWN = 2500 };
     size_t length = log ? strlen(log) : 0;
-    int rc = dun_error(DUN_BAD_DEVICE, "the kernels do not compile: %s on %s, driver %s, with %s\n%s",
-                       dun_cl_error_name(code), program->device->info.name, program->device->info.driver,
-                       defines, length > SHOWN ? log + length - SHOWN : log ? log : "");
+    int rc =
+        dun_error(DUN_BAD_DEVICE, "the kernels do not compile: %s on %s, driver %s, with %s\n%s",
+                  dun_cl_error_name(code), program->device->info.name, program->device->info.driver, defines,
+                  length > SHOWN ? log + length - SHOWN
+                  : log          ? log
+                                 : "");
     dun_free(log);
     return rc;
 }
@@ -131,8 +134,9 @@ int dun_launch(dun_kernel *kernel, dun_range range, const dun_arg *args, size_t 
         TRY_CL(kernel->device, kernel->name, set_arg(kernel->kernel, i, &args[i]));
     size_t global[2] = {range.groups[0] * range.group, range.groups[1]};
     size_t local[2] = {range.group, 1};
-    TRY_CL(kernel->device, kernel->name,
-           clEnqueueNDRangeKernel(kernel->device->queue, kernel->kernel, 2, NULL, global, local, 0, NULL, NULL));
+    TRY_CL(
+        kernel->device, kernel->name,
+        clEnqueueNDRangeKernel(kernel->device->queue, kernel->kernel, 2, NULL, global, local, 0, NULL, NULL));
 out:
     return rc;
 }

@@ -1,0 +1,176 @@
+/* The config's key rows, and the one way a value gets into the struct. See config.h. */
+#include "config.h"
+
+#include "config_value.h"
+#include "err.h"
+#include "mem.h"
+#include "nearest.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ALWAYS NULL
+#define FROM(a, b) {(a), (b), false, false}
+#define BELOW(a, b) {(a), (b), false, true}
+#define AT_LEAST(a) {(a), INFINITY, false, false}
+#define ABOVE(a) {(a), INFINITY, true, false}
+#define WORD(id, word) word,
+const dun_config_key dun_config_key_table[DUN_N_KEYS] = {
+#define STRING(section, key, initial, unset, help)                                                           \
+    {#section, #key, DUN_CONFIG_STRING, initial, unset, "", help, {0}, NULL, offsetof(dun_config, section.key)},
+#define INTEGER(section, key, initial, unset, range, unit, help)                                             \
+    {#section, #key, DUN_CONFIG_INTEGER, initial, unset, unit, help, range, NULL,                            \
+     offsetof(dun_config, section.key)},
+#define REAL(section, key, initial, unset, range, unit, help)                                                \
+    {#section, #key, DUN_CONFIG_REAL, initial, unset, unit, help, range, NULL,                               \
+     offsetof(dun_config, section.key)},
+#define YES_NO(section, key, initial, help)                                                                  \
+    {#section, #key, DUN_CONFIG_YES_NO, initial, NULL, "", help, {0}, NULL,                                  \
+     offsetof(dun_config, section.key)},
+#define CHOICE(section, key, initial, help, words)                                                           \
+    {#section, #key, DUN_CONFIG_CHOICE, initial, NULL, "", help, {0}, (const char *const[]){words NULL},     \
+     offsetof(dun_config, section.key)},
+#include "config.def"
+};
+
+const dun_config_section dun_config_section_table[DUN_N_SECTIONS] = {
+#define SECTION(name, help) {#name, help},
+#include "config.def"
+};
+
+/* Choices are stored through an int. */
+#define CHOICE(section, key, initial, help, words)                                                           \
+    _Static_assert(sizeof(enum dun_##section##_##key) == sizeof(int), "an enum of another size than int");
+#include "config.def"
+
+int dun_config_init(dun_config *config) {
+    int rc = DUN_OK;
+    *config = (dun_config){0};
+    for (int id = 0; id < DUN_N_KEYS; id++)
+        TRY(dun_config_put(config, (enum dun_config_id)id, dun_config_key_table[id].initial, NULL));
+out:
+    return rc;
+}
+
+static void *field_of(dun_config *config, enum dun_config_id id) {
+    return (char *)config + dun_config_key_table[id].offset;
+}
+
+static void free_string(const char **field) {
+    dun_free((void *)(uintptr_t)*field);
+    *field = NULL;
+}
+
+void dun_config_free(dun_config *config) {
+    for (int id = 0; id < DUN_N_KEYS; id++) {
+        if (dun_config_key_table[id].type == DUN_CONFIG_STRING)
+            free_string(field_of(config, (enum dun_config_id)id));
+        dun_free(config->origins[id]);
+        config->origins[id] = NULL;
+    }
+}
+
+int dun_config_put(dun_config *config, enum dun_config_id id, const char *value, const char *origin) {
+    int rc;
+    char *string = NULL, *where = NULL;
+    dun_config_value read;
+    TRY(dun_config_value_read(&read, id, value, origin ? origin : "default"));
+    if (origin)
+        TRY_PTR(where, dun_strdup(origin));
+    if (dun_config_key_table[id].type == DUN_CONFIG_STRING)
+        TRY_PTR(string, dun_strdup(read.string));
+    void *field = field_of(config, id);
+    switch (dun_config_key_table[id].type) {
+    case DUN_CONFIG_STRING:
+        free_string(field);
+        *(const char **)field = string;
+        string = NULL;
+        break;
+    case DUN_CONFIG_INTEGER:
+        *(int64_t *)field = read.integer;
+        break;
+    case DUN_CONFIG_REAL:
+        *(double *)field = read.real;
+        break;
+    case DUN_CONFIG_YES_NO:
+        *(bool *)field = read.yes;
+        break;
+    case DUN_CONFIG_CHOICE:
+        *(int *)field = read.choice;
+        break;
+    }
+    dun_free(config->origins[id]);
+    config->origins[id] = where;
+    where = NULL;
+out:
+    dun_free(string);
+    dun_free(where);
+    return rc;
+}
+
+/* Nearest by name, with a small preference for the section that was named. */
+static const dun_config_key *nearest_key(const char *section, const char *name) {
+    const dun_config_key *nearest = dun_config_key_table;
+    size_t least = SIZE_MAX;
+    for (const dun_config_key *key = dun_config_key_table; key < dun_config_key_table + DUN_N_KEYS; key++) {
+        size_t distance = 2 * dun_edit_distance(name, key->name) + (strcmp(section, key->section) != 0);
+        if (distance < least) {
+            least = distance;
+            nearest = key;
+        }
+    }
+    return nearest;
+}
+
+int dun_config_find(enum dun_config_id *id, const char *name, const char *origin) {
+    char section[64] = "";
+    const char *dot = strchr(name, '.');
+    if (dot && (size_t)(dot - name) < sizeof section)
+        memcpy(section, name, (size_t)(dot - name));
+    const char *key_name = dot ? dot + 1 : name;
+    for (int i = 0; i < DUN_N_KEYS; i++) {
+        const dun_config_key *key = &dun_config_key_table[i];
+        if (dot && strcmp(key->section, section) == 0 && strcmp(key->name, key_name) == 0) {
+            *id = (enum dun_config_id)i;
+            return DUN_OK;
+        }
+    }
+    const dun_config_key *nearest = nearest_key(section, key_name);
+    return dun_error(DUN_USAGE, "%s: unknown key %.60s; the nearest known one is %s.%s", origin, name,
+                     nearest->section, nearest->name);
+}
+
+int dun_config_set(dun_config *config, const char *assignment) {
+    static const char origin[] = "--set";
+    int rc;
+    char *name = NULL, *value = NULL;
+    enum dun_config_id id;
+    const char *equals = strchr(assignment, '=');
+    if (!equals)
+        return dun_error(DUN_USAGE, "%s: missing '=' in %.60s; section.key=value is needed", origin,
+                         assignment);
+    TRY_PTR(name, dun_strndup(assignment, (size_t)(equals - assignment)));
+    TRY(dun_config_find(&id, name, origin));
+    const char *raw = equals + 1;
+    TRY_NEW(value, strlen(raw) + 1);
+    TRY(dun_config_unquote(value, raw, strlen(raw), false, origin));
+    TRY(dun_config_put(config, id, value, origin));
+out:
+    dun_free(name);
+    dun_free(value);
+    return rc;
+}
+
+const char *dun_config_origin(const dun_config *config, enum dun_config_id id) {
+    return config->origins[id] ? config->origins[id] : "default";
+}
+
+int dun_config_require(const dun_config *config, enum dun_config_id id) {
+    const dun_config_key *key = &dun_config_key_table[id];
+    const char *value = *(const char *const *)((const char *)config + key->offset);
+    if (value[0])
+        return DUN_OK;
+    return dun_error(DUN_USAGE, "%s: %s.%s is not set; needed is a line `%s = ...` under [%s], or --set %s.%s=...",
+                     config->origins[id] ? config->origins[id] : "config", key->section, key->name, key->name,
+                     key->section, key->section, key->name);
+}

@@ -1,0 +1,47 @@
+/* Products with frozen weights behind one door. A weight is loaded once into the layout its provider likes;
+ * then y = x W^T (forward) and dx = dy W (backward to data) run on it. Providers: `reg`, `clblast`, `naive`.
+ */
+#ifndef DUN_GEMM_H
+#define DUN_GEMM_H
+
+#include "buffer.h"
+#include "program.h"
+#include "tiles.h"
+
+typedef struct dun_gemm dun_gemm;
+
+/* A loaded weight of `rows` outputs and `columns` inputs. */
+typedef struct {
+    uint32_t rows, columns;
+    dun_buffer forward, backward; /* layouts of the provider; either may be empty */
+    bool shared;                  /* backward uses the forward layout */
+} dun_matrix;
+
+/* `wanted`: a provider's name, or "auto" for the device's default. Kernels come from `program`, built with
+ * `tiles`. DUN_USAGE: unknown name; DUN_BAD_DEVICE: that provider cannot run on the device, and why. */
+int dun_gemm_create(dun_gemm **out, dun_device *device, dun_program *program, const dun_tiles *tiles,
+                    const char *wanted);
+void dun_gemm_free(dun_gemm *gemm);
+const char *dun_gemm_name(const dun_gemm *gemm);
+const char *dun_gemm_reason(const dun_gemm *gemm); /* why this provider was chosen */
+
+/* Loads a weight from `staging` (rows, columns) row-major floats on the device, for one or both directions.
+ * `staging` may be changed once this returns and the queue has drained. */
+enum dun_directions { DUN_FORWARD = 1, DUN_BACKWARD = 2 };
+int dun_matrix_load(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
+                    uint32_t columns, unsigned directions);
+void dun_matrix_free(dun_matrix *matrix);
+
+/* y (M, rows) at y_offset floats = x (M, columns) W^T [+ add (M, rows)]; `add` NULL or a buffer, perhaps y
+ * itself when y_offset is 0. */
+int dun_gemm_forward(dun_gemm *gemm, dun_buffer *y, size_t y_offset, const dun_buffer *x,
+                     const dun_matrix *matrix, const dun_buffer *add, uint32_t M);
+
+/* dx (M, columns) = (beta ? dx : 0) + dy (M, rows) W. */
+int dun_gemm_backward(dun_gemm *gemm, dun_buffer *dx, const dun_buffer *dy, const dun_matrix *matrix,
+                      bool beta, uint32_t M);
+
+/* Provider names for help and tests: NULL-terminated. */
+extern const char *const dun_gemm_provider_names[];
+
+#endif

@@ -1,0 +1,55 @@
+/* Our own GEMM providers: `naive` (reference) and `reg` (register tile over packed panels). Formulas and
+ * layouts are in host/kernels/gemm_naive.cl and gemm_reg.cl. */
+#include "err.h"
+#include "gemm_provider.h"
+
+static const char *runs_everywhere(const dun_device_info *info) {
+    (void)info;
+    return NULL;
+}
+
+static size_t ceil_div(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
+static int naive_run(dun_gemm *gemm, const dun_product *p) {
+    size_t group = gemm->tiles.group;
+    const dun_buffer *add = p->add ? p->add : p->out;
+    return DUN_LAUNCH(gemm->kernels[0], ((dun_range){{ceil_div(p->N, group), p->M}, group}), DUN_BUF(*p->out),
+                      DUN_OFFSET(p->out_offset), DUN_BUF(*p->a), DUN_BUF(*p->b),
+                      DUN_INT(p->backward ? 1 : p->K), DUN_INT(p->backward ? p->N : 1), DUN_BUF(*add),
+                      DUN_INT(p->add != NULL), DUN_INT(p->N), DUN_INT(p->K));
+}
+
+const dun_gemm_provider dun_gemm_naive = {
+    .name = "naive", .cannot = runs_everywhere, .kernels = {"gemm_naive"}, .run = naive_run};
+
+static int reg_pack(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging, uint32_t rows,
+                    uint32_t columns, bool backward) {
+    int rc = DUN_OK;
+    uint32_t N = backward ? columns : rows, K = backward ? rows : columns;
+    size_t panel_columns = 2 * (size_t)gemm->tiles.reg_vector, panels = ceil_div(N, panel_columns);
+    TRY(dun_buffer_create(out, gemm->device, panels * panel_columns * K * sizeof(float), "a packed weight"));
+    TRY(DUN_LAUNCH(gemm->kernels[1], ((dun_range){{panels, ceil_div(K, 64)}, 1}), DUN_BUF(*out),
+                   DUN_BUF(*staging), DUN_INT(backward ? 1 : columns), DUN_INT(backward ? columns : 1),
+                   DUN_INT(N), DUN_INT(K)));
+out:
+    if (rc < 0)
+        dun_buffer_free(out);
+    return rc;
+}
+
+static int reg_run(dun_gemm *gemm, const dun_product *p) {
+    const dun_buffer *add = p->add ? p->add : p->out;
+    dun_range range = {
+        {ceil_div(p->M, gemm->tiles.reg_rows), ceil_div(p->N, 2 * (size_t)gemm->tiles.reg_vector)}, 1};
+    return DUN_LAUNCH(gemm->kernels[0], range, DUN_BUF(*p->out), DUN_OFFSET(p->out_offset), DUN_BUF(*p->a),
+                      DUN_BUF(*p->b), DUN_BUF(*add), DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N),
+                      DUN_INT(p->K));
+}
+
+const dun_gemm_provider dun_gemm_reg = {.name = "reg",
+                                        .cannot = runs_everywhere,
+                                        .kernels = {"gemm_reg", "gemm_reg_pack"},
+                                        .pack = reg_pack,
+                                        .run = reg_run};

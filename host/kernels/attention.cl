@@ -1,0 +1,181 @@
+/* Causal attention of few query rows over a cached text and the sequence's own rows, grouped heads.
+ * Sequence s sees prefix_len[s] cached rows from prefix_start[s] of `prefix_kv` (the frozen text, or none),
+ * then its own rows start[s] .. of `own_kv` up to and including the query's. Query row q is own row row_of[q]
+ * (all rows, or only each sequence's last one). With keys k_t and values v_t of head h's group,
+ *   s_t = scale * q . k_t,   p = softmax(s),   o = sum_t p_t v_t,   stats = max(s) + log sum exp(s - max(s))
+ * computed in one pass with a running maximum (Milakov and Gimelshein 2018), TILE keys at a time.
+ * Backward, with delta = do . o:
+ *   ds_t = p_t * (do . v_t - delta),  dq = scale * sum_t ds_t k_t,  dk_t = scale * sum_q ds_t q,  dv_t = sum_q p_t do
+ * only for own rows: the cached text is constant. p is recomputed from stats (Dao et al. 2022).
+ * One work-item a (query row, head), or a (own row, group) for dk and dv: every sum has one owner, no atomics.
+ * Flops 4*D a visible key and head forward; keys and values come from cache. */
+#define HEAD_VECTORS (HEAD_DIM / HEAD_VW)
+#define TILE 8
+#if HEAD_VW == 1
+#    define head_vec float
+#    define head_load(i, p) (p)[i]
+#    define head_store(v, i, p) (p)[i] = (v)
+#else
+#    define head_vec JOIN(float, HEAD_VW)
+#    define head_load JOIN(vload, HEAD_VW)
+#    define head_store JOIN(vstore, HEAD_VW)
+#endif
+#define head_sum JOIN(sum, HEAD_VW)
+
+/* x . y over one head; x in registers. */
+float head_dot(const head_vec *x, __global const float *y) {
+    head_vec sum = 0.0f;
+    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+        sum = fma(x[i], head_load(i, y), sum);
+    return head_sum(sum);
+}
+
+/* The key of visible row t of a sequence: cached rows first, then own ones. Values lie G*D further. */
+__global const float *key_at(__global const float *prefix, __global const float *own, int t, int n_prefix,
+                             int row_floats) {
+    return t < n_prefix ? prefix + (size_t)t * (size_t)row_floats
+                        : own + (size_t)(t - n_prefix) * (size_t)row_floats;
+}
+
+/* Range: (H * Nq) items. */
+__kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
+                            __global float *stats,              /* (Nq, H) */
+                            __global const float *q,            /* (Nq, H*D) */
+                            __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
+                            __global const float *own_kv, ulong own_offset, /* (N, 2*G*D) */
+                            __global const int *prefix_start, __global const int *prefix_len, /* (S) */
+                            __global const int *start,          /* (S+1) */
+                            __global const int *sequence,       /* (N) */
+                            __global const int *row_of,         /* (Nq) */
+                            int Nq, int H, int G, float scale) {
+    int item = (int)get_global_id(0);
+    if (item >= Nq * H)
+        return;
+    int query = item / H, head = item - query * H, group = head / (H / G);
+    int row = row_of[query], s = sequence[row];
+    int n_prefix = prefix_len[s], n = n_prefix + row - start[s] + 1;
+    int row_floats = 2 * G * HEAD_DIM, value = G * HEAD_DIM;
+    prefix_kv += (size_t)prefix_start[s] * (size_t)row_floats + (size_t)(group * HEAD_DIM);
+    own_kv += own_offset + (size_t)start[s] * (size_t)row_floats + (size_t)(group * HEAD_DIM);
+    q += (size_t)item * HEAD_DIM;
+
+    head_vec qs[HEAD_VECTORS], sum[HEAD_VECTORS];
+    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
+        qs[i] = head_load(i, q) * scale;
+        sum[i] = 0.0f;
+    }
+    float top = -1e30f, total = 0.0f;
+    for (int t0 = 0; t0 < n; t0 += TILE) {
+        float score[TILE], tile_top = top;
+        int count = min(TILE, n - t0);
+        for (int j = 0; j < count; j++) {
+            score[j] = head_dot(qs, key_at(prefix_kv, own_kv, t0 + j, n_prefix, row_floats));
+            tile_top = fmax(tile_top, score[j]);
+        }
+        float shrink = exp_negative(top - tile_top);
+        top = tile_top;
+        total *= shrink;
+        __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+            sum[i] *= shrink;
+        for (int j = 0; j < count; j++) {
+            float p = exp_negative(score[j] - top);
+            __global const float *v = key_at(prefix_kv, own_kv, t0 + j, n_prefix, row_floats) + value;
+            total += p;
+            __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+                sum[i] = fma((head_vec)(p), head_load(i, v), sum[i]);
+        }
+    }
+    o += (size_t)item * HEAD_DIM;
+    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+        head_store(sum[i] / total, i, o);
+    stats[item] = top + log(total);
+}
+
+/* Also writes delta (Nq, H) for attention_bwd_kv, which must run after it. Range: (H * Nq) items. */
+__kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) */
+                              __global float *delta,              /* (Nq, H) */
+                              __global const float *d_o,          /* (Nq, H*D) */
+                              __global const float *o,            /* (Nq, H*D) */
+                              __global const float *stats,        /* (Nq, H) */
+                              __global const float *q,            /* (Nq, H*D) */
+                              __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
+                              __global const float *own_kv,       /* (N, 2*G*D) */
+                              __global const int *prefix_start, __global const int *prefix_len, /* (S) */
+                              __global const int *start,          /* (S+1) */
+                              __global const int *sequence,       /* (N) */
+                              __global const int *row_of,         /* (Nq) */
+                              int Nq, int H, int G, float scale) {
+    int item = (int)get_global_id(0);
+    if (item >= Nq * H)
+        return;
+    int query = item / H, head = item - query * H, group = head / (H / G);
+    int row = row_of[query], s = sequence[row];
+    int n_prefix = prefix_len[s], n = n_prefix + row - start[s] + 1;
+    int row_floats = 2 * G * HEAD_DIM, value = G * HEAD_DIM;
+    prefix_kv += (size_t)prefix_start[s] * (size_t)row_floats + (size_t)(group * HEAD_DIM);
+    own_kv += (size_t)start[s] * (size_t)row_floats + (size_t)(group * HEAD_DIM);
+    size_t at = (size_t)item * HEAD_DIM;
+
+    head_vec qs[HEAD_VECTORS], dos[HEAD_VECTORS], sum[HEAD_VECTORS];
+    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
+        qs[i] = head_load(i, q + at) * scale;
+        dos[i] = head_load(i, d_o + at);
+        sum[i] = 0.0f;
+    }
+    float offset = head_dot(dos, o + at), log_total = stats[item];
+    for (int t = 0; t < n; t++) {
+        __global const float *k = key_at(prefix_kv, own_kv, t, n_prefix, row_floats);
+        float p = exp_negative(head_dot(qs, k) - log_total);
+        float ds = p * (head_dot(dos, k + value) - offset) * scale;
+        __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+            sum[i] = fma((head_vec)(ds), head_load(i, k), sum[i]);
+    }
+    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+        head_store(sum[i], i, dq + at);
+    delta[item] = offset;
+}
+
+/* query_start (S+1): the query rows of each sequence. Range: (G * N) items. */
+__kernel void attention_bwd_kv(__global float *d_kv,               /* (N, 2*G*D) */
+                               __global const float *delta,        /* (Nq, H) */
+                               __global const float *d_o,          /* (Nq, H*D) */
+                               __global const float *stats,        /* (Nq, H) */
+                               __global const float *q,            /* (Nq, H*D) */
+                               __global const float *own_kv,       /* (N, 2*G*D) */
+                               __global const int *query_start,    /* (S+1) */
+                               __global const int *sequence,       /* (N) */
+                               __global const int *row_of,         /* (Nq) */
+                               int N, int H, int G, float scale) {
+    int item = (int)get_global_id(0);
+    if (item >= N * G)
+        return;
+    int row = item / G, group = item - row * G, s = sequence[row], heads = H / G;
+    size_t at = (size_t)row * (size_t)(2 * G * HEAD_DIM) + (size_t)(group * HEAD_DIM);
+    __global const float *k = own_kv + at, *v = k + G * HEAD_DIM;
+
+    head_vec ks[HEAD_VECTORS], vs[HEAD_VECTORS], dk[HEAD_VECTORS], dv[HEAD_VECTORS];
+    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
+        ks[i] = head_load(i, k) * scale;
+        vs[i] = head_load(i, v);
+        dk[i] = 0.0f;
+        dv[i] = 0.0f;
+    }
+    for (int query = query_start[s]; query < query_start[s + 1]; query++) {
+        if (row_of[query] < row)
+            continue;
+        for (int head = group * heads; head < (group + 1) * heads; head++) {
+            size_t stat = (size_t)query * (size_t)H + (size_t)head;
+            __global const float *qh = q + stat * HEAD_DIM, *doh = d_o + stat * HEAD_DIM;
+            float p = exp_negative(head_dot(ks, qh) - stats[stat]);
+            float ds = p * (head_dot(vs, doh) - delta[stat]) * scale;
+            __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
+                dk[i] = fma((head_vec)(ds), head_load(i, qh), dk[i]);
+                dv[i] = fma((head_vec)(p), head_load(i, doh), dv[i]);
+            }
+        }
+    }
+    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
+        head_store(dk[i], i, d_kv + at);
+        head_store(dv[i], i, d_kv + at + G * HEAD_DIM);
+    }
+}

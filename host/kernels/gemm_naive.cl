@@ -1,0 +1,23 @@
+/* gemm_naive: the reference product, for tests and as the last resort of a device.
+ *   out (M, N) = a (M, K) * B (K, N) [+ add],   B(k, n) = w[n * stride_n + k * stride_k]
+ * Forward of a linear layer with w (rows N, columns K): stride_n = K, stride_k = 1. Backward to data with the
+ * same w (rows K, columns N): stride_n = 1, stride_k = N.
+ * One work-item an output element; 2*M*N*K flops, no reuse. Range: (N, M). */
+__kernel void gemm_naive(__global float *out, ulong out_offset, /* (M, N) */
+                         __global const float *a,               /* (M, K) */
+                         __global const float *w, int stride_n, int stride_k,
+                         __global const float *add, int has_add, /* (M, N); may be out itself */
+                         int N, int K) {
+    int n = (int)get_global_id(0);
+    size_t m = get_global_id(1);
+    if (n >= N)
+        return;
+    a += m * (size_t)K;
+    w += (size_t)n * (size_t)stride_n;
+    float sum = 0.0f;
+    for (int k = 0; k < K; k++)
+        sum = fma(a[k], w[(size_t)k * (size_t)stride_k], sum);
+    if (has_add)
+        sum += add[m * (size_t)N + (size_t)n];
+    out[out_offset + m * (size_t)N + (size_t)n] = sum;
+}

@@ -1,0 +1,114 @@
+/* Kernels that handle rows one by one: gather of embedding and prompt rows, pick of last rows, and the gated
+ * unit. One work-group a row (see preface.cl); each moves a few floats a flop, bound by memory. */
+
+/* embed_fwd: out[n] = ids[n] >= 0 ? table[ids[n]] : prompt[-1 - ids[n]]. A negative id is a prompt row, so hard
+ * and soft tokens mix freely. Range: N groups. */
+__kernel void embed_fwd(__global float *out,          /* (N, C) */
+                        __global const int *ids,      /* (N) */
+                        __global const float *table,  /* (V, C) */
+                        __global const float *prompt, /* (P, C) */
+                        int C) {
+    size_t n = get_group_id(0);
+    int id = ids[n];
+    __global const float *in = id >= 0 ? table + (size_t)id * (size_t)C : prompt + (size_t)(-1 - id) * (size_t)C;
+    out += n * (size_t)C;
+    FOR_VECTORS(i, C)
+        vec_store(vec_load(i, in), i, out);
+    FOR_REST(j, C)
+        out[j] = in[j];
+}
+
+/* embed_bwd: d_prompt[p] = sum of d_out[n] over the rows with ids[n] == -1 - p, in row order. The table is
+ * frozen. Range: P groups. */
+__kernel void embed_bwd(__global float *d_prompt,    /* (P, C) */
+                        __global const float *d_out, /* (N, C) */
+                        __global const int *ids,     /* (N) */
+                        int N, int C) {
+    int p = (int)get_group_id(0);
+    d_prompt += (size_t)p * (size_t)C;
+    FOR_VECTORS(i, C) {
+        vec sum = 0.0f;
+        for (int n = 0; n < N; n++)
+            if (ids[n] == -1 - p)
+                sum += vec_load(i, d_out + (size_t)n * (size_t)C);
+        vec_store(sum, i, d_prompt);
+    }
+    FOR_REST(j, C) {
+        float sum = 0.0f;
+        for (int n = 0; n < N; n++)
+            if (ids[n] == -1 - p)
+                sum += d_out[(size_t)n * (size_t)C + (size_t)j];
+        d_prompt[j] = sum;
+    }
+}
+
+/* last_fwd: out[s] = in[start[s+1] - 1], the last row of every sequence. Range: S groups. */
+__kernel void last_fwd(__global float *out,        /* (S, C) */
+                       __global const float *in,   /* (N, C) */
+                       __global const int *start,  /* (S+1) */
+                       int C) {
+    size_t s = get_group_id(0);
+    in += (size_t)(start[s + 1] - 1) * (size_t)C;
+    out += s * (size_t)C;
+    FOR_VECTORS(i, C)
+        vec_store(vec_load(i, in), i, out);
+    FOR_REST(j, C)
+        out[j] = in[j];
+}
+
+/* last_bwd: d_in[n] = (beta ? d_in[n] : 0) + (n is the last row of s ? d_out[s] : 0). Range: N groups. */
+__kernel void last_bwd(__global float *d_in,          /* (N, C) */
+                       __global const float *d_out,   /* (S, C) */
+                       __global const int *start,     /* (S+1) */
+                       __global const int *sequence,  /* (N) sequence of a row */
+                       int beta, int C) {
+    int n = (int)get_group_id(0);
+    int s = sequence[n];
+    float keep = n == start[s + 1] - 1 ? 1.0f : 0.0f;
+    d_in += (size_t)n * (size_t)C;
+    d_out += (size_t)s * (size_t)C;
+    FOR_VECTORS(i, C) {
+        vec sum = beta ? vec_load(i, d_in) : (vec)(0.0f);
+        vec_store(sum + keep * vec_load(i, d_out), i, d_in);
+    }
+    FOR_REST(j, C)
+        d_in[j] = (beta ? d_in[j] : 0.0f) + keep * d_out[j];
+}
+
+/* swiglu_fwd: out = silu(gate) * up with silu(x) = x / (1 + exp(-x)) (Shazeer 2020). A row of gate_up holds F
+ * gates, then F ups. Range: N groups. */
+__kernel void swiglu_fwd(__global float *out,            /* (N, F) */
+                         __global const float *gate_up,  /* (N, 2F) */
+                         int F) {
+    size_t n = get_group_id(0);
+    out += n * (size_t)F;
+    __global const float *gate = gate_up + n * (size_t)F * 2, *up = gate + F;
+    FOR_VECTORS(i, F) {
+        vec g = vec_load(i, gate);
+        vec_store(g / (1.0f + exp(-g)) * vec_load(i, up), i, out);
+    }
+    FOR_REST(j, F)
+        out[j] = gate[j] / (1.0f + exp(-gate[j])) * up[j];
+}
+
+/* swiglu_bwd: with t = 1 / (1 + exp(-gate)):
+ *   d_up = d_out * gate * t,   d_gate = d_out * up * t * (1 + gate * (1 - t)). Range: N groups. */
+__kernel void swiglu_bwd(__global float *d_gate_up,      /* (N, 2F) */
+                         __global const float *d_out,    /* (N, F) */
+                         __global const float *gate_up,  /* (N, 2F) */
+                         int F) {
+    size_t n = get_group_id(0);
+    d_out += n * (size_t)F;
+    __global const float *gate = gate_up + n * (size_t)F * 2, *up = gate + F;
+    __global float *d_gate = d_gate_up + n * (size_t)F * 2, *d_up = d_gate + F;
+    FOR_VECTORS(i, F) {
+        vec g = vec_load(i, gate), d = vec_load(i, d_out), t = 1.0f / (1.0f + exp(-g));
+        vec_store(d * vec_load(i, up) * t * (1.0f + g * (1.0f - t)), i, d_gate);
+        vec_store(d * g * t, i, d_up);
+    }
+    FOR_REST(j, F) {
+        float g = gate[j], d = d_out[j], t = 1.0f / (1.0f + exp(-g));
+        d_gate[j] = d * up[j] * t * (1.0f + g * (1.0f - t));
+        d_up[j] = d * g * t;
+    }
+}
