@@ -1,0 +1,44 @@
+/* Ragged batches: the rows of all sequences packed one after another, no padding anywhere. Host side, and
+ * its copy on the device. */
+#ifndef DUN_BATCH_H
+#define DUN_BATCH_H
+
+#include "buffer.h"
+
+typedef struct {
+    uint32_t n_sequences, n_rows;       /* S, N */
+    uint32_t max_sequences, max_rows;   /* capacity */
+    int32_t *ids;                       /* (N) token id, or -1 - p for prompt row p */
+    int32_t *position;                  /* (N) */
+    int32_t *sequence;                  /* (N) */
+    int32_t *start;                     /* (S+1) first row of each sequence, and N */
+    int32_t *last_row;                  /* (S) */
+    int32_t *prefix_start, *prefix_len; /* (S) rows of the cache that the sequence continues */
+} dun_batch;
+
+int dun_batch_create(dun_batch *batch, uint32_t max_sequences, uint32_t max_rows);
+void dun_batch_free(dun_batch *batch);
+void dun_batch_clear(dun_batch *batch);
+
+/* Adds a sequence of n rows that follows prefix_len cached rows; its rows take the next positions. The caller
+ * fills the returned ids (n). It must fit (an internal promise). */
+int32_t *dun_batch_add(dun_batch *batch, uint32_t n, uint32_t prefix_start, uint32_t prefix_len);
+
+/* True when a sequence of n more rows fits. */
+bool dun_batch_fits(const dun_batch *batch, uint32_t n);
+
+/* The batch's arrays on the device. */
+typedef struct {
+    uint32_t n_sequences, n_rows;
+    dun_buffer ids, position, sequence, start, prefix_start, prefix_len;
+    dun_buffer identity; /* 0, 1, 2, ...: "row of a query" when every row asks, "query start" when one a
+                            sequence does */
+    dun_buffer last_row; /* (S) */
+} dun_device_batch;
+
+int dun_device_batch_create(dun_device_batch *out, dun_device *device, uint32_t max_sequences,
+                            uint32_t max_rows);
+void dun_device_batch_free(dun_device_batch *batch);
+int dun_device_batch_upload(dun_device_batch *out, const dun_batch *batch);
+
+#endif

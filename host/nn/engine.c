@@ -1,0 +1,179 @@
+/* See engine.h. */
+#include "engine.h"
+
+#include "err.h"
+#include "mem.h"
+#include "ops.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* Cosines, then sines, of position * base^(-2i / rope_dim), computed in double. */
+static int create_rope_table(dun_engine *engine) {
+    int rc = DUN_OK;
+    float *table = NULL;
+    const dun_spec *spec = &engine->model.spec;
+    uint32_t half = spec->rope_dim / 2;
+    size_t floats = (size_t)engine->options.max_position * spec->rope_dim;
+    TRY_NEW(table, floats);
+    for (uint32_t position = 0; position < engine->options.max_position; position++)
+        for (uint32_t i = 0; i < half; i++) {
+            double angle = position * pow(spec->rope_base, -2.0 * i / spec->rope_dim);
+            table[(size_t)position * spec->rope_dim + i] = (float)cos(angle);
+            table[(size_t)position * spec->rope_dim + half + i] = (float)sin(angle);
+        }
+    TRY(dun_buffer_create(&engine->rope_table, engine->compute->device, floats * sizeof(float),
+                          "the rotary table"));
+    TRY(dun_buffer_write(&engine->rope_table, 0, table, floats * sizeof(float)));
+out:
+    dun_free(table);
+    return rc;
+}
+
+static int create_scratch(dun_engine *engine) {
+    int rc = DUN_OK;
+    const dun_engine_options *o = &engine->options;
+    dun_device *device = engine->compute->device;
+    size_t prompt_bytes = (size_t)o->max_prompt * engine->model.spec.width * sizeof(float);
+    size_t delta_bytes = (size_t)o->max_rows * engine->model.spec.n_heads * sizeof(float);
+    TRY(dun_buffer_create(&engine->prompt, device, prompt_bytes, "the prompt"));
+    if (o->backward) {
+        TRY_NEW(engine->gradient_written, engine->points.n_values);
+        TRY(dun_buffer_create(&engine->d_prompt, device, prompt_bytes, "the prompt's gradient"));
+        TRY(dun_buffer_create(&engine->delta, device, delta_bytes, "attention's backward scratch"));
+    }
+out:
+    return rc;
+}
+
+int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *spec,
+                      const dun_weight_source *source, const dun_engine_options *options) {
+    int rc = DUN_OK;
+    *engine = (dun_engine){.compute = compute, .options = *options};
+    const dun_engine_options *o = &engine->options;
+    uint32_t rows = o->max_rows > o->max_text_rows ? o->max_rows : o->max_text_rows;
+    uint32_t sequences = o->max_sequences > o->max_texts ? o->max_sequences : o->max_texts;
+    TRY(dun_graph_build(&engine->text, spec, &o->point, DUN_GRAPH_TEXT));
+    TRY(dun_graph_build(&engine->points, spec, &o->point, DUN_GRAPH_POINTS));
+    TRY(dun_model_create(&engine->model, compute, spec, source, &o->point, o->backward));
+    TRY(dun_plan_create(&engine->text_plan, &engine->text, compute->device, o->max_text_rows, o->max_texts,
+                        false));
+    TRY(dun_plan_create(&engine->points_plan, &engine->points, compute->device, o->max_rows, o->max_sequences,
+                        o->backward));
+    TRY(dun_device_batch_create(&engine->batch, compute->device, sequences, rows));
+    TRY(create_rope_table(engine));
+    TRY(create_scratch(engine));
+out:
+    if (rc < 0)
+        dun_engine_free(engine);
+    return rc;
+}
+
+static void free_cache(dun_engine *engine) {
+    for (uint32_t i = 0; engine->cache && i < engine->options.point.n_blocks; i++)
+        dun_buffer_free(&engine->cache[i]);
+    dun_free(engine->cache);
+    engine->cache = NULL;
+    engine->cache_rows = 0;
+}
+
+void dun_engine_free(dun_engine *engine) {
+    free_cache(engine);
+    dun_buffer_free(&engine->rope_table);
+    dun_buffer_free(&engine->delta);
+    dun_buffer_free(&engine->prompt);
+    dun_buffer_free(&engine->d_prompt);
+    dun_device_batch_free(&engine->batch);
+    dun_plan_free(&engine->text_plan);
+    dun_plan_free(&engine->points_plan);
+    dun_free(engine->gradient_written);
+    dun_graph_free(&engine->text);
+    dun_graph_free(&engine->points);
+    dun_model_free(&engine->model);
+    *engine = (dun_engine){0};
+}
+
+static uint32_t kv_columns(const dun_spec *spec) {
+    return 2 * spec->n_kv_heads * spec->head_dim;
+}
+
+uint64_t dun_engine_cache_bytes_per_row(const dun_spec *spec, const dun_point_spec *point) {
+    return (uint64_t)point->n_blocks * kv_columns(spec) * sizeof(float);
+}
+
+int dun_engine_create_cache(dun_engine *engine, uint32_t rows) {
+    int rc = DUN_OK;
+    size_t bytes = (size_t)rows * kv_columns(&engine->model.spec) * sizeof(float);
+    free_cache(engine);
+    TRY_NEW(engine->cache, engine->options.point.n_blocks);
+    for (uint32_t i = 0; i < engine->options.point.n_blocks; i++)
+        TRY(dun_buffer_create(&engine->cache[i], engine->compute->device, bytes,
+                              "the cache of keys and values of one layer"));
+    engine->cache_rows = rows;
+out:
+    if (rc < 0)
+        free_cache(engine);
+    return rc;
+}
+
+static int walk_forward(dun_run *run) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < run->graph->n_steps; i++) {
+        const dun_step *step = &run->graph->steps[i];
+        TRY(dun_op_code_table[step->op].forward(run, step));
+    }
+out:
+    return rc;
+}
+
+int dun_engine_text(dun_engine *engine, const dun_batch *batch, uint32_t cache_row) {
+    int rc = DUN_OK;
+    assert(batch->n_rows <= engine->options.max_text_rows && batch->n_sequences <= engine->options.max_texts);
+    assert(batch->n_rows <= engine->cache_rows - cache_row);
+    dun_run run = {
+        .engine = engine, .graph = &engine->text, .plan = &engine->text_plan, .cache_row = cache_row};
+    TRY(dun_device_batch_upload(&engine->batch, batch));
+    TRY(walk_forward(&run));
+out:
+    return rc;
+}
+
+int dun_engine_points(dun_engine *engine, const dun_batch *batch) {
+    int rc = DUN_OK;
+    assert(batch->n_rows <= engine->options.max_rows && batch->n_sequences <= engine->options.max_sequences);
+    dun_run run = {.engine = engine, .graph = &engine->points, .plan = &engine->points_plan};
+    TRY(dun_device_batch_upload(&engine->batch, batch));
+    TRY(walk_forward(&run));
+out:
+    return rc;
+}
+
+dun_buffer *dun_engine_point_buffer(dun_engine *engine) {
+    return &engine->points_plan.buffers[engine->points.values[engine->points.output].buffer];
+}
+
+dun_buffer *dun_engine_point_gradient(dun_engine *engine) {
+    return &engine->points_plan.buffers[engine->points.values[engine->points.output].grad_buffer];
+}
+
+uint32_t dun_engine_point_width(const dun_engine *engine) {
+    return dun_point_width(&engine->model.spec, &engine->options.point);
+}
+
+int dun_engine_backward(dun_engine *engine) {
+    int rc = DUN_OK;
+    dun_run run = {.engine = engine,
+                   .graph = &engine->points,
+                   .plan = &engine->points_plan,
+                   .written = engine->gradient_written};
+    assert(engine->options.backward);
+    memset(run.written, 0, engine->points.n_values * sizeof *run.written);
+    run.written[engine->points.values[engine->points.output].grad_owner] = true;
+    for (size_t i = engine->points.n_steps; i-- > 0;) {
+        const dun_step *step = &engine->points.steps[i];
+        TRY(dun_op_code_table[step->op].backward(&run, step));
+    }
+out:
+    return rc;
+}

@@ -1,0 +1,62 @@
+/* The engine: a frozen model on one device that turns texts into cached keys and values, and prompts after
+ * those texts into points; and carries gradients of points back to the prompt. */
+#ifndef DUN_ENGINE_H
+#define DUN_ENGINE_H
+
+#include "batch.h"
+#include "model.h"
+#include "plan.h"
+
+typedef struct {
+    dun_point_spec point;
+    bool backward;          /* gradients to the prompt are wanted */
+    uint32_t max_text_rows; /* most text rows in one call of dun_engine_text */
+    uint32_t max_texts;     /* most texts in it */
+    uint32_t max_rows;      /* most rows in one call of dun_engine_points */
+    uint32_t max_sequences; /* most sequences in it */
+    uint32_t max_prompt;    /* P: most rows of the prompt */
+    uint32_t max_position;  /* longest text and prompt together */
+} dun_engine_options;
+
+typedef struct {
+    dun_compute *compute; /* borrowed */
+    dun_engine_options options;
+    dun_model model;
+    dun_graph text, points;
+    dun_plan text_plan, points_plan;
+    dun_device_batch batch;
+    dun_buffer rope_table; /* (max_position, rope_dim) cosines, then sines */
+    dun_buffer delta;      /* (max_rows, H) scratch of attention's backward */
+    dun_buffer prompt;     /* (P, C) the prompt rows in use */
+    dun_buffer d_prompt;   /* (P, C) */
+    dun_buffer *cache;     /* [n_blocks] (cache_rows, 2*G*D) */
+    uint32_t cache_rows;
+    bool *gradient_written; /* [points.n_values] scratch of the backward walk */
+} dun_engine;
+
+int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *spec,
+                      const dun_weight_source *source, const dun_engine_options *options);
+void dun_engine_free(dun_engine *engine);
+
+/* Bytes of keys and values that one text token takes in the cache, all layers. */
+uint64_t dun_engine_cache_bytes_per_row(const dun_spec *spec, const dun_point_spec *point);
+
+/* Room for the keys and values of `rows` text tokens. Replaces an earlier cache. */
+int dun_engine_create_cache(dun_engine *engine, uint32_t rows);
+
+/* Runs whole texts and leaves their keys and values in the cache from row `cache_row` on, one row a token in
+ * the batch's order. Sequences have no prefix. */
+int dun_engine_text(dun_engine *engine, const dun_batch *batch, uint32_t cache_row);
+
+/* Runs the batch's rows (usually the prompt) after their cached texts; leaves (S, D) points in
+ * dun_engine_point_buffer. */
+int dun_engine_points(dun_engine *engine, const dun_batch *batch);
+dun_buffer *dun_engine_point_buffer(dun_engine *engine);
+uint32_t dun_engine_point_width(const dun_engine *engine);
+
+/* After dun_engine_points and with the gradient (S, D) of the points written to
+ * dun_engine_point_gradient: leaves the gradient of the prompt in engine->d_prompt. */
+dun_buffer *dun_engine_point_gradient(dun_engine *engine);
+int dun_engine_backward(dun_engine *engine);
+
+#endif

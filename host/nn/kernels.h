@@ -1,0 +1,61 @@
+/* The compiled kernels of one device and model shape, by name. */
+#ifndef DUN_KERNELS_H
+#define DUN_KERNELS_H
+
+#include "gemm.h"
+#include "program.h"
+#include "tiles.h"
+
+#define DUN_KERNELS(X)                                                                                       \
+    X(embed_fwd)                                                                                             \
+    X(embed_bwd)                                                                                             \
+    X(last_fwd)                                                                                              \
+    X(last_bwd)                                                                                              \
+    X(swiglu_fwd)                                                                                            \
+    X(swiglu_bwd)                                                                                            \
+    X(rmsnorm_fwd)                                                                                           \
+    X(rmsnorm_bwd)                                                                                           \
+    X(rope_fwd)                                                                                              \
+    X(rope_bwd)                                                                                              \
+    X(attention_fwd)                                                                                         \
+    X(attention_bwd_q)                                                                                       \
+    X(attention_bwd_kv)                                                                                      \
+    X(distance_fwd)                                                                                          \
+    X(distance_bwd_points)                                                                                   \
+    X(distance_bwd_centroids)                                                                                \
+    X(pair_distance_fwd)                                                                                     \
+    X(pair_distance_bwd)                                                                                     \
+    X(loss_cross_entropy)                                                                                    \
+    X(loss_centroid)                                                                                         \
+    X(adam_step)
+
+enum dun_kernel_id {
+#define X(name) DUN_K_##name,
+    DUN_KERNELS(X)
+#undef X
+        DUN_N_KERNELS
+};
+
+/* Everything launched on one device: compiled once, owned here. */
+typedef struct {
+    dun_device *device;
+    dun_tiles tiles;
+    dun_program *program;
+    dun_kernel *kernel[DUN_N_KERNELS];
+    dun_gemm *gemm;
+} dun_compute;
+
+/* Builds the program for heads of head_dim floats (any legal value where no model is run) and the GEMM
+ * provider `gemm` ("auto", ...). */
+int dun_compute_create(dun_compute *out, dun_device *device, uint32_t head_dim, const char *gemm);
+
+/* The same from a kernel text of the caller's, for tests that break a kernel on purpose. */
+int dun_compute_create_text(dun_compute *out, dun_device *device, const char *text, uint32_t head_dim,
+                            const char *gemm);
+void dun_compute_free(dun_compute *compute);
+
+/* One work-group for each of n rows; `per_item`: one item for each of n, in groups of the tile's size. */
+dun_range dun_rows(const dun_compute *compute, size_t n);
+dun_range dun_items(const dun_compute *compute, size_t n);
+
+#endif

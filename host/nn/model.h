@@ -1,0 +1,40 @@
+/* A frozen model's weights on a device, in the GEMM provider's layout. */
+#ifndef DUN_MODEL_H
+#define DUN_MODEL_H
+
+#include "graph.h"
+#include "kernels.h"
+
+/* Where weights come from, without knowing the file: fills rows of a slot as floats (see spec.h). */
+typedef struct {
+    const void *self;
+    int (*read)(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
+                uint32_t n_rows);
+} dun_weight_source;
+
+typedef struct {
+    dun_matrix matrix[DUN_MAT_HEAD]; /* the per-layer kinds; HEAD is the model's */
+    dun_buffer attn_norm, ffn_norm;  /* (C) */
+} dun_layer;
+
+typedef struct {
+    dun_spec spec;
+    dun_layer *layers;
+    uint32_t n_layers;    /* loaded: as many as the point needs */
+    dun_buffer embedding; /* (V, C) */
+    dun_buffer final_norm;
+    dun_matrix head; /* loaded only when points are logits */
+} dun_model;
+
+/* Loads what `point` needs. `backward`: gradients will flow through it. */
+int dun_model_create(dun_model *model, const dun_compute *compute, const dun_spec *spec,
+                     const dun_weight_source *source, const dun_point_spec *point, bool backward);
+void dun_model_free(dun_model *model);
+
+/* Bytes of weights on the device. */
+uint64_t dun_model_bytes(const dun_model *model);
+
+const dun_matrix *dun_model_matrix(const dun_model *model, enum dun_weight weight, uint32_t layer);
+const dun_buffer *dun_model_vector(const dun_model *model, enum dun_weight weight, uint32_t layer);
+
+#endif

@@ -1,0 +1,144 @@
+/* See plan.h. Time runs over the steps: step i forward at i, backward at 2T - 1 - i. */
+#include "plan.h"
+
+#include "err.h"
+#include "mem.h"
+
+typedef struct {
+    size_t first, last; /* times it must hold; first > last: not needed */
+    size_t floats;
+    int buffer;
+} lifetime;
+
+/* The value whose memory (forward, or gradient) another one shares. */
+static int owner_of(const dun_graph *graph, int value, bool gradient) {
+    const dun_value *v = &graph->values[value];
+    while (v->same_as >= 0 || (gradient && v->residual_of >= 0)) {
+        value = v->same_as >= 0 ? v->same_as : v->residual_of;
+        v = &graph->values[value];
+    }
+    return value;
+}
+
+static void extend(lifetime *life, size_t time) {
+    if (life->first > time)
+        life->first = time;
+    if (life->last < time)
+        life->last = time;
+}
+
+/* `lives` holds forward lifetimes for every value, then gradients. */
+static void measure(lifetime *lives, const dun_graph *graph, bool backward) {
+    size_t T = graph->n_steps, n = graph->n_values;
+    for (size_t i = 0; i < T; i++) {
+        const dun_step *step = &graph->steps[i];
+        const dun_op_info *op = &dun_op_table[step->op];
+        size_t back = 2 * T - 1 - i;
+        int out = owner_of(graph, step->out, false);
+        extend(&lives[out], i);
+        if (backward && op->keeps_output)
+            extend(&lives[out], back);
+        if (backward)
+            extend(&lives[n + (size_t)owner_of(graph, step->out, true)], back);
+        if (step->stats >= 0) {
+            extend(&lives[step->stats], i);
+            extend(&lives[step->stats], backward ? back : i);
+        }
+        for (int k = 0; k < 2 && step->in[k] >= 0; k++) {
+            int in = owner_of(graph, step->in[k], false);
+            extend(&lives[in], i);
+            if (backward && op->keeps_inputs)
+                extend(&lives[in], back);
+            if (backward)
+                extend(&lives[n + (size_t)owner_of(graph, step->in[k], true)], back);
+        }
+    }
+    if (graph->output >= 0) {
+        extend(&lives[owner_of(graph, graph->output, false)], backward ? 2 * T : T);
+        if (backward)
+            extend(&lives[n + (size_t)owner_of(graph, graph->output, true)], T);
+    }
+}
+
+typedef struct {
+    size_t floats;
+    size_t busy_until;
+} slot;
+
+/* The free slot that fits best: the smallest large enough, else the largest, which then grows. */
+static size_t best_slot(const slot *slots, size_t n_slots, const lifetime *life) {
+    size_t best = n_slots;
+    for (size_t i = 0; i < n_slots; i++) {
+        if (slots[i].busy_until >= life->first)
+            continue;
+        if (best == n_slots) {
+            best = i;
+            continue;
+        }
+        bool fits = slots[i].floats >= life->floats, best_fits = slots[best].floats >= life->floats;
+        if (fits != best_fits ? fits : fits == (slots[i].floats < slots[best].floats))
+            best = i;
+    }
+    return best;
+}
+
+/* Hands out slots in order of first use. Returns how many there are. */
+static size_t assign(slot *slots, lifetime *lives, size_t n_lives, size_t n_times) {
+    size_t n_slots = 0;
+    for (size_t time = 0; time < n_times; time++)
+        for (size_t i = 0; i < n_lives; i++) {
+            lifetime *life = &lives[i];
+            if (life->first != time || life->floats == 0)
+                continue;
+            size_t at = best_slot(slots, n_slots, life);
+            if (at == n_slots)
+                slots[n_slots++] = (slot){0};
+            if (slots[at].floats < life->floats)
+                slots[at].floats = life->floats;
+            slots[at].busy_until = life->last;
+            life->buffer = (int)at;
+        }
+    return n_slots;
+}
+
+int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32_t N, uint32_t S,
+                    bool backward) {
+    int rc = DUN_OK;
+    lifetime *lives = NULL;
+    slot *slots = NULL;
+    size_t n = graph->n_values;
+    *plan = (dun_plan){0};
+    TRY_NEW(lives, 2 * n);
+    TRY_NEW(slots, 2 * n);
+    for (size_t i = 0; i < 2 * n; i++) {
+        const dun_value *value = &graph->values[i % n];
+        lives[i] = (lifetime){.first = SIZE_MAX, .buffer = DUN_NONE};
+        lives[i].floats = value->cached ? 0 : (size_t)value->columns * (value->last_rows ? S : N);
+    }
+    measure(lives, graph, backward);
+    size_t n_slots = assign(slots, lives, 2 * n, 2 * graph->n_steps + 1);
+    TRY_NEW(plan->buffers, n_slots);
+    for (; plan->n_buffers < n_slots; plan->n_buffers++) {
+        size_t bytes = slots[plan->n_buffers].floats * sizeof(float);
+        TRY(dun_buffer_create(&plan->buffers[plan->n_buffers], device, bytes, "an activation"));
+        plan->bytes += bytes;
+    }
+    for (size_t i = 0; i < n; i++) {
+        graph->values[i].buffer = lives[owner_of(graph, (int)i, false)].buffer;
+        graph->values[i].grad_owner = owner_of(graph, (int)i, true);
+        graph->values[i].grad_buffer = lives[n + (size_t)graph->values[i].grad_owner].buffer;
+    }
+out:
+    dun_free(slots);
+    dun_free(lives);
+    if (rc < 0)
+        dun_plan_free(plan);
+    return rc;
+}
+
+void dun_plan_free(dun_plan *plan) {
+    for (size_t i = 0; i < plan->n_buffers; i++)
+        dun_buffer_free(&plan->buffers[i]);
+    dun_free(plan->buffers);
+    *plan = (dun_plan){0};
+}
