@@ -26,8 +26,14 @@ from pathlib import Path
 # Before transformers is imported: no progress bars, and nothing is ever looked up on the network.
 os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# The modules beside this one leave no __pycache__ in the source tree.
+sys.dont_write_bytecode = True
 
-import torch
+try:
+    import torch
+except ModuleNotFoundError:
+    sys.exit("make-reference: no PyTorch here; run tools/pytorch-env, then build/pytorch-env/bin/python "
+             "tools/make-reference.py")
 
 import reference_json
 import reference_losses
@@ -113,11 +119,22 @@ def verify(path, args):
     return good
 
 
+def missing_model(args):
+    """Says so and returns true if the model file is needed and absent."""
+    wanted = {path.stem for path in args.verify} if args.verify else set(args.only)
+    if not wanted & NEED_MODEL or args.model.is_file():
+        return False
+    print(f"make-reference: {args.model}: no such file; name it with --model, or use --only with "
+          f"{' '.join(sorted(PRODUCTS.keys() - NEED_MODEL))}", file=sys.stderr)
+    return True
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="GGUF file (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "tests" / "reference", help="folder of the JSON files")
-    parser.add_argument("--fixtures", type=Path, default=ROOT / "tests" / "fixtures", help="folder of the tiny models")
+    parser.add_argument("--fixtures", type=Path, default=ROOT / "tests" / "fixtures",
+                        help="folder of the tiny models")
     parser.add_argument("--only", nargs="+", choices=PRODUCTS, default=list(PRODUCTS), help="make only these")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of everything random (default: %(default)s)")
     parser.add_argument("--verify", nargs="+", type=Path, metavar="FILE", help="recompute and compare, write nothing")
@@ -128,12 +145,10 @@ def main():
     args = arguments()
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
+    if missing_model(args):
+        return 1
     if args.verify:
         return 0 if all([verify(path, args) for path in args.verify]) else 1
-    if NEED_MODEL & set(args.only) and not args.model.is_file():
-        print(f"make-reference: {args.model}: no such file; name it with --model, or use --only with "
-              f"{', '.join(sorted(PRODUCTS.keys() - NEED_MODEL))}", file=sys.stderr)
-        return 1
     for folder in (args.out, args.fixtures):
         folder.mkdir(parents=True, exist_ok=True)
     for name in args.only:

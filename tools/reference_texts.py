@@ -68,9 +68,11 @@ NUMERAL_TEXTS = [
 
 TINY_TEXTS = [
     "", "t", " ", "the", " the", "  the", "The end", "in the inn", "then there they are", "  19", "1999 19 9",
-    "an end and another end", "is it his or hers", "on and on and on", "it's here, isn't it?", "don't", "\n", "a\n\nb",
-    "tab\there", "é and è", "水 the 🦆", "\u00a0the\u00a0", "<|start|>the end<|end|>", "<|end|><|end|>", "<|star|>",
-    "the<|start|>", "...!!", "thethethe", "aaaaaaaaaaaaaaaa", "ininininin", "THE END", "other errors occur on   re-entry",
+    "an end and another end", "is it his or hers", "on and on and on", "it's here, isn't it?", "don't", "\n",
+    "a\n\nb",
+    "tab\there", "é and è", "水 the 🦆", "\u00a0the\u00a0", "<|begin|>the end<|finish|>", "<|finish|><|finish|>",
+    "<|begi|>", "the<|begin|>", "...!!", "thethethe", "aaaaaaaaaaaaaaaa", "ininininin", "THE END",
+    "other errors occur on   re-entry",
 ]
 
 MODEL_PROMPT = "I found it rather"
@@ -126,8 +128,8 @@ REVIEWS = [
     ("tender and wise about growing old", 1),
     ("the paint peeled before it had dried", 0),
     ("Overpriced, overcooked and over at last.", 0),
-    ("this is the first umbrella that has outlived a winter on our coast , and it still opens with one hand , closes with"
-     " a click and stands up to a north wind better than I do myself", 1),
+    ("this is the first umbrella that has outlived a winter on our coast , and it still opens with one"
+     " hand , closes with a click and stands up to a north wind better than I do myself", 1),
     ("the songs stay with you for days", 1),
     ("no rhythm , no heart , no reason to exist", 0),
     ("it does exactly what the label says", 1),

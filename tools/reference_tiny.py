@@ -27,7 +27,7 @@ MERGES = [pair.replace("_", SPACE).replace("/", NEWLINE) for pair in (
     "_ i", "_i n", "e n", "th e", "_ o", "_o n", "' t", "' s", "1 9", "19 9", "_ 1", "Ã ©", "_i s", "/ /",
     "T he", "e nd", "_ end", "! !", ". .", "a a", "aa aa", "h is", "_ his", "__ __", "the re", "er r",
 )]
-CONTROL_TOKENS = ["<|start|>", "<|end|>"]
+CONTROL_TOKENS = ["<|begin|>", "<|finish|>"]
 
 CONTEXT_LENGTH = 128
 PROMPT_ROWS = 3
