@@ -6,6 +6,7 @@
 #include "spec.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum dun_op {

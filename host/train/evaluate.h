@@ -1,0 +1,20 @@
+/* Nearest centroid: distances and predictions for texts, and their metrics. */
+#ifndef DUN_EVALUATE_H
+#define DUN_EVALUATE_H
+
+#include "loss.h"
+#include "metrics.h"
+#include "session.h"
+
+/* Distances (n, K) of texts first .. first + n - 1 under the prompt in use to centroids (K, D) on the device.
+ */
+int dun_evaluate(float *distances, dun_session *session, dun_loss *loss, const dun_buffer *centroids,
+                 uint32_t first, uint32_t n, const char *stage);
+
+/* Index of the smallest of K distances; the lower one of equals. */
+uint32_t dun_nearest(const float *distances, uint32_t K);
+
+/* Metrics of the validation texts from their distances (n_valid, K). Initialises `metrics`. */
+int dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances);
+
+#endif

@@ -1,0 +1,141 @@
+/* See prompt.h. */
+#include "prompt.h"
+
+#include "err.h"
+#include "mem.h"
+#include "rng.h"
+#include "runfile.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { DEFAULT_TOKENS = 5 };
+
+static int make(dun_prompt *prompt, uint32_t n_rows, uint32_t width) {
+    int rc = DUN_OK;
+    *prompt = (dun_prompt){.n_rows = n_rows, .width = width};
+    TRY_NEW(prompt->rows, (size_t)n_rows * width);
+out:
+    return rc;
+}
+
+static uint32_t wanted_rows(const dun_config *config, uint32_t otherwise) {
+    return config->prompt.tokens > 0 ? (uint32_t)config->prompt.tokens : otherwise;
+}
+
+static int start_from_text(dun_prompt *prompt, const dun_config *config, const dun_weights *weights,
+                           dun_tokenizer *tokenizer) {
+    int rc = DUN_OK;
+    dun_tokens tokens = {0};
+    const char *text = config->prompt.text;
+    TRY(dun_config_require(config, DUN_KEY_prompt_text));
+    TRY(dun_tokenizer_encode(&tokens, tokenizer, text, strlen(text)));
+    if (tokens.n == 0 || tokens.n > 4096)
+        TRY(dun_error(DUN_USAGE, "%s: prompt.text has %zu tokens; 1 to 4096 are possible",
+                      dun_config_origin(config, DUN_KEY_prompt_text), tokens.n));
+    TRY(make(prompt, wanted_rows(config, (uint32_t)tokens.n), dun_weights_spec(weights)->width));
+    if (prompt->n_rows != tokens.n)
+        dun_warn("prompt.text has %zu tokens and prompt.tokens is %u: they are %s", tokens.n, prompt->n_rows,
+                 tokens.n < prompt->n_rows ? "repeated" : "cut");
+    for (uint32_t p = 0; p < prompt->n_rows; p++)
+        TRY(dun_weights_read(prompt->rows + (size_t)p * prompt->width, weights, DUN_W_EMBED, 0,
+                             tokens.ids[p % tokens.n], 1));
+out:
+    dun_tokens_free(&tokens);
+    return rc;
+}
+
+static int start_from_vocab(dun_prompt *prompt, const dun_config *config, const dun_weights *weights) {
+    int rc = DUN_OK;
+    const dun_spec *spec = dun_weights_spec(weights);
+    TRY(make(prompt, wanted_rows(config, DEFAULT_TOKENS), spec->width));
+    for (uint32_t p = 0; p < prompt->n_rows; p++) {
+        uint32_t id =
+            (uint32_t)dun_random_below(spec->vocab, (uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, p);
+        TRY(dun_weights_read(prompt->rows + (size_t)p * spec->width, weights, DUN_W_EMBED, 0, id, 1));
+    }
+out:
+    return rc;
+}
+
+/* Standard deviation of all values of the embedding table. */
+static int table_deviation(double *out, const dun_weights *weights) {
+    int rc = DUN_OK;
+    const dun_spec *spec = dun_weights_spec(weights);
+    float *row = NULL;
+    double sum = 0, squares = 0, n = (double)spec->vocab * spec->width;
+    TRY_NEW(row, spec->width);
+    for (uint32_t id = 0; id < spec->vocab; id++) {
+        TRY(dun_weights_read(row, weights, DUN_W_EMBED, 0, id, 1));
+        for (uint32_t i = 0; i < spec->width; i++) {
+            sum += (double)row[i];
+            squares += (double)row[i] * (double)row[i];
+        }
+    }
+    *out = sqrt(squares / n - sum / n * (sum / n));
+out:
+    dun_free(row);
+    return rc;
+}
+
+static int start_random(dun_prompt *prompt, const dun_config *config, const dun_weights *weights) {
+    int rc = DUN_OK;
+    double deviation;
+    TRY(make(prompt, wanted_rows(config, DEFAULT_TOKENS), dun_weights_spec(weights)->width));
+    TRY(table_deviation(&deviation, weights));
+    for (size_t i = 0; i < (size_t)prompt->n_rows * prompt->width; i++)
+        prompt->rows[i] =
+            (float)(deviation * dun_random_normal((uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, i));
+out:
+    return rc;
+}
+
+static int start_from_file(dun_prompt *prompt, const dun_config *config, const dun_weights *weights) {
+    int rc = DUN_OK;
+    dun_saved_prompt saved = {0};
+    uint32_t width = dun_weights_spec(weights)->width;
+    TRY(dun_config_require(config, DUN_KEY_prompt_file));
+    TRY(dun_saved_prompt_read(&saved, config->prompt.file));
+    if (saved.width != width)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: prompt_embeddings are %u wide; the model's embeddings are %u wide",
+                      config->prompt.file, saved.width, width));
+    if (config->prompt.tokens > 0 && config->prompt.tokens != saved.n_rows)
+        TRY(dun_error(DUN_USAGE,
+                      "%s: prompt.tokens = %lld, but prompt.file has %u rows; leave prompt.tokens empty",
+                      dun_config_origin(config, DUN_KEY_prompt_tokens), (long long)config->prompt.tokens,
+                      saved.n_rows));
+    TRY(make(prompt, saved.n_rows, width));
+    memcpy(prompt->rows, saved.rows, (size_t)saved.n_rows * width * sizeof *saved.rows);
+out:
+    dun_saved_prompt_free(&saved);
+    return rc;
+}
+
+int dun_prompt_start(dun_prompt *prompt, const dun_config *config, dun_weights *weights,
+                     dun_tokenizer *tokenizer) {
+    int rc = DUN_OK;
+    *prompt = (dun_prompt){0};
+    switch (config->prompt.init) {
+    case DUN_INIT_TEXT:
+        TRY(start_from_text(prompt, config, weights, tokenizer));
+        break;
+    case DUN_INIT_VOCAB:
+        TRY(start_from_vocab(prompt, config, weights));
+        break;
+    case DUN_INIT_RANDOM:
+        TRY(start_random(prompt, config, weights));
+        break;
+    case DUN_INIT_FILE:
+        TRY(start_from_file(prompt, config, weights));
+        break;
+    }
+out:
+    if (rc < 0)
+        dun_prompt_free(prompt);
+    return rc;
+}
+
+void dun_prompt_free(dun_prompt *prompt) {
+    dun_free(prompt->rows);
+    *prompt = (dun_prompt){0};
+}

@@ -1,0 +1,23 @@
+/* What the soft prompt starts as. */
+#ifndef DUN_PROMPT_H
+#define DUN_PROMPT_H
+
+#include "config.h"
+#include "tokenizer.h"
+#include "weights.h"
+
+/* P, known before anything large is loaded, and what it is made from. */
+typedef struct {
+    uint32_t n_rows; /* P */
+    uint32_t width;  /* C */
+    float *rows;     /* (P, C) */
+} dun_prompt;
+
+/* Fills the starting prompt of a config: embeddings of words, random rows of the vocabulary, noise with the
+ * table's standard deviation, or a saved prompt. Warns when the text's tokens are repeated or cut.
+ * DUN_USAGE: init needs a key that is not set; DUN_BAD_INPUT: a prompt file of another width. */
+int dun_prompt_start(dun_prompt *prompt, const dun_config *config, dun_weights *weights,
+                     dun_tokenizer *tokenizer);
+void dun_prompt_free(dun_prompt *prompt);
+
+#endif

@@ -1,0 +1,216 @@
+/* See rundir.h. */
+#include "rundir.h"
+
+#include "err.h"
+#include "fault.h"
+#include "json.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+char *dun_run_dir_file(const char *run_path, const char *file) {
+    dun_text path = {0};
+    return dun_text_addf(&path, "%s/%s", run_path, file) < 0 ? NULL : path.bytes;
+}
+
+bool dun_run_dir_exists(const char *path) {
+    struct stat info;
+    char *config = dun_run_dir_file(path, "config.ini");
+    bool found = config && stat(config, &info) == 0 && S_ISREG(info.st_mode);
+    dun_free(config);
+    return found;
+}
+
+/* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet. */
+static int free_path(char **out, const char *name) {
+    int rc = DUN_OK;
+    dun_text path = {0};
+    struct stat info;
+    TRY(dun_text_addf(&path, "runs/%s", name));
+    for (unsigned i = 2; stat(path.bytes, &info) == 0; i++) {
+        dun_text_clear(&path);
+        TRY(dun_text_addf(&path, "runs/%s-%u", name, i));
+    }
+    *out = path.bytes;
+    path = (dun_text){0};
+out:
+    dun_text_free(&path);
+    return rc;
+}
+
+static int write_text(const char *run_path, const char *file, const dun_text *text) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    TRY_PTR(path, dun_run_dir_file(run_path, file));
+    TRY(dun_file_write(path, text->bytes, text->length));
+out:
+    dun_free(path);
+    return rc;
+}
+
+int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config) {
+    int rc = DUN_OK;
+    char *history = NULL;
+    dun_text text = {0};
+    *run = (dun_run_dir){0};
+    if (*wanted)
+        TRY_PTR(run->path, dun_strdup(wanted));
+    else
+        TRY(free_path(&run->path, name));
+    if (dun_run_dir_exists(run->path))
+        TRY(dun_error(DUN_FAILED, "%s: holds a run already, which is never overwritten; name another --out",
+                      run->path));
+    TRY(dun_dir_make(run->path));
+    TRY(dun_config_write(&text, config));
+    TRY(write_text(run->path, "config.ini", &text));
+    TRY_PTR(history, dun_run_dir_file(run->path, "history.jsonl"));
+    errno = EACCES;
+    run->history = dun_fault_here() ? NULL : fopen(history, "w");
+    if (!run->history)
+        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", history, strerror(errno)));
+out:
+    dun_text_free(&text);
+    dun_free(history);
+    if (rc < 0)
+        dun_run_dir_close(run);
+    return rc;
+}
+
+void dun_run_dir_close(dun_run_dir *run) {
+    if (run->history)
+        fclose(run->history);
+    dun_free(run->path);
+    *run = (dun_run_dir){0};
+}
+
+/* A line reaches the file at once, so that a run can be watched. */
+static int flush_history(dun_run_dir *run, int printed) {
+    errno = ENOSPC;
+    if (printed < 0 || dun_fault_here() || fflush(run->history) != 0)
+        return dun_error(DUN_FAILED, "%s/history.jsonl: cannot be written: %s", run->path, strerror(errno));
+    return DUN_OK;
+}
+
+int dun_run_dir_step(dun_run_dir *run, uint64_t step, uint64_t epoch, float loss, double accuracy,
+                     double lr) {
+    return flush_history(
+        run, fprintf(run->history,
+                     "{\"step\": %llu, \"epoch\": %llu, \"loss\": %.9g, \"accuracy\": %.6g, \"lr\": %.9g}\n",
+                     (unsigned long long)step, (unsigned long long)epoch, (double)loss, accuracy, lr));
+}
+
+int dun_run_dir_valid(dun_run_dir *run, uint64_t step, uint64_t epoch, double accuracy) {
+    return flush_history(run, fprintf(run->history,
+                                      "{\"step\": %llu, \"epoch\": %llu, \"valid_accuracy\": %.9g}\n",
+                                      (unsigned long long)step, (unsigned long long)epoch, accuracy));
+}
+
+void dun_run_result_free(dun_run_result *result) {
+    dun_metrics_free(&result->metrics);
+    dun_metrics_free(&result->baseline);
+    dun_free(result->distances);
+    dun_free(result->centroids);
+    *result = (dun_run_result){0};
+}
+
+static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    dun_saved_prompt saved = {.n_rows = session->prompt.n_rows,
+                              .width = session->prompt.width,
+                              .rows = session->prompt.rows,
+                              .n_classes = session->labels.n_classes,
+                              .point_width = dun_session_point_width(session),
+                              .centroids = result->centroids,
+                              .class_names = session->labels.names,
+                              .model_hash = dun_weights_hash(session->weights)};
+    snprintf(saved.model_name, sizeof saved.model_name, "%s", dun_weights_spec(session->weights)->name);
+    TRY_PTR(path, dun_run_dir_file(run->path, "prompt.safetensors"));
+    TRY(dun_saved_prompt_write(&saved, path));
+out:
+    dun_free(path);
+    return rc;
+}
+
+/* line, label, predicted, one distance a class, text; tabs and newlines of a text become spaces. */
+static int write_predictions(const dun_run_dir *run, const dun_session *session,
+                             const dun_run_result *result) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    uint32_t K = session->labels.n_classes;
+    char *const *names = session->labels.names;
+    TRY(dun_text_addf(&text, "line\tlabel\tpredicted"));
+    for (uint32_t k = 0; k < K; k++)
+        TRY(dun_text_addf(&text, "\tdistance_%s", names[k]));
+    TRY(dun_text_addf(&text, "\ttext\n"));
+    for (uint32_t i = 0; i < session->n_valid; i++) {
+        const dun_example *example = &session->valid->examples[i];
+        const float *distances = result->distances + (size_t)i * K;
+        TRY(dun_text_addf(&text, "%u\t%s\t%s", example->line, names[example->label],
+                          names[dun_nearest(distances, K)]));
+        for (uint32_t k = 0; k < K; k++)
+            TRY(dun_text_addf(&text, "\t%.6g", (double)distances[k]));
+        TRY(dun_text_add(&text, "\t", 1));
+        size_t begin = text.length;
+        TRY(dun_text_add(&text, example->text, example->length));
+        for (size_t at = begin; at < text.length; at++)
+            if (text.bytes[at] == '\t' || text.bytes[at] == '\n' || text.bytes[at] == '\r')
+                text.bytes[at] = ' ';
+        TRY(dun_text_add(&text, "\n", 1));
+    }
+    TRY(write_text(run->path, "predictions.tsv", &text));
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+static json_t *device_json(const dun_session *session) {
+    const dun_device_info *info = dun_device_describe(session->device);
+    const dun_tiles *tiles = &session->compute.tiles;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:i, s:i, s:i, s:i}}", "name", info->name, "platform",
+                     info->platform, "driver", info->driver, "type", dun_device_type_name(info->type), "gemm",
+                     dun_gemm_name(session->compute.gemm), "tiles", "group", (int)tiles->group, "vector",
+                     (int)tiles->vector, "reg_rows", (int)tiles->reg_rows, "reg_vector",
+                     (int)tiles->reg_vector);
+}
+
+static json_t *timings_json(const dun_timings *t) {
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "load", t->load, "build", t->build, "texts", t->texts,
+                     "start", t->start, "train", t->train, "eval", t->eval);
+}
+
+static int write_metrics(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
+    int rc = DUN_OK;
+    json_t *root = NULL;
+    dun_text text = {0};
+    TRY(dun_metrics_json(&root, &result->metrics, session->labels.names));
+    int failed = json_object_set_new(root, "baseline",
+                                     json_pack("{s:f, s:f}", "majority", result->majority,
+                                               "class_means_untrained", result->baseline.accuracy));
+    failed |= json_object_set_new(root, "device", device_json(session));
+    failed |= json_object_set_new(root, "seconds", timings_json(&session->timings));
+    failed |= json_object_set_new(root, "steps", json_integer((json_int_t)result->steps));
+    failed |= json_object_set_new(root, "last_loss", json_real((double)result->last_loss));
+    failed |= json_object_set_new(root, "model", json_string(dun_weights_spec(session->weights)->name));
+    failed |= json_object_set_new(root, "version", json_string(DUN_VERSION));
+    if (failed)
+        TRY(dun_error(DUN_FAILED, "out of memory for the metrics"));
+    TRY(dun_json_dump(&text, root));
+    TRY(dun_text_add(&text, "\n", 1));
+    TRY(write_text(run->path, "metrics.json", &text));
+out:
+    dun_text_free(&text);
+    json_decref(root);
+    return rc;
+}
+
+int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_result *result) {
+    int rc = DUN_OK;
+    TRY(write_prompt(run, session, result));
+    TRY(write_predictions(run, session, result));
+    TRY(write_metrics(run, session, result));
+out:
+    return rc;
+}

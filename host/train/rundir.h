@@ -1,0 +1,50 @@
+/* The run directory: config.ini, history.jsonl, metrics.json, prompt.safetensors, predictions.tsv. Made
+ * before training starts, so that an output that cannot be written is found first; never made over an
+ * existing run. */
+#ifndef DUN_RUNDIR_H
+#define DUN_RUNDIR_H
+
+#include "evaluate.h"
+#include "session.h"
+
+#include <stdio.h>
+
+typedef struct {
+    char *path;
+    FILE *history;
+} dun_run_dir;
+
+/* Creates `wanted`, or, when it is empty, runs/<name> or runs/<name>-2 and so on, and writes config.ini.
+ * DUN_FAILED: it exists already, or cannot be written. */
+int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config);
+void dun_run_dir_close(dun_run_dir *run);
+
+/* Path of a file of the run, newly allocated; NULL with the error recorded. */
+char *dun_run_dir_file(const char *run_path, const char *file);
+
+/* True when the folder holds a run's config.ini. */
+bool dun_run_dir_exists(const char *path);
+
+/* Appends one line to history.jsonl: a step, or a validation. */
+int dun_run_dir_step(dun_run_dir *run, uint64_t step, uint64_t epoch, float loss, double accuracy, double lr);
+int dun_run_dir_valid(dun_run_dir *run, uint64_t step, uint64_t epoch, double accuracy);
+
+/* What a finished run says of itself. */
+typedef struct {
+    dun_metrics metrics;  /* validation texts, trained */
+    dun_metrics baseline; /* the same with class means under the starting prompt */
+    double majority;      /* accuracy of always naming the largest class */
+    float *distances;     /* (n_valid, K), trained */
+    float *centroids;     /* (K, D), trained */
+    uint64_t steps;
+    float last_loss;
+    double seconds;
+} dun_run_result;
+
+void dun_run_result_free(dun_run_result *result);
+
+/* Writes prompt.safetensors, predictions.tsv and, last, metrics.json: its presence says that the run is
+ * whole. */
+int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_result *result);
+
+#endif

@@ -1,0 +1,26 @@
+/* The trained result of a run as a file: prompt.safetensors with prompt_embeddings F32 (P, C), centroids
+ * F32 (K, D) and what they belong to. Also reads a file with prompt_embeddings alone (other tools write it).
+ */
+#ifndef DUN_RUNFILE_H
+#define DUN_RUNFILE_H
+
+#include <stdint.h>
+
+typedef struct {
+    uint32_t n_rows, width;          /* P, C */
+    float *rows;                     /* (P, C) */
+    uint32_t n_classes, point_width; /* K, D; 0 without centroids */
+    float *centroids;                /* (K, D) */
+    char **class_names;              /* [K]; NULL without centroids */
+    uint64_t model_hash;             /* 0: not recorded */
+    char model_name[96];
+} dun_saved_prompt;
+
+/* DUN_BAD_INPUT: not such a file, wrong shapes, NaN. */
+int dun_saved_prompt_read(dun_saved_prompt *saved, const char *path);
+
+/* Writes atomically; the same values give the same bytes. */
+int dun_saved_prompt_write(const dun_saved_prompt *saved, const char *path);
+void dun_saved_prompt_free(dun_saved_prompt *saved);
+
+#endif

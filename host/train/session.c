@@ -1,0 +1,261 @@
+/* See session.h. */
+#include "session.h"
+
+#include "clock.h"
+#include "err.h"
+#include "mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TEXT_ROWS = 768,    /* text rows a pass: enough to fill the GEMM's tiles, small enough to show progress */
+    MIN_SEQUENCES = 32, /* texts scored together even when batches are smaller */
+};
+
+int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer) {
+    int rc = DUN_OK;
+    double begun = dun_clock_seconds();
+    *session = (dun_session){.config = config, .observer = observer};
+    TRY(dun_config_check(config));
+    TRY(dun_config_require(config, DUN_KEY_model_path));
+    TRY(dun_weights_open(&session->weights, config->model.path));
+    TRY(dun_tokenizer_create(&session->tokenizer, dun_weights_gguf(session->weights)));
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    if (config->model.layer > (int64_t)spec->n_layers)
+        TRY(dun_error(DUN_USAGE, "%s: model.layer = %lld, but the model has %u layers",
+                      dun_config_origin(config, DUN_KEY_model_layer), (long long)config->model.layer,
+                      spec->n_layers));
+    if (config->data.max_length >= spec->context)
+        TRY(dun_error(DUN_USAGE,
+                      "%s: data.max_length = %lld; the model reads at most %u tokens, prompt included",
+                      dun_config_origin(config, DUN_KEY_data_max_length), (long long)config->data.max_length,
+                      spec->context));
+    TRY(dun_prompt_start(&session->prompt, config, session->weights, session->tokenizer));
+out:
+    session->timings.load += dun_clock_seconds() - begun;
+    if (rc < 0)
+        dun_session_close(session);
+    return rc;
+}
+
+void dun_session_close(dun_session *session) {
+    dun_batch_free(&session->batch);
+    dun_text_cache_free(&session->cache);
+    dun_engine_free(&session->engine);
+    dun_compute_free(&session->compute);
+    dun_device_close(session->device);
+    dun_texts_free(&session->texts);
+    dun_dataset_free(session->valid);
+    dun_dataset_free(session->train);
+    dun_labels_free(&session->labels);
+    dun_prompt_free(&session->prompt);
+    dun_tokenizer_free(session->tokenizer);
+    dun_weights_free(session->weights);
+    *session = (dun_session){0};
+}
+
+int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path) {
+    int rc = DUN_OK;
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    if (saved->width != spec->width)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: made for embeddings of width %u; %s has width %u", path,
+                      saved->width, dun_weights_path(session->weights), spec->width));
+    if (saved->model_hash && saved->model_hash != dun_weights_hash(session->weights))
+        TRY(dun_error(
+            DUN_BAD_INPUT, "%s: belongs to another model file (%s, hash %016llx), running %s (%016llx)", path,
+            saved->model_name, (unsigned long long)saved->model_hash, dun_weights_path(session->weights),
+            (unsigned long long)dun_weights_hash(session->weights)));
+    dun_prompt_free(&session->prompt);
+    session->prompt.n_rows = saved->n_rows;
+    session->prompt.width = saved->width;
+    TRY_NEW(session->prompt.rows, (size_t)saved->n_rows * saved->width);
+    memcpy(session->prompt.rows, saved->rows, (size_t)saved->n_rows * saved->width * sizeof(float));
+out:
+    return rc;
+}
+
+static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config_id key, const char *path,
+                        int64_t limit) {
+    int rc = DUN_OK;
+    static const char *const formats[] = {[DUN_FORMAT_AUTO] = "auto",
+                                          [DUN_FORMAT_TSV] = "tsv",
+                                          [DUN_FORMAT_CSV] = "csv",
+                                          [DUN_FORMAT_JSONL] = "jsonl"};
+    const dun_config *config = session->config;
+    dun_dataset_options options = {.format = formats[config->data.format],
+                                   .text_column = config->data.text_column,
+                                   .label_column = config->data.label_column,
+                                   .header = config->data.header,
+                                   .limit = limit > 0 ? (size_t)limit : 0};
+    TRY(dun_config_require(config, key));
+    TRY(dun_dataset_read(out, &session->labels, path, &options));
+out:
+    return rc;
+}
+
+int dun_session_read_data(dun_session *session) {
+    int rc = DUN_OK;
+    const dun_config *config = session->config;
+    double begun = dun_clock_seconds();
+    uint32_t max_length = (uint32_t)config->data.max_length;
+    TRY(dun_labels_parse(&session->labels, config->data.label_map,
+                         dun_config_origin(config, DUN_KEY_data_label_map)));
+    TRY(read_dataset(&session->train, session, DUN_KEY_data_train, config->data.train,
+                     config->data.limit_train));
+    TRY(read_dataset(&session->valid, session, DUN_KEY_data_valid, config->data.valid,
+                     config->data.limit_valid));
+    TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
+    session->n_train = session->texts.n;
+    TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
+    session->n_valid = session->texts.n - session->n_train;
+    dun_observe_say(session->observer,
+                    "data      %u training and %u validation texts, %u classes, %zu tokens", session->n_train,
+                    session->n_valid, session->labels.n_classes, session->texts.tokens.n);
+out:
+    session->timings.load += dun_clock_seconds() - begun;
+    return rc;
+}
+
+static int read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
+                        uint32_t n_rows) {
+    return dun_weights_read(out, self, slot, layer, first_row, n_rows);
+}
+
+static dun_engine_options engine_options(const dun_session *session, bool backward) {
+    const dun_config *config = session->config;
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    uint32_t longest = (uint32_t)config->data.max_length, P = session->prompt.n_rows;
+    uint32_t sequences = (uint32_t)config->train.batch_size;
+    if (sequences < MIN_SEQUENCES)
+        sequences = MIN_SEQUENCES;
+    bool last = config->model.layer == DUN_CONFIG_UNSET;
+    return (dun_engine_options){
+        .point = {.n_blocks = last ? spec->n_layers : (uint32_t)config->model.layer,
+                  .final_norm = last,
+                  .logits = config->model.point == DUN_POINT_LOGITS},
+        .backward = backward,
+        .max_text_rows = longest > TEXT_ROWS ? longest : TEXT_ROWS,
+        .max_texts = TEXT_ROWS,
+        .max_rows = sequences * P,
+        .max_sequences = sequences,
+        .max_prompt = P,
+        .max_position = longest + P,
+    };
+}
+
+int dun_session_start_engine(dun_session *session, bool backward) {
+    int rc = DUN_OK;
+    const dun_config *config = session->config;
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_weight_source source = {.self = session->weights, .read = read_weights};
+    static const char *const gemms[] = {[DUN_GEMM_AUTO] = "auto",
+                                        [DUN_GEMM_CLBLAST] = "clblast",
+                                        [DUN_GEMM_REG] = "reg",
+                                        [DUN_GEMM_LOCAL] = "local",
+                                        [DUN_GEMM_NAIVE] = "naive"};
+    dun_engine_options options = engine_options(session, backward);
+    double begun = dun_clock_seconds();
+    if (session->prompt.n_rows + (uint32_t)config->data.max_length > spec->context)
+        TRY(dun_error(DUN_USAGE,
+                      "data.max_length %lld and the prompt's %u rows exceed the model's %u positions",
+                      (long long)config->data.max_length, session->prompt.n_rows, spec->context));
+    TRY(dun_device_open(&session->device, config->device.use));
+    const dun_device_info *info = dun_device_describe(session->device);
+    dun_observe_say(session->observer, "device    %s (%s, driver %s)", info->name, info->platform,
+                    info->driver);
+    TRY(dun_compute_create(&session->compute, session->device, spec->head_dim, gemms[config->device.gemm]));
+    dun_observe_say(session->observer, "gemm      %s: %s", dun_gemm_name(session->compute.gemm),
+                    dun_gemm_reason(session->compute.gemm));
+    session->timings.build += dun_clock_seconds() - begun;
+    begun = dun_clock_seconds();
+    TRY(dun_engine_create(&session->engine, &session->compute, spec, &source, &options));
+    TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
+    TRY(dun_session_set_prompt(session, session->prompt.rows));
+    TRY(dun_device_finish(session->device));
+    dun_observe_say(session->observer,
+                    "model     %s: %u layers, width %u, %.0f MB of weights, %.0f MB of activations",
+                    spec->name, options.point.n_blocks, spec->width,
+                    (double)dun_model_bytes(&session->engine.model) / 1e6,
+                    (double)(session->engine.text_plan.bytes + session->engine.points_plan.bytes) / 1e6);
+    session->timings.load += dun_clock_seconds() - begun;
+out:
+    return rc;
+}
+
+/* Rows of keys and values to keep. auto: half of what the device has left, bounded by its largest buffer. */
+static uint64_t budget_rows(const dun_session *session) {
+    const dun_config *config = session->config;
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_device_info *info = dun_device_describe(session->device);
+    const dun_point_spec *point = &session->engine.options.point;
+    uint64_t row_bytes = dun_engine_cache_bytes_per_row(spec, point);
+    uint64_t used = dun_buffer_live_bytes();
+    uint64_t free_bytes = info->memory_bytes > used ? (info->memory_bytes - used) / 2 : 0;
+    uint64_t most = info->largest_buffer_bytes / (row_bytes / point->n_blocks);
+    if (config->device.cache_kv == DUN_CACHE_NO)
+        return 0;
+    if (config->device.cache_budget_mb != DUN_CONFIG_UNSET)
+        free_bytes = (uint64_t)config->device.cache_budget_mb << 20;
+    else if (config->device.cache_kv == DUN_CACHE_YES)
+        free_bytes = UINT64_MAX;
+    uint64_t rows = free_bytes / row_bytes;
+    return rows < most ? rows : most;
+}
+
+int dun_session_read_texts(dun_session *session) {
+    int rc = DUN_OK;
+    double begun = dun_clock_seconds();
+    uint64_t row_bytes =
+        dun_engine_cache_bytes_per_row(dun_weights_spec(session->weights), &session->engine.options.point);
+    uint64_t budget = budget_rows(session);
+    dun_text_cache_free(&session->cache);
+    TRY(dun_text_cache_create(&session->cache, &session->engine, &session->texts, budget));
+    dun_observe_say(
+        session->observer, "cache     keys and values of %u of %u texts: %.0f MB (budget %.0f MB)%s",
+        session->cache.n_resident, session->texts.n,
+        (double)session->cache.resident_rows * (double)row_bytes / 1e6,
+        (double)budget * (double)row_bytes / 1e6,
+        session->cache.n_resident < session->texts.n ? "; the others are computed again each time" : "");
+    TRY(dun_text_cache_fill(&session->cache, session->observer));
+out:
+    session->timings.texts += dun_clock_seconds() - begun;
+    return rc;
+}
+
+int dun_session_set_prompt(dun_session *session, const float *rows) {
+    return dun_buffer_write(&session->engine.prompt, 0, rows,
+                            (size_t)session->prompt.n_rows * session->prompt.width * sizeof *rows);
+}
+
+uint32_t dun_session_point_width(const dun_session *session) {
+    return dun_engine_point_width(&session->engine);
+}
+
+int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
+    int rc = DUN_OK;
+    TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, session->prompt.n_rows));
+    TRY(dun_engine_points(&session->engine, &session->batch));
+out:
+    return rc;
+}
+
+int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const char *stage,
+                        dun_batch_visitor *each, void *self) {
+    int rc = DUN_OK;
+    uint32_t most = session->engine.options.max_sequences, *which = NULL;
+    dun_observe_begin(session->observer, stage, "texts", n);
+    TRY_NEW(which, most);
+    for (uint32_t done = 0; done < n; done += most) {
+        uint32_t count = n - done < most ? n - done : most;
+        for (uint32_t i = 0; i < count; i++)
+            which[i] = first + done + i;
+        TRY(dun_session_run(session, which, count));
+        TRY(each(self, first + done, count));
+        dun_observe_advance(session->observer, done + count, NULL);
+    }
+out:
+    dun_observe_end(session->observer);
+    dun_free(which);
+    return rc;
+}

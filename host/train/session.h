@@ -1,0 +1,70 @@
+/* Everything an experiment stands on: the config, the model file and its tokenizer, the prompt, the texts,
+ * and the engine on a device. Opened in the order in which mistakes are cheapest to find. */
+#ifndef DUN_SESSION_H
+#define DUN_SESSION_H
+
+#include "config.h"
+#include "engine.h"
+#include "observer.h"
+#include "prompt.h"
+#include "runfile.h"
+#include "textcache.h"
+#include "texts.h"
+#include "weights.h"
+
+/* Seconds by stage, for metrics.json. */
+typedef struct {
+    double load, build, texts, start, train, eval;
+} dun_timings;
+
+typedef struct {
+    const dun_config *config;
+    const dun_observer *observer;
+    dun_weights *weights;
+    dun_tokenizer *tokenizer;
+    dun_prompt prompt; /* on the host: the start, or what was trained */
+    dun_labels labels;
+    dun_dataset *train, *valid; /* NULL: not read */
+    dun_texts texts;            /* training texts, then validation texts */
+    uint32_t n_train, n_valid;
+    dun_device *device;
+    dun_compute compute;
+    dun_engine engine;
+    dun_text_cache cache;
+    dun_batch batch; /* the prompt after up to max_sequences texts */
+    dun_timings timings;
+} dun_session;
+
+/* Model file, tokenizer and starting prompt. The config, and the observer, stay borrowed. */
+int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer);
+void dun_session_close(dun_session *session);
+
+/* Replaces the prompt by a saved one (checked against the model). */
+int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path);
+
+/* Reads and tokenises the data sets of the config. */
+int dun_session_read_data(dun_session *session);
+
+/* Opens the device, builds kernels, loads weights, plans memory. `backward`: for training. */
+int dun_session_start_engine(dun_session *session, bool backward);
+
+/* Makes the cache for session->texts within the config's budget and computes what is resident. */
+int dun_session_read_texts(dun_session *session);
+
+/* Uploads rows (P, C) as the prompt in use. */
+int dun_session_set_prompt(dun_session *session, const float *rows);
+
+/* Runs the prompt in use after n texts (indices into session->texts, at most max_sequences); the points
+ * (n, D) are then in the engine's point buffer. */
+int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n);
+
+/* The same for texts first .. first + n - 1, batch by batch, with progress: `each` is called after every
+ * batch with the batch's first text and its count. */
+typedef int dun_batch_visitor(void *self, uint32_t first, uint32_t count);
+int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const char *stage,
+                        dun_batch_visitor *each, void *self);
+
+/* D, the width of a point. */
+uint32_t dun_session_point_width(const dun_session *session);
+
+#endif

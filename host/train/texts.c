@@ -1,0 +1,59 @@
+/* See texts.h. */
+#include "texts.h"
+
+#include "err.h"
+#include "mem.h"
+
+int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length, uint32_t label,
+                  uint32_t max_length) {
+    int rc = DUN_OK;
+    size_t before = texts->tokens.n;
+    if (texts->start_capacity == 0) {
+        TRY_GROW(texts->start, texts->start_capacity, 0);
+        texts->start[0] = 0;
+    }
+    TRY_GROW(texts->start, texts->start_capacity, (size_t)texts->n + 1);
+    TRY_GROW(texts->label, texts->label_capacity, texts->n);
+    TRY(dun_tokenizer_encode(&texts->tokens, tokenizer, text, length));
+    if (texts->tokens.n - before > max_length)
+        texts->tokens.n = before + max_length;
+    if (texts->tokens.n > INT32_MAX)
+        TRY(dun_error(DUN_BAD_INPUT, "the texts have more than %d tokens together; use fewer", INT32_MAX));
+    uint32_t n = (uint32_t)(texts->tokens.n - before);
+    texts->label[texts->n++] = label;
+    texts->start[texts->n] = (uint32_t)texts->tokens.n;
+    if (texts->longest < n)
+        texts->longest = n;
+out:
+    if (rc < 0)
+        texts->tokens.n = before;
+    return rc;
+}
+
+int dun_texts_add_dataset(dun_texts *texts, dun_tokenizer *tokenizer, const dun_dataset *dataset,
+                          uint32_t max_length) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < dataset->n; i++) {
+        const dun_example *example = &dataset->examples[i];
+        TRY(dun_texts_add(texts, tokenizer, example->text, example->length, example->label, max_length));
+    }
+out:
+    return rc;
+}
+
+void dun_texts_clear(dun_texts *texts) {
+    texts->tokens.n = 0;
+    texts->n = 0;
+    texts->longest = 0;
+}
+
+void dun_texts_free(dun_texts *texts) {
+    dun_tokens_free(&texts->tokens);
+    dun_free(texts->start);
+    dun_free(texts->label);
+    *texts = (dun_texts){0};
+}
+
+uint32_t dun_texts_length(const dun_texts *texts, uint32_t index) {
+    return texts->start[index + 1] - texts->start[index];
+}

@@ -1,0 +1,29 @@
+/* Texts as token ids, packed: what the engine is fed. */
+#ifndef DUN_TEXTS_H
+#define DUN_TEXTS_H
+
+#include "dataset.h"
+#include "tokenizer.h"
+
+typedef struct {
+    dun_tokens tokens; /* the ids of all texts, one after another */
+    uint32_t *start;   /* [n+1] */
+    uint32_t *label;   /* [n] class id */
+    uint32_t n;
+    uint32_t longest; /* tokens of the longest text */
+    size_t start_capacity, label_capacity;
+} dun_texts;
+
+/* Adds one text, cut to its first max_length tokens. Start from {0}. */
+int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length, uint32_t label,
+                  uint32_t max_length);
+
+/* Adds every example of a dataset in file order. */
+int dun_texts_add_dataset(dun_texts *texts, dun_tokenizer *tokenizer, const dun_dataset *dataset,
+                          uint32_t max_length);
+void dun_texts_clear(dun_texts *texts); /* keeps the memory */
+void dun_texts_free(dun_texts *texts);
+
+uint32_t dun_texts_length(const dun_texts *texts, uint32_t index); /* tokens of one text */
+
+#endif
