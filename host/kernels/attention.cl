@@ -10,7 +10,7 @@
  * One work-item a (query row, head), or a (own row, group) for dk and dv: every sum has one owner, no atomics.
  * Flops 4*D a visible key and head forward; keys and values come from cache. */
 #define HEAD_VECTORS (HEAD_DIM / HEAD_VW)
-#define TILE 8
+#define TILE 16
 #if HEAD_VW == 1
 #    define head_vec float
 #    define head_load(i, p) (p)[i]
@@ -64,27 +64,31 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
         qs[i] = head_load(i, q) * scale;
         sum[i] = 0.0f;
     }
-    float top = -1e30f, total = 0.0f;
+    float top = -1e30f;
+    float16 totals = 0.0f;
     for (int t0 = 0; t0 < n; t0 += TILE) {
-        float score[TILE], tile_top = top;
+        float score[TILE], weight[TILE], tile_top = top;
         int count = min(TILE, n - t0);
         for (int j = 0; j < count; j++) {
             score[j] = head_dot(qs, key_at(prefix_kv, own_kv, t0 + j, n_prefix, row_floats));
             tile_top = fmax(tile_top, score[j]);
         }
+        for (int j = count; j < TILE; j++)
+            score[j] = -1e30f; /* weight 0 */
         float shrink = exp_negative(top - tile_top);
         top = tile_top;
-        total *= shrink;
+        float16 weights = exp_negative16(vload16(0, score) - top);
+        vstore16(weights, 0, weight);
+        totals = totals * shrink + weights;
         __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
             sum[i] *= shrink;
         for (int j = 0; j < count; j++) {
-            float p = exp_negative(score[j] - top);
             __global const float *v = key_at(prefix_kv, own_kv, t0 + j, n_prefix, row_floats) + value;
-            total += p;
             __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
-                sum[i] = fma((head_vec)(p), head_load(i, v), sum[i]);
+                sum[i] = fma((head_vec)(weight[j]), head_load(i, v), sum[i]);
         }
     }
+    float total = sum16(totals);
     o += (size_t)item * HEAD_DIM;
     __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
         head_store(sum[i] / total, i, o);

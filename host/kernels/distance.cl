@@ -1,6 +1,8 @@
 /* Distances of points to centroids and between centroids, and their gradients.
  *   d(a, b) = || a - b + eps ||_2, eps added to every component (PyTorch's pairwise_distance)
  *   dd/da = (a - b + eps) / d,  dd/db = -(a - b + eps) / d
+ * The eps joins the difference, not one side: where a point is its centroid (centroids start at examples), eps
+ * is all there is, and it would be lost beside a coordinate in the hundreds.
  * One work-group an output row; D is the width of a point, here an argument (it may be the vocabulary). */
 
 float distance_of(__global const float *a, __global const float *b, int D, __local float *scratch) {
@@ -47,16 +49,16 @@ __kernel void distance_bwd_points(__global float *d_points,          /* (B, D) *
     distance += i * (size_t)K;
     d_distance += i * (size_t)K;
     FOR_VECTORS(v, D) {
-        vec sum = 0.0f, x = vec_load(v, points) + DISTANCE_EPS;
+        vec sum = 0.0f, x = vec_load(v, points);
         for (int k = 0; k < K; k++)
-            sum += (x - vec_load(v, centroids + (size_t)k * (size_t)D)) *
+            sum += (x - vec_load(v, centroids + (size_t)k * (size_t)D) + DISTANCE_EPS) *
                    (d_distance[k] * inverse_distance(distance[k]));
         vec_store(sum, v, d_points);
     }
     FOR_REST(j, D) {
-        float sum = 0.0f, x = points[j] + DISTANCE_EPS;
+        float sum = 0.0f, x = points[j];
         for (int k = 0; k < K; k++)
-            sum += (x - centroids[(size_t)k * (size_t)D + (size_t)j]) *
+            sum += (x - centroids[(size_t)k * (size_t)D + (size_t)j] + DISTANCE_EPS) *
                    (d_distance[k] * inverse_distance(distance[k]));
         d_points[j] = sum;
     }
@@ -73,19 +75,19 @@ __kernel void distance_bwd_centroids(__global float *d_centroids,       /* (K, D
     d_centroids += k * (size_t)D;
     centroids += k * (size_t)D;
     FOR_VECTORS(v, D) {
-        vec sum = 0.0f, c = vec_load(v, centroids) - DISTANCE_EPS;
+        vec sum = 0.0f, c = vec_load(v, centroids);
         for (int i = 0; i < B; i++) {
             size_t at = (size_t)i * (size_t)K + k;
-            sum += (c - vec_load(v, points + (size_t)i * (size_t)D)) *
+            sum += (c - vec_load(v, points + (size_t)i * (size_t)D) - DISTANCE_EPS) *
                    (d_distance[at] * inverse_distance(distance[at]));
         }
         vec_store(sum, v, d_centroids);
     }
     FOR_REST(j, D) {
-        float sum = 0.0f, c = centroids[j] - DISTANCE_EPS;
+        float sum = 0.0f, c = centroids[j];
         for (int i = 0; i < B; i++) {
             size_t at = (size_t)i * (size_t)K + k;
-            sum += (c - points[(size_t)i * (size_t)D + (size_t)j]) *
+            sum += (c - points[(size_t)i * (size_t)D + (size_t)j] - DISTANCE_EPS) *
                    (d_distance[at] * inverse_distance(distance[at]));
         }
         d_centroids[j] = sum;
