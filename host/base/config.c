@@ -5,31 +5,34 @@
 #include "err.h"
 #include "mem.h"
 #include "nearest.h"
+#include "utf8.h"
 
 #include <math.h>
 #include <string.h>
 
 #define ALWAYS NULL
-#define FROM(a, b) {(a), (b), false, false}
-#define BELOW(a, b) {(a), (b), false, true}
-#define AT_LEAST(a) {(a), INFINITY, false, false}
-#define ABOVE(a) {(a), INFINITY, true, false}
+#define FROM(a, b) .range = {a, b, false, false}
+#define BELOW(a, b) .range = {a, b, false, true}
+#define AT_LEAST(a) .range = {a, INFINITY, false, false}
+#define ABOVE(a) .range = {a, INFINITY, true, false}
 #define WORD(id, word) word,
-const dun_config_key dun_config_key_table[DUN_N_KEYS] = {
-#define STRING(section, key, initial, unset, help)                                                           \
-    {#section, #key, DUN_CONFIG_STRING, initial, unset, "", help, {0}, NULL, offsetof(dun_config, section.key)},
+#define ROW(in_section, key, type_name, ...)                                                                 \
+    {.section = #in_section,                                                                                 \
+     .name = #key,                                                                                           \
+     .offset = offsetof(dun_config, in_section.key),                                                         \
+     .type = DUN_CONFIG_##type_name,                                                                         \
+     __VA_ARGS__},
+#define TEXTS(text, not_set, unit_name, help_text)                                                           \
+    .initial = text, .unset = not_set, .unit = unit_name, .help = help_text
+#define STRING(section, key, initial, unset, help) ROW(section, key, STRING, TEXTS(initial, unset, "", help))
 #define INTEGER(section, key, initial, unset, range, unit, help)                                             \
-    {#section, #key, DUN_CONFIG_INTEGER, initial, unset, unit, help, range, NULL,                            \
-     offsetof(dun_config, section.key)},
+    ROW(section, key, INTEGER, TEXTS(initial, unset, unit, help), range)
 #define REAL(section, key, initial, unset, range, unit, help)                                                \
-    {#section, #key, DUN_CONFIG_REAL, initial, unset, unit, help, range, NULL,                               \
-     offsetof(dun_config, section.key)},
-#define YES_NO(section, key, initial, help)                                                                  \
-    {#section, #key, DUN_CONFIG_YES_NO, initial, NULL, "", help, {0}, NULL,                                  \
-     offsetof(dun_config, section.key)},
+    ROW(section, key, REAL, TEXTS(initial, unset, unit, help), range)
+#define YES_NO(section, key, initial, help) ROW(section, key, YES_NO, TEXTS(initial, ALWAYS, "", help))
 #define CHOICE(section, key, initial, help, words)                                                           \
-    {#section, #key, DUN_CONFIG_CHOICE, initial, NULL, "", help, {0}, (const char *const[]){words NULL},     \
-     offsetof(dun_config, section.key)},
+    ROW(section, key, CHOICE, TEXTS(initial, ALWAYS, "", help), .choices = (const char *const[]){words NULL})
+const dun_config_key dun_config_key_table[DUN_N_KEYS] = {
 #include "config.def"
 };
 
@@ -136,8 +139,13 @@ int dun_config_find(enum dun_config_id *id, const char *name, const char *origin
         }
     }
     const dun_config_key *nearest = nearest_key(section, key_name);
-    return dun_error(DUN_USAGE, "%s: unknown key %.60s; the nearest known one is %s.%s", origin, name,
-                     nearest->section, nearest->name);
+    dun_text shown = {0};
+    int rc = dun_utf8_show(&shown, name, strlen(name));
+    if (rc == DUN_OK)
+        rc = dun_error(DUN_USAGE, "%s: unknown key %s; the nearest known one is %s.%s", origin,
+                       shown.bytes ? shown.bytes : "", nearest->section, nearest->name);
+    dun_text_free(&shown);
+    return rc;
 }
 
 int dun_config_set(dun_config *config, const char *assignment) {
@@ -147,8 +155,7 @@ int dun_config_set(dun_config *config, const char *assignment) {
     enum dun_config_id id;
     const char *equals = strchr(assignment, '=');
     if (!equals)
-        return dun_error(DUN_USAGE, "%s: missing '=' in %.60s; section.key=value is needed", origin,
-                         assignment);
+        return dun_error(DUN_USAGE, "%s: missing '='; section.key=value is needed", origin);
     TRY_PTR(name, dun_strndup(assignment, (size_t)(equals - assignment)));
     TRY(dun_config_find(&id, name, origin));
     const char *raw = equals + 1;
@@ -170,7 +177,8 @@ int dun_config_require(const dun_config *config, enum dun_config_id id) {
     const char *value = *(const char *const *)((const char *)config + key->offset);
     if (value[0])
         return DUN_OK;
-    return dun_error(DUN_USAGE, "%s: %s.%s is not set; needed is a line `%s = ...` under [%s], or --set %s.%s=...",
+    return dun_error(DUN_USAGE,
+                     "%s: %s.%s is not set; needed is a line `%s = ...` under [%s], or --set %s.%s=...",
                      config->origins[id] ? config->origins[id] : "config", key->section, key->name, key->name,
                      key->section, key->section, key->name);
 }

@@ -119,7 +119,7 @@ const char *dun_config_origin(const dun_config *config, enum dun_config_id id);
 /* Appends one value as plain text: numbers so that they read back exactly, "not set" by its word. */
 int dun_config_get(dun_text *out, const dun_config *config, enum dun_config_id id);
 
-/* Appends what a key accepts, as "a whole number from 1 to 4096, or empty". */
+/* Appends what a key accepts, as "a whole number of rows from 1 to 4096, or nothing". */
 int dun_config_accepts(dun_text *out, enum dun_config_id id);
 
 /* Appends the complete config as a file that reads back to the same values. */

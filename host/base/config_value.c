@@ -2,9 +2,9 @@
 #include "config_value.h"
 
 #include "err.h"
+#include "utf8.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,10 +23,7 @@ const char *dun_config_fault(const char *bytes, size_t length) {
         if ((byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7f)
             return "a control byte";
     }
-    json_t *probe = json_stringn(bytes, length); /* jansson's strings must be UTF-8 */
-    const char *fault = probe ? NULL : "bytes that are not UTF-8";
-    json_decref(probe);
-    return fault;
+    return dun_utf8_valid(bytes, length) == length ? NULL : "bytes that are not UTF-8";
 }
 
 static int add_range(dun_text *out, const dun_config_range *range) {
@@ -34,7 +31,7 @@ static int add_range(dun_text *out, const dun_config_range *range) {
         return dun_text_addf(out, " from %.17g to %s%.17g", range->min, range->below ? "below " : "",
                              range->max);
     return range->above ? dun_text_addf(out, " above %.17g", range->min)
-                        : dun_text_addf(out, " of %.17g or more", range->min);
+                        : dun_text_addf(out, " not below %.17g", range->min);
 }
 
 int dun_config_accepts(dun_text *out, enum dun_config_id id) {
@@ -45,11 +42,11 @@ int dun_config_accepts(dun_text *out, enum dun_config_id id) {
         TRY(dun_text_addf(out, "a text of at most %d bytes", DUN_CONFIG_VALUE_BYTES));
         break;
     case DUN_CONFIG_INTEGER:
-        TRY(dun_text_addf(out, "a whole number"));
+        TRY(dun_text_addf(out, "a whole number%s%s", key->unit[0] ? " of " : "", key->unit));
         TRY(add_range(out, &key->range));
         break;
     case DUN_CONFIG_REAL:
-        TRY(dun_text_addf(out, "a number"));
+        TRY(dun_text_addf(out, "a number%s%s", key->unit[0] ? " of " : "", key->unit));
         TRY(add_range(out, &key->range));
         break;
     case DUN_CONFIG_YES_NO:
@@ -67,12 +64,16 @@ out:
 }
 
 static int refuse(enum dun_config_id id, const char *text, const char *fault, const char *origin) {
+    int rc;
     const dun_config_key *key = &dun_config_key_table[id];
-    dun_text right = {0};
-    int rc = dun_config_accepts(&right, id);
-    if (rc == DUN_OK)
-        rc = dun_error(DUN_USAGE, "%s: %s.%s = %.60s%s %s; needed is %s", origin, key->section, key->name,
-                       text, strlen(text) > 60 ? "..." : "", fault, right.bytes);
+    dun_text shown = {0}, right = {0};
+    TRY(dun_text_addf(&shown, "%s", text[0] ? " = " : ""));
+    TRY(dun_utf8_show(&shown, text, strlen(text)));
+    TRY(dun_config_accepts(&right, id));
+    TRY(dun_error(DUN_USAGE, "%s: %s.%s%s %s; needed is %s", origin, key->section, key->name, shown.bytes,
+                  fault, right.bytes));
+out:
+    dun_text_free(&shown);
     dun_text_free(&right);
     return rc;
 }
@@ -118,7 +119,7 @@ static int read_real(double *value, enum dun_config_id id, const char *text, con
         return no_locale();
     errno = 0;
     *value = strtod(text, &end);
-    bool lost = errno == ERANGE; /* beyond a double's largest or smallest number */
+    bool lost = errno == ERANGE && (isinf(*value) || !(fabs(*value) > 0)); /* subnormals are kept */
     leave_plain_locale(plain, before);
     /* Without hexadecimal, inf, nan and leading spaces, which strtod takes. */
     if (end == text || *end || strspn(text, "+-.0123456789eE") != strlen(text))
@@ -227,7 +228,8 @@ static int unquote_quoted(const char **end_of_quotes, char *out, const char *at,
         }
         const char *letter = ++at < end && *at ? strchr(escape_letters, *at) : NULL;
         if (!letter)
-            return dun_error(DUN_USAGE, "%s: unknown escape in quotes; \\\" \\\\ \\n or \\t is needed", origin);
+            return dun_error(DUN_USAGE, "%s: unknown escape in quotes; \\\" \\\\ \\n or \\t is needed",
+                             origin);
         *out++ = escape_meanings[letter - escape_letters];
     }
     if (at == end)
@@ -251,7 +253,8 @@ int dun_config_unquote(char *out, const char *raw, size_t length, bool in_file, 
         if (rest == end || (in_file && *rest == ';' && rest > at))
             return DUN_OK;
         return dun_error(DUN_USAGE, "%s: text after the closing quote; %s is needed", origin,
-                         in_file ? "the end of the line, or a comment after \" ;\"," : "the end of the value");
+                         in_file ? "the end of the line, or a comment after \" ;\","
+                                 : "the end of the value");
     }
     if (!in_file) {
         memcpy(out, raw, length);

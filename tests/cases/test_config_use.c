@@ -34,6 +34,7 @@ static const struct {
      {"t.ini:2: centroid.update = class-mean is not supported", "none"}},
     {"[loss]\nkind = attract-repel\n", {"t.ini:2: ", "not supported", "cross-entropy or centroid"}},
     {"[loss]\ndistance = cosine\n", {"t.ini:2: ", "not supported", "loss.distance = euclidean"}},
+    {"[device]\ngemm = local\n", {"t.ini:2: device.gemm = local is not supported", "clblast, reg or naive"}},
     {"[loss]\nmargin = 1\n", {"t.ini:2: ", "not supported"}},
     {"[model]\nlayer = 3\n", {"t.ini:2: model.layer = 3 is not supported", "last"}},
     {"[model]\nnormalize = unit\n", {"t.ini:2: ", "not supported"}},

@@ -1,0 +1,192 @@
+/* Config keys against each other. Two tables: what never fits together, and what this version has no engine
+ * for; a row of the second goes away when its engine arrives. */
+#include "config.h"
+
+#include "config_value.h"
+#include "err.h"
+
+#include <string.h>
+
+/* Values stand as config files write them, several separated by '|'. "*" is any value but "not set", a
+ * leading '!' means any value but these. */
+typedef struct {
+    enum dun_config_id id;
+    const char *values; /* when the key has one of these ... */
+    enum dun_config_id needed_id;
+    const char *needed; /* ... the other key needs one of these */
+    bool of_model;      /* asked only when a model is named: without one (boids) there is no prompt */
+    const char *reason;
+} rule;
+
+static const rule rules[] = {
+    {DUN_KEY_centroid_update, "class-mean", DUN_KEY_centroid_train, "no", false,
+     "calculated centroids are not trained"},
+    {DUN_KEY_centroid_repulsion, "!0", DUN_KEY_centroid_update, "class-mean", false,
+     "only calculated centroids use it"},
+    {DUN_KEY_centroid_momentum, "!0", DUN_KEY_centroid_update, "class-mean", false,
+     "only calculated centroids use it"},
+    {DUN_KEY_centroid_every, "!1", DUN_KEY_centroid_update, "class-mean", false,
+     "only calculated centroids use it"},
+    {DUN_KEY_prompt_init, "text", DUN_KEY_prompt_text, "*", true, "the prompt starts as that text"},
+    {DUN_KEY_prompt_init, "file", DUN_KEY_prompt_file, "*", true, "the prompt starts from that file"},
+    {DUN_KEY_train_momentum, "!0", DUN_KEY_train_optimizer, "sgd", false, "Adam has beta1 instead"},
+    {DUN_KEY_train_weight_decay, "!0", DUN_KEY_train_optimizer, "adamw|sgd", false,
+     "Adam with decoupled decay is adamw"},
+    {DUN_KEY_device_cache_budget_mb, "!auto", DUN_KEY_device_cache_kv, "auto|yes", false,
+     "nothing is kept without the cache"},
+};
+
+static const struct {
+    enum dun_config_id id;
+    const char *possible;
+} supported[] = {
+    {DUN_KEY_device_gemm, "auto|clblast|reg|naive"},
+    {DUN_KEY_model_layer, "last"},
+    {DUN_KEY_model_normalize, "none"},
+    {DUN_KEY_prompt_placement, "suffix"},
+    {DUN_KEY_prompt_template, ""},
+    {DUN_KEY_prompt_reparametrize, "no"},
+    {DUN_KEY_centroid_update, "none"},
+    {DUN_KEY_loss_kind, "cross-entropy|centroid"},
+    {DUN_KEY_loss_distance, "euclidean"},
+    {DUN_KEY_loss_margin, "0"},
+    {DUN_KEY_train_optimizer, "adam"},
+    {DUN_KEY_train_schedule, "constant"},
+    {DUN_KEY_train_warmup, "0"},
+    {DUN_KEY_train_clip, "|0"},
+    {DUN_KEY_output_tensorboard, "no"},
+};
+
+static bool is_listed(const char *list, const char *value) {
+    size_t length = strlen(value);
+    for (const char *at = list;; at++) {
+        size_t word = strcspn(at, "|");
+        if (word == length && memcmp(at, value, length) == 0)
+            return true;
+        at += word;
+        if (!*at)
+            return false;
+    }
+}
+
+static bool matches(const char *values, const char *value) {
+    if (strcmp(values, "*") == 0)
+        return value[0];
+    return values[0] == '!' ? !is_listed(values + 1, value) : is_listed(values, value);
+}
+
+/* "section.key = value", with its place unless that opens the message. */
+static int add_fact(dun_text *out, const dun_config *config, enum dun_config_id id, bool with_origin) {
+    int rc;
+    const dun_config_key *key = &dun_config_key_table[id];
+    dun_text value = {0};
+    TRY(dun_config_get(&value, config, id));
+    TRY(dun_text_addf(out, value.length ? "%s.%s = %s" : "%s.%s without a value%s", key->section, key->name,
+                      value.bytes));
+    if (with_origin)
+        TRY(dun_text_addf(out, " (%s)", dun_config_origin(config, id)));
+out:
+    dun_text_free(&value);
+    return rc;
+}
+
+/* A list of values as "a, b or c". */
+static int add_list(dun_text *out, const char *values) {
+    int rc;
+    for (const char *at = values;; at++) {
+        int word = (int)strcspn(at, "|");
+        const char *before = at == values ? "" : at[word] ? ", " : " or ";
+        TRY(word ? dun_text_addf(out, "%s%.*s", before, word, at) : dun_text_addf(out, "%snothing", before));
+        at += word;
+        if (!*at)
+            break;
+    }
+out:
+    return rc;
+}
+
+/* "section.key = a or b", "section.key" for any value. */
+static int add_needed(dun_text *out, enum dun_config_id id, const char *values) {
+    int rc;
+    const dun_config_key *key = &dun_config_key_table[id];
+    TRY(dun_text_addf(out, "%s.%s", key->section, key->name));
+    if (strcmp(values, "*") != 0) {
+        TRY(dun_text_addf(out, " = "));
+        TRY(add_list(out, values));
+    }
+out:
+    return rc;
+}
+
+int dun_config_add_supported(dun_text *out, enum dun_config_id id) {
+    for (size_t i = 0; i < sizeof supported / sizeof *supported; i++)
+        if (supported[i].id == id)
+            return add_list(out, supported[i].possible);
+    return DUN_OK;
+}
+
+/* The value of a key as text in a scratch text. */
+static int value_of(const char **value, dun_text *scratch, const dun_config *config, enum dun_config_id id) {
+    dun_text_clear(scratch);
+    int rc = dun_config_get(scratch, config, id);
+    *value = rc == DUN_OK ? scratch->bytes : NULL;
+    return rc;
+}
+
+static int check_rule(const dun_config *config, const rule *row) {
+    int rc = DUN_OK;
+    dun_text scratch = {0}, fact = {0}, other = {0}, needed = {0};
+    const char *value;
+    if (row->of_model && !config->model.path[0])
+        goto out;
+    TRY(value_of(&value, &scratch, config, row->id));
+    if (!matches(row->values, value))
+        goto out;
+    TRY(value_of(&value, &scratch, config, row->needed_id));
+    if (matches(row->needed, value))
+        goto out;
+    /* The message opens with the place of a key that somebody set. */
+    bool first_set = config->origins[row->id];
+    const char *where = config->origins[first_set ? row->id : row->needed_id];
+    if (!where)
+        where = "config";
+    TRY(add_fact(&fact, config, row->id, !first_set));
+    TRY(add_fact(&other, config, row->needed_id, first_set));
+    TRY(add_needed(&needed, row->needed_id, row->needed));
+    TRY(dun_error(DUN_USAGE, "%s: %s does not go with %s; needed is %s: %s", where, fact.bytes, other.bytes,
+                  needed.bytes, row->reason));
+out:
+    dun_text_free(&scratch);
+    dun_text_free(&fact);
+    dun_text_free(&other);
+    dun_text_free(&needed);
+    return rc;
+}
+
+static int check_supported(const dun_config *config, enum dun_config_id id, const char *possible) {
+    int rc;
+    dun_text scratch = {0}, fact = {0}, right = {0};
+    const char *value;
+    TRY(value_of(&value, &scratch, config, id));
+    if (is_listed(possible, value))
+        goto out;
+    TRY(add_fact(&fact, config, id, false));
+    TRY(add_needed(&right, id, possible));
+    TRY(dun_error(DUN_USAGE, "%s: %s is not supported by this version; possible is %s",
+                  dun_config_origin(config, id), fact.bytes, right.bytes));
+out:
+    dun_text_free(&scratch);
+    dun_text_free(&fact);
+    dun_text_free(&right);
+    return rc;
+}
+
+int dun_config_check(const dun_config *config) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        TRY(check_rule(config, &rules[i]));
+    for (size_t i = 0; i < sizeof supported / sizeof *supported; i++)
+        TRY(check_supported(config, supported[i].id, supported[i].possible));
+out:
+    return rc;
+}

@@ -1,0 +1,21 @@
+/* UTF-8 as Unicode defines it (The Unicode Standard, table 3-7): no overlong forms, no surrogates, nothing
+ * above U+10FFFF. */
+#ifndef DUN_UTF8_H
+#define DUN_UTF8_H
+
+#include "text.h"
+
+#include <stddef.h>
+
+/* How many bytes at the front are whole, valid characters; `length` when all are. */
+size_t dun_utf8_valid(const char *bytes, size_t length);
+
+/* Appends the bytes with every maximal part of an invalid sequence replaced by one U+FFFD, as browsers do
+ * (WHATWG Encoding Standard). */
+int dun_utf8_repair(dun_text *out, const char *bytes, size_t length);
+
+/* Appends any bytes as a message can quote them in one line: repaired, control characters as '?', after about
+ * 60 bytes "...". */
+int dun_utf8_show(dun_text *out, const char *bytes, size_t length);
+
+#endif
