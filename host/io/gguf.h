@@ -10,7 +10,7 @@ typedef struct dun_gguf dun_gguf;
 
 typedef struct {
     const char *name;
-    uint32_t type;    /* ggml type id, see quant.h */
+    uint32_t type;    /* ggml type id, see quant.h; always a supported one */
     uint32_t n_dims;  /* 1..4 */
     uint64_t dims[4]; /* dims[0] varies fastest; unused ones are 1 */
     const uint8_t *data;
@@ -32,7 +32,13 @@ void dun_gguf_free(dun_gguf *file);
 const char *dun_gguf_name(const dun_gguf *file);
 const dun_gguf_tensor *dun_gguf_find_tensor(const dun_gguf *file, const char *name); /* NULL: absent */
 size_t dun_gguf_n_tensors(const dun_gguf *file);
-const dun_gguf_tensor *dun_gguf_tensor_at(const dun_gguf *file, size_t index);
+const dun_gguf_tensor *dun_gguf_tensor_at(const dun_gguf *file, size_t index); /* in file order */
+
+/* Writes a shape as "(576, 1536)" in the file's order, dims[0] first; 96 bytes hold any. */
+void dun_gguf_shape(char *out, size_t size, uint32_t n_dims, const uint64_t *dims);
+
+/* The bytes before the tensor data: header, metadata and tensor directory. */
+const uint8_t *dun_gguf_head(const dun_gguf *file, size_t *length);
 
 /* Metadata. A missing key is DUN_BAD_INPUT, as is one of another type; dun_gguf_has tells first where a
  * key is optional. Integer keys of any width are accepted by _u32 when the value fits. */
@@ -42,8 +48,9 @@ int dun_gguf_get_f32(float *value, const dun_gguf *file, const char *key);
 int dun_gguf_get_bool(int *value, const dun_gguf *file, const char *key);
 int dun_gguf_get_string(dun_gguf_string *value, const dun_gguf *file, const char *key);
 
-/* Arrays: the count, then one element; the element type is checked by the count call.
- * dun_gguf_array_strings and _i32 (any integer width that fits) give newly allocated copies of the whole. */
+/* Arrays: the number of elements whatever their type, and newly allocated copies of the whole as strings or
+ * as i32 (from any integer width, when every element fits); the element type is checked. */
+int dun_gguf_array_length(size_t *n, const dun_gguf *file, const char *key);
 int dun_gguf_array_strings(dun_gguf_string **values, size_t *n, const dun_gguf *file, const char *key);
 int dun_gguf_array_i32(int32_t **values, size_t *n, const dun_gguf *file, const char *key);
 

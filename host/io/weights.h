@@ -1,5 +1,5 @@
 /* A model file as the engine wants it: sizes, and weights by slot in canonical layout (spec.h), so that
- * compute code never asks where a weight came from. The one place that knows tensor names. */
+ * compute code never asks where a weight came from. */
 #ifndef DUN_WEIGHTS_H
 #define DUN_WEIGHTS_H
 
@@ -9,8 +9,10 @@
 typedef struct dun_weights dun_weights;
 
 /* Opens a model, checks hyper-parameters and that every tensor is present with its shape and finite
- * scales. DUN_BAD_INPUT with tensor, expected and found. */
+ * scales, and that there is none whose effect would be left out. DUN_BAD_INPUT with tensor, expected and
+ * found. dun_weights_parse does the same on bytes that outlive the result; `name` is used in messages. */
 int dun_weights_open(dun_weights **out, const char *path);
+int dun_weights_parse(dun_weights **out, const uint8_t *bytes, size_t length, const char *name);
 void dun_weights_free(dun_weights *weights);
 
 const dun_spec *dun_weights_spec(const dun_weights *weights);
@@ -22,7 +24,8 @@ const char *dun_weights_path(const dun_weights *weights);
 uint64_t dun_weights_hash(const dun_weights *weights);
 
 /* Rows first_row .. first_row + n_rows - 1 of a slot as float32, (n_rows, columns) row-major.
- * `layer` is ignored for slots that are not per layer. HEAD of a tied model gives the embedding. */
+ * `layer` is ignored for slots that are not per layer. HEAD of a tied model gives the embedding.
+ * DUN_FAILED for a slot, layer or row the model does not have. */
 int dun_weights_read(float *out, const dun_weights *weights, enum dun_slot slot, uint32_t layer,
                      uint32_t first_row, uint32_t n_rows);
 

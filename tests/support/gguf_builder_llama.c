@@ -18,7 +18,7 @@ enum { TOKEN_NORMAL = 1, TOKEN_CONTROL = 3, TOKEN_UNUSED = 5 };
 static const char *const merges[] = {
     "_ t", "_ a", "h e",   "i n", "r e", "_t he", "o n", "e r",  "_ s",   "a t", "_ w",  "_ o",
     "e n", "i s", "_ i",   "n d", "o u", "_ f",   "o r", "e s",  "in g",  "e d", "_ b",  "_ m",
-    "i t", "a n", "_a nd", "l l", "_ g", "o o",   "_ _", "g oo", "goo d", "b a", "ba d", "_ good",
+    "i t", "a n", "_a nd", "l l", "_ h", "o o",   "_ _", "g oo", "goo d", "b a", "ba d", "_ good",
 };
 enum { N_MERGES = sizeof merges / sizeof merges[0] };
 
