@@ -1,6 +1,16 @@
 /* argv -> subcommand; the only file that may end the process. */
+#include "cmd.h"
 #include "err.h"
+#include "out.h"
 
-int main(void) {
-    return dun_exit_code(DUN_OK);
+#include <stdio.h>
+
+int main(int argc, char **argv) {
+    dun_out_init();
+    int rc = dun_command_run(argc, argv);
+    if (rc >= 0)
+        rc = dun_out_flush();
+    if (rc < 0 && *dun_error_message())
+        fprintf(stderr, "dunlin: %s\n", dun_error_message());
+    return dun_exit_code(rc);
 }

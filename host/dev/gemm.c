@@ -22,6 +22,12 @@ static const dun_gemm_provider *default_provider(const dun_device_info *info, co
     return &dun_gemm_clblast;
 }
 
+const char *dun_gemm_default(const char **reason, const char **cannot, const dun_device_info *info) {
+    const dun_gemm_provider *provider = default_provider(info, reason);
+    *cannot = provider->cannot(info);
+    return provider->name;
+}
+
 static int choose(dun_gemm *gemm, const char *wanted) {
     const dun_device_info *info = dun_device_describe(gemm->device);
     gemm->reason = "asked for by device.gemm";

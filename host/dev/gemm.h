@@ -17,6 +17,10 @@ typedef struct {
     bool shared;                  /* backward uses the forward layout */
 } dun_matrix;
 
+/* Name of the provider that "auto" means on a device; *reason says why, *cannot why it cannot run there all
+ * the same, or is NULL. */
+const char *dun_gemm_default(const char **reason, const char **cannot, const dun_device_info *info);
+
 /* `wanted`: a provider's name, or "auto" for the device's default. Kernels come from `program`, built with
  * `tiles`. DUN_USAGE: unknown name; DUN_BAD_DEVICE: that provider cannot run on the device, and why. */
 int dun_gemm_create(dun_gemm **out, dun_device *device, dun_program *program, const dun_tiles *tiles,

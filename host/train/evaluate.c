@@ -28,7 +28,7 @@ int dun_evaluate(float *distances, dun_session *session, dun_loss *loss, const d
     return dun_session_run_all(session, first, n, stage, read_batch, &job);
 }
 
-uint32_t dun_nearest(const float *distances, uint32_t K) {
+uint32_t dun_nearest_centroid(const float *distances, uint32_t K) {
     uint32_t nearest = 0;
     for (uint32_t k = 1; k < K; k++)
         if (distances[k] < distances[nearest])
@@ -42,7 +42,7 @@ int dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const
     TRY(dun_metrics_create(metrics, K));
     for (uint32_t i = 0; i < session->n_valid; i++)
         dun_metrics_add(metrics, session->texts.label[session->n_train + i],
-                        dun_nearest(distances + (size_t)i * K, K));
+                        dun_nearest_centroid(distances + (size_t)i * K, K));
     dun_metrics_finish(metrics);
 out:
     return rc;

@@ -12,7 +12,7 @@ int dun_evaluate(float *distances, dun_session *session, dun_loss *loss, const d
                  uint32_t first, uint32_t n, const char *stage);
 
 /* Index of the smallest of K distances; the lower one of equals. */
-uint32_t dun_nearest(const float *distances, uint32_t K);
+uint32_t dun_nearest_centroid(const float *distances, uint32_t K);
 
 /* Metrics of the validation texts from their distances (n_valid, K). Initialises `metrics`. */
 int dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances);

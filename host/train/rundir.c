@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "fault.h"
+#include "file.h"
 #include "json.h"
 #include "mem.h"
 
@@ -149,7 +150,7 @@ static int write_predictions(const dun_run_dir *run, const dun_session *session,
         const dun_example *example = &session->valid->examples[i];
         const float *distances = result->distances + (size_t)i * K;
         TRY(dun_text_addf(&text, "%u\t%s\t%s", example->line, names[example->label],
-                          names[dun_nearest(distances, K)]));
+                          names[dun_nearest_centroid(distances, K)]));
         for (uint32_t k = 0; k < K; k++)
             TRY(dun_text_addf(&text, "\t%.6g", (double)distances[k]));
         TRY(dun_text_add(&text, "\t", 1));

@@ -31,7 +31,6 @@ int dun_session_open(dun_session *session, const dun_config *config, const dun_o
                       "%s: data.max_length = %lld; the model reads at most %u tokens, prompt included",
                       dun_config_origin(config, DUN_KEY_data_max_length), (long long)config->data.max_length,
                       spec->context));
-    TRY(dun_prompt_start(&session->prompt, config, session->weights, session->tokenizer));
 out:
     session->timings.load += dun_clock_seconds() - begun;
     if (rc < 0)
@@ -55,6 +54,10 @@ void dun_session_close(dun_session *session) {
     *session = (dun_session){0};
 }
 
+int dun_session_start_prompt(dun_session *session) {
+    return dun_prompt_start(&session->prompt, session->config, session->weights, session->tokenizer);
+}
+
 int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path) {
     int rc = DUN_OK;
     const dun_spec *spec = dun_weights_spec(session->weights);
@@ -66,7 +69,6 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
             DUN_BAD_INPUT, "%s: belongs to another model file (%s, hash %016llx), running %s (%016llx)", path,
             saved->model_name, (unsigned long long)saved->model_hash, dun_weights_path(session->weights),
             (unsigned long long)dun_weights_hash(session->weights)));
-    dun_prompt_free(&session->prompt);
     session->prompt.n_rows = saved->n_rows;
     session->prompt.width = saved->width;
     TRY_NEW(session->prompt.rows, (size_t)saved->n_rows * saved->width);
@@ -87,6 +89,7 @@ static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config
                                    .text_column = config->data.text_column,
                                    .label_column = config->data.label_column,
                                    .header = config->data.header,
+                                   .training = key == DUN_KEY_data_train,
                                    .limit = limit > 0 ? (size_t)limit : 0};
     TRY(dun_config_require(config, key));
     TRY(dun_dataset_read(out, &session->labels, path, &options));
@@ -210,7 +213,8 @@ int dun_session_read_texts(dun_session *session) {
         dun_engine_cache_bytes_per_row(dun_weights_spec(session->weights), &session->engine.options.point);
     uint64_t budget = budget_rows(session);
     dun_text_cache_free(&session->cache);
-    TRY(dun_text_cache_create(&session->cache, &session->engine, &session->texts, budget));
+    TRY(dun_text_cache_create(&session->cache, &session->engine, &session->texts, budget,
+                              (uint64_t)session->engine.options.max_sequences * session->texts.longest));
     dun_observe_say(
         session->observer, "cache     keys and values of %u of %u texts: %.0f MB (budget %.0f MB)%s",
         session->cache.n_resident, session->texts.n,

@@ -35,11 +35,12 @@ typedef struct {
     dun_timings timings;
 } dun_session;
 
-/* Model file, tokenizer and starting prompt. The config, and the observer, stay borrowed. */
+/* Model file and tokenizer. The config, and the observer, stay borrowed. */
 int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer);
 void dun_session_close(dun_session *session);
 
-/* Replaces the prompt by a saved one (checked against the model). */
+/* The prompt: what the config starts with, or a saved one (checked against the model). */
+int dun_session_start_prompt(dun_session *session);
 int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path);
 
 /* Reads and tokenises the data sets of the config. */

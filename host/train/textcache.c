@@ -6,7 +6,7 @@
 #include <string.h>
 
 int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_texts *texts,
-                          uint64_t budget_rows) {
+                          uint64_t budget_rows, uint64_t scratch_rows) {
     int rc = DUN_OK;
     const dun_engine_options *o = &engine->options;
     *cache = (dun_text_cache){.engine = engine, .texts = texts};
@@ -14,15 +14,14 @@ int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_t
     while (cache->n_resident < texts->n && texts->start[cache->n_resident + 1] <= budget_rows)
         cache->n_resident++;
     cache->resident_rows = texts->n ? texts->start[cache->n_resident] : 0;
-    uint64_t scratch = 0;
-    if (cache->n_resident < texts->n)
-        scratch = (uint64_t)o->max_sequences * texts->longest;
-    if (cache->resident_rows + scratch > INT32_MAX)
+    if (texts->n > 0 && cache->n_resident == texts->n)
+        scratch_rows = 0;
+    if (cache->resident_rows + scratch_rows > INT32_MAX)
         TRY(dun_error(DUN_FAILED,
                       "the cache of keys and values needs more than %d rows; use a smaller "
                       "train.batch_size or data.max_length",
                       INT32_MAX));
-    TRY(dun_engine_create_cache(engine, cache->resident_rows + (uint32_t)scratch));
+    TRY(dun_engine_create_cache(engine, cache->resident_rows + (uint32_t)scratch_rows));
 out:
     if (rc < 0)
         dun_text_cache_free(cache);

@@ -16,16 +16,17 @@ typedef struct {
     dun_batch batch;        /* the text pass */
 } dun_text_cache;
 
-/* Makes room for as many texts as fit budget_rows, and scratch for batches of engine->options.max_sequences
- * of the others. */
+/* Makes room for as many texts as fit budget_rows, and, when some do not, scratch_rows for the others: a
+ * batch's texts together must fit it. */
 int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_texts *texts,
-                          uint64_t budget_rows);
+                          uint64_t budget_rows, uint64_t scratch_rows);
 void dun_text_cache_free(dun_text_cache *cache);
 
 /* Computes the resident texts' keys and values. */
 int dun_text_cache_fill(dun_text_cache *cache, const dun_observer *observer);
 
-/* Makes `batch` the prompt's P rows after each of the n texts `which` (at most max_sequences). */
+/* Makes `batch` the prompt's P rows after each of the n texts `which` (at most max_sequences). Texts may have
+ * been added since the cache was made; they are not resident. */
 int dun_text_cache_batch(dun_batch *batch, dun_text_cache *cache, const uint32_t *which, uint32_t n,
                          uint32_t P);
 

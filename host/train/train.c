@@ -27,7 +27,7 @@ typedef struct {
 static uint32_t count_correct(const trainer *t, uint32_t n) {
     uint32_t correct = 0, K = t->loss.n_classes;
     for (uint32_t i = 0; i < n; i++)
-        correct += dun_nearest(t->distances + (size_t)i * K, K) == (uint32_t)t->labels[i];
+        correct += dun_nearest_centroid(t->distances + (size_t)i * K, K) == (uint32_t)t->labels[i];
     return correct;
 }
 

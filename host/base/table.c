@@ -1,0 +1,73 @@
+/* See table.h. */
+#include "table.h"
+
+#include "err.h"
+#include "mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CELL_BYTES = 512 };
+
+void dun_table_init(dun_table *table, const char *columns) {
+    *table = (dun_table){.columns = columns};
+}
+
+void dun_table_free(dun_table *table) {
+    for (size_t i = 0; i < table->n_cells; i++)
+        dun_free(table->cells[i]);
+    dun_free(table->cells);
+    *table = (dun_table){0};
+}
+
+int dun_table_add(dun_table *table, const char *format, ...) {
+    int rc = DUN_OK;
+    char cell[CELL_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(cell, sizeof cell, format, args);
+    va_end(args);
+    TRY_GROW(table->cells, table->capacity, table->n_cells);
+    TRY_PTR(table->cells[table->n_cells], dun_strdup(cell));
+    table->n_cells++;
+out:
+    return rc;
+}
+
+size_t dun_text_columns(const char *text) {
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+int dun_table_print(dun_text *out, const dun_table *table) {
+    int rc = DUN_OK;
+    const size_t n_columns = strlen(table->columns);
+    size_t *widths = NULL;
+    TRY_NEW(widths, n_columns);
+    for (size_t i = 0; i < table->n_cells; i++) {
+        size_t width = dun_text_columns(table->cells[i]);
+        if (width > widths[i % n_columns])
+            widths[i % n_columns] = width;
+    }
+    for (size_t i = 0; i < table->n_cells; i++) {
+        size_t column = i % n_columns;
+        int padding = (int)(widths[column] - dun_text_columns(table->cells[i]));
+        if (table->columns[column] == 'r')
+            TRY(dun_text_addf(out, "%*s%s", padding, "", table->cells[i]));
+        else
+            TRY(dun_text_addf(out, "%s%*s", table->cells[i], padding, ""));
+        if (column + 1 < n_columns) {
+            TRY(dun_text_add(out, "  ", 2));
+            continue;
+        }
+        while (out->length && out->bytes[out->length - 1] == ' ')
+            out->bytes[--out->length] = '\0';
+        TRY(dun_text_add(out, "\n", 1));
+    }
+out:
+    dun_free(widths);
+    return rc;
+}

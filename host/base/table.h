@@ -1,0 +1,29 @@
+/* A table of text in aligned columns. */
+#ifndef DUN_TABLE_H
+#define DUN_TABLE_H
+
+#include "text.h"
+
+#include <stddef.h>
+
+typedef struct {
+    const char *columns; /* one letter a column: l or r, to which side it is aligned */
+    char **cells;        /* row by row */
+    size_t n_cells, capacity;
+} dun_table;
+
+/* `columns` stays borrowed: "llr". */
+void dun_table_init(dun_table *table, const char *columns);
+void dun_table_free(dun_table *table);
+
+/* Adds the next cell; the row is full after as many cells as there are columns. */
+int dun_table_add(dun_table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends the rows, two spaces between columns, none at the ends of lines: a row of empty cells is an empty
+ * line. */
+int dun_table_print(dun_text *out, const dun_table *table);
+
+/* Columns that UTF-8 takes on a screen, one for every code point. */
+size_t dun_text_columns(const char *text);
+
+#endif

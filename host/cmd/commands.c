@@ -1,0 +1,114 @@
+/* The table of subcommands, and the program's own options. */
+#include "cmd.h"
+#include "err.h"
+#include "nearest.h"
+#include "out.h"
+
+#include <string.h>
+
+extern const dun_command dun_command_train, dun_command_eval, dun_command_classify, dun_command_points,
+    dun_command_tokenize, dun_command_devices;
+
+const dun_command *const dun_commands[] = {
+    &dun_command_train,
+    &dun_command_eval,
+    &dun_command_classify,
+    &dun_command_points,
+    &dun_command_tokenize,
+    &dun_command_devices,
+    NULL,
+};
+
+enum { MAX_NAMES = 64 };
+
+static int find(const dun_command **command, const char *name) {
+    const char *names[MAX_NAMES] = {"help"};
+    size_t n = 1;
+    for (const dun_command *const *c = dun_commands; *c && n < MAX_NAMES; c++) {
+        *command = *c;
+        if (strcmp((*c)->name, name) == 0)
+            return DUN_OK;
+        names[n++] = (*c)->name;
+    }
+    return dun_error(DUN_USAGE, "unknown command \"%.60s\"; the nearest is %s (see dunlin --help)", name,
+                     dun_nearest(name, names, n));
+}
+
+static int program_help(dun_text *out) {
+    int rc = DUN_OK;
+    TRY(dun_text_addf(out, "Usage: dunlin COMMAND ...\n\n"
+                           "Trains soft prompts on a frozen language model, on any OpenCL device.\n\n"
+                           "Commands:\n"));
+    for (const dun_command *const *c = dun_commands; *c; c++)
+        TRY(dun_text_addf(out, "  %-10s %s\n", (*c)->name, (*c)->summary));
+    TRY(dun_text_addf(out, "  %-10s %s\n\n", "help", "Show the help of a command."));
+    TRY(dun_text_addf(out, "Options:\n"
+                           "  -h, --help   Show this help; dunlin COMMAND --help shows that of a command.\n"
+                           "      --version  Show the version.\n"));
+out:
+    return rc;
+}
+
+int dun_command_help(dun_text *out, const dun_command *command) {
+    int rc = DUN_OK;
+    if (!command)
+        return program_help(out);
+    TRY(dun_text_addf(out, "Usage: dunlin %s %s\n\n%s\n\n", command->name, command->usage, command->summary));
+    if (command->help)
+        TRY(dun_text_addf(out, "%s\n\n", command->help));
+    TRY(dun_text_addf(out, "Options:\n"));
+    TRY(dun_options_help(out, command->options));
+out:
+    return rc;
+}
+
+static int print_help(const dun_command *command) {
+    int rc = DUN_OK;
+    dun_text help = {0};
+    TRY(dun_command_help(&help, command));
+    TRY(dun_out_text(&help));
+out:
+    dun_text_free(&help);
+    return rc;
+}
+
+/* dunlin help [COMMAND] */
+static int help_command(int argc, char *const *argv) {
+    int rc = DUN_OK;
+    const dun_command *command = NULL;
+    if (argc > 1)
+        TRY(dun_error(DUN_USAGE, "help: unexpected \"%.60s\"; usage: dunlin help [COMMAND]", argv[1]));
+    if (argc == 1 && strcmp(argv[0], "help") != 0)
+        TRY(find(&command, argv[0]));
+    TRY(print_help(command));
+out:
+    return rc;
+}
+
+static int run(const dun_command *command, int argc, char *const *argv) {
+    int rc = DUN_OK;
+    dun_args args = {0};
+    TRY(dun_args_read(&args, command, argc, argv));
+    TRY(args.help ? print_help(command) : command->run(&args));
+out:
+    dun_args_free(&args);
+    return rc;
+}
+
+int dun_command_run(int argc, char *const *argv) {
+    static const char *const own[] = {"help", "version"};
+    static const char version[] = "dunlin " DUN_VERSION "\n";
+    const dun_command *command = NULL;
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!name)
+        return dun_error(DUN_USAGE, "no command given; dunlin --help lists them");
+    if (strcmp(name, "--version") == 0)
+        return dun_out_write(version, sizeof version - 1);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return help_command(argc - 2, argv + 2);
+    if (name[0] == '-')
+        return dun_error(DUN_USAGE, "unknown option %.60s; the nearest is --%s (see dunlin --help)", name,
+                         dun_nearest(name + strspn(name, "-"), own, sizeof own / sizeof *own));
+    int rc = find(&command, name);
+    return rc < 0 ? rc : run(command, argc - 2, argv + 2);
+}

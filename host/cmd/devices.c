@@ -1,0 +1,252 @@
+/* dunlin devices: every OpenCL device, how to select it, and what dunlin would choose for it. */
+#include "cmd.h"
+#include "device.h"
+#include "err.h"
+#include "gemm.h"
+#include "json.h"
+#include "mem.h"
+#include "out.h"
+#include "table.h"
+#include "tiles.h"
+#include "utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* All devices in the driver's order, and which of them a selector means. */
+typedef struct {
+    dun_device_info *infos;
+    size_t n;
+    uint32_t *wanted; /* [n_wanted] indices into infos */
+    size_t n_wanted;
+    uint32_t best; /* what "best" means, n when there is no usable device */
+} device_list;
+
+/* Tiles differ by model in the head's width alone, which is not shown. */
+enum { ANY_HEAD_DIM = 64 };
+
+static int list_devices(device_list *list, const char *selector) {
+    int rc = DUN_OK;
+    size_t n_best;
+    TRY(dun_device_list(&list->infos, &list->n));
+    TRY_NEW(list->wanted, list->n);
+    list->best = (uint32_t)list->n;
+    rc = dun_device_select(list->wanted, &n_best, list->infos, list->n, "best");
+    if (rc != DUN_BAD_DEVICE) { /* else no device can be used: that is what the list will say */
+        TRY(rc);
+        list->best = list->wanted[0];
+    }
+    rc = DUN_OK;
+    if (selector)
+        TRY(dun_device_select(list->wanted, &list->n_wanted, list->infos, list->n, selector));
+    else
+        for (; list->n_wanted < list->n; list->n_wanted++)
+            list->wanted[list->n_wanted] = (uint32_t)list->n_wanted;
+out:
+    return rc;
+}
+
+/* "7.8 GiB" */
+static int add_size(dun_table *table, uint64_t bytes) {
+    const double gib = (double)bytes / (1 << 30);
+    return gib >= 1 ? dun_table_add(table, "%.1f GiB", gib)
+                    : dun_table_add(table, "%.0f MiB", (double)bytes / (1 << 20));
+}
+
+static int add_driver_text(dun_table *table, const char *bytes) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    TRY(dun_utf8_show(&text, bytes, strlen(bytes)));
+    TRY(dun_table_add(table, "%s", text.length ? text.bytes : ""));
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+static const char *const head[] = {"",       "device",         "platform", "type", "units",
+                                   "memory", "largest buffer", "driver",   "GEMM", "tiles"};
+static const char alignment[] = "rlllrrrlll";
+
+static int add_choice(dun_table *table, const dun_device_info *info) {
+    int rc = DUN_OK;
+    const char *reason, *cannot;
+    const char *gemm = dun_gemm_default(&reason, &cannot, info);
+    dun_tiles tiles = dun_tiles_default(info, ANY_HEAD_DIM);
+    TRY(dun_table_add(table, "%s%s", gemm, cannot ? " (cannot run)" : ""));
+    TRY(dun_table_add(table, "WG %u, VW %u, MR %u x %u", tiles.group, tiles.vector, tiles.reg_rows,
+                      2 * tiles.reg_vector));
+out:
+    return rc;
+}
+
+static int add_row(dun_table *table, const device_list *list, uint32_t index) {
+    int rc = DUN_OK;
+    const dun_device_info *info = &list->infos[index];
+    TRY(dun_table_add(table, "%s%u", index == list->best ? "* " : "", index));
+    TRY(add_driver_text(table, *info->name ? info->name : "?"));
+    TRY(add_driver_text(table, info->platform));
+    if (info->error[0]) {
+        TRY(dun_table_add(table, "broken"));
+        for (size_t i = 4; i < sizeof head / sizeof *head; i++)
+            TRY(dun_table_add(table, "%s", ""));
+        goto out;
+    }
+    TRY(dun_table_add(table, "%s", dun_device_type_name(info->type)));
+    TRY(dun_table_add(table, "%u", info->compute_units));
+    TRY(add_size(table, info->memory_bytes));
+    TRY(add_size(table, info->largest_buffer_bytes));
+    TRY(add_driver_text(table, info->driver));
+    TRY(add_choice(table, info));
+out:
+    return rc;
+}
+
+/* What does not fit a column: why a device is broken, why its GEMM was chosen. */
+static int add_note(dun_text *out, const device_list *list, uint32_t index) {
+    const dun_device_info *info = &list->infos[index];
+    const char *reason, *cannot;
+    if (info->error[0])
+        return dun_text_addf(out, "%u: broken: %s\n", index, info->error);
+    const char *gemm = dun_gemm_default(&reason, &cannot, info);
+    return dun_text_addf(out, "%u: GEMM %s, %s%s%s\n", index, gemm, reason,
+                         cannot ? "; but it cannot run: " : "", cannot ? cannot : "");
+}
+
+static int print_table(const device_list *list) {
+    int rc = DUN_OK;
+    dun_table table;
+    dun_text text = {0};
+    dun_table_init(&table, alignment);
+    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+        TRY(dun_table_add(&table, "%s", head[i]));
+    for (size_t i = 0; i < list->n_wanted; i++)
+        TRY(add_row(&table, list, list->wanted[i]));
+    TRY(dun_table_print(&text, &table));
+    TRY(dun_text_addf(&text, "\n"));
+    for (size_t i = 0; i < list->n_wanted; i++)
+        TRY(add_note(&text, list, list->wanted[i]));
+    TRY(dun_text_addf(&text,
+                      "tiles: work-group, vector width, register tile of a product in rows x columns\n"));
+    if (list->best < list->n)
+        TRY(dun_text_addf(&text, "*: what [device] use = best means\n"));
+    TRY(dun_out_text(&text));
+out:
+    dun_table_free(&table);
+    dun_text_free(&text);
+    return rc;
+}
+
+/* A driver's text as a JSON string; NULL without memory. */
+static json_t *text_json(const char *bytes) {
+    dun_text text = {0};
+    json_t *json = NULL;
+    if (dun_utf8_repair(&text, bytes, strlen(bytes)) == 0)
+        json = json_stringn(text.length ? text.bytes : "", text.length);
+    dun_text_free(&text);
+    return json;
+}
+
+static int set_size(json_t *object, const char *key, uint64_t value) {
+    return dun_json_set(object, key, json_integer((json_int_t)value));
+}
+
+static int add_tiles_json(json_t *object, const dun_device_info *info) {
+    int rc = DUN_OK;
+    const dun_tiles tiles = dun_tiles_default(info, ANY_HEAD_DIM);
+    json_t *json = json_object();
+    TRY(set_size(json, "group", tiles.group));
+    TRY(set_size(json, "vector", tiles.vector));
+    TRY(set_size(json, "reg_rows", tiles.reg_rows));
+    TRY(set_size(json, "reg_vector", tiles.reg_vector));
+    TRY(dun_json_set(object, "tiles", json_incref(json)));
+out:
+    json_decref(json);
+    return rc;
+}
+
+static int add_limits_json(json_t *object, const dun_device_info *info) {
+    int rc = DUN_OK;
+    TRY(set_size(object, "compute_units", info->compute_units));
+    TRY(set_size(object, "clock_mhz", info->clock_mhz));
+    TRY(set_size(object, "memory_bytes", info->memory_bytes));
+    TRY(set_size(object, "largest_buffer_bytes", info->largest_buffer_bytes));
+    TRY(set_size(object, "local_bytes", info->local_bytes));
+    TRY(set_size(object, "max_group_size", info->max_group_size));
+    TRY(set_size(object, "vector_width", info->vector_width));
+    TRY(dun_json_set(object, "fp16", json_boolean(info->fp16)));
+    TRY(dun_json_set(object, "sub_groups", json_boolean(info->sub_groups)));
+    TRY(dun_json_set(object, "unified_memory", json_boolean(info->unified_memory)));
+out:
+    return rc;
+}
+
+static int device_json(json_t *object, const device_list *list, uint32_t index) {
+    int rc = DUN_OK;
+    const dun_device_info *info = &list->infos[index];
+    const char *reason, *cannot;
+    char address[32];
+    snprintf(address, sizeof address, "%u:%u", info->platform_index, info->device_index);
+    TRY(set_size(object, "selector", index));
+    TRY(dun_json_set(object, "address", json_string(address)));
+    TRY(dun_json_set(object, "platform", text_json(info->platform)));
+    TRY(dun_json_set(object, "device", text_json(info->name)));
+    if (info->error[0]) {
+        TRY(dun_json_set(object, "error", text_json(info->error)));
+        goto out;
+    }
+    TRY(dun_json_set(object, "vendor", text_json(info->vendor)));
+    TRY(dun_json_set(object, "type", json_string(dun_device_type_name(info->type))));
+    TRY(dun_json_set(object, "driver", text_json(info->driver)));
+    TRY(dun_json_set(object, "version", text_json(info->version)));
+    TRY(add_limits_json(object, info));
+    TRY(dun_json_set(object, "best", json_boolean(index == list->best)));
+    TRY(dun_json_set(object, "gemm", json_string(dun_gemm_default(&reason, &cannot, info))));
+    TRY(dun_json_set(object, "gemm_reason", json_string(reason)));
+    if (cannot)
+        TRY(dun_json_set(object, "gemm_cannot_run", json_string(cannot)));
+    TRY(add_tiles_json(object, info));
+out:
+    return rc;
+}
+
+static int print_json(const device_list *list) {
+    int rc = DUN_OK;
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->n_wanted; i++) {
+        json_t *object = json_object();
+        TRY(dun_json_append(array, object));
+        TRY(device_json(object, list, list->wanted[i]));
+    }
+    TRY(dun_out_json(array));
+out:
+    json_decref(array);
+    return rc;
+}
+
+static int run(const dun_args *args) {
+    int rc = DUN_OK;
+    device_list list = {0};
+    TRY(list_devices(&list, dun_args_operand(args, 0)));
+    TRY(dun_args_has(args, "json") ? print_json(&list) : print_table(&list));
+out:
+    dun_free(list.wanted);
+    dun_free(list.infos);
+    return rc;
+}
+
+static const dun_option options[] = {
+    {.name = "json", .help = "Print one JSON array of objects instead of a table."},
+    {0},
+};
+
+const dun_command dun_command_devices = {
+    .name = "devices",
+    .summary = "List the OpenCL devices, and what dunlin would choose for each.",
+    .usage = "[SELECTOR] [--json]",
+    .help = "The number in front selects a device for --device and [device] use. With a\n"
+            "SELECTOR only what it means is listed: a number, PLATFORM:DEVICE, cpu, gpu, all,\n"
+            "best, part of a name, or several of these separated by commas.",
+    .options = options,
+    .max_operands = 1,
+    .run = run,
+};

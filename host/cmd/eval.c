@@ -1,0 +1,115 @@
+/* dunlin eval: metrics of a run on its validation texts, or of the untrained class means of a config. */
+#include "centroid.h"
+#include "cmd.h"
+#include "err.h"
+#include "evaluate.h"
+#include "experiment.h"
+#include "json.h"
+#include "mem.h"
+#include "out.h"
+#include "progress.h"
+
+/* The run's centroids, or the class means under the config's starting prompt. */
+static int load_centroids(dun_buffer *centroids, dun_experiment *e) {
+    int rc = DUN_OK;
+    float *means = NULL;
+    size_t n = (size_t)e->session.labels.n_classes * dun_session_point_width(&e->session);
+    TRY(dun_buffer_create(centroids, e->session.device, n * sizeof(float), "the centroids"));
+    if (e->run_path && (size_t)e->saved.n_classes * e->saved.point_width != n)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: its centroids are (%u, %u); its config makes (%u, %u)", e->run_path,
+                      e->saved.n_classes, e->saved.point_width, e->session.labels.n_classes,
+                      dun_session_point_width(&e->session)));
+    if (!e->run_path) {
+        TRY_NEW(means, n);
+        TRY(dun_centroid_means(means, &e->session));
+    }
+    TRY(dun_buffer_write(centroids, 0, e->run_path ? e->saved.centroids : means, n * sizeof(float)));
+out:
+    dun_free(means);
+    return rc;
+}
+
+static int measure(dun_metrics *metrics, dun_experiment *e) {
+    int rc = DUN_OK;
+    dun_session *session = &e->session;
+    dun_buffer centroids = {0};
+    dun_loss loss = {0};
+    float *distances = NULL;
+    const dun_loss_settings settings = dun_loss_settings_from(&e->config);
+    TRY(load_centroids(&centroids, e));
+    TRY(dun_loss_create(&loss, &session->compute, &settings, session->engine.options.max_sequences,
+                        session->labels.n_classes, dun_session_point_width(session)));
+    TRY_NEW(distances, (size_t)session->n_valid * session->labels.n_classes);
+    TRY(dun_evaluate(distances, session, &loss, &centroids, session->n_train, session->n_valid,
+                     "validation"));
+    TRY(dun_evaluate_metrics(metrics, session, distances));
+out:
+    dun_free(distances);
+    dun_loss_free(&loss);
+    dun_buffer_free(&centroids);
+    return rc;
+}
+
+static int print_metrics(const dun_metrics *metrics, const dun_experiment *e, bool as_json) {
+    int rc = DUN_OK;
+    json_t *object = NULL;
+    dun_text text = {0};
+    if (as_json) {
+        TRY(dun_metrics_json(&object, metrics, e->session.labels.names));
+        TRY(dun_out_json(object));
+        goto out;
+    }
+    TRY(dun_metrics_report(&text, metrics, e->session.labels.names));
+    TRY(dun_text_addf(&text, "\naccuracy %.4f on %u validation texts, %s\n", metrics->accuracy,
+                      e->session.n_valid,
+                      e->run_path ? "trained prompt and centroids"
+                                  : "class means under the starting prompt, nothing trained"));
+    TRY(dun_out_text(&text));
+out:
+    dun_text_free(&text);
+    json_decref(object);
+    return rc;
+}
+
+static int run(const dun_args *args) {
+    int rc = DUN_OK;
+    dun_overrides overrides = {0};
+    dun_experiment experiment = {0};
+    dun_metrics metrics = {0};
+    dun_progress progress;
+    dun_progress_init(&progress, dun_args_has(args, "quiet"));
+    dun_observer observer = dun_progress_observer(&progress);
+    TRY(dun_overrides_read(&overrides, args));
+    TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
+    TRY(dun_session_read_data(&experiment.session));
+    TRY(dun_session_start_engine(&experiment.session, false));
+    TRY(dun_session_read_texts(&experiment.session));
+    TRY(measure(&metrics, &experiment));
+    TRY(print_metrics(&metrics, &experiment, dun_args_has(args, "json")));
+out:
+    dun_progress_close(&progress);
+    dun_metrics_free(&metrics);
+    dun_experiment_close(&experiment);
+    dun_overrides_free(&overrides);
+    return rc;
+}
+
+static const dun_option options[] = {
+    DUN_OVERRIDE_OPTIONS,
+    {.name = "json", .help = "The metrics as one JSON object."},
+    {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
+    {0},
+};
+
+const dun_command dun_command_eval = {
+    .name = "eval",
+    .summary = "Measure a run, or the untrained class means of a config.",
+    .usage = "RUN|CONFIG [--json] [--set SECTION.KEY=VALUE]... [--device SELECTOR]",
+    .help = "A run directory: its trained prompt and centroids on its validation texts. A\n"
+            "config file: the class means of the training texts under the starting prompt,\n"
+            "the baseline that training must beat.",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};

@@ -1,0 +1,120 @@
+/* See experiment.h. */
+#include "experiment.h"
+
+#include "err.h"
+#include "mem.h"
+#include "rundir.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int dun_overrides_read(dun_overrides *overrides, const dun_args *args) {
+    *overrides = (dun_overrides){.device = dun_args_value(args, "device")};
+    return dun_args_all(&overrides->sets, &overrides->n_sets, args, "set");
+}
+
+void dun_overrides_free(dun_overrides *overrides) {
+    dun_free(overrides->sets);
+    *overrides = (dun_overrides){0};
+}
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* DUNLIN_PROMPT_LR for prompt.lr, and so on for every key. */
+static int read_environment(dun_config *config) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < DUN_N_KEYS; i++) {
+        char name[128];
+        const dun_config_key *key = &dun_config_key_table[i];
+        snprintf(name, sizeof name, "DUNLIN_%s_%s", key->section, key->name);
+        for (char *c = name; *c; c++)
+            *c = (char)toupper((unsigned char)*c);
+        const char *value = getenv(name);
+        if (value)
+            TRY(dun_config_put(config, (enum dun_config_id)i, value, name));
+    }
+out:
+    return rc;
+}
+
+static int read_config(dun_config *config, const char *path, const dun_overrides *overrides) {
+    int rc = DUN_OK;
+    TRY(dun_config_load(config, path));
+    TRY(read_environment(config));
+    for (size_t i = 0; i < overrides->n_sets; i++)
+        TRY(dun_config_set(config, overrides->sets[i]));
+    if (overrides->device)
+        TRY(dun_config_put(config, DUN_KEY_device_use, overrides->device, "--device"));
+out:
+    return rc;
+}
+
+/* "config/quickstart.ini" -> "quickstart". */
+static char *name_of(const char *path) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *dot = strrchr(base, '.');
+    return dun_strndup(base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
+}
+
+static int open_run(dun_experiment *e) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    TRY_PTR(path, dun_run_dir_file(e->run_path, "prompt.safetensors"));
+    TRY(dun_saved_prompt_read(&e->saved, path));
+    if (e->saved.n_classes < 2)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: has no centroids; the result of `dunlin train` is needed", path));
+    TRY(dun_session_use_prompt(&e->session, &e->saved, path));
+out:
+    dun_free(path);
+    return rc;
+}
+
+int dun_experiment_open(dun_experiment *e, const char *path, const dun_overrides *overrides,
+                        const dun_observer *observer) {
+    int rc = DUN_OK;
+    char *file = NULL;
+    *e = (dun_experiment){0};
+    TRY(dun_config_init(&e->config));
+    if (is_folder(path)) {
+        TRY_PTR(e->run_path, dun_strdup(path));
+        TRY_PTR(file, dun_run_dir_file(path, "config.ini"));
+        if (!dun_run_dir_exists(path))
+            TRY(dun_error(DUN_BAD_INPUT, "%s: is not a run directory: it has no config.ini", path));
+    } else {
+        TRY_PTR(file, dun_strdup(path));
+    }
+    TRY(read_config(&e->config, file, overrides));
+    TRY_PTR(e->name, *e->config.experiment.name ? dun_strdup(e->config.experiment.name) : name_of(path));
+    TRY(dun_session_open(&e->session, &e->config, observer));
+    if (e->run_path)
+        TRY(open_run(e));
+    else
+        TRY(dun_session_start_prompt(&e->session));
+out:
+    dun_free(file);
+    if (rc < 0)
+        dun_experiment_close(e);
+    return rc;
+}
+
+void dun_experiment_close(dun_experiment *e) {
+    dun_session_close(&e->session);
+    dun_saved_prompt_free(&e->saved);
+    dun_free(e->run_path);
+    dun_free(e->name);
+    dun_config_free(&e->config);
+    *e = (dun_experiment){0};
+}
+
+int dun_experiment_require_run(const dun_experiment *e, const char *path, const char *command) {
+    if (e->run_path)
+        return DUN_OK;
+    return dun_error(DUN_USAGE, "%s: is a config file; `dunlin %s` needs the folder of a finished run", path,
+                     command);
+}

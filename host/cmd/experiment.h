@@ -1,0 +1,48 @@
+/* What the commands that run a model share: a config file or a run directory, overridden from the
+ * environment and the command line, opened as a session. */
+#ifndef DUN_EXPERIMENT_H
+#define DUN_EXPERIMENT_H
+
+#include "options.h"
+#include "session.h"
+
+/* What the command line said. */
+typedef struct {
+    const char **sets; /* "section.key=value" */
+    size_t n_sets;
+    const char *device; /* NULL: the config's */
+} dun_overrides;
+
+typedef struct {
+    dun_config config;
+    char *name;             /* the config's experiment.name, else its file name without ending */
+    char *run_path;         /* the run directory, or NULL for a config file */
+    dun_saved_prompt saved; /* the run's result */
+    dun_session session;
+} dun_experiment;
+
+/* Reads the config of `path` (a config file, or a run directory with its trained prompt) and opens the
+ * session: model, tokenizer, prompt. Precedence: command line, DUNLIN_SECTION_KEY environment, file. */
+int dun_experiment_open(dun_experiment *experiment, const char *path, const dun_overrides *overrides,
+                        const dun_observer *observer);
+void dun_experiment_close(dun_experiment *experiment);
+
+/* The overrides of a command line with --set and --device; sets are the caller's to free. */
+int dun_overrides_read(dun_overrides *overrides, const dun_args *args);
+void dun_overrides_free(dun_overrides *overrides);
+
+/* The option rows that dun_overrides_read reads, for option tables. */
+#define DUN_OVERRIDE_OPTIONS                                                                                 \
+    {.name = "set",                                                                                          \
+     .argument = "SECTION.KEY=VALUE",                                                                        \
+     .repeatable = true,                                                                                     \
+     .help = "Sets a key of the config; the rest of the word is the value."},                                \
+    {                                                                                                        \
+        .name = "device", .letter = 'd', .argument = "SELECTOR",                                             \
+        .help = "The device, as `dunlin devices` shows it; stands for --set device.use=SELECTOR."            \
+    }
+
+/* Fails for a config file where only a finished run makes sense. */
+int dun_experiment_require_run(const dun_experiment *experiment, const char *path, const char *command);
+
+#endif

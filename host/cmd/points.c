@@ -1,0 +1,82 @@
+/* dunlin points: the points of the validation texts, for other tools. */
+#include "cmd.h"
+#include "err.h"
+#include "experiment.h"
+#include "mem.h"
+#include "progress.h"
+#include "safetensors.h"
+
+typedef struct {
+    dun_session *session;
+    float *points; /* (n_valid, D) */
+} points_job;
+
+static int read_batch(void *self, uint32_t first, uint32_t count) {
+    points_job *job = self;
+    size_t D = dun_session_point_width(job->session);
+    return dun_buffer_read(job->points + (first - job->session->n_train) * D,
+                           dun_engine_point_buffer(&job->session->engine), 0, count * D * sizeof(float));
+}
+
+static int write_points(dun_session *session, const char *path) {
+    int rc = DUN_OK;
+    points_job job = {.session = session};
+    int64_t *labels = NULL;
+    uint64_t n = session->n_valid, D = dun_session_point_width(session);
+    TRY_NEW(job.points, n * D);
+    TRY_NEW(labels, n);
+    TRY(dun_session_run_all(session, session->n_train, session->n_valid, "points", read_batch, &job));
+    for (uint32_t i = 0; i < session->n_valid; i++)
+        labels[i] = session->texts.label[session->n_train + i];
+    const dun_tensor tensors[] = {
+        {"points", DUN_F32, 2, {n, D, 1, 1}, job.points, n * D * sizeof(float)},
+        {"labels", DUN_I64, 1, {n, 1, 1, 1}, labels, n * sizeof *labels},
+    };
+    TRY(dun_safetensors_write(path, tensors, 2, NULL));
+out:
+    dun_free(labels);
+    dun_free(job.points);
+    return rc;
+}
+
+static int run(const dun_args *args) {
+    int rc = DUN_OK;
+    dun_overrides overrides = {0};
+    dun_experiment experiment = {0};
+    dun_progress progress;
+    const char *path;
+    dun_progress_init(&progress, dun_args_has(args, "quiet"));
+    dun_observer observer = dun_progress_observer(&progress);
+    TRY(dun_args_require(&path, args, "out"));
+    TRY(dun_overrides_read(&overrides, args));
+    TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
+    TRY(dun_session_read_data(&experiment.session));
+    TRY(dun_session_start_engine(&experiment.session, false));
+    TRY(dun_session_read_texts(&experiment.session));
+    TRY(write_points(&experiment.session, path));
+out:
+    dun_progress_close(&progress);
+    dun_experiment_close(&experiment);
+    dun_overrides_free(&overrides);
+    return rc;
+}
+
+static const dun_option options[] = {
+    {.name = "out", .letter = 'o', .argument = "FILE", .help = "The safetensors file to write."},
+    DUN_OVERRIDE_OPTIONS,
+    {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
+    {0},
+};
+
+const dun_command dun_command_points = {
+    .name = "points",
+    .summary = "Write the points of the validation texts to a file.",
+    .usage = "CONFIG|RUN --out FILE [--set SECTION.KEY=VALUE]... [--device SELECTOR]",
+    .help = "The safetensors file holds `points` F32 (texts, width) and `labels` I64 (texts),\n"
+            "in the order of the validation file: under the starting prompt of a config, or\n"
+            "the trained prompt of a run.",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};

@@ -1,0 +1,89 @@
+/* dunlin tokenize: the token ids of texts, as the experiments see them. */
+#include "cmd.h"
+#include "err.h"
+#include "gguf.h"
+#include "json.h"
+#include "lines.h"
+#include "out.h"
+#include "tokenizer.h"
+
+#include <string.h>
+
+/* {"text": ..., "ids": [...]} */
+static int print_text(dun_tokenizer *tokenizer, dun_tokens *tokens, const char *text, size_t length) {
+    int rc = DUN_OK;
+    json_t *object = json_object(), *ids = json_array();
+    tokens->n = 0;
+    TRY(dun_tokenizer_encode(tokens, tokenizer, text, length));
+    TRY(dun_json_set(object, "text", json_stringn(text, length)));
+    for (size_t i = 0; i < tokens->n; i++)
+        TRY(dun_json_append(ids, json_integer((json_int_t)tokens->ids[i])));
+    TRY(dun_json_set(object, "ids", json_incref(ids)));
+    TRY(dun_out_json(object));
+out:
+    json_decref(ids);
+    json_decref(object);
+    return rc;
+}
+
+static int print_all(dun_tokenizer *tokenizer, dun_lines *lines) {
+    int rc = DUN_OK;
+    dun_tokens tokens = {0};
+    const char *text;
+    size_t length;
+    for (;;) {
+        TRY(dun_lines_next(&text, &length, lines));
+        if (rc == 0)
+            break;
+        TRY(print_text(tokenizer, &tokens, text, length));
+    }
+    if (dun_lines_repaired(lines))
+        dun_warn("%s: texts that are not all UTF-8: %zu; U+FFFD stands for what is not",
+                 dun_lines_name(lines), dun_lines_repaired(lines));
+out:
+    dun_tokens_free(&tokens);
+    return rc;
+}
+
+static int run(const dun_args *args) {
+    int rc = DUN_OK;
+    dun_gguf *file = NULL;
+    dun_tokenizer *tokenizer = NULL;
+    dun_lines *lines = NULL;
+    const char *model, *input = dun_args_value(args, "input"), *path = dun_args_operand(args, 0);
+    const bool jsonl = input && strcmp(input, "jsonl") == 0;
+    TRY(dun_args_require(&model, args, "model"));
+    TRY(dun_gguf_open(&file, model));
+    TRY(dun_tokenizer_create(&tokenizer, file));
+    TRY(dun_lines_open(&lines, path ? path : "-", jsonl ? DUN_LINES_JSONL : DUN_LINES_PLAIN));
+    TRY(print_all(tokenizer, lines));
+out:
+    dun_lines_close(lines);
+    dun_tokenizer_free(tokenizer);
+    dun_gguf_free(file);
+    return rc;
+}
+
+static const dun_option options[] = {
+    {.name = "model",
+     .argument = "FILE",
+     .environment = "DUNLIN_MODEL_PATH",
+     .help = "Model file (GGUF) whose tokenizer is used."},
+    {.name = "input",
+     .argument = "lines|jsonl",
+     .one_of = true,
+     .help = "What a line of FILE is: a text (the default), or an object with a key \"text\"."},
+    {.name = "json", .help = "JSON lines, which is what is printed anyway."},
+    {0},
+};
+
+const dun_command dun_command_tokenize = {
+    .name = "tokenize",
+    .summary = "Show the token ids of texts, one JSON line each.",
+    .usage = "--model FILE [FILE|-] [--input lines|jsonl] [--json]",
+    .help = "Reads texts from FILE or standard input and prints for each a line\n"
+            "{\"text\": ..., \"ids\": [...]}.",
+    .options = options,
+    .max_operands = 1,
+    .run = run,
+};

@@ -1,1 +1,0 @@
-/* */ typedef int dun_placeholder;

@@ -1,0 +1,51 @@
+/* What a long job is doing, on stderr: on a terminal a bar that is drawn at most ten times a second and turns
+ * into one line when its stage ends; elsewhere (and on dumb terminals) only those lines. */
+#ifndef DUN_PROGRESS_H
+#define DUN_PROGRESS_H
+
+#include "observer.h"
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Where a stage stands. */
+typedef struct {
+    const char *stage, *unit; /* "train", "texts" */
+    uint64_t done, total;     /* total 0: not known */
+    double seconds;           /* since the stage began */
+    const char *note;         /* "loss 0.412 acc 0.87"; NULL or "": nothing */
+} dun_progress_state;
+
+/* Appends one line of at most `columns` columns, no newline. What does not fit goes, in this order: the bar's
+ * length, the counts, the speed, the bar, the note, the time left; then the line is cut. `color` adds ANSI
+ * sequences. */
+int dun_progress_format(dun_text *out, const dun_progress_state *state, size_t columns, bool color);
+
+/* Appends the one line that stays, with its newline: "train: 1620 texts in 0:34 (47.6/s), loss 0.412". */
+int dun_progress_format_end(dun_text *out, const dun_progress_state *state);
+
+/* Appends a length of time: "0.25 s", "12.3 s", "1:05", "2:00:09". */
+int dun_progress_format_time(dun_text *out, double seconds);
+
+typedef struct {
+    FILE *stream;
+    bool quiet, live, color;
+    bool open;  /* a stage is under way */
+    bool drawn; /* a bar is on the screen */
+    char stage[64], unit[32], note[160];
+    uint64_t done, total;
+    double began, drawn_at;
+} dun_progress;
+
+/* Progress on stderr; `quiet`: none at all. */
+void dun_progress_init(dun_progress *progress, bool quiet);
+
+/* Takes an unfinished bar off the screen; to be called before a message about a failure. */
+void dun_progress_close(dun_progress *progress);
+
+/* The progress as what a job reports to. It stays borrowed. */
+dun_observer dun_progress_observer(dun_progress *progress);
+
+#endif

@@ -1,0 +1,328 @@
+/* The engine end to end on small random models: points and prompt gradients against the same model as plain
+ * double loops over whole sequences; and what must hold whatever the numbers: a text's point does not depend
+ * on its neighbours, on their order, or on when its keys and values were cached. */
+#include "device_check.h"
+#include "engine_scene.h"
+#include "err.h"
+#include "fault.h"
+#include "mem.h"
+#include "rng.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Three blocks of sums of up to 48 products, each rounded to float: a few 1e-7. */
+static const double point_tolerance = 2e-6, gradient_tolerance = 5e-6;
+
+static dun_device *device;
+static dun_compute computes[N_MODELS]; /* one a model: they differ in head_dim */
+static random_model weights[N_MODELS];
+static double prompt[P * MAX_WIDTH];
+
+/* Texts 3 and 4 come first and 0 to 2 later, with unused rows before, between and behind. */
+static void prepare(scene *s, dun_compute *compute, int model, const dun_point_spec *point, bool backward) {
+    check_ok(scene_create(s, compute, &weights[model], prompt, model, point, backward));
+    check_ok(scene_spoil(s));
+    check_ok(scene_cache(s, 3, 5, 2));
+    check_ok(scene_cache(s, 0, 3, 25));
+}
+
+static void reference_point(double *out, int model, const dun_point_spec *point, int q,
+                            const double *prompt_rows) {
+    int ids[MAX_TEXT + MAX_OWN], n = scene_ids(ids, model, q);
+    check_ok(random_model_point(out, &weights[model], point, ids, n, prompt_rows));
+}
+
+static double reference_sum(int model, const dun_point_spec *point, const double *prompt_rows) {
+    double sum = 0.0, out[MAX_WIDTH];
+    for (int q = 0; q < N_SEQUENCES; q++) {
+        reference_point(out, model, point, q, prompt_rows);
+        for (uint32_t j = 0; j < dun_point_width(&scene_models[model], point); j++)
+            sum += scene_slope(q, j) * out[j];
+    }
+    return sum;
+}
+
+static void compare_points(const scene *s) {
+    for (int q = 0; q < N_SEQUENCES; q++) {
+        double want[MAX_WIDTH], got[MAX_WIDTH];
+        reference_point(want, s->model, &s->point, q, prompt);
+        for (uint32_t j = 0; j < s->width; j++)
+            got[j] = s->points[q][j];
+        double error = check_relative_error(got, want, s->width);
+        if (!(error <= point_tolerance))
+            fail_msg("%s: the point of sequence %d is off by %.3g", dun_gemm_name(s->engine.compute->gemm), q,
+                     error);
+    }
+}
+
+/* Central differences of the double model: with h = 1e-4 right to about 1e-8. */
+static void compare_gradient(const scene *s, const float *d_prompt) {
+    const double h = 1e-4;
+    int C = (int)scene_models[s->model].width;
+    double want[MAX_P * MAX_WIDTH] = {0}, got[MAX_P * MAX_WIDTH], rows[P * MAX_WIDTH];
+    memcpy(rows, prompt, sizeof rows);
+    for (int i = 0; i < P * C; i++) {
+        rows[i] = prompt[i] + h;
+        double above = reference_sum(s->model, &s->point, rows);
+        rows[i] = prompt[i] - h;
+        want[i] = (above - reference_sum(s->model, &s->point, rows)) / (2.0 * h);
+        rows[i] = prompt[i];
+    }
+    for (int i = 0; i < MAX_P * C; i++)
+        got[i] = d_prompt[i];
+    double error = check_relative_error(got, want, (size_t)(MAX_P * C));
+    if (!(error <= gradient_tolerance))
+        fail_msg("%s: the prompt's gradient is off by %.3g", dun_gemm_name(s->engine.compute->gemm), error);
+    for (int i = P * C; i < MAX_P * C; i++)
+        assert_true(d_prompt[i] == 0.0f); /* rows that no sequence uses */
+}
+
+static const struct {
+    int model;
+    dun_point_spec point;
+} cases[] = {
+    {0, {3, true, false}},  {0, {3, true, true}},  {0, {3, false, false}},
+    {0, {2, false, false}}, {0, {1, true, false}}, {0, {2, false, true}},
+    {1, {2, true, false}},  {1, {2, true, true}},  {1, {1, false, false}},
+};
+
+static void check_case(dun_compute *compute, size_t i) {
+    scene s;
+    float d_prompt[MAX_P * MAX_WIDTH];
+    prepare(&s, compute, cases[i].model, &cases[i].point, true);
+    assert_int_equal(dun_engine_point_width(&s.engine), s.width);
+    check_ok(scene_points(&s, scene_in_order, N_SEQUENCES));
+    compare_points(&s);
+    check_ok(scene_backward(d_prompt, &s, scene_in_order, N_SEQUENCES));
+    compare_gradient(&s, d_prompt);
+    scene_free(&s);
+    /* an engine without room for gradients gives the same points */
+    prepare(&s, compute, cases[i].model, &cases[i].point, false);
+    check_ok(scene_points(&s, scene_in_order, N_SEQUENCES));
+    compare_points(&s);
+    scene_free(&s);
+}
+
+static void test_reference(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_case(&computes[cases[i].model], i);
+}
+
+static void test_providers(void **state) {
+    (void)state;
+    for (const char *const *name = dun_gemm_provider_names; *name; name++) {
+        dun_compute other = computes[0];
+        check_ok(dun_gemm_create(&other.gemm, device, other.program, &other.tiles, *name));
+        check_case(&other, 1);
+        dun_gemm_free(other.gemm);
+    }
+}
+
+/* Rows of our own products do not feel their neighbours; CLBlast may take another way for another size. */
+static void expect_same(const scene *s, const scene *other, const char *what) {
+    bool bits = strcmp(dun_gemm_name(s->engine.compute->gemm), "clblast") != 0;
+    for (int q = 0; q < N_SEQUENCES; q++) {
+        double a[MAX_WIDTH], b[MAX_WIDTH];
+        for (uint32_t j = 0; j < s->width; j++) {
+            a[j] = s->points[q][j];
+            b[j] = other->points[q][j];
+        }
+        double error = check_relative_error(a, b, s->width);
+        if (!(error <= (bits ? 0.0 : 1e-6)))
+            fail_msg("%s: the point of sequence %d moves by %.3g", what, q, error);
+    }
+}
+
+static void test_packing(void **state) {
+    static const int shuffled[N_SEQUENCES] = {4, 6, 0, 3, 5, 1, 2}, rows[N_TEXTS] = {30, 25, 24, 1, 16};
+    scene packed, s;
+    dun_point_spec point = {3, true, false};
+    (void)state;
+    prepare(&packed, &computes[0], 0, &point, false);
+    check_ok(scene_points(&packed, scene_in_order, N_SEQUENCES));
+    prepare(&s, &computes[0], 0, &point, false);
+    for (int q = 0; q < N_SEQUENCES; q++)
+        check_ok(scene_points(&s, &q, 1));
+    expect_same(&packed, &s, "one at a time");
+    memset(s.points, 0xFF, sizeof s.points);
+    check_ok(scene_points(&s, shuffled, N_SEQUENCES));
+    expect_same(&packed, &s, "in another order");
+    check_ok(scene_spoil(&s));
+    memset(s.points, 0xFF, sizeof s.points);
+    for (int t = 0; t < N_TEXTS; t++)
+        check_ok(scene_cache(&s, t, t + 1, rows[t]));
+    check_ok(scene_points(&s, shuffled, N_SEQUENCES));
+    expect_same(&packed, &s, "with texts cached one at a time");
+    scene_free(&s);
+    scene_free(&packed);
+}
+
+/* Gradients are sums over sequences: that of a batch is the sum of those of its parts. */
+static void test_gradient_sums(void **state) {
+    scene s;
+    dun_point_spec point = {3, true, false};
+    float all[MAX_P * MAX_WIDTH], part[MAX_P * MAX_WIDTH];
+    double sum[MAX_P * MAX_WIDTH] = {0}, whole[MAX_P * MAX_WIDTH];
+    int n = (int)(MAX_P * scene_models[0].width);
+    (void)state;
+    prepare(&s, &computes[0], 0, &point, true);
+    check_ok(scene_points(&s, scene_in_order, N_SEQUENCES));
+    check_ok(scene_backward(all, &s, scene_in_order, N_SEQUENCES));
+    for (int q = 0; q < N_SEQUENCES; q++) {
+        check_ok(scene_points(&s, &q, 1));
+        check_ok(scene_backward(part, &s, &q, 1));
+        for (int i = 0; i < n; i++)
+            sum[i] += part[i];
+    }
+    for (int i = 0; i < n; i++)
+        whole[i] = all[i];
+    double error = check_relative_error(whole, sum, (size_t)n);
+    if (!(error <= 1e-6))
+        fail_msg("off by %.3g", error);
+    scene_free(&s);
+}
+
+/* The same calls give the same bits, and no step takes memory. */
+static void test_repeat(void **state) {
+    scene s;
+    dun_point_spec point = {3, true, true};
+    float first[MAX_P * MAX_WIDTH], again[MAX_P * MAX_WIDTH], points[N_SEQUENCES][MAX_WIDTH];
+    size_t bytes = MAX_P * scene_models[0].width * sizeof *first;
+    (void)state;
+    prepare(&s, &computes[0], 0, &point, true);
+    check_ok(scene_points(&s, scene_in_order, N_SEQUENCES));
+    check_ok(scene_backward(first, &s, scene_in_order, N_SEQUENCES));
+    memcpy(points, s.points, sizeof points);
+    uint64_t live = dun_buffer_live_bytes(), peak = dun_buffer_peak_bytes();
+    size_t objects = dun_device_live_objects(), blocks = dun_mem_live();
+    for (int i = 0; i < 3; i++) {
+        check_ok(scene_points(&s, scene_in_order, N_SEQUENCES));
+        assert_memory_equal(points, s.points, sizeof points);
+        check_ok(scene_backward(again, &s, scene_in_order, N_SEQUENCES));
+        assert_memory_equal(first, again, bytes);
+    }
+    assert_int_equal(dun_buffer_live_bytes(), live);
+    assert_int_equal(dun_buffer_peak_bytes(), peak);
+    assert_int_equal(dun_device_live_objects(), objects);
+    assert_int_equal(dun_mem_live(), blocks);
+    scene_free(&s);
+}
+
+static void test_sizes(void **state) {
+    scene s;
+    dun_point_spec point = {2, true, false};
+    (void)state;
+    assert_int_equal(dun_engine_cache_bytes_per_row(&scene_models[0], &point),
+                     2 * (2 * 2 * 8) * sizeof(float));
+    uint64_t live = dun_buffer_live_bytes();
+    check_ok(scene_create(&s, &computes[0], &weights[0], prompt, 0, &point, false));
+    assert_int_equal(s.engine.model.n_layers, 2); /* the third is not needed */
+    assert_true(dun_model_bytes(&s.engine.model) < dun_buffer_live_bytes() - live);
+    check_ok(dun_engine_create_cache(&s.engine, 4)); /* replaces the first */
+    assert_int_equal(s.engine.cache_rows, 4);
+    assert_int_equal(s.engine.cache[0].bytes, 4 * (2 * 2 * 8) * sizeof(float));
+    scene_free(&s);
+    assert_int_equal(dun_buffer_live_bytes(), live);
+    scene_free(&s);
+}
+
+/* A reader that fails: its status comes through, nothing stays. */
+static int refuse(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
+                  uint32_t n_rows) {
+    (void)self, (void)first_row;
+    for (uint32_t i = 0; i < n_rows; i++)
+        out[i] = 0.0f;
+    return slot == DUN_W_DOWN && layer == 1 ? dun_error(DUN_BAD_INPUT, "the file ends here") : DUN_OK;
+}
+
+static void test_bad_source(void **state) {
+    dun_engine engine;
+    dun_weight_source source = {.read = refuse};
+    dun_engine_options options = {.point = {2, true, false},
+                                  .max_text_rows = 1,
+                                  .max_texts = 1,
+                                  .max_rows = 1,
+                                  .max_sequences = 1,
+                                  .max_prompt = 1,
+                                  .max_position = 2};
+    size_t blocks = dun_mem_live(), objects = dun_device_live_objects();
+    (void)state;
+    assert_int_equal(dun_engine_create(&engine, &computes[0], &scene_models[0], &source, &options),
+                     DUN_BAD_INPUT);
+    assert_string_equal(dun_error_message(), "the file ends here");
+    assert_int_equal(dun_mem_live(), blocks);
+    assert_int_equal(dun_device_live_objects(), objects);
+}
+
+/* Creation, texts, points and gradient of a one-block model, with the n-th fallible operation failing. */
+static int whole_run(void) {
+    int rc = DUN_OK;
+    scene s = {0};
+    float d_prompt[MAX_P * MAX_WIDTH];
+    TRY(scene_create(&s, &computes[0], &weights[0], prompt, 0, &(dun_point_spec){1, true, false}, true));
+    TRY(scene_cache(&s, 0, N_TEXTS, 0));
+    TRY(scene_points(&s, scene_in_order, N_SEQUENCES));
+    TRY(scene_backward(d_prompt, &s, scene_in_order, N_SEQUENCES));
+out:
+    scene_free(&s);
+    return rc;
+}
+
+static void test_faults(void **state) {
+    size_t blocks = dun_mem_live(), objects = dun_device_live_objects();
+    unsigned long n = 0;
+    int rc;
+    (void)state;
+    do {
+        dun_error_clear();
+        dun_fault_set(++n);
+        rc = whole_run();
+        dun_fault_set(0);
+        if (rc != DUN_OK && !dun_error_message()[0])
+            fail_msg("operation %lu fails without a message", n);
+        if (dun_mem_live() != blocks || dun_device_live_objects() != objects)
+            fail_msg("operation %lu: something stays behind after: %s", n, dun_error_message());
+    } while (rc != DUN_OK && n < 5000);
+    print_message("%lu fallible operations\n", n - 1);
+    assert_true(n > 100 && n < 5000);
+}
+
+static int open_all(void **state) {
+    (void)state;
+    device = check_open_device();
+    for (int i = 0; i < N_MODELS; i++) {
+        check_ok(dun_compute_create(&computes[i], device, scene_models[i].head_dim, "auto"));
+        check_ok(random_model_create(&weights[i], &scene_models[i], (uint64_t)(20 + i)));
+    }
+    for (size_t i = 0; i < sizeof prompt / sizeof *prompt; i++)
+        prompt[i] = (float)dun_random_normal(9, DUN_STREAM_TEST, i);
+    return 0;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    for (int i = 0; i < N_MODELS; i++) {
+        random_model_free(&weights[i]);
+        dun_compute_free(&computes[i]);
+    }
+    dun_device_close(device);
+    assert_int_equal(dun_device_live_objects(), 0);
+    assert_int_equal(dun_buffer_live_bytes(), 0);
+    assert_int_equal(dun_mem_live(), 0);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reference),  cmocka_unit_test(test_providers),
+        cmocka_unit_test(test_packing),    cmocka_unit_test(test_gradient_sums),
+        cmocka_unit_test(test_repeat),     cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_bad_source), cmocka_unit_test(test_faults),
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}

@@ -1,0 +1,183 @@
+/* The products with frozen weights: every provider, every cut of the register tile, against loops in double;
+ * and which provider is chosen, and why. */
+#include "check_topics.h"
+#include "err.h"
+#include "mem.h"
+#include "reference_ops.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static dun_device *device;
+static dun_compute compute;
+
+static int open_all(void **state) {
+    (void)state;
+    device = check_open_device();
+    check_ok(dun_compute_create(&compute, device, 64, "auto"));
+    return 0;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    dun_compute_free(&compute);
+    dun_device_close(device);
+    assert_int_equal(dun_device_live_objects(), 0);
+    assert_int_equal(dun_buffer_live_bytes(), 0);
+    assert_int_equal(dun_mem_live(), 0);
+    return 0;
+}
+
+static void run_cases(dun_compute *on, dun_gemm *gemm) {
+    check c;
+    check_init(&c, on);
+    c.gemm = gemm;
+    check_run(&c, &check_gemm, false);
+    print_message("%s, tile of %u x %u: %zu cases, %zu comparisons, worst %.2f of its tolerance\n",
+                  dun_gemm_name(gemm), on->tiles.reg_rows, 2 * on->tiles.reg_vector, c.n_cases, c.n_compared,
+                  c.worst);
+    if (c.n_failed)
+        fail_msg("%zu failed; first: %s", c.n_failed, c.message);
+}
+
+static void test_provider(void **state) {
+    dun_gemm *gemm;
+    check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *state));
+    assert_string_equal(dun_gemm_name(gemm), (const char *)*state);
+    run_cases(&compute, gemm);
+    dun_gemm_free(gemm);
+}
+
+/* The register tiles of devices with narrower and wider vectors than this one. */
+static void test_tiles(void **state) {
+    (void)state;
+    for (uint32_t width = 4; width <= 16; width *= 2) {
+        dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_CPU, width, 64);
+        if (memcmp(&tiles, &compute.tiles, sizeof tiles) == 0)
+            continue; /* compared above */
+        dun_compute other;
+        check_ok(check_compute_create(&other, device, &tiles, dun_program_text(), "reg"));
+        run_cases(&other, other.gemm);
+        dun_compute_free(&other);
+    }
+}
+
+/* Large enough that CLBlast takes its other, blocked way. */
+static void test_large(void **state) {
+    enum { M = 160, ROWS = 1030, COLUMNS = 577 };
+    check c;
+    (void)state;
+    check_init(&c, &compute);
+    check_begin(&c, 0, "a large product");
+    double *x = check_random(&c, (size_t)M * COLUMNS, 1.0),
+           *w = check_random(&c, (size_t)ROWS * COLUMNS, 1.0);
+    double *want = check_doubles(&c, (size_t)M * ROWS);
+    check_tensor *x_in = check_input(&c, "x", x, (size_t)M * COLUMNS);
+    check_tensor *w_in = check_input(&c, "w", w, (size_t)ROWS * COLUMNS);
+    ref_linear_fwd(want, x, w, M, ROWS, COLUMNS);
+    for (const char *const *name = dun_gemm_provider_names; *name; name++) {
+        dun_gemm *gemm;
+        dun_matrix matrix;
+        check_tensor *y = check_output(&c, *name, (size_t)M * ROWS);
+        check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
+        check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, ROWS, COLUMNS, DUN_FORWARD));
+        check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &x_in->buffer, &matrix, NULL, M));
+        check_close(&c, y, want, 3e-6);
+        dun_matrix_free(&matrix);
+        dun_gemm_free(gemm);
+    }
+    check_end(&c);
+    if (c.n_failed)
+        fail_msg("%s", c.message);
+}
+
+/* No rows: nothing happens, nothing fails. A weight for one direction has no memory for the other. */
+static void test_edges(void **state) {
+    (void)state;
+    for (const char *const *name = dun_gemm_provider_names; *name; name++) {
+        check c;
+        dun_gemm *gemm;
+        dun_matrix matrix;
+        check_init(&c, &compute);
+        check_begin(&c, 0, "%s without rows", *name);
+        double *w = check_random(&c, 33 * 7, 1.0), *untouched = check_random(&c, 5, 1.0);
+        check_tensor *w_in = check_input(&c, "w", w, 33 * 7), *y = check_input(&c, "y", untouched, 5);
+        check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
+        check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, 33, 7, DUN_FORWARD | DUN_BACKWARD));
+        check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &w_in->buffer, &matrix, NULL, 0));
+        check_ok(dun_gemm_backward(gemm, &y->buffer, &w_in->buffer, &matrix, false, 0));
+        size_t both = matrix.forward.bytes + matrix.backward.bytes;
+        dun_matrix_free(&matrix);
+        assert_null(matrix.forward.mem);
+        check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, 33, 7, DUN_FORWARD));
+        assert_true(matrix.forward.bytes >= 33 * 7 * sizeof(float));
+        assert_true(matrix.shared ? both == matrix.forward.bytes : both > matrix.forward.bytes);
+        dun_matrix_free(&matrix);
+        dun_gemm_free(gemm);
+        check_end(&c);
+        if (c.n_failed)
+            fail_msg("%s", c.message);
+    }
+}
+
+static void expect_refusal(const char *wanted, int status, const char *const *parts) {
+    dun_gemm *gemm;
+    assert_int_equal(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, wanted), status);
+    assert_null(gemm);
+    for (; *parts; parts++)
+        if (!strstr(dun_error_message(), *parts))
+            fail_msg("message: %s\nlacks: %s", dun_error_message(), *parts);
+}
+
+static void test_choice(void **state) {
+    dun_gemm *gemm;
+    bool cpu = dun_device_describe(device)->type == DUN_DEVICE_CPU;
+    (void)state;
+    assert_string_equal(dun_gemm_name(compute.gemm), cpu ? "reg" : "clblast");
+    assert_non_null(strstr(dun_gemm_reason(compute.gemm), "default"));
+    check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, "naive"));
+    assert_string_equal(dun_gemm_name(gemm), "naive");
+    assert_non_null(strstr(dun_gemm_reason(gemm), "device.gemm"));
+    dun_gemm_free(gemm);
+    expect_refusal("regg", DUN_USAGE,
+                   (const char *const[]){"device.gemm = regg", "auto", "reg", "clblast", "naive", NULL});
+    expect_refusal("", DUN_USAGE, (const char *const[]){"device.gemm", "auto", NULL});
+}
+
+/* A device with small work-groups: its description is changed for a moment, the device behind it is not. */
+static void test_cannot(void **state) {
+    dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device);
+    uint32_t kept = info->max_group_size;
+    enum dun_device_type type = info->type;
+    dun_gemm *gemm;
+    (void)state;
+    info->max_group_size = 32;
+    expect_refusal("clblast", DUN_BAD_DEVICE,
+                   (const char *const[]){"clblast", info->name, "work-groups", "naive", NULL});
+    info->max_group_size = kept;
+    info->type = DUN_DEVICE_GPU;
+    check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, "auto"));
+    assert_string_equal(dun_gemm_name(gemm), "clblast");
+    assert_non_null(strstr(dun_gemm_reason(gemm), "default"));
+    dun_gemm_free(gemm);
+    info->type = type;
+}
+
+int main(void) {
+#define PROVIDER(provider)                                                                                   \
+    { #provider, test_provider, NULL, NULL, (void *)(uintptr_t) #provider }
+    const struct CMUnitTest tests[] = {
+        PROVIDER(naive),
+        PROVIDER(reg),
+        PROVIDER(clblast),
+        cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_cannot),
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}

@@ -1,0 +1,187 @@
+/* Every kernel against loops in double: as cut for this device, for several head widths, and as a GPU would
+ * get it (work-groups of many items); then the losses against stored vectors made with PyTorch. */
+#include "check_topics.h"
+#include "loss_chain.h"
+#include "mem.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+enum { HEAD_DIM = 64 };
+
+static dun_device *device;
+static dun_compute compute;
+static bool covered[DUN_N_KERNELS];
+
+static const check_topic *const topics[] = {&check_rows,     &check_norm, &check_rope, &check_attention,
+                                            &check_distance, &check_loss, &check_optim};
+enum { N_TOPICS = sizeof topics / sizeof *topics };
+
+static int open_all(void **state) {
+    (void)state;
+    device = check_open_device();
+    check_ok(dun_compute_create(&compute, device, HEAD_DIM, "naive"));
+    return 0;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    dun_compute_free(&compute);
+    dun_device_close(device);
+    assert_int_equal(dun_device_live_objects(), 0);
+    assert_int_equal(dun_buffer_live_bytes(), 0);
+    assert_int_equal(dun_mem_live(), 0);
+    return 0;
+}
+
+static void run_topic(dun_compute *on, const check_topic *topic) {
+    check c;
+    check_init(&c, on);
+    check_run(&c, topic, false);
+    print_message("%s, heads of %u, groups of %u: %zu cases, %zu comparisons, worst %.2f of its tolerance\n",
+                  topic->name, on->tiles.head_dim, on->tiles.group, c.n_cases, c.n_compared, c.worst);
+    for (size_t i = 0; i < DUN_N_KERNELS; i++)
+        covered[i] |= c.launched[i];
+    assert_true(c.n_compared > 0);
+    if (c.n_failed)
+        fail_msg("%zu failed; first: %s", c.n_failed, c.message);
+}
+
+static void test_topic(void **state) {
+    run_topic(&compute, *state);
+}
+
+/* Vectors of heads fall to 8 floats for heads of 8, to 4 for 12, and to one for 6 where vectors are 16 wide.
+ */
+static void test_head_dims(void **state) {
+    static const uint32_t head_dims[] = {8, 12, 16, 6};
+    (void)state;
+    for (size_t i = 0; i < sizeof head_dims / sizeof *head_dims; i++) {
+        dun_compute other;
+        check_ok(dun_compute_create(&other, device, head_dims[i], "naive"));
+        for (size_t k = 0; k < N_TOPICS; k++)
+            if (topics[k]->by_head_dim)
+                run_topic(&other, topics[k]);
+        dun_compute_free(&other);
+    }
+}
+
+/* The cut for GPUs, with its barriers, on whatever device is here. */
+static void test_groups(void **state) {
+    dun_compute other;
+    dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_GPU, 1, HEAD_DIM);
+    (void)state;
+    assert_true(tiles.group > 1);
+    check_ok(check_compute_create(&other, device, &tiles, dun_program_text(), "naive"));
+    for (size_t k = 0; k < N_TOPICS; k++)
+        run_topic(&other, topics[k]);
+    dun_compute_free(&other);
+}
+
+static void test_coverage(void **state) {
+    static const char *const names[] = {
+#define X(name) #name,
+        DUN_KERNELS(X)
+#undef X
+    };
+    (void)state;
+    for (size_t i = 0; i < DUN_N_KERNELS; i++)
+        if (!covered[i])
+            fail_msg("no case launches %s: add one to its topic in tests/support", names[i]);
+}
+
+static double *numbers(check *c, const json_t *object, const char *key, size_t n) {
+    const json_t *array = json_object_get(object, key);
+    double *values = check_doubles(c, n);
+    assert_int_equal(json_array_size(array), n);
+    for (size_t i = 0; i < n; i++)
+        values[i] = json_number_value(json_array_get(array, i));
+    return values;
+}
+
+/* The row of the losses that a stored case belongs to, or NULL where no kernel computes it. */
+static const loss_row *find_row(const char *name) {
+    for (size_t i = 0; i < n_loss_rows; i++)
+        if (strcmp(loss_rows[i].name, name) == 0)
+            return &loss_rows[i];
+    return NULL;
+}
+
+/* The vectors are float32 results of another program's order of sums, printed with 7 digits. */
+static const double vector_tolerance = 1e-4;
+
+static bool compare_vector(check *c, size_t index, const json_t *stored) {
+    const loss_row *row = find_row(json_string_value(json_object_get(stored, "loss")));
+    if (!row)
+        return false;
+    int K = (int)json_integer_value(json_object_get(stored, "classes"));
+    int D = (int)json_integer_value(json_object_get(stored, "dim"));
+    const json_t *labels = json_object_get(stored, "labels");
+    int B = (int)json_array_size(labels);
+    size_t n_points = (size_t)(B * D), n_centroids = (size_t)(K * D);
+    check_begin(c, index, "stored case %zu, %s, %d points of %d, %d classes", index, row->name, B, D, K);
+    int32_t *label = check_ints(c, (size_t)B);
+    for (int i = 0; i < B; i++)
+        label[i] = (int32_t)json_integer_value(json_array_get(labels, (size_t)i));
+    loss_chain chain = {row,
+                        {B, K, 1.0, row->attraction, row->repulsion},
+                        D,
+                        numbers(c, stored, "points", n_points),
+                        numbers(c, stored, "centroids", n_centroids),
+                        label};
+    loss_results r = loss_chain_run(c, &chain);
+    double value = json_number_value(json_object_get(stored, "value"));
+    check_close(c, r.value, &value, vector_tolerance);
+    check_close(c, r.d_points, numbers(c, stored, "d_points", n_points), vector_tolerance);
+    check_close(c, r.d_centroids, numbers(c, stored, "d_centroids", n_centroids), vector_tolerance);
+    check_end(c);
+    return true;
+}
+
+static void test_vectors(void **state) {
+    const char *path = *state;
+    json_t *root = json_load_file(path, 0, NULL);
+    if (!root) {
+        print_message("%s is not there\n", path);
+        skip();
+    }
+    check c;
+    const json_t *cases = json_object_get(root, "cases");
+    size_t n_known = 0;
+    check_init(&c, &compute);
+    for (size_t i = 0; i < json_array_size(cases); i++)
+        n_known += compare_vector(&c, i, json_array_get(cases, i));
+    print_message("%s: %zu of %zu cases, worst %.2f of its tolerance\n", path, n_known,
+                  json_array_size(cases), c.worst);
+    json_decref(root);
+    assert_true(n_known > 0);
+    if (c.n_failed)
+        fail_msg("%zu failed; first: %s", c.n_failed, c.message);
+}
+
+int main(void) {
+    static const char own[] = SOURCE_DIR "/tests/reference/losses.json";
+    static const char shared[] = SOURCE_DIR "/../shared/reference/losses.json";
+#define TOPIC(topic)                                                                                         \
+    { #topic, test_topic, NULL, NULL, (void *)(uintptr_t)&check_##topic }
+    const struct CMUnitTest tests[] = {
+        TOPIC(rows),
+        TOPIC(norm),
+        TOPIC(rope),
+        TOPIC(attention),
+        TOPIC(distance),
+        TOPIC(loss),
+        TOPIC(optim),
+        cmocka_unit_test(test_coverage),
+        cmocka_unit_test(test_head_dims),
+        cmocka_unit_test(test_groups),
+        {"test_vectors of this project", test_vectors, NULL, NULL, (void *)(uintptr_t)own},
+        {"test_vectors shared", test_vectors, NULL, NULL, (void *)(uintptr_t)shared},
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}

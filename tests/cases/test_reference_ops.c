@@ -1,0 +1,244 @@
+/* The double reference loops themselves: every backward against central differences of a random-weighted sum
+ * of its forward. No device. */
+#include "mem.h"
+#include "reference_ops.h"
+#include "rng.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* With h = 1e-5 a central difference errs by h^2 f'''/6 and by rounding, both near 1e-10. */
+static const double step = 1e-5, tolerance = 1e-7;
+
+/* A function of n_x inputs with n_out outputs, and its gradient to the inputs. */
+typedef struct op {
+    const char *name;
+    int n_x, n_out;
+    void (*forward)(double *out, const double *x, const struct op *op);
+    void (*backward)(double *dx, const double *d_out, const double *x, const struct op *op);
+    int a, b, c; /* sizes, as the op reads them */
+    ref_loss *loss;
+} op;
+
+static uint64_t draws;
+
+static double *random_numbers(int n) {
+    double *values = dun_calloc((size_t)n, sizeof *values);
+    assert_non_null(values);
+    for (int i = 0; i < n; i++)
+        values[i] = dun_random_normal(11, DUN_STREAM_TEST, draws++);
+    return values;
+}
+
+static double weighted_sum(const op *o, const double *x, const double *weights, double *out) {
+    double sum = 0.0;
+    o->forward(out, x, o);
+    for (int i = 0; i < o->n_out; i++)
+        sum += weights[i] * out[i];
+    return sum;
+}
+
+static void check_op(const op *o) {
+    double *x = random_numbers(o->n_x), *weights = random_numbers(o->n_out);
+    double *out = random_numbers(o->n_out), *dx = random_numbers(o->n_x), error = 0.0, norm = 0.0;
+    o->backward(dx, weights, x, o);
+    for (int i = 0; i < o->n_x; i++) {
+        double kept = x[i];
+        x[i] = kept + step;
+        double above = weighted_sum(o, x, weights, out);
+        x[i] = kept - step;
+        double below = weighted_sum(o, x, weights, out), slope = (above - below) / (2.0 * step);
+        x[i] = kept;
+        error += (slope - dx[i]) * (slope - dx[i]);
+        norm += slope * slope;
+    }
+    dun_free(x);
+    dun_free(weights);
+    dun_free(out);
+    dun_free(dx);
+    if (!(sqrt(error) <= tolerance * sqrt(norm)) || !(norm > 0.0))
+        fail_msg("%s (%d, %d, %d): relative error %.3g", o->name, o->a, o->b, o->c, sqrt(error / norm));
+}
+
+/* What an op holds constant. */
+static const int ids[] = {2, -1, -3, 0, -1, -2, -1}, starts[] = {0, 1, 4, 7};
+static double fixed[400];
+
+static void embed_forward(double *out, const double *x, const op *o) {
+    ref_embed_fwd(out, ids, fixed, x, 7, o->a);
+}
+static void embed_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    (void)x;
+    ref_embed_bwd(dx, d_out, ids, 7, 3, o->a);
+}
+
+static void last_forward(double *out, const double *x, const op *o) {
+    ref_last_fwd(out, x, starts, 3, o->a);
+}
+static void last_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    (void)x;
+    ref_last_bwd(dx, d_out, starts, 3, 7, o->a);
+}
+
+static void swiglu_forward(double *out, const double *x, const op *o) {
+    ref_swiglu_fwd(out, x, o->a, o->b);
+}
+static void swiglu_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    ref_swiglu_bwd(dx, d_out, x, o->a, o->b);
+}
+
+static void norm_forward(double *out, const double *x, const op *o) {
+    ref_rmsnorm_fwd(out, x, fixed, 0.1, o->a, o->b);
+}
+static void norm_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    ref_rmsnorm_bwd(dx, d_out, x, fixed, 0.1, o->a, o->b);
+}
+
+static void linear_forward(double *out, const double *x, const op *o) {
+    ref_linear_fwd(out, x, fixed, o->a, o->b, o->c);
+}
+static void linear_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    (void)x;
+    ref_linear_bwd(dx, d_out, fixed, o->a, o->b, o->c);
+}
+
+/* Keys of a key/value row turn, in part; the gradient turns back. */
+static const ref_rope_shape rope_shape = {2, 6, 4, 24, 100.0};
+static const int positions[] = {0, 1, 17};
+
+static void rope_forward(double *out, const double *x, const op *o) {
+    memcpy(out, x, (size_t)o->n_x * sizeof *out);
+    ref_rope(out, positions, 3, &rope_shape, 1.0);
+}
+static void rope_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    (void)x;
+    memcpy(dx, d_out, (size_t)o->n_x * sizeof *dx);
+    ref_rope(dx, positions, 3, &rope_shape, -1.0);
+}
+
+/* Two sequences with 3 and 0 cached rows and 2 and 3 own ones; x is q, then the own keys and values. a: all
+ * rows ask, or only the last ones. */
+static const int sequence[] = {0, 0, 1, 1, 1}, own_start[] = {0, 2, 5}, prefix_start[] = {1, 0},
+                 prefix_len[] = {3, 0}, all_rows[] = {0, 1, 2, 3, 4}, last_rows[] = {1, 4};
+static const ref_heads heads = {4, 2, 3, 0.5};
+
+static ref_batch attention_batch(const op *o) {
+    return (ref_batch){
+        2, 5, o->a, own_start, sequence, prefix_start, prefix_len, o->a == 5 ? all_rows : last_rows};
+}
+static void attention_forward(double *out, const double *x, const op *o) {
+    ref_batch batch = attention_batch(o);
+    ref_attention_fwd(out, NULL, x, fixed, x + o->a * 12, &batch, &heads);
+}
+static void attention_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    ref_batch batch = attention_batch(o);
+    ref_attention_bwd(dx, dx + o->a * 12, d_out, x, fixed, x + o->a * 12, &batch, &heads);
+}
+
+/* x is points (a, c), then centroids (b, c). */
+static void distance_forward(double *out, const double *x, const op *o) {
+    ref_distance_fwd(out, x, x + o->a * o->c, o->a, o->b, o->c);
+}
+static void distance_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    ref_distance_bwd(dx, dx + o->a * o->c, d_out, x, x + o->a * o->c, o->a, o->b, o->c);
+}
+
+static void pair_forward(double *out, const double *x, const op *o) {
+    ref_pair_distance_fwd(out, x, o->b, o->c);
+}
+static void pair_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    ref_pair_distance_bwd(dx, d_out, x, o->b, o->c);
+}
+
+/* x is made positive: distances (a, b), then pairs (b, b); the one output is the loss. */
+static void loss_both(double *value, double *gradient, const double *x, const op *o) {
+    static const int labels[] = {0, 2, 1, 1, 0, 2, 2};
+    int n = o->a * o->b, n_all = n + o->b * o->b;
+    ref_loss_shape shape = {o->a, o->b, 0.7, 3.0, 2.0};
+    double *d = random_numbers(n_all);
+    for (int i = 0; i < n_all; i++)
+        d[i] = exp(x[i]);
+    *value = o->loss(gradient, gradient + n, d, d + n, labels, &shape);
+    for (int i = 0; i < n_all; i++)
+        gradient[i] *= d[i];
+    dun_free(d);
+}
+static void loss_forward(double *out, const double *x, const op *o) {
+    double *gradient = random_numbers(o->n_x);
+    loss_both(out, gradient, x, o);
+    dun_free(gradient);
+}
+static void loss_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    double value;
+    loss_both(&value, dx, x, o);
+    for (int i = 0; i < o->n_x; i++)
+        dx[i] *= d_out[0];
+}
+
+static const op ops[] = {
+    {"embed", 3 * 4, 7 * 4, embed_forward, embed_backward, 4, 0, 0, NULL},
+    {"last", 7 * 4, 3 * 4, last_forward, last_backward, 4, 0, 0, NULL},
+    {"swiglu", 5 * 14, 5 * 7, swiglu_forward, swiglu_backward, 5, 7, 0, NULL},
+    {"rmsnorm", 5 * 7, 5 * 7, norm_forward, norm_backward, 5, 7, 0, NULL},
+    {"rmsnorm", 3, 3, norm_forward, norm_backward, 3, 1, 0, NULL},
+    {"linear", 4 * 5, 4 * 6, linear_forward, linear_backward, 4, 6, 5, NULL},
+    {"rope", 3 * 24, 3 * 24, rope_forward, rope_backward, 0, 0, 0, NULL},
+    {"attention", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 0, 0, NULL},
+    {"attention", 2 * 12 + 5 * 12, 2 * 12, attention_forward, attention_backward, 2, 0, 0, NULL},
+    {"distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL},
+    {"pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL},
+    {"cross entropy", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_cross_entropy},
+    {"centroid loss", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_centroid},
+};
+
+static void test_op(void **state) {
+    for (int i = 0; i < (int)(sizeof fixed / sizeof *fixed); i++)
+        fixed[i] = dun_random_normal(12, DUN_STREAM_TEST, (uint64_t)i);
+    check_op(*state);
+}
+
+/* Forwards that a backward of the same mistake would not betray, against values worked out by hand. */
+static void test_known_values(void **state) {
+    (void)state;
+    double y[4], x[] = {3.0, 4.0}, w[] = {1.0, 2.0}, top[] = {0.0, 2.0};
+    ref_rmsnorm_fwd(y, x, w, 0.0, 1, 2); /* rms = sqrt(12.5) */
+    assert_true(fabs(y[0] - 3.0 / sqrt(12.5)) < 1e-15 && fabs(y[1] - 8.0 / sqrt(12.5)) < 1e-15);
+    ref_swiglu_fwd(y, top, 1, 1);
+    assert_true(y[0] == 0.0);
+    double gate[] = {1.0, 3.0};
+    ref_swiglu_fwd(y, gate, 1, 1);
+    assert_true(fabs(y[0] - 3.0 / (1.0 + exp(-1.0))) < 1e-15);
+    /* component 0 pairs with component 1 of two; a quarter turn at position 1 needs base^0 = 1 radian */
+    double turned[] = {1.0, 0.0};
+    ref_rope(turned, (const int[]){1}, 1, &(ref_rope_shape){1, 2, 2, 2, 10000.0}, 1.0);
+    assert_true(fabs(turned[0] - cos(1.0)) < 1e-15 && fabs(turned[1] - sin(1.0)) < 1e-15);
+    double a[] = {1.0, 2.0}, b[] = {4.0, 6.0}, d;
+    ref_distance_fwd(&d, a, b, 1, 1, 2);
+    assert_true(fabs(d - 5.0) < 2e-6 && d < 5.0); /* eps shrinks these negative differences */
+}
+
+/* Adam by its definition: the first step moves by lr against the sign, whatever the size of the gradient. */
+static void test_adam(void **state) {
+    (void)state;
+    double x[] = {1.0, 1.0}, m[2] = {0}, v[2] = {0}, g[] = {1e3, -1e-3};
+    ref_adam_step(x, m, v, g, 2, 1, &(ref_adam){0.1, 0.9, 0.999, 0.0});
+    assert_true(fabs(x[0] - 0.9) < 1e-12 && fabs(x[1] - 1.1) < 1e-12);
+    ref_adam_step(x, m, v, g, 2, 2, &(ref_adam){0.1, 0.9, 0.999, 0.0}); /* an equal gradient again */
+    assert_true(fabs(x[0] - 0.8) < 1e-12 && fabs(x[1] - 1.2) < 1e-12);
+}
+
+enum { N_OPS = sizeof ops / sizeof *ops };
+
+int main(void) {
+    struct CMUnitTest tests[N_OPS + 2] = {cmocka_unit_test(test_known_values), cmocka_unit_test(test_adam)};
+    for (size_t i = 0; i < N_OPS; i++)
+        tests[i + 2] = (struct CMUnitTest){ops[i].name, test_op, NULL, NULL, (void *)(uintptr_t)&ops[i]};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

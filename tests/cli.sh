@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# The program from outside: exit codes, what goes to stdout and what to stderr, and outputs that cannot be
+# written. Usage: cli.sh DUNLIN VERSION
+set -uo pipefail
+
+dunlin=$1
+version=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+n_failed=0
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    printf '  stdout: %s\n' "$(head -c 300 out)"
+    printf '  stderr: %s\n' "$(head -c 300 err)"
+    n_failed=$((n_failed + 1))
+}
+
+# expect STATUS ARGS...: runs dunlin, stdin empty, into `out` and `err`; a failure is one line on stderr and
+# prints nothing else, success has no message.
+expect() {
+    local wanted=$1 status
+    shift
+    "$dunlin" "$@" <"${input:-/dev/null}" >out 2>err
+    status=$?
+    [ $status -eq "$wanted" ] || fail "dunlin $*: exit status $status, expected $wanted"
+    if [ "$wanted" -eq 0 ]; then
+        [ ! -s err ] || fail "dunlin $*: a message though it succeeded"
+    else
+        [ ! -s out ] || fail "dunlin $*: output though it failed"
+        [ "$(wc -l <err)" -eq 1 ] || fail "dunlin $*: not exactly one line on stderr"
+        grep -q '^dunlin: ' err || fail "dunlin $*: stderr does not open with its name"
+    fi
+}
+# says FILE TEXT: FILE, out or err, contains TEXT.
+says() {
+    grep -qF -e "$2" "$1" || fail "$1 does not contain: $2"
+}
+
+expect 0 --version
+[ "$(cat out)" = "dunlin $version" ] || fail "--version"
+expect 0 --help
+says out 'Usage: dunlin COMMAND'
+for command in tokenize devices; do
+    says out "  $command "
+    expect 0 $command --help
+    says out "Usage: dunlin $command"
+    cp out long
+    expect 0 help $command
+    cmp -s out long || fail "help $command is not $command --help"
+    expect 0 $command -h
+    cmp -s out long || fail "$command -h is not $command --help"
+    expect 0 --help
+done
+
+expect 2
+says err 'dunlin --help'
+expect 2 tokenise
+says err 'the nearest is tokenize'
+expect 2 --verison
+says err 'the nearest is --version'
+expect 2 devices --jsom
+says err 'the nearest is --json'
+expect 2 devices --json=1
+expect 2 devices 0 1
+expect 2 help me
+expect 2 tokenize
+says err '--model'
+expect 2 tokenize --model
+expect 2 tokenize --model x --input xml
+says err 'lines|jsonl'
+
+expect 3 tokenize --model nothing.gguf
+says err 'nothing.gguf'
+expect 3 tokenize --model .
+printf 'version https://git-lfs.github.com/spec/v1\n' >pointer.gguf
+expect 3 tokenize --model pointer.gguf
+says err 'pointer.gguf'
+
+# A device that is not there, with an OpenCL driver or without one.
+expect 4 devices no-such-device
+OCL_ICD_VENDORS=$work/none expect 4 devices
+says err 'OpenCL'
+
+# Standard output full, closed, or without a reader: the last ends quietly.
+"$dunlin" --help >/dev/full 2>err && fail "a full disk on stdout was not noticed"
+says err 'standard output cannot be written'
+"$dunlin" --help >&- 2>err && fail "a closed stdout was not noticed"
+says err 'standard output cannot be written'
+exec 3> >(:)
+wait $!
+"$dunlin" --help >&3 2>err
+status=$?
+[ $status -eq 1 ] || fail "a broken pipe: exit status $status, expected 1"
+[ ! -s err ] || fail "a broken pipe: a message that nobody needs"
+exec 3>&-
+
+[ $n_failed -eq 0 ] || exit 1
+echo "all as expected"

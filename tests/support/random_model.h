@@ -1,0 +1,25 @@
+/* A small random model in memory: a weight source for the engine, and the whole model once more as plain
+ * loops in double over the full sequence, without cache, batch or planned memory. */
+#ifndef RANDOM_MODEL_H
+#define RANDOM_MODEL_H
+
+#include "model.h"
+
+typedef struct {
+    dun_spec spec;
+    double *slots[DUN_N_SLOTS]; /* (layers, rows, columns), each number exactly a float */
+} random_model;
+
+/* Weights that keep the size of activations: normal / sqrt(columns); norms around 1. */
+int random_model_create(random_model *model, const dun_spec *spec, uint64_t seed);
+void random_model_free(random_model *model);
+
+/* Valid as long as the model. */
+dun_weight_source random_model_source(const random_model *model);
+
+/* The point (C or V) of a whole sequence of n rows: ids >= 0 are tokens, -1 - p row p of prompt (P, C).
+ * Returns a negative status without memory. */
+int random_model_point(double *point, const random_model *model, const dun_point_spec *spec, const int *ids,
+                       int n, const double *prompt);
+
+#endif

@@ -1,0 +1,74 @@
+/* Every op of the kernels as plain loops in double, forward and backward: what the kernels are compared with.
+ * Nothing is blocked, cached or shared between the directions, so that a formula is wrong in one place only;
+ * test_reference_ops.c holds each backward against central differences of its forward.
+ * Shapes and letters as in kernels.cl; outputs are overwritten, beta is the caller's affair. */
+#ifndef REFERENCE_OPS_H
+#define REFERENCE_OPS_H
+
+/* A ragged batch and the queries on it, as the kernels see them. */
+typedef struct {
+    int S, N, Nq;
+    const int *start;                     /* (S+1) */
+    const int *sequence;                  /* (N) */
+    const int *prefix_start, *prefix_len; /* (S) */
+    const int *row_of;                    /* (Nq) */
+} ref_batch;
+
+void ref_embed_fwd(double *out, const int *ids, const double *table, const double *prompt, int N, int C);
+void ref_embed_bwd(double *d_prompt, const double *d_out, const int *ids, int N, int P, int C);
+
+void ref_last_fwd(double *out, const double *in, const int *start, int S, int C);
+void ref_last_bwd(double *d_in, const double *d_out, const int *start, int S, int N, int C);
+
+void ref_swiglu_fwd(double *out, const double *gate_up, int N, int F);
+void ref_swiglu_bwd(double *d_gate_up, const double *d_out, const double *gate_up, int N, int F);
+
+void ref_rmsnorm_fwd(double *y, const double *x, const double *w, double eps, int N, int C);
+void ref_rmsnorm_bwd(double *dx, const double *dy, const double *x, const double *w, double eps, int N,
+                     int C);
+
+/* Turns, in place, the first rope_dim of D components of the first `heads` heads of every row by the angle of
+ * position[n]; direction -1 turns back. Rows are row_floats apart. */
+typedef struct {
+    int heads, D, rope_dim, row_floats;
+    double base;
+} ref_rope_shape;
+void ref_rope(double *x, const int *position, int N, const ref_rope_shape *shape, double direction);
+
+/* y (M, rows) = x (M, columns) W^T;  dx (M, columns) = dy (M, rows) W. */
+void ref_linear_fwd(double *y, const double *x, const double *w, int M, int rows, int columns);
+void ref_linear_bwd(double *dx, const double *dy, const double *w, int M, int rows, int columns);
+
+typedef struct {
+    int H, G, D;
+    double scale;
+} ref_heads;
+/* stats (Nq, H) may be NULL. */
+void ref_attention_fwd(double *o, double *stats, const double *q, const double *prefix_kv,
+                       const double *own_kv, const ref_batch *batch, const ref_heads *heads);
+/* dq (Nq, H*D), d_kv (N, 2*G*D). */
+void ref_attention_bwd(double *dq, double *d_kv, const double *d_o, const double *q, const double *prefix_kv,
+                       const double *own_kv, const ref_batch *batch, const ref_heads *heads);
+
+void ref_distance_fwd(double *distance, const double *points, const double *centroids, int B, int K, int D);
+void ref_distance_bwd(double *d_points, double *d_centroids, const double *d_distance, const double *points,
+                      const double *centroids, int B, int K, int D);
+void ref_pair_distance_fwd(double *pair, const double *centroids, int K, int D);
+void ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids, int K, int D);
+
+/* Losses: the batch's mean value returned, gradients of the distances written. */
+typedef struct {
+    int B, K;
+    double temperature, attraction, repulsion;
+} ref_loss_shape;
+typedef double ref_loss(double *d_distance, double *d_pair, const double *distance, const double *pair,
+                        const int *label, const ref_loss_shape *shape);
+ref_loss ref_loss_cross_entropy, ref_loss_centroid;
+
+/* Step t = 1, 2, ... on n floats. */
+typedef struct {
+    double lr, beta1, beta2, eps;
+} ref_adam;
+void ref_adam_step(double *x, double *m, double *v, const double *g, int n, int t, const ref_adam *options);
+
+#endif

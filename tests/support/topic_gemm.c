@@ -1,0 +1,76 @@
+/* Cases of the products with frozen weights, for whichever provider the check carries. */
+#include "check_topics.h"
+#include "reference_ops.h"
+
+#include <math.h>
+
+/* Sums of up to 577 products taken in order: roundings add up like a random walk, to about 1e-6 at most. */
+static const double tolerance = 2e-6;
+
+/* Rows M of activations around the tile of 12 (and 4, 6), weights of (rows, columns) around its 32 (and 8,
+ * 16) columns; K is `columns` forward and `rows` backward. */
+static const int batches[] = {1, 3, 11, 12, 13, 160};
+static const struct {
+    int rows, columns;
+} weights[] = {{1, 1}, {1, 33}, {7, 5}, {31, 64}, {32, 32}, {33, 31}, {64, 48}, {65, 127}, {96, 577}};
+enum { N_BATCHES = 6, N_WEIGHTS = sizeof weights / sizeof *weights };
+
+static const struct {
+    const char *name;
+    bool backward, add, in_place, offset;
+} kinds[] = {
+    {"forward", false, false, false, false},
+    {"forward, add", false, true, false, false},
+    {"forward, add in place", false, true, true, false},
+    {"forward at an offset", false, false, false, true},
+    {"forward at an offset, add", false, true, false, true},
+    {"backward", true, false, false, false},
+    {"backward, beta", true, true, true, false},
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds, OFFSET = 37 };
+
+static void product(check *c, size_t kind, int M, int rows, int columns) {
+    bool backward = kinds[kind].backward;
+    int n_columns_out = backward ? columns : rows, n_columns_in = backward ? rows : columns;
+    size_t n_out = (size_t)(M * n_columns_out), n_in = (size_t)(M * n_columns_in);
+    size_t n_w = (size_t)(rows * columns), offset = kinds[kind].offset ? OFFSET : 0;
+    double *x = check_random(c, n_in, 1.0), *w = check_random(c, n_w, 1.0);
+    double *old = check_random(c, n_out, 1.0), *want = check_doubles(c, offset + n_out);
+    for (size_t i = 0; i < offset; i++)
+        want[i] = NAN; /* must keep its bits */
+    check_tensor *in = check_input(c, backward ? "dy" : "x", x, n_in), *staging = check_input(c, "w", w, n_w);
+    check_tensor *old_in = check_input(c, "add", old, n_out);
+    check_tensor *out =
+        kinds[kind].in_place ? check_in_out(c, "out", old, n_out) : check_output(c, "out", offset + n_out);
+    dun_matrix matrix = {0};
+    unsigned directions = backward ? DUN_BACKWARD : DUN_FORWARD;
+    check_ok(
+        dun_matrix_load(&matrix, c->gemm, &staging->buffer, (uint32_t)rows, (uint32_t)columns, directions));
+    if (backward)
+        check_ok(dun_gemm_backward(c->gemm, &out->buffer, &in->buffer, &matrix, kinds[kind].in_place,
+                                   (uint32_t)M));
+    else
+        check_ok(dun_gemm_forward(c->gemm, &out->buffer, offset, &in->buffer, &matrix,
+                                  !kinds[kind].add       ? NULL
+                                  : kinds[kind].in_place ? &out->buffer
+                                                         : &old_in->buffer,
+                                  (uint32_t)M));
+    if (backward)
+        ref_linear_bwd(want, x, w, M, rows, columns);
+    else
+        ref_linear_fwd(want + offset, x, w, M, rows, columns);
+    for (size_t i = 0; kinds[kind].add && i < n_out; i++)
+        want[offset + i] += old[i];
+    check_close(c, out, want, tolerance);
+    dun_matrix_free(&matrix);
+}
+
+static void run(check *c, size_t index) {
+    size_t kind = index % N_KINDS, weight = index / N_KINDS % N_WEIGHTS, batch = index / N_KINDS / N_WEIGHTS;
+    int M = batches[batch], rows = weights[weight].rows, columns = weights[weight].columns;
+    check_begin(c, index, "gemm %s, %s, %d rows, weight (%d, %d)", dun_gemm_name(c->gemm), kinds[kind].name,
+                M, rows, columns);
+    product(c, kind, M, rows, columns);
+}
+
+const check_topic check_gemm = {"gemm", (size_t)N_KINDS *N_WEIGHTS *N_BATCHES, run, false};

@@ -1,0 +1,62 @@
+/* Cases of host/kernels/norm.cl. */
+#include "check_topics.h"
+#include "reference_ops.h"
+
+/* A sum of up to 576 squares over at least 4 lanes, a root and two products. The backward subtracts two terms
+ * of the same size, which costs a digit in narrow rows. */
+static const double forward_tolerance = 1e-6, backward_tolerance = 4e-6;
+
+static const struct {
+    const char *name;
+    double scale, eps;
+    int backward, beta;
+} kinds[] = {
+    {"rmsnorm_fwd", 1.0, 1e-5, 0, 0},
+    {"rmsnorm_bwd", 1.0, 1e-5, 1, 0},
+    {"rmsnorm_bwd beta", 1.0, 1e-5, 1, 1},
+    {"rmsnorm_fwd of tiny rows", 1e-4, 1e-5, 0, 0}, /* eps decides */
+    {"rmsnorm_bwd of tiny rows", 1e-4, 1e-5, 1, 0},
+    {"rmsnorm_fwd of large rows", 1e4, 1e-6, 0, 0},
+    {"rmsnorm_bwd of large rows", 1e4, 1e-6, 1, 0},
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+static void forward(check *c, int N, int C, double scale, double eps) {
+    size_t n = (size_t)(N * C);
+    double *x = check_random(c, n, scale), *w = check_random(c, (size_t)C, 1.0), *want = check_doubles(c, n);
+    check_tensor *x_in = check_input(c, "x", x, n), *w_in = check_input(c, "w", w, (size_t)C);
+    check_tensor *y = check_output(c, "y", n);
+    CHECK_LAUNCH(c, rmsnorm_fwd, CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_BUF(x_in->buffer),
+                 DUN_BUF(w_in->buffer), DUN_FLOAT(eps), DUN_INT(C));
+    ref_rmsnorm_fwd(want, x, w, eps, N, C);
+    check_close(c, y, want, forward_tolerance);
+}
+
+static void backward(check *c, int N, int C, double scale, double eps, int beta) {
+    size_t n = (size_t)(N * C);
+    double *x = check_random(c, n, scale), *w = check_random(c, (size_t)C, 1.0), *want = check_doubles(c, n);
+    double *dy = check_random(c, n, 1.0), *old = check_random(c, n, 1.0);
+    check_tensor *x_in = check_input(c, "x", x, n), *w_in = check_input(c, "w", w, (size_t)C);
+    check_tensor *dy_in = check_input(c, "dy", dy, n);
+    check_tensor *dx = beta ? check_in_out(c, "dx", old, n) : check_output(c, "dx", n);
+    CHECK_LAUNCH(c, rmsnorm_bwd, CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(dy_in->buffer),
+                 DUN_BUF(x_in->buffer), DUN_BUF(w_in->buffer), DUN_FLOAT(eps), DUN_INT(beta), DUN_INT(C));
+    ref_rmsnorm_bwd(want, dy, x, w, eps, N, C);
+    for (size_t i = 0; beta && i < n; i++)
+        want[i] += old[i];
+    /* In a row of one float the two terms cancel but for eps: what is left is rounding of 1/scale. */
+    check_close_floor(c, dx, want, backward_tolerance, C == 1 ? 1.0 / scale : 0.0);
+}
+
+static void run(check *c, size_t index) {
+    static const int rows[] = {1, 2, 5, 37};
+    size_t kind = index % N_KINDS, width = index / N_KINDS;
+    int N = rows[(kind + width) % 4], C = check_widths[width];
+    check_begin(c, index, "%s, %d rows of %d", kinds[kind].name, N, C);
+    if (kinds[kind].backward)
+        backward(c, N, C, kinds[kind].scale, kinds[kind].eps, kinds[kind].beta);
+    else
+        forward(c, N, C, kinds[kind].scale, kinds[kind].eps);
+}
+
+const check_topic check_norm = {"norm", (size_t)N_KINDS *CHECK_N_WIDTHS, run, false};
