@@ -42,17 +42,22 @@ expect 0 --version
 [ "$(cat out)" = "dunlin $version" ] || fail "--version"
 expect 0 --help
 says out 'Usage: dunlin COMMAND'
-for command in tokenize devices; do
-    says out "  $command "
-    expect 0 $command --help
+mapfile -t commands < <(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' out)
+[ ${#commands[@]} -ge 3 ] || fail "--help lists no commands"
+for command in "${commands[@]}"; do
+    [ "$command" != help ] || continue
+    expect 0 "$command" --help
     says out "Usage: dunlin $command"
     cp out long
-    expect 0 help $command
+    expect 0 help "$command"
     cmp -s out long || fail "help $command is not $command --help"
-    expect 0 $command -h
+    expect 0 "$command" -h
     cmp -s out long || fail "$command -h is not $command --help"
-    expect 0 --help
+    expect 2 "$command" --no-such-option
+    says err "$command: unknown option --no-such-option"
 done
+expect 0 help
+says out 'Usage: dunlin COMMAND'
 
 expect 2
 says err 'dunlin --help'
@@ -70,6 +75,20 @@ says err '--model'
 expect 2 tokenize --model
 expect 2 tokenize --model x --input xml
 says err 'lines|jsonl'
+
+expect 2 train
+expect 2 train nothing.ini
+says err 'nothing.ini'
+printf '[train]\nepochs = 3\nepoch = 3\n' >bad.ini
+expect 2 train bad.ini
+says err 'bad.ini:3: '
+printf '[model]\npath = nothing.gguf\n[prompt]\ninit = vocab\n' >good.ini
+expect 2 train good.ini --set train.epochs=many
+expect 2 train good.ini --set train.epoch=1
+expect 3 train good.ini
+says err 'nothing.gguf'
+mkdir empty
+expect 3 classify empty
 
 expect 3 tokenize --model nothing.gguf
 says err 'nothing.gguf'

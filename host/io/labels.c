@@ -107,6 +107,10 @@ int dun_labels_parse(dun_labels *labels, const char *map, const char *where) {
         goto out;
     for (const char *c = map; *c; c++)
         n_entries += *c == ',';
+    if (strpbrk(map, "\r\n"))
+        TRY(dun_error(DUN_USAGE,
+                      "%s: data.label_map has a line break; label:id, label:id in one line is needed",
+                      where));
     TRY_PTR(copy, dun_strdup(map));
     TRY_NEW(labels->names, n_entries);
     labels->fixed = labels->ids = true;

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "table.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -47,6 +48,18 @@ static double share_of(const dun_progress_state *state) {
     return share < 1 ? share : 1;
 }
 
+/* Whole seconds: an estimate with decimals would only flicker. */
+static int add_left(dun_text *out, double seconds) {
+    int rc = DUN_OK;
+    const double whole = ceil(seconds);
+    if (whole < 60)
+        return dun_text_addf(out, "%.0f s left", whole);
+    TRY(dun_progress_format_time(out, whole));
+    TRY(dun_text_addf(out, " left"));
+out:
+    return rc;
+}
+
 /* Fills parts with what is worth showing; the bar only gets its place. */
 static int fill_parts(dun_text parts[N_PARTS], const dun_progress_state *state) {
     int rc = DUN_OK;
@@ -62,10 +75,8 @@ static int fill_parts(dun_text parts[N_PARTS], const dun_progress_state *state) 
     }
     if (speed > 0) {
         TRY(add_speed(&parts[SPEED], speed));
-        if (total > done) {
-            TRY(dun_progress_format_time(&parts[LEFT], (double)(total - done) / speed));
-            TRY(dun_text_addf(&parts[LEFT], " left"));
-        }
+        if (total > done)
+            TRY(add_left(&parts[LEFT], (double)(total - done) / speed));
     }
     if (state->note)
         TRY(dun_text_addf(&parts[NOTE], "%s", state->note));

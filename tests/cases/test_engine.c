@@ -21,6 +21,7 @@ static dun_device *device;
 static dun_compute computes[N_MODELS]; /* one a model: they differ in head_dim */
 static random_model weights[N_MODELS];
 static double prompt[P * MAX_WIDTH];
+static double worst_point, worst_gradient;
 
 /* Texts 3 and 4 come first and 0 to 2 later, with unused rows before, between and behind. */
 static void prepare(scene *s, dun_compute *compute, int model, const dun_point_spec *point, bool backward) {
@@ -53,6 +54,7 @@ static void compare_points(const scene *s) {
         for (uint32_t j = 0; j < s->width; j++)
             got[j] = s->points[q][j];
         double error = check_relative_error(got, want, s->width);
+        worst_point = fmax(worst_point, error);
         if (!(error <= point_tolerance))
             fail_msg("%s: the point of sequence %d is off by %.3g", dun_gemm_name(s->engine.compute->gemm), q,
                      error);
@@ -75,6 +77,7 @@ static void compare_gradient(const scene *s, const float *d_prompt) {
     for (int i = 0; i < MAX_P * C; i++)
         got[i] = d_prompt[i];
     double error = check_relative_error(got, want, (size_t)(MAX_P * C));
+    worst_gradient = fmax(worst_gradient, error);
     if (!(error <= gradient_tolerance))
         fail_msg("%s: the prompt's gradient is off by %.3g", dun_gemm_name(s->engine.compute->gemm), error);
     for (int i = P * C; i < MAX_P * C; i++)
@@ -111,6 +114,17 @@ static void test_reference(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_case(&computes[cases[i].model], i);
+    print_message("points off by at most %.2g, gradients by %.2g\n", worst_point, worst_gradient);
+}
+
+/* Cut as for a GPU, with work-groups of many items. */
+static void test_groups(void **state) {
+    dun_compute other;
+    dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_GPU, 1, scene_models[0].head_dim);
+    (void)state;
+    check_ok(check_compute_create(&other, device, &tiles, dun_program_text(), "reg"));
+    check_case(&other, 1);
+    dun_compute_free(&other);
 }
 
 static void test_providers(void **state) {
@@ -319,10 +333,11 @@ static int close_all(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference),  cmocka_unit_test(test_providers),
-        cmocka_unit_test(test_packing),    cmocka_unit_test(test_gradient_sums),
-        cmocka_unit_test(test_repeat),     cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_bad_source), cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_reference),     cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_providers),     cmocka_unit_test(test_packing),
+        cmocka_unit_test(test_gradient_sums), cmocka_unit_test(test_repeat),
+        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_bad_source),
+        cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

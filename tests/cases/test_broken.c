@@ -1,0 +1,140 @@
+/* Tests of the tests: each row breaks one kernel by replacing a piece of its text, and a case of its topic
+ * must then fail. A row whose text is no longer in the kernels is an error too. */
+#include "check_topics.h"
+#include "mem.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { HEAD_DIM = 12 };
+
+static const struct {
+    const char *name;
+    const check_topic *topic;
+    const char *kernel; /* or the function it calls */
+    const char *text, *replacement;
+    const char *gemm;
+    bool groups; /* cut as for a GPU */
+} breaks[] = {
+    {"a prompt row off by one", &check_rows, "embed_bwd", "ids[n] == -1 - p", "ids[n] == -2 - p", "naive",
+     false},
+    {"the row before the last", &check_rows, "last_bwd", "start[s + 1] - 1", "start[s + 1] - 2", "naive",
+     false},
+    {"an old gradient lost", &check_rows, "last_bwd", "beta ? vec_load(i, d_in)", "!beta ? vec_load(i, d_in)",
+     "naive", false},
+    {"half of the gate's slope", &check_rows, "swiglu_bwd", "(1.0f + g * (1.0f - t)), i", "1.0f, i", "naive",
+     false},
+    {"a norm that is a length", &check_norm, "inverse_rms", "/ (float)C + eps", "+ eps", "naive", false},
+    {"a gradient that forgets the norm", &check_norm, "rmsnorm_bwd", "- slope * vec_load(i, x)", "", "naive",
+     false},
+    {"a turn the wrong way", &check_rope, "rope_rotate", "sine[i] * direction", "sine[i] * -direction",
+     "naive", false},
+    {"a backward that turns on", &check_rope, "rope_bwd", "-1.0f)", "1.0f)", "naive", false},
+    {"a query that misses itself", &check_attention, "attention_fwd", "row - start[s] + 1", "row - start[s]",
+     "naive", false},
+    {"a running maximum forgotten", &check_attention, "attention_fwd", "exp_negative(top - tile_top)", "1.0f",
+     "naive", false},
+    {"delta with the wrong sign", &check_attention, "attention_bwd_q", "- offset) * scale",
+     "+ offset) * scale", "naive", false},
+    {"a key without its own query", &check_attention, "attention_bwd_kv", "row_of[query] < row",
+     "row_of[query] <= row", "naive", false},
+    {"an eps lost", &check_distance, "distance_of", "- vec_load(i, b) + DISTANCE_EPS", "- vec_load(i, b)",
+     "naive", false},
+    {"an eps with the wrong sign", &check_distance, "pair_distance_bwd", "- DISTANCE_EPS) * slope",
+     "+ DISTANCE_EPS) * slope", "naive", false},
+    {"a softmax over all but the first", &check_loss, "loss_cross_entropy",
+     "for (int k = 0; k < K; k++)\n            total", "for (int k = 1; k < K; k++)\n            total",
+     "naive", false},
+    {"a repulsion that attracts", &check_loss, "loss_centroid", "-repulsion * r * r", "repulsion * r * r",
+     "naive", false},
+    {"the other beta", &check_optim, "adam_step", "(1.0f - beta2) * gradient", "(1.0f - beta1) * gradient",
+     "naive", false},
+    {"an addition forgotten", &check_gemm, "gemm_naive", "if (has_add)", "if (!has_add)", "naive", false},
+    {"an offset forgotten", &check_gemm, "gemm_naive", "out[out_offset + ", "out[", "naive", false},
+    {"a write beyond the last column", &check_gemm, "reg_store_some", "columns >= REG_VW", "columns >= 1",
+     "reg", false},
+    {"a panel with a hole", &check_gemm, "gemm_reg_pack", "min(k0 + 64, K)", "min(k0 + 63, K)", "reg", false},
+    {"half of a group's sum", &check_norm, "group_sum", "half_ > 0", "half_ > 1", "naive", true},
+};
+enum { N_BREAKS = sizeof breaks / sizeof *breaks };
+
+static dun_device *device;
+
+/* The kernels with a row's text, where it first occurs after "kernel(", replaced. */
+static char *broken_text(size_t i) {
+    char start[64];
+    snprintf(start, sizeof start, " %s(", breaks[i].kernel);
+    const char *whole = dun_program_text(), *kernel = strstr(whole, start);
+    const char *at = kernel ? strstr(kernel, breaks[i].text) : NULL;
+    if (!at)
+        fail_msg("\"%s\" is not in %s any more: choose another piece of it", breaks[i].text,
+                 breaks[i].kernel);
+    size_t before = (size_t)(at - whole), inserted = strlen(breaks[i].replacement);
+    const char *rest = at + strlen(breaks[i].text);
+    char *text = dun_calloc(before + inserted + strlen(rest) + 1, 1);
+    assert_non_null(text);
+    memcpy(text, whole, before);
+    memcpy(text + before, breaks[i].replacement, inserted);
+    memcpy(text + before + inserted, rest, strlen(rest));
+    return text;
+}
+
+static void test_break(void **state) {
+    size_t i = (size_t)(uintptr_t)*state;
+    dun_compute compute;
+    check c;
+    char *text = broken_text(i);
+    if (breaks[i].groups) {
+        dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_GPU, 1, HEAD_DIM);
+        check_ok(check_compute_create(&compute, device, &tiles, text, breaks[i].gemm));
+    } else {
+        check_ok(dun_compute_create_text(&compute, device, text, HEAD_DIM, breaks[i].gemm));
+    }
+    dun_free(text);
+    check_init(&c, &compute);
+    check_run(&c, breaks[i].topic, true);
+    size_t n_failed = c.n_failed;
+    dun_compute_free(&compute);
+    if (n_failed == 0)
+        fail_msg("all %zu cases of %s pass although %s has %s", c.n_cases, breaks[i].topic->name,
+                 breaks[i].kernel, breaks[i].name);
+    print_message("%s\n", c.message);
+}
+
+/* Every topic has a row here. */
+static void test_topics(void **state) {
+    static const check_topic *const topics[] = {&check_rows,     &check_norm, &check_rope,  &check_attention,
+                                                &check_distance, &check_loss, &check_optim, &check_gemm};
+    (void)state;
+    for (size_t k = 0; k < sizeof topics / sizeof *topics; k++) {
+        size_t n = 0;
+        for (size_t i = 0; i < N_BREAKS; i++)
+            n += breaks[i].topic == topics[k];
+        assert_true(n > 0);
+    }
+}
+
+static int open_all(void **state) {
+    (void)state;
+    device = check_open_device();
+    return 0;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    dun_device_close(device);
+    assert_int_equal(dun_device_live_objects(), 0);
+    assert_int_equal(dun_mem_live(), 0);
+    return 0;
+}
+
+int main(void) {
+    struct CMUnitTest tests[N_BREAKS + 1] = {cmocka_unit_test(test_topics)};
+    for (size_t i = 0; i < N_BREAKS; i++)
+        tests[i + 1] = (struct CMUnitTest){breaks[i].name, test_break, NULL, NULL, (void *)(uintptr_t)i};
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}
