@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 /* jansson forgets some failed allocations (a token's text is then cut), so they are remembered here. */
 static _Thread_local bool out_of_memory;
@@ -114,16 +115,25 @@ out:
     return rc;
 }
 
-/* jansson's error as ours: its text quotes the input, which must not break the line. */
-static int refuse_syntax(const document *d, json_error_t *error) {
-    for (char *c = error->text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+/* jansson's error as ours. Its text quotes the input, perhaps half a character of it or control characters,
+ * which must not break the line. */
+static int refuse_syntax(const document *d, const json_error_t *error) {
+    int rc;
+    dun_text fact = {0};
+    enum json_error_code code = json_error_code(error);
+    if (code == json_error_null_character || code == json_error_null_byte_in_key)
+        TRY(dun_text_addf(&fact, "\\u0000 in a string is refused"));
+    else
+        TRY(dun_utf8_repair(&fact, error->text, strlen(error->text)));
+    for (size_t i = 0; i < fact.length; i++)
+        if ((unsigned char)fact.bytes[i] < 0x20 || fact.bytes[i] == 0x7f)
+            fact.bytes[i] = '?';
     size_t line = error->line > 1 ? (size_t)error->line - 1 : 0;
-    bool is_null = json_error_code(error) == json_error_null_character;
-    return dun_error(DUN_BAD_INPUT, "%s:%zu:%d: %s; one JSON object or array is needed", d->name,
-                     d->first_line + line, error->column > 0 ? error->column : 1,
-                     is_null ? "\\u0000 in a string is refused" : error->text);
+    rc = dun_error(DUN_BAD_INPUT, "%s:%zu:%d: %s; one JSON object or array is needed", d->name,
+                   d->first_line + line, error->column > 0 ? error->column : 1, fact.bytes ? fact.bytes : "");
+out:
+    dun_text_free(&fact);
+    return rc;
 }
 
 int dun_json_parse(json_t **out, const char *bytes, size_t length, const char *name, size_t first_line) {
@@ -137,7 +147,7 @@ int dun_json_parse(json_t **out, const char *bytes, size_t length, const char *n
     out_of_memory = false;
     *out = json_loadb(d.bytes, d.length, JSON_REJECT_DUPLICATES, &error);
     if (out_of_memory)
-        TRY(DUN_FAILED); /* the allocator recorded the message */
+        TRY(DUN_FAILED); /* its message is recorded */
     if (!*out)
         TRY(refuse_syntax(&d, &error));
 out:

@@ -42,7 +42,8 @@ static int measure(dun_metrics *metrics, dun_experiment *e) {
     TRY_NEW(distances, (size_t)session->n_valid * session->labels.n_classes);
     TRY(dun_evaluate(distances, session, &loss, &centroids, session->n_train, session->n_valid,
                      "validation"));
-    TRY(dun_evaluate_metrics(metrics, session, distances));
+    TRY(dun_metrics_create(metrics, session->labels.n_classes));
+    dun_evaluate_metrics(metrics, session, distances);
 out:
     dun_free(distances);
     dun_loss_free(&loss);

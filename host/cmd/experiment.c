@@ -75,8 +75,8 @@ out:
     return rc;
 }
 
-int dun_experiment_open(dun_experiment *e, const char *path, const dun_overrides *overrides,
-                        const dun_observer *observer) {
+static int open_session(dun_experiment *e, const char *path, const dun_overrides *overrides,
+                        const dun_observer *observer, bool trained) {
     int rc = DUN_OK;
     char *file = NULL;
     *e = (dun_experiment){0};
@@ -92,7 +92,7 @@ int dun_experiment_open(dun_experiment *e, const char *path, const dun_overrides
     TRY(read_config(&e->config, file, overrides));
     TRY_PTR(e->name, *e->config.experiment.name ? dun_strdup(e->config.experiment.name) : name_of(path));
     TRY(dun_session_open(&e->session, &e->config, observer));
-    if (e->run_path)
+    if (e->run_path && trained)
         TRY(open_run(e));
     else
         TRY(dun_session_start_prompt(&e->session));
@@ -101,6 +101,16 @@ out:
     if (rc < 0)
         dun_experiment_close(e);
     return rc;
+}
+
+int dun_experiment_open(dun_experiment *e, const char *path, const dun_overrides *overrides,
+                        const dun_observer *observer) {
+    return open_session(e, path, overrides, observer, true);
+}
+
+int dun_experiment_open_config(dun_experiment *e, const char *path, const dun_overrides *overrides,
+                               const dun_observer *observer) {
+    return open_session(e, path, overrides, observer, false);
 }
 
 void dun_experiment_close(dun_experiment *e) {

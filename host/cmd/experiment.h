@@ -25,6 +25,10 @@ typedef struct {
  * session: model, tokenizer, prompt. Precedence: command line, DUNLIN_SECTION_KEY environment, file. */
 int dun_experiment_open(dun_experiment *experiment, const char *path, const dun_overrides *overrides,
                         const dun_observer *observer);
+
+/* The same with the config's starting prompt even for a run directory, which need not be finished. */
+int dun_experiment_open_config(dun_experiment *experiment, const char *path, const dun_overrides *overrides,
+                               const dun_observer *observer);
 void dun_experiment_close(dun_experiment *experiment);
 
 /* The overrides of a command line with --set and --device; sets are the caller's to free. */

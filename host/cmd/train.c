@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "err.h"
 #include "experiment.h"
+#include "interrupt.h"
 #include "mem.h"
 #include "out.h"
 #include "progress.h"
@@ -25,22 +26,31 @@ out:
     return rc;
 }
 
-static int train_config(const char *path, const char *out, const dun_overrides *overrides,
-                        const dun_observer *observer) {
+/* Where a run comes from: a config file and the folder to make, or the folder of a run to go on with. */
+typedef struct {
+    const char *path, *out;
+    bool resume;
+} train_job;
+
+static int train_one(const train_job *job, const dun_overrides *overrides, const dun_observer *observer) {
     int rc = DUN_OK;
     dun_experiment experiment = {0};
     dun_run_dir run = {0};
     dun_run_result result = {0};
-    TRY(dun_experiment_open(&experiment, path, overrides, observer));
+    TRY(dun_experiment_open_config(&experiment, job->path, overrides, observer));
     dun_session *session = &experiment.session;
-    if (experiment.run_path)
-        TRY(dun_error(DUN_USAGE, "%s: is a run directory; `dunlin train` takes config files", path));
+    if (!job->resume && experiment.run_path)
+        TRY(dun_error(DUN_USAGE, "%s: is a run directory; `dunlin train` takes config files, or --resume %s",
+                      job->path, job->path));
+    if (job->resume && !experiment.run_path)
+        TRY(dun_error(DUN_USAGE, "--resume %s: is not the folder of a run", job->path));
     TRY(dun_session_read_data(session));
-    TRY(dun_run_dir_create(&run, out ? out : experiment.config.output.dir, experiment.name,
-                           &experiment.config));
+    TRY(job->resume ? dun_run_dir_resume(&run, job->path)
+                    : dun_run_dir_create(&run, job->out ? job->out : experiment.config.output.dir,
+                                         experiment.name, &experiment.config));
     TRY(dun_session_start_engine(session, true));
     TRY(dun_session_read_texts(session));
-    TRY(dun_train(&result, session, &run));
+    TRY(dun_train(&result, session, &run, job->resume));
     TRY(print_result(session, &result, run.path));
 out:
     dun_run_result_free(&result);
@@ -49,18 +59,36 @@ out:
     return rc;
 }
 
+static int resume_run(const char *path, const dun_args *args, const dun_overrides *overrides,
+                      const dun_observer *observer) {
+    const train_job job = {.path = path, .resume = true};
+    if (args->n_operands > 0 || dun_args_value(args, "out"))
+        return dun_error(DUN_USAGE, "--resume %s: the run has its config and folder; give no other", path);
+    if (!dun_run_dir_complete(path))
+        return train_one(&job, overrides, observer);
+    dun_observe_say(observer, "%s is complete: nothing is left to do", path);
+    return DUN_OK;
+}
+
 static int run(const dun_args *args) {
     int rc = DUN_OK;
     dun_overrides overrides = {0};
     dun_progress progress;
     dun_progress_init(&progress, dun_args_has(args, "quiet"));
     dun_observer observer = dun_progress_observer(&progress);
-    const char *out = dun_args_value(args, "out");
+    const char *out = dun_args_value(args, "out"), *resume = dun_args_value(args, "resume");
+    dun_interrupt_watch();
     TRY(dun_overrides_read(&overrides, args));
+    if (resume) {
+        TRY(resume_run(resume, args, &overrides, &observer));
+        goto out;
+    }
+    if (args->n_operands == 0)
+        TRY(dun_error(DUN_USAGE, "train: a config file is needed; see dunlin train --help"));
     if (out && args->n_operands > 1)
         TRY(dun_error(DUN_USAGE, "--out names the folder of one run; with several configs leave it out"));
     for (size_t i = 0; i < args->n_operands; i++)
-        TRY(train_config(dun_args_operand(args, i), out, &overrides, &observer));
+        TRY(train_one(&(train_job){.path = dun_args_operand(args, i), .out = out}, &overrides, &observer));
 out:
     dun_progress_close(&progress);
     dun_overrides_free(&overrides);
@@ -70,6 +98,7 @@ out:
 static const dun_option options[] = {
     DUN_OVERRIDE_OPTIONS,
     {.name = "out", .letter = 'o', .argument = "DIR", .help = "Folder of the run; it must not hold one yet."},
+    {.name = "resume", .argument = "RUN", .help = "Goes on with a run that was interrupted or killed."},
     {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
     {0},
 };
@@ -77,13 +106,13 @@ static const dun_option options[] = {
 const dun_command dun_command_train = {
     .name = "train",
     .summary = "Train a prompt and centroids as a config says.",
-    .usage = "CONFIG... [--set SECTION.KEY=VALUE]... [--device SELECTOR] [--out DIR]",
+    .usage = "CONFIG... [--set SECTION.KEY=VALUE]... [--device SELECTOR] [--out DIR] | --resume RUN",
     .help = "Prints the classification report and leaves a run directory: config.ini,\n"
             "history.jsonl, metrics.json, prompt.safetensors, predictions.tsv. Without --out\n"
             "and [output] dir it is runs/NAME. Keys can also come from the environment, as\n"
-            "DUNLIN_PROMPT_LR for prompt.lr.",
+            "DUNLIN_PROMPT_LR for prompt.lr. Ctrl-C saves a checkpoint; --resume goes on from it,\n"
+            "or from the last one after a crash, to the same result.",
     .options = options,
-    .min_operands = 1,
     .max_operands = 1000,
     .run = run,
 };

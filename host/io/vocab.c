@@ -6,6 +6,7 @@
 #include "vocab.h"
 
 #include "err.h"
+#include "hash.h"
 #include "mem.h"
 #include "utf8.h"
 
@@ -38,16 +39,10 @@ static void make_alphabet(int16_t bytes[N_ALPHABET]) {
     }
 }
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint64_t hash_bytes(uint64_t hash, dun_gguf_string text) {
-    for (size_t i = 0; i < text.length; i++)
-        hash = (hash ^ (unsigned char)text.bytes[i]) * 0x100000001b3u;
-    return hash;
-}
-
 /* The slot of a text given in two parts: the one that holds it, or the free one where it belongs. */
 static size_t find_slot(const dun_vocab *vocab, dun_gguf_string left, dun_gguf_string right) {
-    uint64_t hash = hash_bytes(hash_bytes(0xcbf29ce484222325u, left), right) * 0x9e3779b97f4a7c15u;
+    uint64_t hash = dun_hash(dun_hash(DUN_HASH_START, left.bytes, left.length), right.bytes, right.length) *
+                    0x9e3779b97f4a7c15u;
     size_t mask = ((size_t)1 << vocab->slot_bits) - 1, slot = hash >> (64 - vocab->slot_bits);
     for (; vocab->slots[slot]; slot = (slot + 1) & mask) {
         const dun_gguf_string *text = &vocab->texts[vocab->slots[slot] - 1];

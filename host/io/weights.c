@@ -3,6 +3,7 @@
 
 #include "architecture.h"
 #include "err.h"
+#include "hash.h"
 #include "mem.h"
 #include "quant.h"
 
@@ -187,22 +188,15 @@ const char *dun_weights_path(const dun_weights *weights) {
     return dun_gguf_name(weights->file);
 }
 
-/* FNV-1a, 64 bits (Fowler, Noll and Vo). */
-static uint64_t hash_bytes(uint64_t hash, const uint8_t *bytes, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    return hash;
-}
-
 uint64_t dun_weights_hash(const dun_weights *weights) {
     enum { SAMPLES = 8, SAMPLE_BYTES = 512 };
     size_t length;
     const uint8_t *head = dun_gguf_head(weights->file, &length);
-    uint64_t hash = hash_bytes(0xcbf29ce484222325u, head, length);
+    uint64_t hash = dun_hash(DUN_HASH_START, head, length);
     for (size_t i = 0; i < dun_gguf_n_tensors(weights->file); i++) {
         const dun_gguf_tensor *tensor = dun_gguf_tensor_at(weights->file, i);
         if (tensor->bytes <= SAMPLES * SAMPLE_BYTES) {
-            hash = hash_bytes(hash, tensor->data, tensor->bytes);
+            hash = dun_hash(hash, tensor->data, tensor->bytes);
             continue;
         }
         /* evenly spaced, the first and the last bytes included */
@@ -210,7 +204,7 @@ uint64_t dun_weights_hash(const dun_weights *weights) {
             size_t at = (tensor->bytes - SAMPLE_BYTES) / (SAMPLES - 1) * s;
             if (s == SAMPLES - 1)
                 at = tensor->bytes - SAMPLE_BYTES;
-            hash = hash_bytes(hash, tensor->data + at, SAMPLE_BYTES);
+            hash = dun_hash(hash, tensor->data + at, SAMPLE_BYTES);
         }
     }
     return hash;

@@ -36,14 +36,10 @@ uint32_t dun_nearest_centroid(const float *distances, uint32_t K) {
     return nearest;
 }
 
-int dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances) {
-    int rc = DUN_OK;
+void dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances) {
     uint32_t K = session->labels.n_classes;
-    TRY(dun_metrics_create(metrics, K));
     for (uint32_t i = 0; i < session->n_valid; i++)
         dun_metrics_add(metrics, session->texts.label[session->n_train + i],
                         dun_nearest_centroid(distances + (size_t)i * K, K));
     dun_metrics_finish(metrics);
-out:
-    return rc;
 }

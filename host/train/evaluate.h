@@ -14,7 +14,7 @@ int dun_evaluate(float *distances, dun_session *session, dun_loss *loss, const d
 /* Index of the smallest of K distances; the lower one of equals. */
 uint32_t dun_nearest_centroid(const float *distances, uint32_t K);
 
-/* Metrics of the validation texts from their distances (n_valid, K). Initialises `metrics`. */
-int dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances);
+/* Adds the validation texts to `metrics` from their distances (n_valid, K), and finishes it. */
+void dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances);
 
 #endif

@@ -29,9 +29,13 @@ void dun_metrics_free(dun_metrics *metrics) {
     *metrics = (dun_metrics){0};
 }
 
+void dun_metrics_clear(dun_metrics *metrics) {
+    memset(metrics->confusion, 0,
+           (size_t)metrics->n_classes * metrics->n_classes * sizeof *metrics->confusion);
+}
+
 void dun_metrics_add(dun_metrics *metrics, uint32_t label, uint32_t predicted) {
     metrics->confusion[(size_t)label * metrics->n_classes + predicted]++;
-    metrics->n++;
 }
 
 static double ratio(double a, double b) {
@@ -46,8 +50,11 @@ static void add_weighted(dun_score *sum, const dun_score *score, double weight) 
 
 void dun_metrics_finish(dun_metrics *metrics) {
     const uint32_t K = metrics->n_classes;
-    const double n = (double)metrics->n;
     uint64_t all_right = 0;
+    metrics->n = 0;
+    for (size_t at = 0; at < (size_t)K * K; at++)
+        metrics->n += metrics->confusion[at];
+    const double n = (double)metrics->n;
     metrics->macro = metrics->weighted = (dun_score){.support = metrics->n};
     for (uint32_t k = 0; k < K; k++) {
         dun_score *score = &metrics->classes[k];

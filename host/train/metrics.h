@@ -27,6 +27,9 @@ typedef struct {
 int dun_metrics_create(dun_metrics *metrics, uint32_t n_classes);
 void dun_metrics_free(dun_metrics *metrics);
 
+/* Forgets what was counted. */
+void dun_metrics_clear(dun_metrics *metrics);
+
 /* Counts one text; both below n_classes. */
 void dun_metrics_add(dun_metrics *metrics, uint32_t label, uint32_t predicted);
 

@@ -10,18 +10,27 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 char *dun_run_dir_file(const char *run_path, const char *file) {
     dun_text path = {0};
     return dun_text_addf(&path, "%s/%s", run_path, file) < 0 ? NULL : path.bytes;
 }
 
-bool dun_run_dir_exists(const char *path) {
+static bool holds(const char *path, const char *name) {
     struct stat info;
-    char *config = dun_run_dir_file(path, "config.ini");
-    bool found = config && stat(config, &info) == 0 && S_ISREG(info.st_mode);
-    dun_free(config);
+    char *file = dun_run_dir_file(path, name);
+    bool found = file && stat(file, &info) == 0 && S_ISREG(info.st_mode);
+    dun_free(file);
     return found;
+}
+
+bool dun_run_dir_exists(const char *path) {
+    return holds(path, "config.ini");
+}
+
+bool dun_run_dir_complete(const char *path) {
+    return holds(path, "metrics.json");
 }
 
 /* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet. */
@@ -51,9 +60,21 @@ out:
     return rc;
 }
 
+static int open_history(dun_run_dir *run, const char *mode) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    TRY_PTR(path, dun_run_dir_file(run->path, "history.jsonl"));
+    errno = EACCES;
+    run->history = dun_fault_here() ? NULL : fopen(path, mode);
+    if (!run->history)
+        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", path, strerror(errno)));
+out:
+    dun_free(path);
+    return rc;
+}
+
 int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config) {
     int rc = DUN_OK;
-    char *history = NULL;
     dun_text text = {0};
     *run = (dun_run_dir){0};
     if (*wanted)
@@ -61,21 +82,50 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
     else
         TRY(free_path(&run->path, name));
     if (dun_run_dir_exists(run->path))
-        TRY(dun_error(DUN_FAILED, "%s: holds a run already, which is never overwritten; name another --out",
-                      run->path));
+        TRY(dun_error(DUN_FAILED, "%s: holds a run already, which is never overwritten; name another --out%s",
+                      run->path,
+                      dun_run_dir_complete(run->path) ? "" : ", or go on with it: dunlin train --resume"));
     TRY(dun_dir_make(run->path));
+    TRY(open_history(run, "w"));
     TRY(dun_config_write(&text, config));
     TRY(write_text(run->path, "config.ini", &text));
-    TRY_PTR(history, dun_run_dir_file(run->path, "history.jsonl"));
-    errno = EACCES;
-    run->history = dun_fault_here() ? NULL : fopen(history, "w");
-    if (!run->history)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", history, strerror(errno)));
 out:
     dun_text_free(&text);
-    dun_free(history);
     if (rc < 0)
         dun_run_dir_close(run);
+    return rc;
+}
+
+int dun_run_dir_resume(dun_run_dir *run, const char *path) {
+    int rc = DUN_OK;
+    *run = (dun_run_dir){0};
+    TRY_PTR(run->path, dun_strdup(path));
+    TRY(open_history(run, "a"));
+out:
+    if (rc < 0)
+        dun_run_dir_close(run);
+    return rc;
+}
+
+int dun_run_dir_history_bytes(uint64_t *bytes, const dun_run_dir *run) {
+    struct stat info;
+    if (fstat(fileno(run->history), &info) < 0)
+        return dun_error(DUN_FAILED, "%s/history.jsonl: %s", run->path, strerror(errno));
+    *bytes = (uint64_t)info.st_size;
+    return DUN_OK;
+}
+
+int dun_run_dir_rewind(dun_run_dir *run, uint64_t history_bytes) {
+    int rc = DUN_OK;
+    uint64_t now;
+    TRY(dun_run_dir_history_bytes(&now, run));
+    if (now < history_bytes)
+        TRY(dun_error(DUN_BAD_INPUT, "%s/history.jsonl: has %llu bytes, the checkpoint was made after %llu",
+                      run->path, (unsigned long long)now, (unsigned long long)history_bytes));
+    errno = EIO;
+    if (dun_fault_here() || ftruncate(fileno(run->history), (off_t)history_bytes) < 0)
+        TRY(dun_error(DUN_FAILED, "%s/history.jsonl: cannot be cut: %s", run->path, strerror(errno)));
+out:
     return rc;
 }
 

@@ -17,13 +17,21 @@ typedef struct {
 /* Creates `wanted`, or, when it is empty, runs/<name> or runs/<name>-2 and so on, and writes config.ini.
  * DUN_FAILED: it exists already, or cannot be written. */
 int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config);
+
+/* Opens the folder of a run that was begun, to go on with it. */
+int dun_run_dir_resume(dun_run_dir *run, const char *path);
 void dun_run_dir_close(dun_run_dir *run);
+
+/* Length of history.jsonl, and cutting it back to an earlier length. */
+int dun_run_dir_history_bytes(uint64_t *bytes, const dun_run_dir *run);
+int dun_run_dir_rewind(dun_run_dir *run, uint64_t history_bytes);
 
 /* Path of a file of the run, newly allocated; NULL with the error recorded. */
 char *dun_run_dir_file(const char *run_path, const char *file);
 
-/* True when the folder holds a run's config.ini. */
+/* True when the folder holds a run's config.ini; when it holds metrics.json, the last file of a run. */
 bool dun_run_dir_exists(const char *path);
+bool dun_run_dir_complete(const char *path);
 
 /* Appends one line to history.jsonl: a step, or a validation. */
 int dun_run_dir_step(dun_run_dir *run, uint64_t step, uint64_t epoch, float loss, double accuracy, double lr);

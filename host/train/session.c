@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "err.h"
+#include "interrupt.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -254,6 +255,8 @@ int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const 
         uint32_t count = n - done < most ? n - done : most;
         for (uint32_t i = 0; i < count; i++)
             which[i] = first + done + i;
+        if (dun_interrupted())
+            TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
         TRY(dun_session_run(session, which, count));
         TRY(each(self, first + done, count));
         dun_observe_advance(session->observer, done + count, NULL);

@@ -2,6 +2,7 @@
 #include "textcache.h"
 
 #include "err.h"
+#include "interrupt.h"
 
 #include <string.h>
 
@@ -62,6 +63,8 @@ int dun_text_cache_fill(dun_text_cache *cache, const dun_observer *observer) {
     dun_observe_begin(observer, "reading texts", "texts", cache->n_resident);
     for (uint32_t i = 0; i < cache->n_resident; i++) {
         TRY(push(cache, i, &row));
+        if (dun_interrupted())
+            TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
         if (row > reported) {
             TRY(dun_device_finish(cache->engine->compute->device));
             dun_observe_advance(observer, i, NULL);

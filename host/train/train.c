@@ -2,8 +2,11 @@
 #include "train.h"
 
 #include "centroid.h"
+#include "checkpoint.h"
 #include "clock.h"
 #include "err.h"
+#include "hash.h"
+#include "interrupt.h"
 #include "mem.h"
 #include "optim.h"
 #include "rng.h"
@@ -21,7 +24,8 @@ typedef struct {
     uint32_t *order;                   /* [n_train] */
     int32_t *labels;                   /* [batch_size] */
     float *distances;                  /* (batch_size, K) */
-    uint64_t steps_per_epoch;
+    dun_checkpoint at;                 /* where training stands */
+    dun_checkpoint_data state;         /* what a checkpoint carries */
 } trainer;
 
 static uint32_t count_correct(const trainer *t, uint32_t n) {
@@ -45,7 +49,8 @@ static int start_centroids(trainer *t) {
     TRY(dun_buffer_write(&t->centroids, 0, means, bytes));
     TRY(dun_evaluate(distances, session, &t->loss, &t->centroids, session->n_train, session->n_valid,
                      "untrained baseline"));
-    TRY(dun_evaluate_metrics(&t->result->baseline, session, distances));
+    dun_metrics_clear(&t->result->baseline);
+    dun_evaluate_metrics(&t->result->baseline, session, distances);
     TRY(dun_centroid_start(centroids, session, means));
     TRY(dun_buffer_write(&t->centroids, 0, centroids, bytes));
 out:
@@ -65,7 +70,6 @@ static int prepare(trainer *t) {
     uint32_t K = session->labels.n_classes, D = dun_session_point_width(session);
     uint32_t batch_size = (uint32_t)config->train.batch_size;
     size_t bytes = (size_t)K * D * sizeof(float);
-    t->steps_per_epoch = (session->n_train + batch_size - 1) / batch_size;
     TRY_NEW(t->order, session->n_train);
     TRY_NEW(t->labels, batch_size);
     TRY_NEW(t->distances, (size_t)batch_size * K);
@@ -105,10 +109,10 @@ static int validate(trainer *t, uint64_t step, uint64_t epoch) {
     dun_session *session = t->session;
     dun_run_result *result = t->result;
     double begun = dun_clock_seconds();
-    dun_metrics_free(&result->metrics);
+    dun_metrics_clear(&result->metrics);
     TRY(dun_evaluate(result->distances, session, &t->loss, &t->centroids, session->n_train, session->n_valid,
                      "validation"));
-    TRY(dun_evaluate_metrics(&result->metrics, session, result->distances));
+    dun_evaluate_metrics(&result->metrics, session, result->distances);
     TRY(dun_run_dir_valid(t->run, step, epoch, result->metrics.accuracy));
     dun_observe_say(session->observer, "valid     epoch %llu, step %llu: accuracy %.4f",
                     (unsigned long long)epoch, (unsigned long long)step, result->metrics.accuracy);
@@ -117,30 +121,66 @@ out:
     return rc;
 }
 
-static int train_epoch(trainer *t, uint64_t epoch) {
+/* Saves where training stands: `texts_done` of `epoch`. */
+static int save(trainer *t, uint64_t epoch, uint32_t texts_done) {
+    int rc = DUN_OK;
+    t->at.step = t->result->steps;
+    t->at.optim_step = t->optim.step;
+    t->at.epoch = epoch;
+    t->at.texts_done = texts_done;
+    t->at.last_loss = (double)t->result->last_loss;
+    TRY(dun_run_dir_history_bytes(&t->at.history_bytes, t->run));
+    TRY(dun_checkpoint_write(&t->at, &t->state, t->run->path));
+out:
+    return rc;
+}
+
+/* What is due between two steps: validation, a checkpoint, leaving. */
+static int between_steps(trainer *t, uint64_t epoch, uint32_t texts_done) {
+    int rc = DUN_OK;
+    const dun_config *config = t->session->config;
+    uint64_t step = t->result->steps;
+    bool due = config->output.checkpoint_every > 0 && step % (uint64_t)config->output.checkpoint_every == 0;
+    if (config->train.eval_every > 0 && step % (uint64_t)config->train.eval_every == 0)
+        TRY(validate(t, step, epoch));
+    if (due || dun_interrupted())
+        TRY(save(t, epoch, texts_done));
+    if (dun_interrupted())
+        TRY(dun_error(DUN_INTERRUPTED,
+                      "interrupted at step %llu and saved; go on with: dunlin train --resume %s",
+                      (unsigned long long)step, t->run->path));
+out:
+    return rc;
+}
+
+/* One epoch from its text number `done` on. */
+static int train_epoch(trainer *t, uint64_t epoch, uint32_t done) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     const dun_config *config = session->config;
     uint32_t batch_size = (uint32_t)config->train.batch_size, seen = 0, correct = 0;
     double loss_sum = 0, begun = dun_clock_seconds();
     char stage[64];
+    for (uint32_t i = 0; i < session->n_train; i++)
+        t->order[i] = i;
     if (config->train.shuffle)
         dun_random_shuffle(t->order, session->n_train, (uint64_t)config->experiment.seed, DUN_STREAM_SHUFFLE,
                            epoch);
     snprintf(stage, sizeof stage, "epoch %llu/%lld", (unsigned long long)epoch,
              (long long)config->train.epochs);
-    dun_observe_begin(session->observer, stage, "texts", session->n_train);
-    for (uint32_t first = 0; first < session->n_train; first += batch_size) {
-        uint32_t n = session->n_train - first < batch_size ? session->n_train - first : batch_size, right = 0;
+    dun_observe_begin(session->observer, stage, "texts", session->n_train - done);
+    while (done < session->n_train) {
+        uint32_t n = session->n_train - done < batch_size ? session->n_train - done : batch_size, right = 0;
         uint64_t step = ++t->result->steps;
         float loss = NAN;
-        TRY(train_step(t, &loss, &right, t->order + first, n));
+        TRY(train_step(t, &loss, &right, t->order + done, n));
         if (!isfinite(loss))
             TRY(dun_error(
                 DUN_FAILED,
                 "the loss is %g at step %llu: training stopped; try a lower prompt.lr or centroid.lr",
                 (double)loss, (unsigned long long)step));
         TRY(dun_run_dir_step(t->run, step, epoch, loss, (double)right / n, config->prompt.lr));
+        done += n;
         seen += n;
         correct += right;
         loss_sum += (double)loss * n;
@@ -148,8 +188,7 @@ static int train_epoch(trainer *t, uint64_t epoch) {
         char note[80];
         snprintf(note, sizeof note, "loss %.4f acc %.3f", loss_sum / seen, (double)correct / seen);
         dun_observe_advance(session->observer, seen, note);
-        if (config->train.eval_every > 0 && step % (uint64_t)config->train.eval_every == 0)
-            TRY(validate(t, step, epoch));
+        TRY(between_steps(t, epoch, done));
     }
 out:
     dun_observe_end(session->observer);
@@ -182,37 +221,102 @@ out:
     return rc;
 }
 
-int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run) {
+/* Says what a checkpoint carries and whose it is. */
+static int prepare_checkpoint(trainer *t) {
+    int rc = DUN_OK;
+    dun_session *session = t->session;
+    dun_text text = {0};
+    TRY(dun_config_write(&text, session->config));
+    t->at.config_hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
+    t->at.model_hash = dun_weights_hash(session->weights);
+    dun_text_clear(&text);
+    TRY(dun_tiles_defines(&text, &session->compute.tiles));
+    snprintf(t->at.tiles, sizeof t->at.tiles, "%s %s", dun_gemm_name(session->compute.gemm), text.bytes);
+    dun_checkpoint_data *state = &t->state;
+    state->device[state->n_device++] = &session->engine.prompt;
+    state->device[state->n_device++] = &t->centroids;
+    for (uint32_t i = 0; i < t->optim.n_groups; i++) {
+        state->device[state->n_device++] = &t->optim.groups[i].m;
+        state->device[state->n_device++] = &t->optim.groups[i].v;
+    }
+    uint32_t K = session->labels.n_classes;
+    state->host = t->result->baseline.confusion;
+    state->host_bytes = (size_t)K * K * sizeof *t->result->baseline.confusion;
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+/* Begins, or goes on where the checkpoint says. */
+static int begin(trainer *t, bool resume) {
+    int rc = DUN_OK;
+    dun_run_result *result = t->result;
+    int found = resume ? dun_checkpoint_read(&t->at, &t->state, t->run->path) : 0;
+    TRY(found);
+    if (found) {
+        result->steps = t->at.step;
+        result->last_loss = (float)t->at.last_loss;
+        t->optim.step = t->at.optim_step;
+        dun_metrics_finish(&result->baseline);
+        dun_observe_say(t->session->observer, "resume    epoch %llu, step %llu",
+                        (unsigned long long)t->at.epoch, (unsigned long long)t->at.step);
+    } else {
+        t->at.epoch = 1;
+        TRY(start_centroids(t));
+    }
+    TRY(dun_run_dir_rewind(t->run, t->at.history_bytes));
+    rc = DUN_OK;
+out:
+    return rc;
+}
+
+static int train_epochs(trainer *t) {
+    int rc = DUN_OK;
+    dun_session *session = t->session;
+    uint64_t epochs = (uint64_t)session->config->train.epochs;
+    bool every_epoch = session->config->train.eval_every == DUN_CONFIG_UNSET;
+    for (uint64_t epoch = t->at.epoch; epoch <= epochs; epoch++) {
+        TRY(train_epoch(t, epoch, (uint32_t)t->at.texts_done));
+        t->at.texts_done = 0;
+        /* Before the validation, whose line in the history a resumed run writes again. */
+        TRY(save(t, epoch, session->n_train));
+        t->at.texts_done = 0;
+        if (every_epoch)
+            TRY(validate(t, t->result->steps, epoch));
+    }
+    if (!every_epoch || epochs == 0)
+        TRY(validate(t, t->result->steps, epochs));
+out:
+    return rc;
+}
+
+static void free_trainer(trainer *t) {
+    dun_optim_free(&t->optim);
+    dun_loss_free(&t->loss);
+    dun_buffer_free(&t->centroids);
+    dun_buffer_free(&t->d_centroids);
+    dun_free(t->order);
+    dun_free(t->labels);
+    dun_free(t->distances);
+}
+
+int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bool resume) {
     int rc = DUN_OK;
     trainer t = {.session = session, .run = run, .result = result};
-    const dun_config *config = session->config;
     double begun = dun_clock_seconds();
-    bool measured = false;
     *result = (dun_run_result){0};
     TRY_NEW(result->distances, (size_t)session->n_valid * session->labels.n_classes);
+    TRY(dun_metrics_create(&result->metrics, session->labels.n_classes));
+    TRY(dun_metrics_create(&result->baseline, session->labels.n_classes));
     TRY(prepare(&t));
-    TRY(start_centroids(&t));
-    for (uint32_t i = 0; i < session->n_train; i++)
-        t.order[i] = i;
-    for (uint64_t epoch = 1; epoch <= (uint64_t)config->train.epochs; epoch++) {
-        TRY(train_epoch(&t, epoch));
-        measured = config->train.eval_every == DUN_CONFIG_UNSET;
-        if (measured)
-            TRY(validate(&t, result->steps, epoch));
-    }
-    if (!measured)
-        TRY(validate(&t, result->steps, (uint64_t)config->train.epochs));
+    TRY(prepare_checkpoint(&t));
+    TRY(begin(&t, resume));
+    TRY(train_epochs(&t));
     result->majority = majority_accuracy(session, &result->metrics);
     TRY(collect(&t));
     result->seconds = dun_clock_seconds() - begun;
     TRY(dun_run_dir_finish(run, session, result));
 out:
-    dun_optim_free(&t.optim);
-    dun_loss_free(&t.loss);
-    dun_buffer_free(&t.centroids);
-    dun_buffer_free(&t.d_centroids);
-    dun_free(t.order);
-    dun_free(t.labels);
-    dun_free(t.distances);
+    free_trainer(&t);
     return rc;
 }

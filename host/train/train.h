@@ -5,7 +5,9 @@
 #include "rundir.h"
 
 /* Trains, measures, and writes the run directory's files. The session's prompt becomes the trained one.
- * DUN_FAILED: the loss is not finite any more, or a file cannot be written. */
-int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run);
+ * `resume`: goes on from the run's checkpoint, or from the start when it got to none; the outcome is the same
+ * to the last bit. DUN_FAILED: the loss is not finite any more, or a file cannot be written. DUN_INTERRUPTED:
+ * Ctrl-C; the checkpoint is saved. */
+int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bool resume);
 
 #endif
