@@ -9,7 +9,7 @@ typedef struct dun_command {
     const char *name;
     const char *summary;       /* one line, for the list of commands */
     const char *usage;         /* what follows the name: "--model FILE [FILE|-] [--json]" */
-    const char *help;          /* more for --help, in paragraphs; NULL: the summary says it all */
+    const char *help;          /* more for --help, wrapped there, \n\n between paragraphs; NULL: no more */
     const dun_option *options; /* ends with a row without a name; --help is everybody's and not listed */
     unsigned min_operands, max_operands;
     int (*run)(const dun_args *args);

@@ -55,8 +55,8 @@ int dun_command_help(dun_text *out, const dun_command *command) {
         return program_help(out);
     TRY(dun_text_addf(out, "Usage: dunlin %s %s\n\n%s\n\n", command->name, command->usage, command->summary));
     if (command->help)
-        TRY(dun_text_addf(out, "%s\n\n", command->help));
-    TRY(dun_text_addf(out, "Options:\n"));
+        TRY(dun_help_wrap(out, command->help, 0));
+    TRY(dun_text_addf(out, "%sOptions:\n", command->help ? "\n" : ""));
     TRY(dun_options_help(out, command->options));
 out:
     return rc;

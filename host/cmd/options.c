@@ -223,22 +223,26 @@ const char *dun_args_operand(const dun_args *args, size_t index) {
     return index < args->n_operands ? args->operands[index] : NULL;
 }
 
-/* Appends words from the help column on, breaking lines at spaces. */
-static int add_wrapped(dun_text *out, const char *words) {
+int dun_help_wrap(dun_text *out, const char *words, size_t indent) {
     int rc = DUN_OK;
-    size_t column = HELP_COLUMN;
+    size_t column = indent;
     while (*words) {
-        size_t length = strcspn(words, " ");
-        if (column > HELP_COLUMN && column + 1 + length > HELP_WIDTH) {
-            TRY(dun_text_addf(out, "\n%*s", HELP_COLUMN, ""));
-            column = HELP_COLUMN;
-        } else if (column > HELP_COLUMN) {
+        size_t length = strcspn(words, " \n");
+        if (column > indent && column + 1 + length > HELP_WIDTH) {
+            TRY(dun_text_addf(out, "\n%*s", (int)indent, ""));
+            column = indent;
+        } else if (column > indent) {
             TRY(dun_text_add(out, " ", 1));
             column++;
         }
         TRY(dun_text_add(out, words, length));
         column += length;
-        words += length + (words[length] == ' ');
+        words += length;
+        if (words[0] == '\n' && words[1] == '\n') {
+            TRY(dun_text_addf(out, "\n\n%*s", (int)indent, ""));
+            column = indent;
+        }
+        words += strspn(words, " \n");
     }
     TRY(dun_text_add(out, "\n", 1));
 out:
@@ -263,7 +267,7 @@ static int add_option_help(dun_text *out, const dun_option *option) {
     TRY(dun_text_addf(&help, "%s%s", option->help, option->repeatable ? " May be repeated." : ""));
     if (option->environment)
         TRY(dun_text_addf(&help, " [%s]", option->environment));
-    TRY(add_wrapped(out, help.bytes));
+    TRY(dun_help_wrap(out, help.bytes, HELP_COLUMN));
 out:
     dun_text_free(&help);
     return rc;

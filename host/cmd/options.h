@@ -54,6 +54,10 @@ int dun_args_require(const char **value, const dun_args *args, const char *name)
 /* The operand at an index, or NULL. */
 const char *dun_args_operand(const dun_args *args, size_t index);
 
+/* Appends words and a newline in lines of at most 80 columns, all but the first indented. A single newline
+ * in `words` is a space, two are a new paragraph. */
+int dun_help_wrap(dun_text *out, const char *words, size_t indent);
+
 /* Appends the options as help shows them, lines of at most 80 columns. */
 int dun_options_help(dun_text *out, const dun_option *options);
 

@@ -8,6 +8,7 @@
 #include "mem.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -137,25 +138,22 @@ void dun_run_dir_close(dun_run_dir *run) {
 }
 
 /* A line reaches the file at once, so that a run can be watched. */
-static int flush_history(dun_run_dir *run, int printed) {
+int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
+    int rc = DUN_OK;
+    dun_text line = {0};
+    TRY(dun_text_addf(
+        &line, "{\"step\": %llu, \"epoch\": %llu, \"loss\": %.9g, \"accuracy\": %.6g, \"lr\": %.9g",
+        (unsigned long long)r->step, (unsigned long long)r->epoch, (double)r->loss, r->accuracy, r->lr));
+    if (!isnan(r->valid_accuracy))
+        TRY(dun_text_addf(&line, ", \"valid_accuracy\": %.9g", r->valid_accuracy));
+    TRY(dun_text_add(&line, "}\n", 2));
     errno = ENOSPC;
-    if (printed < 0 || dun_fault_here() || fflush(run->history) != 0)
-        return dun_error(DUN_FAILED, "%s/history.jsonl: cannot be written: %s", run->path, strerror(errno));
-    return DUN_OK;
-}
-
-int dun_run_dir_step(dun_run_dir *run, uint64_t step, uint64_t epoch, float loss, double accuracy,
-                     double lr) {
-    return flush_history(
-        run, fprintf(run->history,
-                     "{\"step\": %llu, \"epoch\": %llu, \"loss\": %.9g, \"accuracy\": %.6g, \"lr\": %.9g}\n",
-                     (unsigned long long)step, (unsigned long long)epoch, (double)loss, accuracy, lr));
-}
-
-int dun_run_dir_valid(dun_run_dir *run, uint64_t step, uint64_t epoch, double accuracy) {
-    return flush_history(run, fprintf(run->history,
-                                      "{\"step\": %llu, \"epoch\": %llu, \"valid_accuracy\": %.9g}\n",
-                                      (unsigned long long)step, (unsigned long long)epoch, accuracy));
+    if (dun_fault_here() || fwrite(line.bytes, 1, line.length, run->history) != line.length ||
+        fflush(run->history) != 0)
+        TRY(dun_error(DUN_FAILED, "%s/history.jsonl: cannot be written: %s", run->path, strerror(errno)));
+out:
+    dun_text_free(&line);
+    return rc;
 }
 
 void dun_run_result_free(dun_run_result *result) {

@@ -33,9 +33,15 @@ char *dun_run_dir_file(const char *run_path, const char *file);
 bool dun_run_dir_exists(const char *path);
 bool dun_run_dir_complete(const char *path);
 
-/* Appends one line to history.jsonl: a step, or a validation. */
-int dun_run_dir_step(dun_run_dir *run, uint64_t step, uint64_t epoch, float loss, double accuracy, double lr);
-int dun_run_dir_valid(dun_run_dir *run, uint64_t step, uint64_t epoch, double accuracy);
+/* A step's line in history.jsonl: the batch's mean loss before the step and its accuracy; valid_accuracy is
+ * NAN (and left out) where nothing was measured after the step. */
+typedef struct {
+    uint64_t step, epoch;
+    float loss;
+    double accuracy, lr, valid_accuracy;
+} dun_step_record;
+
+int dun_run_dir_step(dun_run_dir *run, const dun_step_record *record);
 
 /* What a finished run says of itself. */
 typedef struct {

@@ -255,7 +255,7 @@ int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const 
         uint32_t count = n - done < most ? n - done : most;
         for (uint32_t i = 0; i < count; i++)
             which[i] = first + done + i;
-        if (dun_interrupted())
+        if (!session->patient && dun_interrupted())
             TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
         TRY(dun_session_run(session, which, count));
         TRY(each(self, first + done, count));

@@ -33,6 +33,7 @@ typedef struct {
     dun_text_cache cache;
     dun_batch batch; /* the prompt after up to max_sequences texts */
     dun_timings timings;
+    bool patient; /* Ctrl-C is the caller's to notice */
 } dun_session;
 
 /* Model file and tokenizer. The config, and the observer, stay borrowed. */

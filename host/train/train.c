@@ -26,7 +26,14 @@ typedef struct {
     float *distances;                  /* (batch_size, K) */
     dun_checkpoint at;                 /* where training stands */
     dun_checkpoint_data state;         /* what a checkpoint carries */
+    uint64_t measured_step;            /* result->metrics are those after this step */
 } trainer;
+
+/* What an epoch has gathered. */
+typedef struct {
+    double loss, step_accuracy;
+    uint32_t correct;
+} epoch_sums;
 
 static uint32_t count_correct(const trainer *t, uint32_t n) {
     uint32_t correct = 0, K = t->loss.n_classes;
@@ -104,7 +111,8 @@ out:
     return rc;
 }
 
-static int validate(trainer *t, uint64_t step, uint64_t epoch) {
+/* Metrics of the validation texts as the prompt now is. */
+static int validate(trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     dun_run_result *result = t->result;
@@ -113,9 +121,9 @@ static int validate(trainer *t, uint64_t step, uint64_t epoch) {
     TRY(dun_evaluate(result->distances, session, &t->loss, &t->centroids, session->n_train, session->n_valid,
                      "validation"));
     dun_evaluate_metrics(&result->metrics, session, result->distances);
-    TRY(dun_run_dir_valid(t->run, step, epoch, result->metrics.accuracy));
-    dun_observe_say(session->observer, "valid     epoch %llu, step %llu: accuracy %.4f",
-                    (unsigned long long)epoch, (unsigned long long)step, result->metrics.accuracy);
+    t->measured_step = result->steps;
+    dun_observe_say(session->observer, "valid     step %llu: accuracy %.4f",
+                    (unsigned long long)result->steps, result->metrics.accuracy);
 out:
     session->timings.eval += dun_clock_seconds() - begun;
     return rc;
@@ -135,15 +143,40 @@ out:
     return rc;
 }
 
-/* What is due between two steps: validation, a checkpoint, leaving. */
-static int between_steps(trainer *t, uint64_t epoch, uint32_t texts_done) {
+static bool is_multiple(uint64_t step, int64_t every) {
+    return every > 0 && step % (uint64_t)every == 0;
+}
+
+static void show_epoch(const trainer *t, uint64_t epoch, uint32_t texts) {
+    char stage[64];
+    snprintf(stage, sizeof stage, "epoch %llu/%lld", (unsigned long long)epoch,
+             (long long)t->session->config->train.epochs);
+    dun_observe_begin(t->session->observer, stage, "texts", texts);
+}
+
+/* What follows a step: validation where it is due, its line in the history, a checkpoint, leaving. */
+static int after_step(trainer *t, const epoch_sums *sums, uint64_t epoch, uint32_t texts_done) {
     int rc = DUN_OK;
-    const dun_config *config = t->session->config;
-    uint64_t step = t->result->steps;
-    bool due = config->output.checkpoint_every > 0 && step % (uint64_t)config->output.checkpoint_every == 0;
-    if (config->train.eval_every > 0 && step % (uint64_t)config->train.eval_every == 0)
-        TRY(validate(t, step, epoch));
-    if (due || dun_interrupted())
+    dun_session *session = t->session;
+    const dun_config *config = session->config;
+    uint64_t step = t->result->steps, epochs = (uint64_t)config->train.epochs;
+    bool epoch_ends = texts_done == session->n_train;
+    bool every_epoch = config->train.eval_every == DUN_CONFIG_UNSET;
+    bool measure =
+        is_multiple(step, config->train.eval_every) || (epoch_ends && (every_epoch || epoch == epochs));
+    if (measure) {
+        TRY(validate(t));
+        if (!epoch_ends)
+            show_epoch(t, epoch, session->n_train - texts_done);
+    }
+    TRY(dun_run_dir_step(t->run,
+                         &(dun_step_record){.step = step,
+                                            .epoch = epoch,
+                                            .loss = t->result->last_loss,
+                                            .accuracy = sums->step_accuracy,
+                                            .lr = config->prompt.lr,
+                                            .valid_accuracy = measure ? t->result->metrics.accuracy : NAN}));
+    if (epoch_ends || is_multiple(step, config->output.checkpoint_every) || dun_interrupted())
         TRY(save(t, epoch, texts_done));
     if (dun_interrupted())
         TRY(dun_error(DUN_INTERRUPTED,
@@ -153,46 +186,48 @@ out:
     return rc;
 }
 
+static void order_texts(trainer *t, uint64_t epoch) {
+    const dun_session *session = t->session;
+    for (uint32_t i = 0; i < session->n_train; i++)
+        t->order[i] = i;
+    if (session->config->train.shuffle)
+        dun_random_shuffle(t->order, session->n_train, (uint64_t)session->config->experiment.seed,
+                           DUN_STREAM_SHUFFLE, epoch);
+}
+
 /* One epoch from its text number `done` on. */
 static int train_epoch(trainer *t, uint64_t epoch, uint32_t done) {
     int rc = DUN_OK;
     dun_session *session = t->session;
-    const dun_config *config = session->config;
-    uint32_t batch_size = (uint32_t)config->train.batch_size, seen = 0, correct = 0;
-    double loss_sum = 0, begun = dun_clock_seconds();
-    char stage[64];
-    for (uint32_t i = 0; i < session->n_train; i++)
-        t->order[i] = i;
-    if (config->train.shuffle)
-        dun_random_shuffle(t->order, session->n_train, (uint64_t)config->experiment.seed, DUN_STREAM_SHUFFLE,
-                           epoch);
-    snprintf(stage, sizeof stage, "epoch %llu/%lld", (unsigned long long)epoch,
-             (long long)config->train.epochs);
-    dun_observe_begin(session->observer, stage, "texts", session->n_train - done);
+    uint32_t batch_size = (uint32_t)session->config->train.batch_size, begin = done;
+    epoch_sums sums = {0};
+    double begun = dun_clock_seconds(), eval_before = session->timings.eval;
+    order_texts(t, epoch);
+    show_epoch(t, epoch, session->n_train - done);
     while (done < session->n_train) {
         uint32_t n = session->n_train - done < batch_size ? session->n_train - done : batch_size, right = 0;
-        uint64_t step = ++t->result->steps;
         float loss = NAN;
+        t->result->steps++;
         TRY(train_step(t, &loss, &right, t->order + done, n));
         if (!isfinite(loss))
             TRY(dun_error(
                 DUN_FAILED,
                 "the loss is %g at step %llu: training stopped; try a lower prompt.lr or centroid.lr",
-                (double)loss, (unsigned long long)step));
-        TRY(dun_run_dir_step(t->run, step, epoch, loss, (double)right / n, config->prompt.lr));
-        done += n;
-        seen += n;
-        correct += right;
-        loss_sum += (double)loss * n;
+                (double)loss, (unsigned long long)t->result->steps));
         t->result->last_loss = loss;
+        done += n;
+        sums.loss += (double)loss * n;
+        sums.correct += right;
+        sums.step_accuracy = (double)right / n;
         char note[80];
-        snprintf(note, sizeof note, "loss %.4f acc %.3f", loss_sum / seen, (double)correct / seen);
-        dun_observe_advance(session->observer, seen, note);
-        TRY(between_steps(t, epoch, done));
+        snprintf(note, sizeof note, "loss %.4f acc %.3f", sums.loss / (done - begin),
+                 (double)sums.correct / (done - begin));
+        dun_observe_advance(session->observer, done - begin, note);
+        TRY(after_step(t, &sums, epoch, done));
     }
 out:
     dun_observe_end(session->observer);
-    session->timings.train += dun_clock_seconds() - begun;
+    session->timings.train += dun_clock_seconds() - begun - (session->timings.eval - eval_before);
     return rc;
 }
 
@@ -273,19 +308,13 @@ out:
 static int train_epochs(trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
-    uint64_t epochs = (uint64_t)session->config->train.epochs;
-    bool every_epoch = session->config->train.eval_every == DUN_CONFIG_UNSET;
-    for (uint64_t epoch = t->at.epoch; epoch <= epochs; epoch++) {
+    session->patient = true; /* from here on, Ctrl-C waits for the end of a step */
+    for (uint64_t epoch = t->at.epoch; epoch <= (uint64_t)session->config->train.epochs; epoch++) {
         TRY(train_epoch(t, epoch, (uint32_t)t->at.texts_done));
         t->at.texts_done = 0;
-        /* Before the validation, whose line in the history a resumed run writes again. */
-        TRY(save(t, epoch, session->n_train));
-        t->at.texts_done = 0;
-        if (every_epoch)
-            TRY(validate(t, t->result->steps, epoch));
     }
-    if (!every_epoch || epochs == 0)
-        TRY(validate(t, t->result->steps, epochs));
+    if (t->measured_step != t->result->steps)
+        TRY(validate(t));
 out:
     return rc;
 }
@@ -302,7 +331,7 @@ static void free_trainer(trainer *t) {
 
 int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bool resume) {
     int rc = DUN_OK;
-    trainer t = {.session = session, .run = run, .result = result};
+    trainer t = {.session = session, .run = run, .result = result, .measured_step = UINT64_MAX};
     double begun = dun_clock_seconds();
     *result = (dun_run_result){0};
     TRY_NEW(result->distances, (size_t)session->n_valid * session->labels.n_classes);
