@@ -106,12 +106,12 @@ static const dun_option options[] = {
 const dun_command dun_command_train = {
     .name = "train",
     .summary = "Train a prompt and centroids as a config says.",
-    .usage = "CONFIG... [--set SECTION.KEY=VALUE]... [--device SELECTOR] [--out DIR] | --resume RUN",
+    .usage = "CONFIG... [OPTIONS] | --resume RUN",
     .help = "Prints the classification report and leaves a run directory: config.ini,\n"
-            "history.jsonl, metrics.json, prompt.safetensors, predictions.tsv. Without --out\n"
-            "and [output] dir it is runs/NAME. Keys can also come from the environment, as\n"
-            "DUNLIN_PROMPT_LR for prompt.lr. Ctrl-C saves a checkpoint; --resume goes on from it,\n"
-            "or from the last one after a crash, to the same result.",
+            "history.jsonl, metrics.json, prompt.safetensors, predictions.tsv, checkpoint.\n"
+            "Without --out and [output] dir it is runs/NAME. Keys can also come from the\n"
+            "environment, as DUNLIN_PROMPT_LR for prompt.lr. Ctrl-C saves a checkpoint;\n"
+            "--resume goes on from the last one, to the same result.",
     .options = options,
     .max_operands = 1000,
     .run = run,

@@ -15,7 +15,7 @@ const char *const dun_gemm_provider_names[] = {"reg", "clblast", "naive", NULL};
 /* Default by device type; the reasons are measurements, see the README. */
 static const dun_gemm_provider *default_provider(const dun_device_info *info, const char **reason) {
     if (info->type == DUN_DEVICE_CPU) {
-        *reason = "default on CPUs: the register tile is 5 to 10 times as fast as CLBlast there";
+        *reason = "default on CPUs: the register tile is about ten times as fast as CLBlast there";
         return &dun_gemm_reg;
     }
     *reason = "default on devices that are not CPUs: CLBlast's tiles are made for them";

@@ -30,11 +30,29 @@ float head_dot(const head_vec *x, __global const float *y) {
     return head_sum(sum);
 }
 
-/* The key of visible row t of a sequence: cached rows first, then own ones. Values lie G*D further. */
-__global const float *key_at(__global const float *prefix, __global const float *own, int t, int n_prefix,
-                             int row_floats) {
-    return t < n_prefix ? prefix + (size_t)t * (size_t)row_floats
-                        : own + (size_t)(t - n_prefix) * (size_t)row_floats;
+/* What a query sees, from its head's group of keys on: n_prefix cached rows, then own ones, n in all. */
+typedef struct {
+    __global const float *prefix, *own;
+    int n_prefix, n, row_floats;
+} visible_rows;
+
+visible_rows visible_to(int row, int group, __global const float *prefix_kv, __global const float *own_kv,
+                        __global const int *prefix_start, __global const int *prefix_len,
+                        __global const int *start, __global const int *sequence, int G) {
+    int s = sequence[row];
+    visible_rows seen;
+    seen.row_floats = 2 * G * HEAD_DIM;
+    seen.n_prefix = prefix_len[s];
+    seen.n = seen.n_prefix + row - start[s] + 1;
+    seen.prefix = prefix_kv + (size_t)prefix_start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
+    seen.own = own_kv + (size_t)start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
+    return seen;
+}
+
+/* The key of visible row t. Its value lies G*D further. */
+__global const float *key_at(const visible_rows *seen, int t) {
+    return t < seen->n_prefix ? seen->prefix + (size_t)t * (size_t)seen->row_floats
+                              : seen->own + (size_t)(t - seen->n_prefix) * (size_t)seen->row_floats;
 }
 
 /* Range: (H * Nq) items. */
@@ -52,11 +70,9 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
     if (item >= Nq * H)
         return;
     int query = item / H, head = item - query * H, group = head / (H / G);
-    int row = row_of[query], s = sequence[row];
-    int n_prefix = prefix_len[s], n = n_prefix + row - start[s] + 1;
-    int row_floats = 2 * G * HEAD_DIM, value = G * HEAD_DIM;
-    prefix_kv += (size_t)prefix_start[s] * (size_t)row_floats + (size_t)(group * HEAD_DIM);
-    own_kv += own_offset + (size_t)start[s] * (size_t)row_floats + (size_t)(group * HEAD_DIM);
+    const visible_rows seen = visible_to(row_of[query], group, prefix_kv, own_kv + own_offset, prefix_start,
+                                         prefix_len, start, sequence, G);
+    const int n = seen.n, value = G * HEAD_DIM;
     q += (size_t)item * HEAD_DIM;
 
     head_vec qs[HEAD_VECTORS], sum[HEAD_VECTORS];
@@ -70,7 +86,7 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
         float score[TILE], weight[TILE], tile_top = top;
         int count = min(TILE, n - t0);
         for (int j = 0; j < count; j++) {
-            score[j] = head_dot(qs, key_at(prefix_kv, own_kv, t0 + j, n_prefix, row_floats));
+            score[j] = head_dot(qs, key_at(&seen, t0 + j));
             tile_top = fmax(tile_top, score[j]);
         }
         for (int j = count; j < TILE; j++)
@@ -83,7 +99,7 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
         __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
             sum[i] *= shrink;
         for (int j = 0; j < count; j++) {
-            __global const float *v = key_at(prefix_kv, own_kv, t0 + j, n_prefix, row_floats) + value;
+            __global const float *v = key_at(&seen, t0 + j) + value;
             __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
                 sum[i] = fma((head_vec)(weight[j]), head_load(i, v), sum[i]);
         }
@@ -113,11 +129,9 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
     if (item >= Nq * H)
         return;
     int query = item / H, head = item - query * H, group = head / (H / G);
-    int row = row_of[query], s = sequence[row];
-    int n_prefix = prefix_len[s], n = n_prefix + row - start[s] + 1;
-    int row_floats = 2 * G * HEAD_DIM, value = G * HEAD_DIM;
-    prefix_kv += (size_t)prefix_start[s] * (size_t)row_floats + (size_t)(group * HEAD_DIM);
-    own_kv += (size_t)start[s] * (size_t)row_floats + (size_t)(group * HEAD_DIM);
+    const visible_rows seen =
+        visible_to(row_of[query], group, prefix_kv, own_kv, prefix_start, prefix_len, start, sequence, G);
+    const int n = seen.n, value = G * HEAD_DIM;
     size_t at = (size_t)item * HEAD_DIM;
 
     head_vec qs[HEAD_VECTORS], dos[HEAD_VECTORS], sum[HEAD_VECTORS];
@@ -127,12 +141,25 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
         sum[i] = 0.0f;
     }
     float offset = head_dot(dos, o + at), log_total = stats[item];
-    for (int t = 0; t < n; t++) {
-        __global const float *k = key_at(prefix_kv, own_kv, t, n_prefix, row_floats);
-        float p = exp_negative(head_dot(qs, k) - log_total);
-        float ds = p * (head_dot(dos, k + value) - offset) * scale;
-        __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
-            sum[i] = fma((head_vec)(ds), head_load(i, k), sum[i]);
+    for (int t0 = 0; t0 < n; t0 += TILE) {
+        float slope[TILE], score[TILE];
+        int count = min(TILE, n - t0);
+        for (int j = 0; j < count; j++) {
+            __global const float *k = key_at(&seen, t0 + j);
+            score[j] = head_dot(qs, k);
+            slope[j] = head_dot(dos, k + value);
+        }
+        for (int j = count; j < TILE; j++) {
+            score[j] = -1e30f; /* weight 0 */
+            slope[j] = 0.0f;
+        }
+        float16 p = exp_negative16(vload16(0, score) - log_total);
+        vstore16(p * (vload16(0, slope) - offset) * scale, 0, slope);
+        for (int j = 0; j < count; j++) {
+            __global const float *k = key_at(&seen, t0 + j);
+            __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+                sum[i] = fma((head_vec)(slope[j]), head_load(i, k), sum[i]);
+        }
     }
     __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
         head_store(sum[i], i, dq + at);

@@ -7,6 +7,7 @@
 #include "fault.h"
 #include "file.h"
 #include "mem.h"
+#include "text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

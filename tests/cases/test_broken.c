@@ -34,7 +34,7 @@ static const struct {
     {"a turn the wrong way", &check_rope, "rope_rotate", "sine[i] * direction", "sine[i] * -direction",
      "naive", false},
     {"a backward that turns on", &check_rope, "rope_bwd", "-1.0f)", "1.0f)", "naive", false},
-    {"a query that misses itself", &check_attention, "attention_fwd", "row - start[s] + 1", "row - start[s]",
+    {"a query that misses itself", &check_attention, "visible_to", "row - start[s] + 1", "row - start[s]",
      "naive", false},
     {"a running maximum forgotten", &check_attention, "attention_fwd", "exp_negative(top - tile_top)", "1.0f",
      "naive", false},

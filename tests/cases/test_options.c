@@ -206,11 +206,21 @@ static void test_help(void **state) {
         {0},
     };
     static const dun_command shown = {
-        .name = "show", .summary = "Shows.", .usage = "[--out DIR]", .options = wide};
+        .name = "show",
+        .summary = "Shows.",
+        .usage = "[--out DIR]",
+        .help =
+            "One paragraph\n\nand another that is so long\nthat it does not fit into one line of eighty columns.",
+        .options = wide};
     static const char wanted[] =
         "Usage: dunlin show [--out DIR]\n"
         "\n"
         "Shows.\n"
+        "\n"
+        "One paragraph\n"
+        "\n"
+        "and another that is so long that it does not fit into one line of eighty\n"
+        "columns.\n"
         "\n"
         "Options:\n"
         "  -o, --out DIR         Folder of the run.\n"

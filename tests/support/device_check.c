@@ -106,12 +106,6 @@ double *check_random(check *c, size_t n, double scale) {
     return values;
 }
 
-double *check_copy(check *c, const double *values, size_t n) {
-    double *copy = check_doubles(c, n);
-    memcpy(copy, values, n * sizeof *copy);
-    return copy;
-}
-
 /* A tensor of n words with its canary; `words` as they are, or all canary when NULL. */
 static check_tensor *new_tensor(check *c, const char *name, const uint32_t *words, size_t n, bool constant) {
     if (c->n_tensors == CHECK_TENSORS)

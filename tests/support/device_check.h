@@ -67,7 +67,6 @@ int32_t *check_ints(check *c, size_t n);
 
 /* Normal numbers times scale, each exactly a float. */
 double *check_random(check *c, size_t n, double scale);
-double *check_copy(check *c, const double *values, size_t n);
 
 /* What a kernel only reads; what it must write in full (full of NaN before); what it reads and writes. */
 check_tensor *check_input(check *c, const char *name, const double *values, size_t n);
