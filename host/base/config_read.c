@@ -94,7 +94,7 @@ static int check_bytes(const reader *r, const char *line, size_t length) {
  */
 static int give_line(reader *r, char *buffer, size_t size, const char *line, size_t length) {
     int rc;
-    size_t name_bytes, skipped = 0;
+    size_t name_bytes = 0, skipped = 0;
     buffer[0] = '\0';
     TRY(check_bytes(r, line, length));
     while (skipped < length && is_blank(line[skipped]))

@@ -82,7 +82,7 @@ static int run(const dun_args *args) {
     dun_observer observer = dun_progress_observer(&progress);
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
-    TRY(dun_session_read_data(&experiment.session));
+    TRY(dun_session_read_data(&experiment.session, !experiment.run_path));
     TRY(dun_session_start_engine(&experiment.session, false));
     TRY(dun_session_read_texts(&experiment.session));
     TRY(measure(&metrics, &experiment));

@@ -50,7 +50,7 @@ static int run(const dun_args *args) {
     TRY(dun_args_require(&path, args, "out"));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
-    TRY(dun_session_read_data(&experiment.session));
+    TRY(dun_session_read_data(&experiment.session, false));
     TRY(dun_session_start_engine(&experiment.session, false));
     TRY(dun_session_read_texts(&experiment.session));
     TRY(write_points(&experiment.session, path));

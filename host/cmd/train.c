@@ -44,7 +44,7 @@ static int train_one(const train_job *job, const dun_overrides *overrides, const
                       job->path, job->path));
     if (job->resume && !experiment.run_path)
         TRY(dun_error(DUN_USAGE, "--resume %s: is not the folder of a run", job->path));
-    TRY(dun_session_read_data(session));
+    TRY(dun_session_read_data(session, true));
     TRY(job->resume ? dun_run_dir_resume(&run, job->path)
                     : dun_run_dir_create(&run, job->out ? job->out : experiment.config.output.dir,
                                          experiment.name, &experiment.config));

@@ -233,7 +233,7 @@ void dun_safetensors_free(dun_safetensors *file) {
 /* Adds {"dtype", "shape", "data_offsets"} of a tensor whose data begin at *offset, and moves that behind. */
 static int describe(json_t *header, uint64_t *offset, const dun_tensor *tensor, const char *path) {
     int rc = DUN_OK;
-    uint64_t bytes;
+    uint64_t bytes = 0;
     json_t *entry = json_object(), *shape = json_array(), *offsets = json_array();
     bool known = (size_t)tensor->dtype < N_DTYPES && tensor->n_dims <= MAX_DIMS;
     if (!known || !count_bytes(&bytes, tensor) || bytes != tensor->bytes)

@@ -41,7 +41,8 @@ void dun_engine_free(dun_engine *engine);
 /* Bytes of keys and values that one text token takes in the cache, all layers. */
 uint64_t dun_engine_cache_bytes_per_row(const dun_spec *spec, const dun_point_spec *point);
 
-/* Room for the keys and values of `rows` text tokens. Replaces an earlier cache. */
+/* Room for the keys and values of `rows` text tokens; needed before any text or point is run, even with 0
+ * rows. Replaces an earlier cache. */
 int dun_engine_create_cache(dun_engine *engine, uint32_t rows);
 
 /* Runs whole texts and leaves their keys and values in the cache from row `cache_row` on, one row a token in

@@ -44,8 +44,9 @@ int dun_optim_step(dun_optim *optim) {
         dun_param_group *g = &optim->groups[i];
         TRY(DUN_LAUNCH(optim->compute->kernel[DUN_K_adam_step], dun_rows(optim->compute, g->rows),
                        DUN_BUF(*g->x), DUN_BUF(g->m), DUN_BUF(g->v), DUN_BUF(*g->gradient),
-                       DUN_FLOAT(g->lr / correction1), DUN_FLOAT(optim->beta1), DUN_FLOAT(optim->beta2),
-                       DUN_FLOAT(optim->eps), DUN_FLOAT(sqrt(correction2)), DUN_INT(g->columns)));
+                       DUN_FLOAT(g->lr / correction1), DUN_FLOAT(1.0 - optim->beta1),
+                       DUN_FLOAT(1.0 - optim->beta2), DUN_FLOAT(optim->eps), DUN_FLOAT(sqrt(correction2)),
+                       DUN_INT(g->columns)));
     }
 out:
     return rc;

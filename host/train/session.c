@@ -98,7 +98,7 @@ out:
     return rc;
 }
 
-int dun_session_read_data(dun_session *session) {
+int dun_session_read_data(dun_session *session, bool train) {
     int rc = DUN_OK;
     const dun_config *config = session->config;
     double begun = dun_clock_seconds();
@@ -109,13 +109,14 @@ int dun_session_read_data(dun_session *session) {
                      config->data.limit_train));
     TRY(read_dataset(&session->valid, session, DUN_KEY_data_valid, config->data.valid,
                      config->data.limit_valid));
-    TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
+    if (train)
+        TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
     session->n_train = session->texts.n;
     TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
     session->n_valid = session->texts.n - session->n_train;
     dun_observe_say(session->observer,
-                    "data      %u training and %u validation texts, %u classes, %zu tokens", session->n_train,
-                    session->n_valid, session->labels.n_classes, session->texts.tokens.n);
+                    "data      %zu training and %zu validation texts, %u classes, %zu tokens",
+                    session->train->n, session->valid->n, session->labels.n_classes, session->texts.tokens.n);
 out:
     session->timings.load += dun_clock_seconds() - begun;
     return rc;

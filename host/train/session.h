@@ -44,8 +44,9 @@ void dun_session_close(dun_session *session);
 int dun_session_start_prompt(dun_session *session);
 int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path);
 
-/* Reads and tokenises the data sets of the config. */
-int dun_session_read_data(dun_session *session);
+/* Reads the data sets of the config, both (the training labels are the classes), and tokenises the validation
+ * texts and, where `train` says so, the training texts. */
+int dun_session_read_data(dun_session *session, bool train);
 
 /* Opens the device, builds kernels, loads weights, plans memory. `backward`: for training. */
 int dun_session_start_engine(dun_session *session, bool backward);

@@ -256,6 +256,20 @@ out:
     return rc;
 }
 
+/* One class for every text is never a result: the prompt or the centroids ran away. */
+static void warn_one_class(const dun_session *session, const dun_metrics *metrics) {
+    uint32_t K = metrics->n_classes;
+    for (uint32_t p = 0; p < K; p++) {
+        uint64_t predicted = 0;
+        for (uint32_t k = 0; k < K; k++)
+            predicted += metrics->confusion[(size_t)k * K + p];
+        if (predicted == metrics->n && metrics->n > 1)
+            dun_warn(
+                "every validation text got the class \"%s\"; try a lower prompt.lr, or another prompt.text",
+                session->labels.names[p]);
+    }
+}
+
 /* Says what a checkpoint carries and whose it is. */
 static int prepare_checkpoint(trainer *t) {
     int rc = DUN_OK;
@@ -342,6 +356,7 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     TRY(begin(&t, resume));
     TRY(train_epochs(&t));
     result->majority = majority_accuracy(session, &result->metrics);
+    warn_one_class(session, &result->metrics);
     TRY(collect(&t));
     result->seconds = dun_clock_seconds() - begun;
     TRY(dun_run_dir_finish(run, session, result));

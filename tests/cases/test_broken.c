@@ -51,7 +51,7 @@ static const struct {
      "naive", false},
     {"a repulsion that attracts", &check_loss, "loss_centroid", "-repulsion * r * r", "repulsion * r * r",
      "naive", false},
-    {"the other beta", &check_optim, "adam_step", "(1.0f - beta2) * gradient", "(1.0f - beta1) * gradient",
+    {"the other beta", &check_optim, "adam_step", "rate2 * (gradient", "rate1 * (gradient",
      "naive", false},
     {"an addition forgotten", &check_gemm, "gemm_naive", "if (has_add)", "if (!has_add)", "naive", false},
     {"an offset forgotten", &check_gemm, "gemm_naive", "out[out_offset + ", "out[", "naive", false},

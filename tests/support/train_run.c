@@ -87,7 +87,7 @@ int train_run_open(train_run *t, const char *name) {
     int rc = DUN_OK;
     TRY(dun_session_open(&t->session, &t->config, NULL));
     TRY(dun_session_start_prompt(&t->session));
-    TRY(dun_session_read_data(&t->session));
+    TRY(dun_session_read_data(&t->session, true));
     if (name)
         TRY(dun_run_dir_create(&t->run, train_path(name), name, &t->config));
     TRY(dun_session_start_engine(&t->session, true));

@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# Every command on a tiny model, from data files to answers: train, eval, points, classify, where settings
+# come from, and what bad input gets. Usage: e2e.sh DUNLIN FIXTURES
+set -uo pipefail
+
+dunlin=$1
+fixtures=$2
+device=${DUNLIN_TEST_DEVICE:-cpu}
+model=$fixtures/tiny-a.gguf
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+n_failed=0
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    printf '  stdout: %s\n' "$(head -c 300 out)"
+    printf '  stderr: %s\n' "$(head -c 300 err)"
+    n_failed=$((n_failed + 1))
+}
+
+# expect STATUS ARGS...: runs dunlin, stdin from $input or empty, into `out` and `err`; a failure is one line
+# that opens with the program's name and prints nothing else, but for warnings and what was said before.
+expect() {
+    local wanted=$1 status
+    shift
+    "$dunlin" "$@" <"${input:-/dev/null}" >out 2>err
+    status=$?
+    [ $status -eq "$wanted" ] || fail "dunlin $*: exit status $status, expected $wanted"
+    if [ "$wanted" -ne 0 ]; then
+        [ ! -s out ] || fail "dunlin $*: output though it failed"
+        [ "$(grep -c '^dunlin: ' err)" -eq 1 ] || fail "dunlin $*: not exactly one message"
+    fi
+}
+# says FILE TEXT: FILE contains TEXT.
+says() {
+    grep -qF -e "$2" "$1" || fail "$1 does not contain: $2"
+}
+# same A B WHAT
+same() {
+    if [ -z "$1" ] || [ "$1" != "$2" ]; then
+        fail "$3: $1, expected $2"
+    fi
+}
+accuracy_of() {
+    grep -oE '"accuracy": ?[0-9.]+' "$1" | head -1 | grep -oE '[0-9.]+'
+}
+# is_json FILE: every line is an object.
+is_json() {
+    local line
+    while IFS= read -r line; do
+        if command -v python3 >/dev/null; then
+            python3 -m json.tool <<<"$line" >/dev/null || fail "$1: not JSON: $line"
+        else
+            grep -q '^{.*}$' <<<"$line" || fail "$1: not an object: $line"
+        fi
+    done <"$1"
+}
+
+# Four formats of the same data.
+for i in 1 2 3 4 5 6; do
+    printf 'then the inn %s\tno\nqqzz qz xx%s\tyes\n' "$i" "$i"
+done >data.tsv
+sed 's/\t/,/' data.tsv >data.csv
+sed 's/\(.*\)\t\(.*\)/{"text": "\1", "label": "\2"}/' data.tsv >data.jsonl
+gzip -k data.tsv
+printf 'then the in\tno\nzzqq x\tyes\nthe the inn\tno\n' >valid.tsv
+cat >tiny.ini <<INI
+[device]
+use = $device
+[model]
+path = $model
+[data]
+train = data.tsv
+valid = valid.tsv
+[prompt]
+init = vocab
+lr = 0.02
+[train]
+epochs = 2
+batch_size = 5
+INI
+
+# The five files of a run; the same bytes whatever the data's format.
+expect 0 train tiny.ini --out run --quiet
+says out 'accuracy '
+says out 'run: run'
+for file in config.ini history.jsonl metrics.json prompt.safetensors predictions.tsv; do
+    [ -s "run/$file" ] || fail "train: no $file"
+done
+is_json run/metrics.json
+is_json run/history.jsonl
+same "$(grep -c '"loss"' run/history.jsonl)" 6 'steps of two epochs'
+same "$(wc -l <run/predictions.tsv)" 4 'lines of predictions.tsv'
+same "$(tail -n +2 run/predictions.tsv | cut -f 6)" "$(cut -f 1 valid.tsv)" 'texts of predictions.tsv'
+cp data.csv valid.csv && cp data.jsonl valid.jsonl
+for format in csv jsonl tsv.gz; do
+    expect 0 train tiny.ini --set data.train=data.$format --out "run-$format"
+    cmp -s run/history.jsonl "run-$format/history.jsonl" || fail "$format trains otherwise than tsv"
+    cmp -s run/prompt.safetensors "run-$format/prompt.safetensors" || fail "$format: another prompt"
+done
+
+# Evaluated again, a run says what it said of itself; its folder is enough.
+expect 0 eval run --json
+is_json out
+same "$(accuracy_of out)" "$(accuracy_of run/metrics.json)" 'accuracy of eval RUN'
+expect 0 eval run
+says out 'trained prompt and centroids'
+expect 0 eval tiny.ini --json
+baseline=$(grep -oE '"class_means_untrained": ?[0-9.]+' run/metrics.json | grep -oE '[0-9.]+$')
+same "$(accuracy_of out)" "$baseline" 'accuracy of eval CONFIG'
+expect 0 eval tiny.ini
+says out 'nothing trained'
+
+# Points: a safetensors header with both tensors, and their bytes after it.
+for source in run tiny.ini; do
+    rm -f points.safetensors
+    expect 0 points $source --out points.safetensors
+    says points.safetensors '"points"'
+    says points.safetensors '"labels"'
+    header=$(od -An -tu8 -N8 points.safetensors | tr -d ' ')
+    same "$(($(wc -c <points.safetensors) - header - 8))" $((3 * 32 * 4 + 3 * 8)) "points of $source, bytes"
+done
+
+# classify: exactly one answer a line, also for an empty one, one that is not UTF-8, and one without an end.
+printf 'then the in\n\nzzqq\xff\xfe x\n   \nthe inn' >lines.txt
+expect 0 classify run lines.txt
+same "$(wc -l <out)" 5 'answers'
+grep -vqE $'^(no|yes)\t[0-9.e+-]+\t[0-9.e+-]+$' out && fail 'classify: an answer of another form'
+says err 'UTF-8'
+cp out plain
+input=lines.txt expect 0 classify run
+cmp -s out plain || fail 'classify: a file and standard input differ'
+input=lines.txt expect 0 classify run -
+cmp -s out plain || fail 'classify -: differs'
+expect 0 classify run lines.txt --json
+same "$(wc -l <out)" 5 'answers in JSON'
+is_json out
+same "$(grep -oE '"label": ?"[a-z]*"' out | grep -oE '(no|yes)')" "$(cut -f 1 plain)" 'labels in JSON'
+expect 0 classify run data.jsonl --input jsonl
+same "$(wc -l <out)" 12 'answers to JSON lines'
+cut -f 1 valid.tsv >valid.txt
+expect 0 classify run valid.txt
+same "$(cut -f 1 out)" "$(tail -n +2 run/predictions.tsv | cut -f 3)" 'classes against predictions.tsv'
+: >empty.txt
+expect 0 classify run empty.txt
+[ ! -s out ] || fail 'classify: answers to nothing'
+seq -f 'the line %g' 500 >long.txt
+expect 0 classify run long.txt
+same "$(wc -l <out)" 500 'answers to 500 lines'
+
+# Command line before environment before file.
+steps() {
+    grep -c '"loss"' "$1/history.jsonl"
+}
+DUNLIN_TRAIN_BATCH_SIZE=12 expect 0 train tiny.ini --out from-environment
+same "$(steps from-environment)" 2 'steps with the batch size of the environment'
+DUNLIN_TRAIN_BATCH_SIZE=12 expect 0 train tiny.ini --set train.batch_size=4 --out from-flag
+same "$(steps from-flag)" 6 'steps with the batch size of --set'
+says from-flag/config.ini 'batch_size = 4'
+DUNLIN_DEVICE_USE=no-such-device expect 0 train tiny.ini --device "$device" --out from-device
+DUNLIN_DEVICE_USE=no-such-device expect 4 train tiny.ini --out never-1
+DUNLIN_TRAIN_EPOCHS=many expect 2 train tiny.ini --out never-2
+says err DUNLIN_TRAIN_EPOCHS
+
+# What bad input gets.
+expect 3 train tiny.ini --set model.path=nothing.gguf --out never-3
+says err 'nothing.gguf'
+sed 's/^batch_size/batchsize/' tiny.ini >typo.ini
+expect 2 train typo.ini --out never-4
+says err 'typo.ini:13: '
+says err 'batch_size'
+grep -v 'yes$' data.tsv >one.tsv
+expect 3 train tiny.ini --set data.train=one.tsv --out never-5
+says err 'one.tsv'
+expect 3 train tiny.ini --set data.train=nothing.tsv --out never-6
+printf 'a text\tno\nanother\n' >uneven.tsv
+expect 3 train tiny.ini --set data.train=uneven.tsv --out never-7
+says err 'uneven.tsv:2'
+printf 'good\tno\nb\xffd\tyes\n' >latin.tsv
+expect 3 train tiny.ini --set data.train=latin.tsv --out never-8
+says err 'latin.tsv:2'
+head -c 60 data.tsv.gz >cut.tsv.gz
+expect 3 train tiny.ini --set data.train=cut.tsv.gz --out never-9
+expect 4 eval run --device no-such-device
+size=$(wc -c <"$model")
+for bytes in 0 20 1000 $((size / 2)) $((size - 1)); do
+    head -c "$bytes" "$model" >short.gguf
+    expect 3 train tiny.ini --set model.path=short.gguf --out never-10
+    says err 'short.gguf'
+done
+expect 3 eval run --set "model.path=$fixtures/tiny-b.gguf"
+says err 'prompt.safetensors'
+expect 3 classify run lines.txt --set "model.path=$fixtures/tiny-b.gguf"
+head -c 200 run/prompt.safetensors >short.safetensors
+mkdir broken
+cp run/config.ini broken
+cp short.safetensors broken/prompt.safetensors
+expect 3 eval broken
+expect 3 classify run nothing.txt
+expect 2 classify tiny.ini lines.txt
+for folder in never-*; do
+    [ ! -e "$folder/metrics.json" ] || fail "$folder: a whole run though training failed"
+done
+expect 1 train tiny.ini --out run
+says err 'never overwritten'
+expect 1 train tiny.ini --out data.tsv
+expect 1 train tiny.ini --set prompt.lr=1e30 --out nan
+says err 'loss'
+expect 1 points run --out missing/points.safetensors
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir locked
+    chmod a-w locked
+    expect 1 train tiny.ini --out locked/run
+    says err 'locked/run'
+fi
+
+[ $n_failed -eq 0 ] || exit 1
+echo "all as expected"
