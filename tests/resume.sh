@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# A run that is killed with SIGKILL, again and again at random points, and resumed each time ends in the same
+# bytes as one that nobody disturbed; Ctrl-C saves, a damaged checkpoint falls back to the one before it, and
+# one of another config is refused. Usage: resume.sh DUNLIN FIXTURES [KILLS]
+set -uo pipefail
+
+dunlin=$1
+fixtures=$2
+kills=${3:-50}
+device=${DUNLIN_TEST_DEVICE:-cpu}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    exit 1
+}
+
+for i in {1..40}; do
+    printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
+done >data.tsv
+cat >config.ini <<END
+[device]
+use = $device
+[model]
+path = $fixtures/tiny-a.gguf
+[data]
+train = data.tsv
+valid = data.tsv
+[prompt]
+init = random
+tokens = 3
+[train]
+epochs = 6
+batch_size = 5
+eval_every = 7
+[output]
+checkpoint_every = 3
+END
+
+same_result() {
+    local file
+    for file in prompt.safetensors history.jsonl predictions.tsv config.ini; do
+        cmp "undisturbed/$file" "$1/$file" || fail "$1/$file differs from the undisturbed run's"
+    done
+}
+
+begin=$(date +%s%N)
+"$dunlin" train -q config.ini --out undisturbed >/dev/null || fail "the undisturbed run"
+span_us=$((($(date +%s%N) - begin) / 1000))
+
+# go RUN: begins a run, or goes on with it.
+go() {
+    if [ -f "$1/config.ini" ]; then
+        exec "$dunlin" train -q --resume "$1"
+    else
+        exec "$dunlin" train -q config.ini --out "$1"
+    fi
+}
+
+# Kills spread over the whole length of a run; the sleeps only choose where, nothing is measured by them.
+RANDOM=7
+killed=0
+chain=0
+while [ $killed -lt "$kills" ]; do
+    run=chain-$((++chain))
+    for _ in 1 2 3; do
+        (go $run) >/dev/null 2>&1 &
+        pid=$!
+        delay=$((span_us * (RANDOM % 1000) / 1000))
+        sleep "$(printf '%d.%06d' $((delay / 1000000)) $((delay % 1000000)))"
+        if kill -9 $pid 2>/dev/null; then
+            killed=$((killed + 1))
+        fi
+        wait $pid 2>/dev/null
+    done
+    if [ ! -f $run/metrics.json ]; then
+        (go $run) >/dev/null 2>err || fail "resuming $run: $(cat err)"
+    fi
+    same_result $run
+done
+printf '%d kills in %d runs, every result the same\n' $killed $chain
+
+# Ctrl-C: the run says how to go on, and with what status it left.
+"$dunlin" train -q config.ini --set train.epochs=2000 --out interrupted >/dev/null 2>err &
+pid=$!
+until [ -s interrupted/history.jsonl ]; do
+    kill -0 $pid || fail "the run to interrupt: $(cat err)"
+    sleep 0.01
+done
+kill -INT $pid
+wait $pid
+[ $? -eq 130 ] || fail "Ctrl-C does not give status 130"
+grep -q 'go on with: dunlin train --resume interrupted' err || fail "Ctrl-C does not say how to go on: $(cat err)"
+
+# Damage: the checkpoint before it serves; with both damaged, one clear line.
+"$dunlin" train -q config.ini --out damaged >/dev/null || fail "the run to damage"
+rm damaged/metrics.json
+printf 'X' | dd of=damaged/checkpoint bs=1 seek=500 conv=notrunc status=none
+"$dunlin" train -q --resume damaged >/dev/null 2>err || fail "a damaged checkpoint: $(cat err)"
+grep -q 'warning: damaged/checkpoint: the checksum' err || fail "no warning of the damage: $(cat err)"
+same_result damaged
+rm damaged/metrics.json
+for file in checkpoint checkpoint.previous; do
+    printf 'X' | dd of=damaged/$file bs=1 seek=500 conv=notrunc status=none
+done
+"$dunlin" train -q --resume damaged >/dev/null 2>err
+[ $? -eq 3 ] || fail "two damaged checkpoints do not give status 3"
+printf 'cut' >damaged/checkpoint.previous
+"$dunlin" train -q --resume damaged >/dev/null 2>err
+[ $? -eq 3 ] || fail "a cut checkpoint does not give status 3"
+grep -q 'is not a checkpoint of dunlin' err || fail "a cut checkpoint: $(cat err)"
+
+# Another config, model or device.
+"$dunlin" train -q config.ini --out other >/dev/null || fail "the run to change"
+rm other/metrics.json
+"$dunlin" train -q --resume other --set prompt.lr=0.5 >/dev/null 2>err
+[ $? -eq 3 ] || fail "a changed config does not give status 3"
+grep -q 'belongs to config' err || fail "a changed config: $(cat err)"
+"$dunlin" train -q --resume other --set "model.path=$fixtures/tiny-b.gguf" >/dev/null 2>err
+[ $? -eq 3 ] || fail "another model does not give status 3"
+grep -q 'belongs to model' err || fail "another model: $(cat err)"
+"$dunlin" train -q config.ini --out other >/dev/null 2>err
+[ $? -eq 1 ] || fail "a run directory is overwritten"
+printf 'all good\n'
