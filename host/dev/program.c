@@ -130,8 +130,11 @@ int dun_launch(dun_kernel *kernel, dun_range range, const dun_arg *args, size_t 
     int rc = DUN_OK;
     if (range.groups[0] == 0 || range.groups[1] == 0)
         goto out;
-    for (cl_uint i = 0; i < n_args; i++)
-        TRY_CL(kernel->device, kernel->name, set_arg(kernel->kernel, i, &args[i]));
+    cl_int code = CL_SUCCESS; /* one fault point a launch: the enqueueing's */
+    for (cl_uint i = 0; i < n_args && code == CL_SUCCESS; i++)
+        code = set_arg(kernel->kernel, i, &args[i]);
+    if (code != CL_SUCCESS)
+        TRY(dun_cl_failed(kernel->device, kernel->name, code));
     size_t global[2] = {range.groups[0] * range.group, range.groups[1]};
     size_t local[2] = {range.group, 1};
     TRY_CL(
