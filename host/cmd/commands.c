@@ -7,7 +7,7 @@
 #include <string.h>
 
 extern const dun_command dun_command_train, dun_command_eval, dun_command_classify, dun_command_points,
-    dun_command_tokenize, dun_command_devices;
+    dun_command_tokenize, dun_command_devices, dun_command_bench;
 
 const dun_command *const dun_commands[] = {
     &dun_command_train,
@@ -16,6 +16,7 @@ const dun_command *const dun_commands[] = {
     &dun_command_points,
     &dun_command_tokenize,
     &dun_command_devices,
+    &dun_command_bench,
     NULL,
 };
 

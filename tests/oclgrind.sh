@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Every kernel on a simulated device that watches each access: nothing out of bounds, no data race. First a
+# kernel that is broken on purpose shows that the watch sees something. Usage: oclgrind.sh TEST_KERNELS SOURCE
+set -uo pipefail
+
+test_kernels=$1
+source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export DUNLIN_TEST_DEVICE=0
+
+# watch LOG KERNELS SECONDS: runs the kernel tests; what Oclgrind reports goes to LOG.
+watch() {
+    DUNLIN_KERNELS=$2 timeout "$3" oclgrind --data-races --max-errors 20 --log "$1" "$test_kernels" >"$1.out" 2>&1
+}
+
+mkdir -p "$work/host"
+cp "$source/kernels.cl" "$work/"
+cp -r "$source/host/kernels" "$work/host/"
+sed -i 's/in += (size_t)(start\[s + 1\] - 1)/in += (size_t)(start[s + 1] + 1000000)/' "$work/host/kernels/rows.cl"
+if cmp -s "$work/host/kernels/rows.cl" "$source/host/kernels/rows.cl"; then
+    echo "FAILED: last_fwd has no place to break any more: change this script with it"
+    exit 1
+fi
+watch "$work/broken" "$work/kernels.cl" 40
+if [ ! -s "$work/broken" ]; then
+    echo "FAILED: a read far outside its buffer is not reported"
+    exit 1
+fi
+
+if ! watch "$work/log" "$source/kernels.cl" 1000; then
+    tail -n 30 "$work/log.out"
+    echo "FAILED: the kernel tests, on Oclgrind"
+    exit 1
+fi
+if [ -s "$work/log" ]; then
+    head -n 40 "$work/log"
+    echo "FAILED: Oclgrind reports the above"
+    exit 1
+fi
+echo "no access out of bounds, no data race"
