@@ -19,16 +19,6 @@ int dun_error(enum dun_status status, const char *format, ...) {
     return status;
 }
 
-void dun_error_context(const char *format, ...) {
-    char context[512], text[MESSAGE_BYTES];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(context, sizeof context, format, args);
-    va_end(args);
-    snprintf(text, sizeof text, "%s: %.*s", context, (int)(sizeof text - sizeof context - 2), message);
-    memcpy(message, text, sizeof message);
-}
-
 const char *dun_error_message(void) {
     return message;
 }

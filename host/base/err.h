@@ -24,9 +24,6 @@ enum dun_status {
  * `TRY(dun_error(...))` read well. A later call replaces the message. */
 int dun_error(enum dun_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts "context: " before the recorded message, for a caller that knows the file the fact is about. */
-void dun_error_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* The last recorded message; empty if there was none. Valid until the next dun_error* call. */
 const char *dun_error_message(void);
 void dun_error_clear(void);
