@@ -1,6 +1,8 @@
 /* One message per thread; see err.h for the contract. */
 #include "err.h"
 
+#include "utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,12 +11,28 @@ enum { MESSAGE_BYTES = 4096 }; /* long enough for the tail of a kernel build log
 
 static _Thread_local char message[MESSAGE_BYTES];
 
+/* Names from files and file names may hold anything: control characters and what is not UTF-8 become '?', so
+ * that a message is one line and cannot command a terminal. */
+static void make_printable(char *text) {
+    size_t length = strlen(text), at = 0;
+    while (at < length) {
+        size_t end = at + dun_utf8_valid(text + at, length - at);
+        for (; at < end; at++)
+            if ((unsigned char)text[at] < ' ' || text[at] == 0x7f)
+                text[at] = '?';
+        if (at < length)
+            text[at++] = '?';
+    }
+}
+
 int dun_error(enum dun_status status, const char *format, ...) {
     char text[MESSAGE_BYTES]; /* an argument may be the old message */
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (status != DUN_BAD_DEVICE) /* it may quote a compiler's lines */
+        make_printable(text);
     memcpy(message, text, sizeof message);
     return status;
 }
@@ -43,10 +61,11 @@ int dun_exit_code(int status) {
 }
 
 void dun_warn(const char *format, ...) {
+    char text[MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
-    fputs("warning: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    make_printable(text);
+    fprintf(stderr, "warning: %s\n", text);
 }

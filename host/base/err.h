@@ -21,7 +21,8 @@ enum dun_status {
     } while (0)
 
 /* Records the message of a failure and returns `status`, so that `return dun_error(...)` and
- * `TRY(dun_error(...))` read well. A later call replaces the message. */
+ * `TRY(dun_error(...))` read well. A later call replaces the message. Control characters and bytes that are
+ * not UTF-8 become '?', but for DUN_BAD_DEVICE, which may quote a compiler's log. */
 int dun_error(enum dun_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The last recorded message; empty if there was none. Valid until the next dun_error* call. */

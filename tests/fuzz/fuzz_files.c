@@ -1,0 +1,82 @@
+/* Binary files besides models: safetensors, gzip, saved prompts and checkpoints. */
+#include "checkpoint.h"
+#include "err.h"
+#include "gzip.h"
+#include "hash.h"
+#include "mem.h"
+#include "runfile.h"
+#include "safetensors.h"
+#include "targets.h"
+
+#include <math.h>
+#include <string.h>
+
+void fuzz_safetensors(const uint8_t *bytes, size_t length) {
+    dun_safetensors file;
+    if (fuzz_accepted(dun_safetensors_parse(&file, bytes, length, "p.safetensors"), DUN_BAD_INPUT,
+                      DUN_BAD_INPUT))
+        for (size_t i = 0; i < file.n_tensors; i++) {
+            const dun_tensor *tensor = &file.tensors[i];
+            const uint8_t *data = tensor->data;
+            uint64_t n = tensor->dtype == DUN_F32 ? sizeof(float) : sizeof(int64_t);
+            for (uint32_t k = 0; k < tensor->n_dims; k++)
+                n *= tensor->dims[k];
+            FUZZ_EXPECT(n == tensor->bytes);
+            FUZZ_EXPECT(dun_safetensors_find(&file, tensor->name) == tensor);
+            FUZZ_EXPECT(n == 0 || (data >= bytes && n <= length && (size_t)(data - bytes) <= length - n));
+        }
+    dun_safetensors_free(&file);
+}
+
+void fuzz_gzip(const uint8_t *bytes, size_t length) {
+    enum { MOST_BYTES = 4 << 20 };
+    uint8_t *out = NULL;
+    size_t n = 0;
+    if (fuzz_accepted(dun_gzip_expand_within(&out, &n, MOST_BYTES, bytes, length, "d.gz"), DUN_BAD_INPUT,
+                      DUN_BAD_INPUT))
+        FUZZ_EXPECT(n <= MOST_BYTES);
+    else
+        FUZZ_EXPECT(!out);
+    dun_free(out);
+}
+
+static void expect_finite(const float *values, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        FUZZ_EXPECT(isfinite(values[i]));
+}
+
+void fuzz_prompt(const uint8_t *bytes, size_t length) {
+    dun_saved_prompt saved;
+    const char *path = fuzz_file("prompt.safetensors", bytes, length);
+    if (fuzz_accepted(dun_saved_prompt_read(&saved, path), DUN_BAD_INPUT, DUN_BAD_INPUT)) {
+        expect_finite(saved.rows, (size_t)saved.n_rows * saved.width);
+        expect_finite(saved.centroids, (size_t)saved.n_classes * saved.point_width);
+        for (uint32_t k = 0; k < saved.n_classes; k++)
+            FUZZ_EXPECT(saved.class_names[k]);
+    }
+    dun_saved_prompt_free(&saved);
+}
+
+/* Offsets in a checkpoint: the head's checksum, and the body that it covers. */
+enum { CHECKSUM_AT = 16, BODY_AT = 32, CHECKPOINT_BYTES = 4096 };
+
+static void read_checkpoint(const uint8_t *bytes, size_t length) {
+    uint8_t host[16] = {0};
+    dun_checkpoint_data data = {.host = host, .host_bytes = sizeof host};
+    dun_checkpoint checkpoint = {.config_hash = 1, .model_hash = 2, .tiles = "WG 1"};
+    fuzz_file("checkpoint", bytes, length);
+    if (fuzz_accepted(dun_checkpoint_read(&checkpoint, &data, fuzz_folder()), DUN_BAD_INPUT, DUN_BAD_INPUT))
+        FUZZ_EXPECT(checkpoint.config_hash == 1 && checkpoint.model_hash == 2);
+}
+
+/* As it is, and with its checksum made right, or nothing would come further. */
+void fuzz_checkpoint(const uint8_t *bytes, size_t length) {
+    uint8_t fixed[CHECKPOINT_BYTES];
+    read_checkpoint(bytes, length);
+    if (length < BODY_AT || length > sizeof fixed)
+        return;
+    memcpy(fixed, bytes, length);
+    uint64_t checksum = dun_hash(DUN_HASH_START, bytes + BODY_AT, length - BODY_AT);
+    memcpy(fixed + CHECKSUM_AT, &checksum, sizeof checksum);
+    read_checkpoint(fixed, length);
+}
