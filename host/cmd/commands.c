@@ -10,14 +10,8 @@ extern const dun_command dun_command_train, dun_command_eval, dun_command_classi
     dun_command_tokenize, dun_command_devices, dun_command_bench;
 
 const dun_command *const dun_commands[] = {
-    &dun_command_train,
-    &dun_command_eval,
-    &dun_command_classify,
-    &dun_command_points,
-    &dun_command_tokenize,
-    &dun_command_devices,
-    &dun_command_bench,
-    NULL,
+    &dun_command_train,    &dun_command_eval,    &dun_command_classify, &dun_command_points,
+    &dun_command_tokenize, &dun_command_devices, &dun_command_bench,    NULL,
 };
 
 enum { MAX_NAMES = 64 };

@@ -58,7 +58,7 @@ static void describe(dun_device_info *info, cl_device_id id) {
         snprintf(info->error, sizeof info->error, "the driver has no compiler");
 }
 
-/* Calls `visit` for every device of every platform; a platform that fails gives one row with its error. */
+/* Describes every device of every platform; a platform that fails gives one row with its error. */
 static int walk(dun_device_info *infos, cl_device_id *ids, size_t capacity, size_t *n) {
     int rc = DUN_OK;
     cl_platform_id platforms[MAX_PLATFORMS];

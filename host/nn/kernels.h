@@ -54,7 +54,7 @@ int dun_compute_create_text(dun_compute *out, dun_device *device, const char *te
                             const char *gemm);
 void dun_compute_free(dun_compute *compute);
 
-/* One work-group for each of n rows; `per_item`: one item for each of n, in groups of the tile's size. */
+/* Ranges: one work-group for each of n rows; one item for each of n, in groups of the tile's size. */
 dun_range dun_rows(const dun_compute *compute, size_t n);
 dun_range dun_items(const dun_compute *compute, size_t n);
 
