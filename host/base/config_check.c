@@ -27,6 +27,8 @@ static const rule rules[] = {
      "only calculated centroids use it"},
     {DUN_KEY_centroid_every, "!1", DUN_KEY_centroid_update, "class-mean", false,
      "only calculated centroids use it"},
+    {DUN_KEY_model_layer, "!last", DUN_KEY_model_point, "hidden", false,
+     "logits are made from the last block's output alone"},
     {DUN_KEY_prompt_init, "text", DUN_KEY_prompt_text, "*", true, "the prompt starts as that text"},
     {DUN_KEY_prompt_init, "file", DUN_KEY_prompt_file, "*", true, "the prompt starts from that file"},
     {DUN_KEY_train_momentum, "!0", DUN_KEY_train_optimizer, "sgd", false, "Adam has beta1 instead"},
@@ -41,7 +43,6 @@ static const struct {
     const char *possible;
 } supported[] = {
     {DUN_KEY_device_gemm, "auto|clblast|reg|naive"},
-    {DUN_KEY_model_layer, "last"},
     {DUN_KEY_model_normalize, "none"},
     {DUN_KEY_prompt_placement, "suffix"},
     {DUN_KEY_prompt_template, ""},

@@ -24,9 +24,10 @@ int dun_session_open(dun_session *session, const dun_config *config, const dun_o
     TRY(dun_tokenizer_create(&session->tokenizer, dun_weights_gguf(session->weights)));
     const dun_spec *spec = dun_weights_spec(session->weights);
     if (config->model.layer > (int64_t)spec->n_layers)
-        TRY(dun_error(DUN_USAGE, "%s: model.layer = %lld, but the model has %u layers",
+        TRY(dun_error(DUN_USAGE,
+                      "%s: model.layer = %lld, but the model has %u layers; 1 to %u or last is possible",
                       dun_config_origin(config, DUN_KEY_model_layer), (long long)config->model.layer,
-                      spec->n_layers));
+                      spec->n_layers, spec->n_layers));
     if (config->data.max_length >= spec->context)
         TRY(dun_error(DUN_USAGE,
                       "%s: data.max_length = %lld; the model reads at most %u tokens, prompt included",
@@ -179,8 +180,8 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_session_set_prompt(session, session->prompt.rows));
     TRY(dun_device_finish(session->device));
     dun_observe_say(session->observer,
-                    "model     %s: %u layers, width %u, %.0f MB of weights, %.0f MB of activations",
-                    spec->name, options.point.n_blocks, spec->width,
+                    "model     %s: %u of %u layers, width %u, %.0f MB of weights, %.0f MB of activations",
+                    spec->name, options.point.n_blocks, spec->n_layers, spec->width,
                     (double)dun_model_bytes(&session->engine.model) / 1e6,
                     (double)(session->engine.text_plan.bytes + session->engine.points_plan.bytes) / 1e6);
     session->timings.load += dun_clock_seconds() - begun;

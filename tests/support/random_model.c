@@ -36,6 +36,31 @@ out:
     return rc;
 }
 
+int random_model_copy(random_model *model, const dun_spec *spec, const dun_weight_source *source) {
+    int rc = DUN_OK;
+    float *values = NULL;
+    *model = (random_model){.spec = *spec};
+    for (enum dun_slot slot = 0; slot < DUN_N_SLOTS; slot++) {
+        const dun_slot_info *info = &dun_slot_table[slot];
+        size_t n = slot_floats(spec, slot);
+        uint32_t layers = info->per_layer ? spec->n_layers : 1;
+        TRY_NEW(model->slots[slot], n * layers);
+        TRY_NEW(values, n);
+        for (uint32_t layer = 0; layer < layers; layer++) {
+            TRY(source->read(values, source->self, slot, layer, 0, dun_spec_size(spec, info->rows)));
+            for (size_t i = 0; i < n; i++)
+                model->slots[slot][layer * n + i] = (double)values[i];
+        }
+        dun_free(values);
+        values = NULL;
+    }
+out:
+    dun_free(values);
+    if (rc < 0)
+        random_model_free(model);
+    return rc;
+}
+
 void random_model_free(random_model *model) {
     for (size_t slot = 0; slot < DUN_N_SLOTS; slot++)
         dun_free(model->slots[slot]);

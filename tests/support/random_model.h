@@ -12,6 +12,8 @@ typedef struct {
 
 /* Weights that keep the size of activations: normal / sqrt(columns); norms around 1. */
 int random_model_create(random_model *model, const dun_spec *spec, uint64_t seed);
+/* The same from a file's weights, so that what was read from it can be compared. */
+int random_model_copy(random_model *model, const dun_spec *spec, const dun_weight_source *source);
 void random_model_free(random_model *model);
 
 /* Valid as long as the model. */
