@@ -14,6 +14,7 @@
  * attention.cl      attention_fwd                        causal, grouped heads, cached text attention_bwd_q, attention_bwd_kv
  * distance.cl       distance_fwd, pair_distance_fwd      points and centroids               distance_bwd_*, pair_distance_bwd
  * loss.cl           loss_<name>                          value and gradient of distances    (same kernel)
+ * boids.cl          boids_loss                           a flock's pairs                    (same kernel)
  * optim.cl          adam_step                            one parameter tensor               -
  *
  * Defines (each program is built once with its set; the host chooses, see host/nn/kernels.c):
@@ -37,4 +38,5 @@
 
 #include "host/kernels/distance.cl"
 #include "host/kernels/loss.cl"
+#include "host/kernels/boids.cl"
 #include "host/kernels/optim.cl"

@@ -43,7 +43,15 @@ out:
     return rc;
 }
 
-static int read_config(dun_config *config, const char *path, const dun_overrides *overrides) {
+char *dun_experiment_name(const dun_config *config, const char *path) {
+    if (*config->experiment.name)
+        return dun_strdup(config->experiment.name);
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *dot = strrchr(base, '.');
+    return dun_strndup(base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
+}
+
+int dun_experiment_read_config(dun_config *config, const char *path, const dun_overrides *overrides) {
     int rc = DUN_OK;
     TRY(dun_config_load(config, path));
     TRY(read_environment(config));
@@ -53,13 +61,6 @@ static int read_config(dun_config *config, const char *path, const dun_overrides
         TRY(dun_config_put(config, DUN_KEY_device_use, overrides->device, "--device"));
 out:
     return rc;
-}
-
-/* "config/quickstart.ini" -> "quickstart". */
-static char *name_of(const char *path) {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    const char *dot = strrchr(base, '.');
-    return dun_strndup(base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
 }
 
 static int open_run(dun_experiment *e) {
@@ -89,8 +90,8 @@ static int open_session(dun_experiment *e, const char *path, const dun_overrides
     } else {
         TRY_PTR(file, dun_strdup(path));
     }
-    TRY(read_config(&e->config, file, overrides));
-    TRY_PTR(e->name, *e->config.experiment.name ? dun_strdup(e->config.experiment.name) : name_of(path));
+    TRY(dun_experiment_read_config(&e->config, file, overrides));
+    TRY_PTR(e->name, dun_experiment_name(&e->config, path));
     TRY(dun_session_open(&e->session, &e->config, observer));
     if (e->run_path && trained)
         TRY(open_run(e));

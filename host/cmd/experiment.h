@@ -21,6 +21,14 @@ typedef struct {
     dun_session session;
 } dun_experiment;
 
+/* Reads a config file into `config` (initialised), then the DUNLIN_SECTION_KEY environment, then the command
+ * line. */
+int dun_experiment_read_config(dun_config *config, const char *path, const dun_overrides *overrides);
+
+/* The config's experiment.name, else its file's name without ending: "config/boids.ini" -> "boids". Newly
+ * allocated; NULL with the error recorded. */
+char *dun_experiment_name(const dun_config *config, const char *path);
+
 /* Reads the config of `path` (a config file, or a run directory with its trained prompt) and opens the
  * session: model, tokenizer, prompt. Precedence: command line, DUNLIN_SECTION_KEY environment, file. */
 int dun_experiment_open(dun_experiment *experiment, const char *path, const dun_overrides *overrides,

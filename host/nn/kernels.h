@@ -27,6 +27,7 @@
     X(pair_distance_bwd)                                                                                     \
     X(loss_cross_entropy)                                                                                    \
     X(loss_centroid)                                                                                         \
+    X(boids_loss)                                                                                            \
     X(adam_step)
 
 enum dun_kernel_id {

@@ -51,10 +51,10 @@ out:
     return rc;
 }
 
-static int write_text(const char *run_path, const char *file, const dun_text *text) {
+int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_text *text) {
     int rc = DUN_OK;
     char *path = NULL;
-    TRY_PTR(path, dun_run_dir_file(run_path, file));
+    TRY_PTR(path, dun_run_dir_file(run->path, file));
     TRY(dun_file_write(path, text->bytes, text->length));
 out:
     dun_free(path);
@@ -89,7 +89,7 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
     TRY(dun_dir_make(run->path));
     TRY(open_history(run, "w"));
     TRY(dun_config_write(&text, config));
-    TRY(write_text(run->path, "config.ini", &text));
+    TRY(dun_run_dir_write(run, "config.ini", &text));
 out:
     dun_text_free(&text);
     if (rc < 0)
@@ -141,9 +141,13 @@ void dun_run_dir_close(dun_run_dir *run) {
 int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
     int rc = DUN_OK;
     dun_text line = {0};
-    TRY(dun_text_addf(
-        &line, "{\"step\": %llu, \"epoch\": %llu, \"loss\": %.9g, \"accuracy\": %.6g, \"lr\": %.9g",
-        (unsigned long long)r->step, (unsigned long long)r->epoch, (double)r->loss, r->accuracy, r->lr));
+    TRY(dun_text_addf(&line, "{\"step\": %llu", (unsigned long long)r->step));
+    if (r->epoch)
+        TRY(dun_text_addf(&line, ", \"epoch\": %llu", (unsigned long long)r->epoch));
+    TRY(dun_text_addf(&line, ", \"loss\": %.9g", (double)r->loss));
+    if (!isnan(r->accuracy))
+        TRY(dun_text_addf(&line, ", \"accuracy\": %.6g", r->accuracy));
+    TRY(dun_text_addf(&line, ", \"lr\": %.9g", r->lr));
     if (!isnan(r->valid_accuracy))
         TRY(dun_text_addf(&line, ", \"valid_accuracy\": %.9g", r->valid_accuracy));
     TRY(dun_text_add(&line, "}\n", 2));
@@ -209,18 +213,18 @@ static int write_predictions(const dun_run_dir *run, const dun_session *session,
                 text.bytes[at] = ' ';
         TRY(dun_text_add(&text, "\n", 1));
     }
-    TRY(write_text(run->path, "predictions.tsv", &text));
+    TRY(dun_run_dir_write(run, "predictions.tsv", &text));
 out:
     dun_text_free(&text);
     return rc;
 }
 
-static json_t *device_json(const dun_session *session) {
-    const dun_device_info *info = dun_device_describe(session->device);
-    const dun_tiles *tiles = &session->compute.tiles;
+json_t *dun_run_dir_device_json(const dun_compute *compute) {
+    const dun_device_info *info = dun_device_describe(compute->device);
+    const dun_tiles *tiles = &compute->tiles;
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:i, s:i, s:i, s:i}}", "name", info->name, "platform",
                      info->platform, "driver", info->driver, "type", dun_device_type_name(info->type), "gemm",
-                     dun_gemm_name(session->compute.gemm), "tiles", "group", (int)tiles->group, "vector",
+                     dun_gemm_name(compute->gemm), "tiles", "group", (int)tiles->group, "vector",
                      (int)tiles->vector, "reg_rows", (int)tiles->reg_rows, "reg_vector",
                      (int)tiles->reg_vector);
 }
@@ -238,7 +242,7 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     int failed = json_object_set_new(root, "baseline",
                                      json_pack("{s:f, s:f}", "majority", result->majority,
                                                "class_means_untrained", result->baseline.accuracy));
-    failed |= json_object_set_new(root, "device", device_json(session));
+    failed |= json_object_set_new(root, "device", dun_run_dir_device_json(&session->compute));
     failed |= json_object_set_new(root, "seconds", timings_json(&session->timings));
     failed |=
         json_object_set_new(root, "device_memory_bytes", json_integer((json_int_t)dun_buffer_peak_bytes()));
@@ -250,7 +254,7 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
         TRY(dun_error(DUN_FAILED, "out of memory for the metrics"));
     TRY(dun_json_dump(&text, root));
     TRY(dun_text_add(&text, "\n", 1));
-    TRY(write_text(run->path, "metrics.json", &text));
+    TRY(dun_run_dir_write(run, "metrics.json", &text));
 out:
     dun_text_free(&text);
     json_decref(root);

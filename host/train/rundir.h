@@ -33,8 +33,15 @@ char *dun_run_dir_file(const char *run_path, const char *file);
 bool dun_run_dir_exists(const char *path);
 bool dun_run_dir_complete(const char *path);
 
+/* Writes a file of the run, atomically. */
+int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_text *text);
+
+/* The device for metrics.json: a new object, NULL without memory. */
+json_t *dun_run_dir_device_json(const dun_compute *compute);
+
 /* A step's line in history.jsonl: the batch's mean loss before the step and its accuracy; valid_accuracy is
- * NAN (and left out) where nothing was measured after the step. */
+ * NAN (and left out) where nothing was measured after the step. Without texts, epoch 0 and accuracy NAN are
+ * left out as well. */
 typedef struct {
     uint64_t step, epoch;
     float loss;

@@ -51,6 +51,7 @@ static const struct {
      "naive", false},
     {"a repulsion that attracts", &check_loss, "loss_centroid", "-repulsion * r * r", "repulsion * r * r",
      "naive", false},
+    {"boids that flee", &check_boids, "boids_loss", "1.0f - r * r", "1.0f + r * r", "naive", false},
     {"the other beta", &check_optim, "adam_step", "rate2 * (gradient", "rate1 * (gradient", "naive", false},
     {"an addition forgotten", &check_gemm, "gemm_naive", "if (has_add)", "if (!has_add)", "naive", false},
     {"an offset forgotten", &check_gemm, "gemm_naive", "out[out_offset + ", "out[", "naive", false},

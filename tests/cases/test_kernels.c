@@ -18,8 +18,8 @@ static dun_device *device;
 static dun_compute compute;
 static bool covered[DUN_N_KERNELS];
 
-static const check_topic *const topics[] = {&check_rows,     &check_norm, &check_rope, &check_attention,
-                                            &check_distance, &check_loss, &check_optim};
+static const check_topic *const topics[] = {&check_rows,     &check_norm, &check_rope,  &check_attention,
+                                            &check_distance, &check_loss, &check_optim, &check_boids};
 enum { N_TOPICS = sizeof topics / sizeof *topics };
 
 static int open_all(void **state) {
@@ -177,6 +177,7 @@ int main(void) {
         TOPIC(distance),
         TOPIC(loss),
         TOPIC(optim),
+        TOPIC(boids),
         cmocka_unit_test(test_coverage),
         cmocka_unit_test(test_head_dims),
         cmocka_unit_test(test_groups),

@@ -1,0 +1,113 @@
+/* dunlin boids: a flock of points, no model; leaves a run directory with every position. */
+#include "boids.h"
+#include "cmd.h"
+#include "err.h"
+#include "experiment.h"
+#include "interrupt.h"
+#include "json.h"
+#include "mem.h"
+#include "out.h"
+#include "progress.h"
+
+typedef struct {
+    dun_config config;
+    char *name;
+    dun_device *device;
+    dun_compute compute;
+    dun_run_dir run;
+    dun_flock flock;
+} boids;
+
+static int open_device(boids *b, const dun_observer *observer) {
+    int rc = DUN_OK;
+    enum { ANY_HEAD = 64 }; /* no attention is launched */
+    TRY(dun_device_open(&b->device, b->config.device.use));
+    const dun_device_info *info = dun_device_describe(b->device);
+    dun_observe_say(observer, "device    %s (%s, driver %s)", info->name, info->platform, info->driver);
+    TRY(dun_compute_create(&b->compute, b->device, ANY_HEAD, "naive"));
+out:
+    return rc;
+}
+
+static int print_result(const boids *b, bool as_json) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    json_t *object = NULL;
+    const dun_flock *flock = &b->flock;
+    double first = (double)flock->losses[0], last = (double)flock->losses[flock->n_steps];
+    if (as_json) {
+        object = json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "run", b->run.path, "count",
+                           (int)flock->n_points, "dimensions", (int)flock->n_dimensions, "steps",
+                           (int)flock->n_steps, "first_loss", first, "last_loss", last, "mean_distance",
+                           flock->mean_distance, "least_distance", flock->least_distance);
+        if (!object)
+            TRY(dun_error(DUN_FAILED, "out of memory for the result"));
+        TRY(dun_out_json(object));
+        goto out;
+    }
+    TRY(dun_text_addf(&text,
+                      "%u points in %u dimensions: loss %.4f at the start, %.4f after %u steps in %.2f s\n"
+                      "distances in the end: mean %.4f, least %.4f\n"
+                      "run: %s\n",
+                      flock->n_points, flock->n_dimensions, first, last, flock->n_steps, flock->seconds,
+                      flock->mean_distance, flock->least_distance, b->run.path));
+    TRY(dun_out_text(&text));
+out:
+    json_decref(object);
+    dun_text_free(&text);
+    return rc;
+}
+
+static int run(const dun_args *args) {
+    int rc = DUN_OK;
+    boids b = {0};
+    dun_overrides overrides = {0};
+    dun_progress progress;
+    const char *out = dun_args_value(args, "out"), *path = dun_args_operand(args, 0);
+    dun_progress_init(&progress, dun_args_has(args, "quiet"));
+    dun_observer observer = dun_progress_observer(&progress);
+    dun_interrupt_watch();
+    TRY(dun_config_init(&b.config));
+    TRY(dun_overrides_read(&overrides, args));
+    TRY(dun_experiment_read_config(&b.config, path, &overrides));
+    TRY_PTR(b.name, dun_experiment_name(&b.config, path));
+    TRY(dun_config_check(&b.config));
+    TRY(dun_flock_start(&b.flock, &b.config));
+    TRY(open_device(&b, &observer));
+    TRY(dun_run_dir_create(&b.run, out ? out : b.config.output.dir, b.name, &b.config));
+    TRY(dun_flock_run(&b.flock, &b.compute, &b.config, &b.run, &observer));
+    TRY(dun_flock_finish(&b.flock, &b.compute, &b.run));
+    TRY(print_result(&b, dun_args_has(args, "json")));
+out:
+    dun_progress_close(&progress);
+    dun_flock_free(&b.flock);
+    dun_run_dir_close(&b.run);
+    dun_compute_free(&b.compute);
+    dun_device_close(b.device);
+    dun_overrides_free(&overrides);
+    dun_free(b.name);
+    dun_config_free(&b.config);
+    return rc;
+}
+
+static const dun_option options[] = {
+    DUN_OVERRIDE_OPTIONS,
+    {.name = "out", .letter = 'o', .argument = "DIR", .help = "Folder of the run; it must not hold one yet."},
+    {.name = "json", .help = "The result as one JSON object."},
+    {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
+    {0},
+};
+
+const dun_command dun_command_boids = {
+    .name = "boids",
+    .summary = "Let points flock, without a model.",
+    .usage = "CONFIG [OPTIONS]",
+    .help = "Points are drawn to each other and kept apart, as [boids] of the config says:\n"
+            "gradient descent on the mean of d + 1/d over all pairs. Leaves a run directory:\n"
+            "config.ini, history.jsonl, metrics.json and positions.safetensors, which holds\n"
+            "every position.",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};
