@@ -1,102 +1,116 @@
 /* dunlin classify: the class of every line, by the nearest centroid of a run; exactly one answer a line. */
+#include "answer.h"
 #include "classifier.h"
 #include "cmd.h"
 #include "err.h"
-#include "evaluate.h"
 #include "experiment.h"
 #include "json.h"
 #include "lines.h"
 #include "mem.h"
 #include "out.h"
-#include "progress.h"
 
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+enum answer_form { FORM_TEXT, FORM_TSV, FORM_JSON };
 
 typedef struct {
     dun_classifier classifier;
-    const dun_saved_prompt *saved;
-    dun_text texts;  /* the queued texts, zero-terminated, one after another; kept for --json */
+    dun_answer_rule rule;
+    enum answer_form form;
+    dun_text texts;  /* for JSON: the queued texts, zero-terminated, one after another */
     dun_text answer; /* one line of output */
-    bool json;
-    bool at_once; /* answer every line before reading the next: somebody is typing */
 } classify_job;
 
-static int answer_json(classify_job *job, const float *distances, const char *text) {
+static int answer_json(const float *distances, const classify_job *job, const char *text) {
     int rc = DUN_OK;
-    const dun_saved_prompt *saved = job->saved;
-    json_t *object = json_object(), *all = json_object();
-    uint32_t nearest = dun_nearest_centroid(distances, saved->n_classes);
-    TRY(dun_json_set(object, "label", json_string(saved->class_names[nearest])));
-    for (uint32_t k = 0; k < saved->n_classes; k++)
-        TRY(dun_json_set(all, saved->class_names[k], dun_json_real((double)distances[k])));
-    TRY(dun_json_set(object, "distances", json_incref(all)));
+    json_t *object = json_object();
+    TRY(dun_answer_json(object, &job->rule, distances));
     TRY(dun_json_set(object, "text", json_string(text)));
     TRY(dun_out_json(object));
 out:
-    json_decref(all);
     json_decref(object);
     return rc;
 }
 
 static int answer_plain(classify_job *job, const float *distances) {
     int rc = DUN_OK;
-    uint32_t K = job->saved->n_classes;
-    dun_text_clear(&job->answer);
-    TRY(dun_text_addf(&job->answer, "%s", job->saved->class_names[dun_nearest_centroid(distances, K)]));
-    for (uint32_t k = 0; k < K; k++)
-        TRY(dun_text_addf(&job->answer, "\t%.6g", (double)distances[k]));
-    TRY(dun_text_add(&job->answer, "\n", 1));
-    TRY(dun_out_text(&job->answer));
+    dun_text *line = &job->answer;
+    dun_answer answer = dun_answer_of(&job->rule, distances);
+    dun_text_clear(line);
+    TRY(dun_text_addf(line, "%s", answer.label));
+    if (job->form == FORM_TSV)
+        TRY(dun_text_addf(line, "\t%s\t%.6g", answer.nearest, answer.confidence));
+    for (uint32_t k = 0; k < job->rule.saved->n_classes; k++)
+        TRY(dun_text_addf(line, "\t%.6g", (double)distances[k]));
+    TRY(dun_text_add(line, "\n", 1));
+    TRY(dun_out_text(line));
 out:
     return rc;
 }
 
-/* Answers everything queued, in order. */
-static int answer_queue(classify_job *job) {
+/* One pass: answers as many of the queued texts as the device takes at once, in order. */
+static int answer_pass(classify_job *job) {
     int rc = DUN_OK;
-    dun_classifier *c = &job->classifier;
-    const char *text = job->texts.bytes;
-    TRY(dun_classifier_run(c));
-    for (uint32_t i = 0; i < dun_classifier_queued(c); i++) {
-        const float *distances = c->distances + (size_t)i * job->saved->n_classes;
-        TRY(job->json ? answer_json(job, distances, text) : answer_plain(job, distances));
-        text += job->json ? strlen(text) + 1 : 0;
+    uint32_t n = 0, K = job->rule.saved->n_classes;
+    size_t taken = 0;
+    TRY(dun_classifier_run(&n, &job->classifier));
+    for (uint32_t i = 0; i < n; i++) {
+        const float *distances = job->classifier.distances + (size_t)i * K;
+        if (job->form != FORM_JSON) {
+            TRY(answer_plain(job, distances));
+            continue;
+        }
+        const char *text = job->texts.bytes + taken;
+        TRY(answer_json(distances, job, text));
+        taken += strlen(text) + 1;
     }
+    job->texts.length -= taken;
+    if (taken)
+        memmove(job->texts.bytes, job->texts.bytes + taken, job->texts.length);
+out:
+    return rc;
+}
+
+static int answer_all(classify_job *job) {
+    int rc = DUN_OK;
+    while (dun_classifier_queued(&job->classifier))
+        TRY(answer_pass(job));
     TRY(dun_out_flush());
-    dun_classifier_clear(c);
-    dun_text_clear(&job->texts);
 out:
     return rc;
 }
 
-static int queue_text(classify_job *job, const char *text, size_t length) {
+/* The next text, after everything queued is answered if it is not there yet. As dun_lines_next. */
+static int next_text(const char **text, size_t *length, classify_job *job, dun_lines *lines) {
     int rc = DUN_OK;
-    TRY(dun_classifier_add(&job->classifier, text, length));
-    if (rc == 0) {
-        TRY(answer_queue(job));
-        TRY(dun_classifier_add(&job->classifier, text, length));
-    }
-    if (job->json)
-        TRY(dun_text_add(&job->texts, text, length + 1));
-    if (job->at_once)
-        TRY(answer_queue(job));
-    rc = DUN_OK;
+    TRY(dun_lines_ready(lines));
+    if (rc == 0)
+        TRY(answer_all(job));
+    rc = dun_lines_next(text, length, lines);
 out:
     return rc;
 }
 
 static int classify_lines(classify_job *job, dun_lines *lines) {
-    int rc = DUN_OK;
+    int rc = DUN_OK, end;
     const char *text;
     size_t length;
-    for (;;) {
-        TRY(dun_lines_next(&text, &length, lines));
-        if (rc == 0)
-            break;
-        TRY(queue_text(job, text, length));
+    while ((end = next_text(&text, &length, job, lines)) == 1) {
+        TRY(dun_classifier_add(&job->classifier, text, length));
+        if (job->form == FORM_JSON)
+            TRY(dun_text_add(&job->texts, text, length + 1));
+        if (dun_classifier_full(&job->classifier))
+            TRY(answer_pass(job));
     }
-    TRY(answer_queue(job));
+    if (end < 0) { /* what came before the bad line is answered all the same */
+        char *message = dun_strdup(dun_error_message());
+        rc = answer_all(job);
+        rc = rc < 0 ? rc : dun_error((enum dun_status)end, "%s", message ? message : "out of memory");
+        dun_free(message);
+        goto out;
+    }
+    TRY(answer_all(job));
     if (dun_lines_repaired(lines))
         dun_warn("%s: texts that are not all UTF-8: %zu; U+FFFD stands for what is not",
                  dun_lines_name(lines), dun_lines_repaired(lines));
@@ -104,23 +118,37 @@ out:
     return rc;
 }
 
+static enum answer_form form_of(const dun_args *args) {
+    const char *word = dun_args_value(args, "output");
+    if (dun_args_has(args, "json") || (word && strcmp(word, "json") == 0))
+        return FORM_JSON;
+    return word && strcmp(word, "tsv") == 0 ? FORM_TSV : FORM_TEXT;
+}
+
+static enum dun_lines_mode input_of(const dun_args *args) {
+    const char *word = dun_args_value(args, "input");
+    if (word && strcmp(word, "jsonl") == 0)
+        return DUN_LINES_JSONL;
+    return word && strcmp(word, "tsv") == 0 ? DUN_LINES_TSV : DUN_LINES_PLAIN;
+}
+
 static int run(const dun_args *args) {
     int rc = DUN_OK;
     dun_overrides overrides = {0};
     dun_experiment experiment = {0};
     dun_lines *lines = NULL;
-    classify_job job = {.json = dun_args_has(args, "json")};
-    const char *path = dun_args_operand(args, 1), *input = dun_args_value(args, "input");
-    const bool jsonl = input && strcmp(input, "jsonl") == 0;
-    bool standard_input = !path || strcmp(path, "-") == 0;
+    classify_job job = {.form = form_of(args)};
+    const char *path = dun_args_operand(args, 1);
     TRY(dun_overrides_read(&overrides, args));
-    TRY(dun_lines_open(&lines, path ? path : "-", jsonl ? DUN_LINES_JSONL : DUN_LINES_PLAIN));
+    TRY(dun_unsure_read(&job.rule.unsure, args));
+    TRY(dun_lines_open(&lines, path ? path : "-", input_of(args)));
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, NULL));
     TRY(dun_experiment_require_run(&experiment, dun_args_operand(args, 0), "classify"));
+    job.rule.saved = &experiment.saved;
+    job.rule.temperature = experiment.config.loss.temperature;
+    TRY(dun_answer_check(&job.rule));
     TRY(dun_session_start_engine(&experiment.session, false));
     TRY(dun_classifier_create(&job.classifier, &experiment.session, &experiment.saved));
-    job.saved = &experiment.saved;
-    job.at_once = standard_input && isatty(STDIN_FILENO);
     TRY(classify_lines(&job, lines));
 out:
     dun_text_free(&job.texts);
@@ -133,12 +161,19 @@ out:
 }
 
 static const dun_option options[] = {
-    {.name = "json",
-     .help = "JSON lines {\"label\", \"distances\", \"text\"} instead of tab-separated ones."},
-    {.name = "input",
-     .argument = "lines|jsonl",
+    {.name = "output",
+     .argument = "text|tsv|json",
      .one_of = true,
-     .help = "What a line of FILE is: a text (the default), or an object with a key \"text\"."},
+     .help = "text (the default): the label, then the distance to each class. tsv: the label, the nearest "
+             "class, the confidence, the distances. json: JSON lines {\"label\", \"confidence\", "
+             "\"distances\", \"text\"}."},
+    {.name = "json", .help = "The same as --output json."},
+    {.name = "input",
+     .argument = "lines|tsv|jsonl",
+     .one_of = true,
+     .help = "What a line of FILE is: a text (the default), a text up to the first tab, or an object with a "
+             "key \"text\"."},
+    DUN_UNSURE_OPTION,
     DUN_OVERRIDE_OPTIONS,
     {0},
 };
@@ -146,8 +181,12 @@ static const dun_option options[] = {
 const dun_command dun_command_classify = {
     .name = "classify",
     .summary = "Tell the class of every line of a file or of standard input.",
-    .usage = "RUN [FILE|-] [--json] [--input lines|jsonl] [--device SELECTOR]",
-    .help = "Prints for each line the label, then its distance to every class's centroid.",
+    .usage = "RUN [FILE|-] [--output text|tsv|json] [--input lines|tsv|jsonl] [--unsure CONFIDENCE] "
+             "[--device SELECTOR]",
+    .help = "Prints exactly one line for each line, in order: an empty line has an answer too, and what is "
+            "not UTF-8 is read as U+FFFD. Answers leave as soon as no further input waits.\n\n"
+            "The confidence is the softmax of -distance / loss.temperature at the nearest class. It orders "
+            "answers; it is not a measured probability of being right.",
     .options = options,
     .min_operands = 1,
     .max_operands = 2,

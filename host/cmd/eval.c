@@ -84,7 +84,6 @@ static int run(const dun_args *args) {
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
     TRY(dun_session_read_data(&experiment.session, !experiment.run_path));
     TRY(dun_session_start_engine(&experiment.session, false));
-    TRY(dun_session_read_texts(&experiment.session));
     TRY(measure(&metrics, &experiment));
     TRY(print_metrics(&metrics, &experiment, dun_args_has(args, "json")));
 out:

@@ -1,6 +1,7 @@
 /* See experiment.h. */
 #include "experiment.h"
 
+#include "cmd.h"
 #include "err.h"
 #include "mem.h"
 #include "rundir.h"
@@ -19,6 +20,16 @@ int dun_overrides_read(dun_overrides *overrides, const dun_args *args) {
 void dun_overrides_free(dun_overrides *overrides) {
     dun_free(overrides->sets);
     *overrides = (dun_overrides){0};
+}
+
+int dun_unsure_read(double *unsure, const dun_args *args) {
+    const char *text = dun_args_value(args, "unsure");
+    char *end = NULL;
+    *unsure = text ? strtod(text, &end) : 0;
+    if (text && (end == text || *end || !(*unsure >= 0 && *unsure <= 1)))
+        return dun_error(DUN_USAGE, "%s: --unsure must be a number of 0 to 1, not \"%.40s\"",
+                         args->command->name, text);
+    return DUN_OK;
 }
 
 static bool is_folder(const char *path) {

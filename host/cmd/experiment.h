@@ -54,6 +54,15 @@ void dun_overrides_free(dun_overrides *overrides);
         .help = "The device, as `dunlin devices` shows it; stands for --set device.use=SELECTOR."            \
     }
 
+/* --unsure: the least confidence of an answer, 0 when it is not given. DUN_USAGE: not a number of 0 to 1. */
+int dun_unsure_read(double *unsure, const dun_args *args);
+
+#define DUN_UNSURE_OPTION                                                                                    \
+    {                                                                                                        \
+        .name = "unsure", .argument = "CONFIDENCE",                                                          \
+        .help = "Answers with a lower confidence, 0 to 1, get the label `unsure`."                           \
+    }
+
 /* Fails for a config file where only a finished run makes sense. */
 int dun_experiment_require_run(const dun_experiment *experiment, const char *path, const char *command);
 

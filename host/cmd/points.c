@@ -52,7 +52,6 @@ static int run(const dun_args *args) {
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
     TRY(dun_session_read_data(&experiment.session, false));
     TRY(dun_session_start_engine(&experiment.session, false));
-    TRY(dun_session_read_texts(&experiment.session));
     TRY(write_points(&experiment.session, path));
 out:
     dun_progress_close(&progress);

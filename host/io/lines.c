@@ -7,20 +7,27 @@
 #include "utf8.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { CHUNK_BYTES = 1 << 16 };
 
 struct dun_lines {
-    FILE *file;
-    bool owned; /* the file is closed with the reader */
+    int fd;
     enum dun_lines_mode mode;
+    char chunk[CHUNK_BYTES]; /* what was read and not yet taken: [at, end) */
+    size_t at, end;
+    bool at_end; /* of the file */
     char *name;
     size_t number, n_repaired;
     char *raw; /* the line as it stands in the file */
     size_t length, capacity;
-    dun_text repaired; /* the same as UTF-8, when it was not */
-    json_t *object;    /* owns the text of a JSON line */
+    bool started, whole; /* a line that is being read: it has begun, its newline was met */
+    size_t n;            /* bytes of the line last read */
+    dun_text repaired;   /* the same as UTF-8, when it was not */
+    json_t *object;      /* owns the text of a JSON line */
 };
 
 int dun_lines_open(dun_lines **out, const char *path, enum dun_lines_mode mode) {
@@ -30,11 +37,10 @@ int dun_lines_open(dun_lines **out, const char *path, enum dun_lines_mode mode) 
     *out = NULL;
     TRY_NEW(lines, 1);
     lines->mode = mode;
-    TRY_PTR(lines->name, dun_strdup(is_stdin ? "stdin" : path));
-    lines->file = is_stdin ? stdin : fopen(path, "rb");
-    lines->owned = !is_stdin;
-    if (!lines->file)
+    lines->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (lines->fd < 0)
         TRY(dun_error(DUN_BAD_INPUT, "%s: %s", path, strerror(errno)));
+    TRY_PTR(lines->name, dun_strdup(is_stdin ? "stdin" : path));
     *out = lines;
     lines = NULL;
 out:
@@ -45,8 +51,8 @@ out:
 void dun_lines_close(dun_lines *lines) {
     if (!lines)
         return;
-    if (lines->owned && lines->file)
-        fclose(lines->file);
+    if (lines->fd > STDIN_FILENO)
+        close(lines->fd);
     json_decref(lines->object);
     dun_text_free(&lines->repaired);
     dun_free(lines->raw);
@@ -54,35 +60,83 @@ void dun_lines_close(dun_lines *lines) {
     dun_free(lines);
 }
 
-/* Byte for byte, so that a line is answered before the next one is written. 1, 0 at the end, or a status. */
-static int read_line(dun_lines *lines) {
-    int rc = DUN_OK, c;
-    lines->length = 0;
-    errno = 0;
-    while ((c = getc_unlocked(lines->file)) != EOF && c != '\n') {
-        if (lines->length == DUN_LINES_BYTES)
-            TRY(dun_error(DUN_BAD_INPUT, "%s:%zu: the line is longer than %d bytes; a shorter one is needed",
-                          lines->name, lines->number + 1, DUN_LINES_BYTES));
-        TRY_GROW(lines->raw, lines->capacity, lines->length);
-        lines->raw[lines->length++] = (char)c;
+/* Reads what there is, waiting for at least a byte. */
+static int refill(dun_lines *lines) {
+    ssize_t n;
+    do
+        n = read(lines->fd, lines->chunk, sizeof lines->chunk);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return dun_error(DUN_BAD_INPUT, "%s: cannot be read: %s", lines->name, strerror(errno));
+    lines->at = 0;
+    lines->end = (size_t)n;
+    lines->at_end = n == 0;
+    return DUN_OK;
+}
+
+/* Moves bytes from the chunk to the line, up to and with its newline. 1: the line is whole; 0: more is
+ * needed. */
+static int take(dun_lines *lines) {
+    int rc = DUN_OK;
+    const char *from = lines->chunk + lines->at, *newline = memchr(from, '\n', lines->end - lines->at);
+    size_t n = newline ? (size_t)(newline - from) : lines->end - lines->at;
+    if (n > DUN_LINES_BYTES - lines->length)
+        TRY(dun_error(DUN_BAD_INPUT, "%s:%zu: the line is longer than %d bytes; a shorter one is needed",
+                      lines->name, lines->number + 1, DUN_LINES_BYTES));
+    while (lines->capacity <= lines->length + n)
+        TRY_GROW(lines->raw, lines->capacity, lines->capacity);
+    memcpy(lines->raw + lines->length, from, n);
+    lines->length += n;
+    lines->at += n + (newline ? 1 : 0);
+    lines->started = lines->started || n > 0 || newline;
+    lines->whole = newline != NULL;
+    rc = lines->whole;
+out:
+    return rc;
+}
+
+int dun_lines_ready(dun_lines *lines) {
+    int rc = DUN_OK;
+    struct pollfd waiting = {.fd = lines->fd, .events = POLLIN};
+    while (!lines->whole && !lines->at_end) {
+        if (lines->at == lines->end) {
+            if (poll(&waiting, 1, 0) == 0)
+                goto out;
+            TRY(refill(lines));
+        }
+        TRY(take(lines));
     }
-    if (c == EOF && ferror(lines->file))
-        TRY(dun_error(DUN_BAD_INPUT, "%s: cannot be read: %s", lines->name, strerror(errno)));
-    if (c == EOF && lines->length == 0)
-        goto out;
-    lines->number++;
-    if (c == '\n' && lines->length > 0 && lines->raw[lines->length - 1] == '\r')
-        lines->length--;
-    TRY_GROW(lines->raw, lines->capacity, lines->length);
-    lines->raw[lines->length] = '\0';
     rc = 1;
 out:
     return rc;
 }
 
-/* Gives the bytes as UTF-8 without NUL; they stay where they are if they already are that. */
-static int repair(const char **text, size_t *length, dun_lines *lines, const char *bytes, size_t n) {
+/* 1, 0 at the end, or a status. */
+static int read_line(dun_lines *lines) {
     int rc = DUN_OK;
+    while (!lines->whole && !lines->at_end) {
+        if (lines->at == lines->end)
+            TRY(refill(lines));
+        TRY(take(lines));
+    }
+    rc = lines->started;
+    if (rc == 0)
+        goto out;
+    lines->number++;
+    lines->n = lines->length;
+    if (lines->whole && lines->n > 0 && lines->raw[lines->n - 1] == '\r')
+        lines->n--;
+    lines->raw[lines->n] = '\0';
+    lines->length = 0;
+    lines->started = lines->whole = false;
+out:
+    return rc;
+}
+
+/* Gives the bytes as UTF-8 without NUL; they stay where they are if they already are that. */
+static int repair(const char **text, size_t *length, dun_lines *lines, char *bytes, size_t n) {
+    int rc = DUN_OK;
+    bytes[n] = '\0';
     *text = bytes;
     *length = n;
     if (!memchr(bytes, '\0', n) && dun_utf8_valid(bytes, n) == n)
@@ -109,7 +163,10 @@ static int next_plain(const char **text, size_t *length, dun_lines *lines) {
     if (rc == 0)
         goto out;
     size_t skipped = lines->number == 1 && strncmp(lines->raw, mark, 3) == 0 ? 3 : 0;
-    TRY(repair(text, length, lines, lines->raw + skipped, lines->length - skipped));
+    char *bytes = lines->raw + skipped;
+    size_t n = lines->n - skipped;
+    const char *tab = lines->mode == DUN_LINES_TSV ? memchr(bytes, '\t', n) : NULL;
+    TRY(repair(text, length, lines, bytes, tab ? (size_t)(tab - bytes) : n));
     rc = 1;
 out:
     return rc;

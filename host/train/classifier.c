@@ -4,21 +4,16 @@
 #include "err.h"
 #include "mem.h"
 
-enum { SCRATCH_ROWS = 2048 }; /* tokens of texts in flight, unless one text alone is longer */
-
 int dun_classifier_create(dun_classifier *c, dun_session *session, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
     const dun_loss_settings settings = dun_loss_settings_from(session->config);
-    uint32_t K = saved->n_classes, D = dun_session_point_width(session),
-             longest = (uint32_t)session->config->data.max_length;
+    uint32_t K = saved->n_classes, D = dun_session_point_width(session);
     uint32_t most = session->engine.options.max_sequences;
     size_t bytes = (size_t)K * D * sizeof(float);
-    *c =
-        (dun_classifier){.session = session, .scratch_rows = longest > SCRATCH_ROWS ? longest : SCRATCH_ROWS};
+    *c = (dun_classifier){.session = session};
     if (saved->point_width != D)
         TRY(dun_error(DUN_BAD_INPUT, "the run's centroids are %u wide; its config makes points %u wide",
                       saved->point_width, D));
-    TRY(dun_text_cache_create(&session->cache, &session->engine, &session->texts, 0, c->scratch_rows));
     TRY(dun_loss_create(&c->loss, &session->compute, &settings, most, K, D));
     TRY(dun_buffer_create(&c->centroids, session->device, bytes, "the centroids"));
     TRY(dun_buffer_write(&c->centroids, 0, saved->centroids, bytes));
@@ -41,34 +36,31 @@ void dun_classifier_free(dun_classifier *c) {
 }
 
 int dun_classifier_add(dun_classifier *c, const char *text, size_t length) {
-    int rc = DUN_OK;
-    dun_texts *texts = &c->session->texts;
-    uint32_t longest = (uint32_t)c->session->config->data.max_length;
-    /* Its length is known only when it is tokenised, so a queue that might not hold it is full. */
-    if (texts->n == c->session->engine.options.max_sequences || texts->tokens.n + longest > c->scratch_rows)
-        return 0;
-    TRY(dun_texts_add(texts, c->session->tokenizer, text, length, 0, longest));
-    rc = 1;
-out:
-    return rc;
+    dun_session *session = c->session;
+    return dun_texts_add(&session->texts, session->tokenizer, text, length, 0,
+                         (uint32_t)session->config->data.max_length);
 }
 
 uint32_t dun_classifier_queued(const dun_classifier *c) {
     return c->session->texts.n;
 }
 
-int dun_classifier_run(dun_classifier *c) {
-    int rc = DUN_OK;
+bool dun_classifier_full(const dun_classifier *c) {
     uint32_t n = c->session->texts.n;
-    if (n == 0)
-        goto out;
-    TRY(dun_session_run(c->session, c->which, n));
-    TRY(dun_loss_distances(&c->loss, dun_engine_point_buffer(&c->session->engine), &c->centroids, n));
-    TRY(dun_loss_read(NULL, c->distances, &c->loss, n));
-out:
-    return rc;
+    return dun_session_pass(c->session, 0, n) < n;
 }
 
-void dun_classifier_clear(dun_classifier *c) {
-    dun_texts_clear(&c->session->texts);
+int dun_classifier_run(uint32_t *n_answered, dun_classifier *c) {
+    int rc = DUN_OK;
+    dun_session *session = c->session;
+    uint32_t n = dun_session_pass(session, 0, session->texts.n);
+    *n_answered = n;
+    if (n == 0)
+        goto out;
+    TRY(dun_session_run(session, c->which, n));
+    TRY(dun_loss_distances(&c->loss, dun_engine_point_buffer(&session->engine), &c->centroids, n));
+    TRY(dun_loss_read(NULL, c->distances, &c->loss, n));
+    dun_texts_drop(&session->texts, n);
+out:
+    return rc;
 }

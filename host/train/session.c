@@ -10,8 +10,9 @@
 #include <string.h>
 
 enum {
-    TEXT_ROWS = 768,    /* text rows a pass: enough to fill the GEMM's tiles, small enough to show progress */
+    TEXT_ROWS = 768,    /* rows a pass: enough to fill the GEMM's tiles, small enough to show progress */
     MIN_SEQUENCES = 32, /* texts scored together even when batches are smaller */
+    PASS_TEXTS = 64,    /* texts a pass when none is cached; only very short ones come to as many */
 };
 
 int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer) {
@@ -128,23 +129,27 @@ static int read_weights(float *out, const void *self, enum dun_slot slot, uint32
     return dun_weights_read(out, self, slot, layer, first_row, n_rows);
 }
 
+static uint32_t at_least(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+/* Training keeps the texts' keys and values and runs the prompt after them; without gradients each text is
+ * run once, its prompt rows in the same pass, and nothing is kept. */
 static dun_engine_options engine_options(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
     const dun_spec *spec = dun_weights_spec(session->weights);
     uint32_t longest = (uint32_t)config->data.max_length, P = session->prompt.n_rows;
-    uint32_t sequences = (uint32_t)config->train.batch_size;
-    if (sequences < MIN_SEQUENCES)
-        sequences = MIN_SEQUENCES;
+    uint32_t sequences = at_least((uint32_t)config->train.batch_size, MIN_SEQUENCES);
     bool last = config->model.layer == DUN_CONFIG_UNSET;
     return (dun_engine_options){
         .point = {.n_blocks = last ? spec->n_layers : (uint32_t)config->model.layer,
                   .final_norm = last,
                   .logits = config->model.point == DUN_POINT_LOGITS},
         .backward = backward,
-        .max_text_rows = longest > TEXT_ROWS ? longest : TEXT_ROWS,
-        .max_texts = TEXT_ROWS,
-        .max_rows = sequences * P,
-        .max_sequences = sequences,
+        .max_text_rows = backward ? at_least(longest, TEXT_ROWS) : 1,
+        .max_texts = backward ? TEXT_ROWS : 1,
+        .max_rows = backward ? sequences * P : at_least(longest + P, TEXT_ROWS),
+        .max_sequences = backward ? sequences : PASS_TEXTS,
         .max_prompt = P,
         .max_position = longest + P,
     };
@@ -178,6 +183,8 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_engine_create(&session->engine, &session->compute, spec, &source, &options));
     TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
+    if (!backward)
+        TRY(dun_engine_create_cache(&session->engine, 0));
     TRY(dun_device_finish(session->device));
     dun_observe_say(session->observer,
                     "model     %s: %u of %u layers, width %u, %.0f MB of weights, %.0f MB of activations",
@@ -239,9 +246,41 @@ uint32_t dun_session_point_width(const dun_session *session) {
     return dun_engine_point_width(&session->engine);
 }
 
+/* Rows a text takes in the batch of dun_session_run. */
+static uint32_t pass_rows(const dun_session *session, uint32_t text) {
+    uint32_t P = session->prompt.n_rows;
+    return session->engine.options.backward ? P : dun_texts_length(&session->texts, text) + P;
+}
+
+uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n) {
+    const dun_engine_options *o = &session->engine.options;
+    uint32_t count = 0, rows = 0;
+    while (count < n && count < o->max_sequences && rows + pass_rows(session, first + count) <= o->max_rows)
+        rows += pass_rows(session, first + count++);
+    return count;
+}
+
+/* Whole texts, each with the prompt's rows after it. */
+static void fill_batch(dun_session *session, const uint32_t *which, uint32_t n) {
+    const dun_texts *texts = &session->texts;
+    uint32_t P = session->prompt.n_rows;
+    dun_batch_clear(&session->batch);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t length = dun_texts_length(texts, which[i]);
+        int32_t *ids = dun_batch_add(&session->batch, length + P, 0, 0);
+        for (uint32_t j = 0; j < length; j++)
+            ids[j] = (int32_t)texts->tokens.ids[texts->start[which[i]] + j];
+        for (uint32_t j = 0; j < P; j++)
+            ids[length + j] = -1 - (int32_t)j;
+    }
+}
+
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
-    TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, session->prompt.n_rows));
+    if (session->engine.options.backward)
+        TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, session->prompt.n_rows));
+    else
+        fill_batch(session, which, n);
     TRY(dun_engine_points(&session->engine, &session->batch));
 out:
     return rc;
@@ -250,11 +289,11 @@ out:
 int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const char *stage,
                         dun_batch_visitor *each, void *self) {
     int rc = DUN_OK;
-    uint32_t most = session->engine.options.max_sequences, *which = NULL;
+    uint32_t count, *which = NULL;
     dun_observe_begin(session->observer, stage, "texts", n);
-    TRY_NEW(which, most);
-    for (uint32_t done = 0; done < n; done += most) {
-        uint32_t count = n - done < most ? n - done : most;
+    TRY_NEW(which, session->engine.options.max_sequences);
+    for (uint32_t done = 0; done < n; done += count) {
+        count = dun_session_pass(session, first + done, n - done);
         for (uint32_t i = 0; i < count; i++)
             which[i] = first + done + i;
         if (!session->patient && dun_interrupted())

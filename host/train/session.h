@@ -48,20 +48,25 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
  * texts and, where `train` says so, the training texts. */
 int dun_session_read_data(dun_session *session, bool train);
 
-/* Opens the device, builds kernels, loads weights, plans memory. `backward`: for training. */
+/* Opens the device, builds kernels, loads weights, plans memory. `backward`: for training, which needs
+ * dun_session_read_texts before anything is run; without, every text is run whole when it is asked for. */
 int dun_session_start_engine(dun_session *session, bool backward);
 
-/* Makes the cache for session->texts within the config's budget and computes what is resident. */
+/* For training: makes the cache for session->texts within the config's budget and computes what is resident.
+ */
 int dun_session_read_texts(dun_session *session);
 
 /* Uploads rows (P, C) as the prompt in use. */
 int dun_session_set_prompt(dun_session *session, const float *rows);
 
-/* Runs the prompt in use after n texts (indices into session->texts, at most max_sequences); the points
+/* How many of the n texts from `first` on one call of dun_session_run takes: at least one. */
+uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n);
+
+/* Runs the prompt in use after n texts (indices into session->texts, no more than a pass takes); the points
  * (n, D) are then in the engine's point buffer. */
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n);
 
-/* The same for texts first .. first + n - 1, batch by batch, with progress: `each` is called after every
+/* The same for texts first .. first + n - 1, pass by pass, with progress: `each` is called after every
  * batch with the batch's first text and its count. */
 typedef int dun_batch_visitor(void *self, uint32_t first, uint32_t count);
 int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const char *stage,

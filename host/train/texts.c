@@ -4,6 +4,8 @@
 #include "err.h"
 #include "mem.h"
 
+#include <string.h>
+
 int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length, uint32_t label,
                   uint32_t max_length) {
     int rc = DUN_OK;
@@ -45,6 +47,16 @@ void dun_texts_clear(dun_texts *texts) {
     texts->tokens.n = 0;
     texts->n = 0;
     texts->longest = 0;
+}
+
+void dun_texts_drop(dun_texts *texts, uint32_t n) {
+    uint32_t tokens = n ? texts->start[n] : 0;
+    memmove(texts->tokens.ids, texts->tokens.ids + tokens, (texts->tokens.n - tokens) * sizeof(uint32_t));
+    texts->tokens.n -= tokens;
+    texts->n -= n;
+    for (uint32_t i = 0; n && i <= texts->n; i++)
+        texts->start[i] = texts->start[n + i] - tokens;
+    memmove(texts->label, texts->label + n, texts->n * sizeof *texts->label);
 }
 
 void dun_texts_free(dun_texts *texts) {

@@ -21,7 +21,8 @@ int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, 
 /* Adds every example of a dataset in file order. */
 int dun_texts_add_dataset(dun_texts *texts, dun_tokenizer *tokenizer, const dun_dataset *dataset,
                           uint32_t max_length);
-void dun_texts_clear(dun_texts *texts); /* keeps the memory */
+void dun_texts_clear(dun_texts *texts);            /* keeps the memory */
+void dun_texts_drop(dun_texts *texts, uint32_t n); /* takes the first n away */
 void dun_texts_free(dun_texts *texts);
 
 uint32_t dun_texts_length(const dun_texts *texts, uint32_t index); /* tokens of one text */
