@@ -149,6 +149,46 @@ seq -f 'the line %g' 500 >long.txt
 expect 0 classify run long.txt
 same "$(wc -l <out)" 500 'answers to 500 lines'
 
+# Hostile lines, and the other forms of answers: as many lines as went in.
+{
+    printf 'a\0b\n\e[31mred\e[0m\n<b>&\n\r\n\xf0\x9f\x98\x80 \xd7\xa9\n'
+    head -c 100000 /dev/zero | tr '\0' x
+    printf '\n%s\n' "$(seq -s ' ' 3000)"
+} >hostile.txt
+for form in text tsv json; do
+    expect 0 classify run hostile.txt --output $form
+    same "$(wc -l <out)" 7 "answers to hostile lines as $form"
+    grep -q $'\e' out && fail "classify --output $form: an escape sequence gets through"
+done
+is_json out
+expect 0 classify run valid.tsv --input tsv --output tsv
+same "$(cut -f 1 out)" "$(tail -n +2 run/predictions.tsv | cut -f 3)" 'classes of the first column'
+same "$(cut -f 4- out)" "$(tail -n +2 run/predictions.tsv | cut -f 4,5)" 'distances of the first column'
+expect 0 classify run valid.tsv --input tsv --output tsv --unsure 1
+same "$(cut -f 1 out | sort -u)" unsure 'labels where nothing is sure'
+expect 2 classify run valid.txt --unsure 2
+says err '0 to 1'
+printf '{"text": "then the in"}\n[]\n{"text": "x"}\n' >bad.jsonl
+"$dunlin" classify run bad.jsonl --input jsonl >out 2>err
+same "$?" 3 'status of a bad JSON line'
+same "$(wc -l <out)" 1 'answers before a bad JSON line'
+says err 'bad.jsonl:2'
+
+# An answer leaves before the next line is written, also when a part of that line is there already.
+mkfifo questions answers
+"$dunlin" classify run - <questions >answers 2>err &
+exec 4>questions 5<answers
+printf 'then the in\nzz' >&4
+read -r -t 60 answer <&5 || fail 'classify: no answer while it waits'
+same "$answer" "$(head -1 plain)" 'answer to a line that came alone'
+printf 'qq x\n' >&4
+exec 4>&-
+read -r -t 60 answer <&5 || fail 'classify: no answer to a line in parts'
+expect 0 classify run valid.txt
+same "$answer" "$(sed -n 2p out)" 'answer to a line in parts'
+exec 5<&-
+wait $!
+
 # Command line before environment before file.
 steps() {
     grep -c '"loss"' "$1/history.jsonl"
