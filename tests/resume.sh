@@ -41,7 +41,7 @@ END
 
 same_result() {
     local file
-    for file in prompt.safetensors history.jsonl predictions.tsv config.ini; do
+    for file in prompt.safetensors history.jsonl predictions.tsv config.ini trajectory projection.safetensors; do
         cmp "undisturbed/$file" "$1/$file" || fail "$1/$file differs from the undisturbed run's"
     done
 }

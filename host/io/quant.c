@@ -45,6 +45,30 @@ float dun_half_to_f32(uint16_t bits) {
     return float_of_bits(sign | magnitude);
 }
 
+uint16_t dun_half_from_f32(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);
+    uint32_t magnitude = bits & 0x7fffffffu;
+    if (magnitude > 255u << 23)
+        return sign | 0x7e00u; /* NaN */
+    if (magnitude >= (127u + 16u) << 23)
+        return sign | 0x7c00u;
+    uint32_t dropped = 13;
+    if (magnitude < (127u - 14u) << 23) { /* subnormal: steps of 2^-24 */
+        dropped = 126u - (magnitude >> 23);
+        if (dropped > 24)
+            return sign;
+        magnitude = (magnitude & 0x7fffffu) | 0x800000u;
+    } else {
+        magnitude -= (127u - 15u) << 23;
+    }
+    uint32_t kept = magnitude >> dropped, rest = magnitude & ((1u << dropped) - 1),
+             half = 1u << (dropped - 1);
+    kept += rest > half || (rest == half && (kept & 1));
+    return (uint16_t)(sign | kept); /* a carry goes into the exponent, as it should */
+}
+
 static float half_at(const uint8_t *at) {
     return dun_half_to_f32(load_u16(at));
 }

@@ -40,4 +40,7 @@ bool dun_quant_finite(uint32_t type, const uint8_t *data, size_t n);
 
 float dun_half_to_f32(uint16_t bits);
 
+/* The nearest half, ties to even; beyond 65519 infinity. */
+uint16_t dun_half_from_f32(float value);
+
 #endif

@@ -8,6 +8,7 @@ typedef struct {
     dun_loss *loss;
     const dun_buffer *centroids;
     float *distances;
+    dun_kept_points *kept; /* NULL: none */
     uint32_t first;
 } evaluate_job;
 
@@ -17,6 +18,9 @@ static int read_batch(void *self, uint32_t first, uint32_t count) {
     float *out = job->distances + (size_t)(first - job->first) * job->loss->n_classes;
     TRY(dun_loss_distances(job->loss, dun_engine_point_buffer(&job->session->engine), job->centroids, count));
     TRY(dun_loss_read(NULL, out, job->loss, count));
+    if (job->kept)
+        TRY(dun_kept_points_take(job->kept, dun_engine_point_buffer(&job->session->engine),
+                                 first - job->first, count));
 out:
     return rc;
 }
@@ -26,6 +30,17 @@ int dun_evaluate(float *distances, dun_session *session, dun_loss *loss, const d
     evaluate_job job = {
         .session = session, .loss = loss, .centroids = centroids, .distances = distances, .first = first};
     return dun_session_run_all(session, first, n, stage, read_batch, &job);
+}
+
+int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *session, dun_loss *loss,
+                       const dun_buffer *centroids, const char *stage) {
+    evaluate_job job = {.session = session,
+                        .loss = loss,
+                        .centroids = centroids,
+                        .distances = distances,
+                        .kept = kept,
+                        .first = session->n_train};
+    return dun_session_run_all(session, session->n_train, session->n_valid, stage, read_batch, &job);
 }
 
 uint32_t dun_nearest_centroid(const float *distances, uint32_t K) {

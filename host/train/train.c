@@ -9,7 +9,9 @@
 #include "interrupt.h"
 #include "mem.h"
 #include "optim.h"
+#include "projection.h"
 #include "rng.h"
+#include "trajectory.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,6 +29,8 @@ typedef struct {
     dun_checkpoint at;                 /* where training stands */
     dun_checkpoint_data state;         /* what a checkpoint carries */
     uint64_t measured_step;            /* result->metrics are those after this step */
+    dun_trajectory trajectory;         /* for the report; empty without one */
+    dun_kept_points kept;              /* the validation points as last measured, likewise */
 } trainer;
 
 /* What an epoch has gathered. */
@@ -89,6 +93,8 @@ static int prepare(trainer *t) {
     if (config->centroid.train)
         TRY(dun_optim_add(&t->optim, &t->centroids, &t->d_centroids, K, D,
                           isnan(config->centroid.lr) ? config->prompt.lr : config->centroid.lr));
+    if (config->output.report)
+        TRY(dun_kept_points_create(&t->kept, session->n_valid, D));
 out:
     return rc;
 }
@@ -101,6 +107,8 @@ static int train_step(trainer *t, float *loss, uint32_t *correct, const uint32_t
     for (uint32_t i = 0; i < n; i++)
         t->labels[i] = (int32_t)session->texts.label[which[i]];
     TRY(dun_session_run(session, which, n));
+    TRY(dun_trajectory_step(&t->trajectory, t->result->steps, dun_engine_point_buffer(engine), &t->centroids,
+                            t->labels, n));
     TRY(dun_loss_run(&t->loss, dun_engine_point_gradient(engine), train_centroids ? &t->d_centroids : NULL,
                      dun_engine_point_buffer(engine), &t->centroids, t->labels, n));
     TRY(dun_engine_backward(engine));
@@ -118,8 +126,7 @@ static int validate(trainer *t) {
     dun_run_result *result = t->result;
     double begun = dun_clock_seconds();
     dun_metrics_clear(&result->metrics);
-    TRY(dun_evaluate(result->distances, session, &t->loss, &t->centroids, session->n_train, session->n_valid,
-                     "validation"));
+    TRY(dun_evaluate_valid(result->distances, &t->kept, session, &t->loss, &t->centroids, "validation"));
     dun_evaluate_metrics(&result->metrics, session, result->distances);
     t->measured_step = result->steps;
     dun_observe_say(session->observer, "valid     step %llu: accuracy %.4f",
@@ -319,6 +326,32 @@ out:
     return rc;
 }
 
+/* The frames of the report's animation, from the start or from where training goes on. */
+static int open_trajectory(trainer *t) {
+    const dun_session *session = t->session;
+    uint32_t batch_size = (uint32_t)session->config->train.batch_size;
+    uint64_t steps = (session->n_train + batch_size - 1) / batch_size;
+    const dun_trajectory_shape shape =
+        dun_trajectory_plan(session->labels.n_classes, dun_session_point_width(session), batch_size,
+                            steps * (uint64_t)session->config->train.epochs);
+    if (!session->config->output.report)
+        return DUN_OK;
+    return dun_trajectory_open(&t->trajectory, &shape, t->run->path, &t->centroids, t->result->steps);
+}
+
+/* The validation texts' points in the plane. */
+static int project(trainer *t) {
+    int rc = DUN_OK;
+    dun_projection projection = {0};
+    if (!t->kept.rows)
+        return DUN_OK;
+    TRY(dun_projection_make(&projection, &t->kept, t->session, t->result->centroids, t->result->distances));
+    TRY(dun_projection_write(&projection, t->run->path));
+out:
+    dun_projection_free(&projection);
+    return rc;
+}
+
 static int train_epochs(trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
@@ -341,6 +374,8 @@ static void free_trainer(trainer *t) {
     dun_free(t->order);
     dun_free(t->labels);
     dun_free(t->distances);
+    dun_trajectory_close(&t->trajectory);
+    dun_kept_points_free(&t->kept);
 }
 
 int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bool resume) {
@@ -354,10 +389,12 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     TRY(prepare(&t));
     TRY(prepare_checkpoint(&t));
     TRY(begin(&t, resume));
+    TRY(open_trajectory(&t));
     TRY(train_epochs(&t));
     result->majority = majority_accuracy(session, &result->metrics);
     warn_one_class(session, &result->metrics);
     TRY(collect(&t));
+    TRY(project(&t));
     result->seconds = dun_clock_seconds() - begun;
     TRY(dun_run_dir_finish(run, session, result));
 out:

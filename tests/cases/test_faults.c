@@ -13,13 +13,14 @@
 static const char config[] = "limit_train = 6\nlimit_valid = 4\n[prompt]\ninit = vocab\ntokens = 2\n"
                              "[train]\nepochs = 2\nbatch_size = 3\n[output]\ncheckpoint_every = 1\n";
 
-static const char *const files[] = {"prompt.safetensors", "history.jsonl", "predictions.tsv", "config.ini"};
+static const char *const files[] = {"prompt.safetensors", "history.jsonl", "predictions.tsv",
+                                    "config.ini",         "trajectory",    "projection.safetensors"};
 enum { N_FILES = sizeof files / sizeof *files };
 
 static void remove_run(const char *name) {
-    static const char *const all[] = {"prompt.safetensors", "history.jsonl", "predictions.tsv",
-                                      "config.ini",         "metrics.json",  "checkpoint",
-                                      "checkpoint.previous"};
+    static const char *const all[] = {"prompt.safetensors",  "history.jsonl", "predictions.tsv",
+                                      "config.ini",          "metrics.json",  "checkpoint",
+                                      "checkpoint.previous", "trajectory",    "projection.safetensors"};
     char path[512];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         snprintf(path, sizeof path, "%s/%s", train_path(name), all[i]);

@@ -65,7 +65,24 @@ static void test_half(void **state) {
         assert_true((double)found == wanted);
         assert_int_equal(!signbit(found), !signbit(wanted));
         assert_int_equal(gguf_builder_half(found), bits);
+        assert_int_equal(dun_half_from_f32(found), bits);
     }
+}
+
+/* Between two neighbours the nearer one; in the middle the even one. */
+static void test_half_rounds(void **state) {
+    (void)state;
+    for (unsigned bits = 0; bits < 0x7bff; bits++) {
+        float low = dun_half_to_f32((uint16_t)bits), high = dun_half_to_f32((uint16_t)(bits + 1));
+        float middle = low + (high - low) / 2;
+        assert_int_equal(dun_half_from_f32(middle), bits + (bits & 1));
+        assert_int_equal(dun_half_from_f32(nextafterf(middle, 0)), bits);
+        assert_int_equal(dun_half_from_f32(-nextafterf(middle, INFINITY)), 0x8000 | (bits + 1));
+    }
+    assert_int_equal(dun_half_from_f32(65519.0f), 0x7bff);
+    assert_int_equal(dun_half_from_f32(65520.0f), 0x7c00);
+    assert_int_equal(dun_half_from_f32(1e30f), 0x7c00);
+    assert_int_equal(dun_half_from_f32(1e-30f), 0);
 }
 
 static void test_random_blocks(void **state) {
@@ -201,9 +218,10 @@ static void test_table(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),         cmocka_unit_test(test_random_blocks),
-        cmocka_unit_test(test_known_blocks), cmocka_unit_test(test_floats),
-        cmocka_unit_test(test_finite),       cmocka_unit_test(test_table),
+        cmocka_unit_test(test_half),          cmocka_unit_test(test_half_rounds),
+        cmocka_unit_test(test_random_blocks), cmocka_unit_test(test_known_blocks),
+        cmocka_unit_test(test_floats),        cmocka_unit_test(test_finite),
+        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

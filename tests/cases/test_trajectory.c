@@ -1,0 +1,186 @@
+/* What a run keeps for its report: frames of batches and centroids, and the validation points in the plane.
+ */
+#include "train_sample.h"
+
+#include "err.h"
+#include "projection.h"
+#include "trajectory.h"
+
+#include <math.h>
+
+static void test_plan(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t n_classes, width, batch;
+        uint64_t steps;
+        uint32_t n_points, n_frames;
+    } plans[] = {
+        {2, 576, 32, 51, 32, 51},    {2, 576, 32, 100000, 32, 200}, {2, 576, 1000, 7, 64, 7},
+        {6, 576, 1, 0, 1, 0},        {2, 49152, 32, 96, 8, 33},     {100, 49152, 32, 96, 8, 3},
+        {1000, 49152, 32, 96, 8, 0},
+    };
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        dun_trajectory_shape s =
+            dun_trajectory_plan(plans[i].n_classes, plans[i].width, plans[i].batch, plans[i].steps);
+        assert_int_equal(s.n_points, plans[i].n_points);
+        assert_int_equal(s.n_frames, plans[i].n_frames);
+        assert_true(dun_trajectory_bytes(&s) <= DUN_TRAJECTORY_BYTES);
+    }
+}
+
+static void expect_near(const float *found, const float *wanted, size_t n, double most) {
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs((double)found[i] - (double)wanted[i]) <= most))
+            fail_msg("value %zu is %g, wanted %g", i, (double)found[i], (double)wanted[i]);
+}
+
+/* With learning rates of 0 every frame holds the points that the texts have, and the same centroids. */
+static void test_frames(void **state) {
+    (void)state;
+    train_run t;
+    dun_trajectory_file file;
+    dun_projection projection;
+    configure(&t, "[train]\nepochs = 2\nbatch_size = 4\nshuffle = no\n[prompt]\ninit = vocab\nlr = 0\n");
+    train_run_all(&t, "frames");
+    size_t D = dun_session_point_width(&t.session), K = 2;
+    float *points = points_of(&t.session, 0, 18);
+    check_ok(dun_trajectory_read(&file, train_run_file(&t, "trajectory")));
+    assert_int_equal(file.n_frames, 6);
+    float *values = dun_calloc((file.shape.n_points + K) * D, sizeof *values);
+    for (uint32_t i = 0; i < file.n_frames; i++) {
+        static const uint32_t counts[] = {4, 4, 2};
+        dun_trajectory_frame frame;
+        check_ok(dun_trajectory_get(&frame, values, &file, i));
+        assert_int_equal(frame.step, i + 1);
+        assert_int_equal(frame.n, counts[i % 3]);
+        for (uint32_t j = 0; j < frame.n; j++)
+            assert_int_equal(frame.labels[j], t.session.texts.label[i % 3 * 4 + j]);
+        expect_near(values, points + i % 3 * 4 * D, frame.n * D, 2e-3);
+        expect_near(values + file.shape.n_points * D, t.result.centroids, K * D, 2e-3);
+    }
+    check_ok(dun_projection_read(&projection, train_run_file(&t, "projection.safetensors")));
+    assert_int_equal(projection.n, 8);
+    assert_int_equal(projection.width, D);
+    for (uint32_t i = 0; i < projection.n; i++) {
+        float at[2];
+        dun_pca_project(at, &projection.pca, points + (10 + i) * D);
+        expect_near(projection.points + 2 * i, at, 2, 1e-5);
+        assert_int_equal(projection.labels[i], t.session.texts.label[10 + i]);
+        assert_int_equal(projection.rows[i], i);
+        expect_near(projection.distances + i * K, t.result.distances + i * K, K, 0);
+    }
+    dun_projection_free(&projection);
+    dun_trajectory_free(&file);
+    dun_free(values);
+    free(points);
+    train_run_close(&t);
+}
+
+/* report = no leaves neither file. */
+static void test_without(void **state) {
+    (void)state;
+    train_run t;
+    dun_file file;
+    configure(&t, "[train]\nepochs = 1\n[prompt]\ninit = vocab\n[output]\nreport = no\n");
+    train_run_all(&t, "without");
+    assert_int_equal(dun_file_map(&file, train_run_file(&t, "trajectory")), DUN_BAD_INPUT);
+    assert_int_equal(dun_file_map(&file, train_run_file(&t, "projection.safetensors")), DUN_BAD_INPUT);
+    train_run_close(&t);
+}
+
+static void write_quickly(const char *name, const uint8_t *bytes, size_t length) {
+    FILE *file = fopen(train_path(name), "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Every cut of the files, and every byte of the heads changed: refused or read, nothing worse. */
+static void hostile(const char *name, size_t head_bytes, int (*read)(const char *path)) {
+    dun_file file;
+    char path[64];
+    snprintf(path, sizeof path, "frames/%s", name);
+    check_ok(dun_file_map(&file, train_path(path)));
+    uint8_t *bytes = malloc(file.length);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < file.length; i += i < head_bytes ? 1 : 97) {
+        write_quickly("hostile", file.bytes, i);
+        int rc = read(train_path("hostile"));
+        assert_true(i >= head_bytes || rc == DUN_BAD_INPUT);
+    }
+    for (size_t i = 0; i < head_bytes; i++)
+        for (unsigned flip = 1; flip < 256; flip *= 2) {
+            memcpy(bytes, file.bytes, file.length);
+            bytes[i] = (uint8_t)(bytes[i] ^ flip);
+            write_quickly("hostile", bytes, file.length);
+            int rc = read(train_path("hostile"));
+            assert_true(rc == DUN_OK || rc == DUN_BAD_INPUT);
+        }
+    free(bytes);
+    dun_file_unmap(&file);
+}
+
+static int read_trajectory(const char *path) {
+    int rc = DUN_OK;
+    dun_trajectory_file file = {0};
+    float *values = NULL;
+    TRY(dun_trajectory_read(&file, path));
+    TRY_NEW(values, ((size_t)file.shape.n_points + file.shape.n_classes) * file.shape.width);
+    for (uint32_t i = 0; i < file.n_frames; i++) {
+        dun_trajectory_frame frame;
+        TRY(dun_trajectory_get(&frame, values, &file, i));
+    }
+out:
+    dun_free(values);
+    dun_trajectory_free(&file);
+    return rc;
+}
+
+static int read_projection(const char *path) {
+    dun_projection projection;
+    int rc = dun_projection_read(&projection, path);
+    if (rc >= 0)
+        dun_projection_free(&projection);
+    return rc;
+}
+
+static void test_hostile(void **state) {
+    (void)state;
+    hostile("trajectory", 40, read_trajectory);
+    hostile("projection.safetensors", 200, read_projection);
+}
+
+/* Thinning: of 10 points 4, evenly, whatever the batches. */
+static void test_thinning(void **state) {
+    (void)state;
+    dun_device *device = check_open_device();
+    dun_buffer buffer;
+    float values[20], kept_values[8];
+    for (size_t batch = 1; batch <= 10; batch++) {
+        dun_kept_points kept = {.n = 10, .n_kept = 4, .width = 2, .rows = kept_values};
+        memset(kept_values, 0xff, sizeof kept_values);
+        for (size_t i = 0; i < 20; i++)
+            values[i] = (float)i;
+        check_ok(dun_buffer_create(&buffer, device, sizeof values, "points"));
+        for (uint32_t first = 0; first < 10; first += (uint32_t)batch) {
+            uint32_t count = 10 - first < batch ? 10 - first : (uint32_t)batch;
+            check_ok(dun_buffer_write(&buffer, 0, values + 2 * first, count * 2 * sizeof *values));
+            check_ok(dun_kept_points_take(&kept, &buffer, first, count));
+        }
+        for (uint32_t i = 0; i < 4; i++) {
+            static const uint32_t wanted[] = {0, 2, 5, 7};
+            assert_int_equal(dun_kept_points_index(&kept, i), wanted[i]);
+            assert_true(kept_values[2 * i] == (float)(2 * wanted[i]) &&
+                        kept_values[2 * i + 1] == (float)(2 * wanted[i] + 1));
+        }
+        dun_buffer_free(&buffer);
+    }
+    dun_device_close(device);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plan), cmocka_unit_test(test_frames),
+                                       cmocka_unit_test(test_without), cmocka_unit_test(test_hostile),
+                                       cmocka_unit_test(test_thinning)};
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
