@@ -12,8 +12,8 @@
  * norm.cl           rmsnorm_fwd                          root mean square norm              rmsnorm_bwd
  * rope.cl           rope_fwd                             rotary positions                   rope_bwd
  * attention.cl      attention_fwd                        causal, grouped heads, cached text attention_bwd_q, attention_bwd_kv
- * distance.cl       distance_fwd, pair_distance_fwd      points and centroids               distance_bwd_*, pair_distance_bwd
- * loss.cl           loss_<name>                          value and gradient of distances    (same kernel)
+ * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd
+ * loss.cl           loss_<name>, loss_pairs, loss_total  value and gradient of distances    (same kernel)
  * boids.cl          boids_loss                           a flock's pairs                    (same kernel)
  * optim.cl          adam_step                            one parameter tensor               -
  *
@@ -24,7 +24,6 @@
  *   HEAD_VW   vector width that divides HEAD_DIM: 1, 2, 4, 8, 16                       default 4
  *   REG_MR    rows of the register tile: 4, 6, 12                                      default 4
  *   REG_VW    half the columns of the register tile: 4, 8, 16                          default 4
- *   DISTANCE_EPS  added to every component of a difference (PyTorch's pairwise_distance)  1e-6
  */
 #include "host/kernels/preface.cl"
 

@@ -34,6 +34,7 @@ static const rule rules[] = {
     {DUN_KEY_train_momentum, "!0", DUN_KEY_train_optimizer, "sgd", false, "Adam has beta1 instead"},
     {DUN_KEY_train_weight_decay, "!0", DUN_KEY_train_optimizer, "adamw|sgd", false,
      "Adam with decoupled decay is adamw"},
+    {DUN_KEY_loss_margin, "!0", DUN_KEY_loss_kind, "cross-entropy", false, "only its softmax has a margin"},
     {DUN_KEY_device_cache_budget_mb, "!auto", DUN_KEY_device_cache_kv, "auto|yes", false,
      "nothing is kept without the cache"},
 };
@@ -48,9 +49,6 @@ static const struct {
     {DUN_KEY_prompt_template, ""},
     {DUN_KEY_prompt_reparametrize, "no"},
     {DUN_KEY_centroid_update, "none"},
-    {DUN_KEY_loss_kind, "cross-entropy|centroid"},
-    {DUN_KEY_loss_distance, "euclidean"},
-    {DUN_KEY_loss_margin, "0"},
     {DUN_KEY_train_optimizer, "adam"},
     {DUN_KEY_train_schedule, "constant"},
     {DUN_KEY_train_warmup, "0"},

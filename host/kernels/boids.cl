@@ -1,5 +1,5 @@
-/* The flock's loss on the distances between all points (pair_distance_fwd), and its gradient for
- * pair_distance_bwd:
+/* The flock's loss on the distances between all points (distance_fwd), and its gradient for
+ * distance_bwd:
  *   loss = mean over pairs of d + 1/d,   dd_jk = 2 / (K (K - 1)) * (1 - 1/d^2)
  * The mean over ordered pairs is this one but for the 1e-6 in d, which differs in sign between the two orders
  * and cancels to first order. Two points in one place have no direction to part in: their gradient is 0.

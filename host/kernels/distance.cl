@@ -1,128 +1,216 @@
-/* Distances of points to centroids and between centroids, and their gradients.
- *   d(a, b) = || a - b + eps ||_2, eps added to every component (PyTorch's pairwise_distance)
- *   dd/da = (a - b + eps) / d,  dd/db = -(a - b + eps) / d
- * The eps joins the difference, not one side: where a point is its centroid (centroids start at examples), eps
- * is all there is, and it would be lost beside a coordinate in the hundreds.
- * One work-group an output row; D is the width of a point, here an argument (it may be the vocabulary). */
+/* Distances between the rows of two matrices (points and centroids, or centroids among themselves), and their
+ * gradients. Every kind is a function of one sum:
+ *   s(a, b) = sum_j (r_a a_j - r_b b_j + eps)^2
+ *   euclidean  d = sqrt(s),  r = 1, eps = 1e-6 (PyTorch's pairwise_distance),  W = dd / d
+ *   squared    d = s,        r = 1, eps = 0,                                   W = 2 dd
+ *   cosine     d = s / 2 = 1 - cos,  r = 1 / ||row||, eps = 0,                 W = dd
+ * and of its gradient, with W (rows, columns) from distance_weights:
+ *   da = r_a ( sum_b W_ab (r_a a - r_b b) + shift_a - own_a r_a a )
+ *   shift_a = +- eps sum_b W_ab;  own_a = sum_b dd_ab d_ab where the kind is cosine (a row's length does not
+ *   count: what points along it is taken away), else 0.
+ * Differences are taken component by component: centroids start at points, and ||a||^2 + ||b||^2 - 2ab would
+ * leave nothing of what is between them. For the same reason the eps joins the difference, not one side.
+ *
+ * Sizes: A and B rows of D floats, where D may be the vocabulary. Rows lie D floats apart, often a large power
+ * of two times three, so caches hold few of them at one column: a group takes tiles of DISTANCE_ROWS rows, and
+ * each load serves all of them. */
+#define DISTANCE_ROWS 4
+#define DISTANCE_CHUNK 4096 /* columns of one partial sum */
 
-float distance_of(__global const float *a, __global const float *b, int D, __local float *scratch) {
-    vec squares = 0.0f;
-    float rest = 0.0f;
-    FOR_VECTORS(i, D) {
-        vec v = vec_load(i, a) - vec_load(i, b) + DISTANCE_EPS;
-        squares = fma(v, v, squares);
-    }
-    FOR_REST(j, D) {
-        float v = a[j] - b[j] + DISTANCE_EPS;
-        rest = fma(v, v, rest);
-    }
-    return sqrt(group_sum(vec_sum(squares) + rest, scratch));
-}
+#define DISTANCE_EUCLIDEAN 0
+#define DISTANCE_SQUARED 1
+#define DISTANCE_COSINE 2
+
+#define EACH_TILE_ROW(X) X(0) X(1) X(2) X(3)
+#define EACH_TILE_PAIR(X)                                                                                    \
+    X(0, 0) X(0, 1) X(0, 2) X(0, 3) X(1, 0) X(1, 1) X(1, 2) X(1, 3)                                          \
+    X(2, 0) X(2, 1) X(2, 2) X(2, 3) X(3, 0) X(3, 1) X(3, 2) X(3, 3)
 
 /* 1/d, and 0 for the identical pair, whose gradient PyTorch also takes as finite. */
 float inverse_distance(float d) {
     return d > 0.0f ? 1.0f / d : 0.0f;
 }
 
-/* distance[i][k] = d(points[i], centroids[k]). Range: (K, B) groups. */
-__kernel void distance_fwd(__global float *distance,          /* (B, K) */
-                           __global const float *points,      /* (B, D) */
-                           __global const float *centroids,   /* (K, D) */
-                           int K, int D) {
+/* scale[row] = 1 / || x[row] ||, 0 for a row of zeros (it is then at the distance 1/2 from every other, without a
+ * gradient). Range: rows groups. */
+__kernel void inverse_norm(__global float *scale,   /* (rows) */
+                           __global const float *x, /* (rows, D) */
+                           int D) {
     __local float scratch[WG];
-    size_t k = get_group_id(0), i = get_group_id(1);
-    float d = distance_of(points + i * (size_t)D, centroids + k * (size_t)D, D, scratch);
+    size_t row = get_group_id(0);
+    x += row * (size_t)D;
+    vec squares = 0.0f;
+    float rest = 0.0f;
+    FOR_VECTORS(i, D) {
+        vec v = vec_load(i, x);
+        squares = fma(v, v, squares);
+    }
+    FOR_REST(j, D)
+        rest = fma(x[j], x[j], rest);
+    float norm = sqrt(group_sum(vec_sum(squares) + rest, scratch));
     if (get_local_id(0) == 0)
-        distance[i * (size_t)K + k] = d;
+        scale[row] = inverse_distance(norm);
 }
 
-/* d_points[i] = sum_k d_distance[i][k] * (x_i - c_k + eps) / distance[i][k]. Range: B groups. */
-__kernel void distance_bwd_points(__global float *d_points,          /* (B, D) */
-                                  __global const float *d_distance,  /* (B, K) */
-                                  __global const float *distance,    /* (B, K) */
-                                  __global const float *points,      /* (B, D) */
-                                  __global const float *centroids,   /* (K, D) */
-                                  int K, int D) {
-    size_t i = get_group_id(0);
-    d_points += i * (size_t)D;
-    points += i * (size_t)D;
-    distance += i * (size_t)K;
-    d_distance += i * (size_t)K;
-    FOR_VECTORS(v, D) {
-        vec sum = 0.0f, x = vec_load(v, points);
-        for (int k = 0; k < K; k++)
-            sum += (x - vec_load(v, centroids + (size_t)k * (size_t)D) + DISTANCE_EPS) *
-                   (d_distance[k] * inverse_distance(distance[k]));
-        vec_store(sum, v, d_points);
-    }
-    FOR_REST(j, D) {
-        float sum = 0.0f, x = points[j];
-        for (int k = 0; k < K; k++)
-            sum += (x - centroids[(size_t)k * (size_t)D + (size_t)j] + DISTANCE_EPS) *
-                   (d_distance[k] * inverse_distance(distance[k]));
-        d_points[j] = sum;
-    }
-}
-
-/* d_centroids[k] = -sum_i d_distance[i][k] * (x_i - c_k + eps) / distance[i][k]. Range: K groups. */
-__kernel void distance_bwd_centroids(__global float *d_centroids,       /* (K, D) */
-                                     __global const float *d_distance,  /* (B, K) */
-                                     __global const float *distance,    /* (B, K) */
-                                     __global const float *points,      /* (B, D) */
-                                     __global const float *centroids,   /* (K, D) */
-                                     int B, int K, int D) {
-    size_t k = get_group_id(0);
-    d_centroids += k * (size_t)D;
-    centroids += k * (size_t)D;
-    FOR_VECTORS(v, D) {
-        vec sum = 0.0f, c = vec_load(v, centroids);
-        for (int i = 0; i < B; i++) {
-            size_t at = (size_t)i * (size_t)K + k;
-            sum += (c - vec_load(v, points + (size_t)i * (size_t)D) - DISTANCE_EPS) *
-                   (d_distance[at] * inverse_distance(distance[at]));
-        }
-        vec_store(sum, v, d_centroids);
-    }
-    FOR_REST(j, D) {
-        float sum = 0.0f, c = centroids[j];
-        for (int i = 0; i < B; i++) {
-            size_t at = (size_t)i * (size_t)K + k;
-            sum += (c - points[(size_t)i * (size_t)D + (size_t)j] - DISTANCE_EPS) *
-                   (d_distance[at] * inverse_distance(distance[at]));
-        }
-        d_centroids[j] = sum;
-    }
-}
-
-/* pair[j][k] = d(c_j, c_k) for j < k, else 0. Range: (K, K) groups. */
-__kernel void pair_distance_fwd(__global float *pair,             /* (K, K) */
-                                __global const float *centroids,  /* (K, D) */
-                                int K, int D) {
+/* sums[chunk][i][k] = the part of s(a_i, b_k) in the columns of a chunk; with `upper` only k > i is asked for.
+ * A group computes a tile of 4 x 4 pairs: 8 loads feed 16 differences. Range: (tiles, chunks) groups, tiles row by
+ * row. Reads A/4 * B*D + B/4 * A*D floats, in cache for a chunk. */
+__kernel void distance_fwd(__global float *sums,                             /* (chunks, A, B) */
+                           __global const float *a, __global const float *b, /* (A, D), (B, D) */
+                           __global const float *scale_a, __global const float *scale_b, /* (A), (B) */
+                           int A, int B, int D, float eps, int upper) {
     __local float scratch[WG];
-    size_t k = get_group_id(0), j = get_group_id(1);
-    float d = 0.0f;
-    if (j < k) /* the same for the whole group */
-        d = distance_of(centroids + j * (size_t)D, centroids + k * (size_t)D, D, scratch);
-    if (get_local_id(0) == 0)
-        pair[j * (size_t)K + k] = d;
+    int tiles = (B + DISTANCE_ROWS - 1) / DISTANCE_ROWS, tile = (int)get_group_id(0);
+    int row0 = tile / tiles * DISTANCE_ROWS, column0 = tile % tiles * DISTANCE_ROWS;
+    int begin = (int)get_group_id(1) * DISTANCE_CHUNK, n = min(DISTANCE_CHUNK, D - begin);
+    if (upper && column0 + DISTANCE_ROWS - 1 <= row0) /* the same for the whole group */
+        return;
+    sums += (size_t)get_group_id(1) * (size_t)A * (size_t)B;
+/* Rows beyond the last read it again; their sums are not stored. */
+#define ROW(t)                                                                                               \
+    int i##t = min(row0 + t, A - 1), k##t = min(column0 + t, B - 1);                                                \
+    __global const float *a##t = a + (size_t)i##t * (size_t)D + (size_t)begin;                               \
+    __global const float *b##t = b + (size_t)k##t * (size_t)D + (size_t)begin;                               \
+    float ra##t = scale_a[i##t], rb##t = scale_b[k##t];
+#define CLEAR(i, k) vec sum##i##k = 0.0f;
+#define LOAD(t) vec x##t = ra##t * vec_load(v, a##t), y##t = rb##t * vec_load(v, b##t);
+#define STEP(i, k)                                                                                           \
+    {                                                                                                        \
+        vec difference = x##i - y##k + eps;                                                                  \
+        sum##i##k = fma(difference, difference, sum##i##k);                                                  \
+    }
+#define FINISH(i, k)                                                                                         \
+    {                                                                                                        \
+        float rest = 0.0f;                                                                                   \
+        FOR_REST(j, n) {                                                                                     \
+            float difference = ra##i * a##i[j] - rb##k * b##k[j] + eps;                                      \
+            rest = fma(difference, difference, rest);                                                        \
+        }                                                                                                    \
+        rest = group_sum(vec_sum(sum##i##k) + rest, scratch);                                                \
+        if (get_local_id(0) == 0 && row0 + i < A && column0 + k < B)                                                \
+            sums[(size_t)(row0 + i) * (size_t)B + (size_t)(column0 + k)] = rest;                                    \
+    }
+    EACH_TILE_ROW(ROW)
+    EACH_TILE_PAIR(CLEAR)
+    FOR_VECTORS(v, n) {
+        EACH_TILE_ROW(LOAD)
+        EACH_TILE_PAIR(STEP)
+    }
+    EACH_TILE_PAIR(FINISH)
+#undef ROW
+#undef CLEAR
+#undef LOAD
+#undef STEP
+#undef FINISH
 }
 
-/* d_centroids[k] += its share of every pair: first member +, second member -. Range: K groups. */
-__kernel void pair_distance_bwd(__global float *d_centroids,      /* (K, D), accumulated */
-                                __global const float *d_pair,     /* (K, K), j < k used */
-                                __global const float *pair,       /* (K, K) */
-                                __global const float *centroids,  /* (K, D) */
-                                int K, int D) {
-    int k = (int)get_group_id(0);
-    d_centroids += (size_t)k * (size_t)D;
-    for (int j = (int)get_local_id(0); j < D; j += WG) {
-        float sum = d_centroids[j], mine = centroids[(size_t)k * (size_t)D + (size_t)j];
-        for (int other = 0; other < K; other++) {
-            float theirs = centroids[(size_t)other * (size_t)D + (size_t)j];
-            int at = min(k, other) * K + max(k, other);
-            float slope = other == k ? 0.0f : d_pair[at] * inverse_distance(pair[at]);
-            sum += k < other ? (mine - theirs + DISTANCE_EPS) * slope : (mine - theirs - DISTANCE_EPS) * slope;
+/* distance[i][k] from its sums, added in the order of the chunks; with `upper` 0 where k <= i. Range: A*B items. */
+__kernel void distance_finish(__global float *distance,     /* (A, B) */
+                              __global const float *sums,   /* (chunks, A, B) */
+                              int A, int B, int chunks, int kind, int upper) {
+    size_t at = get_global_id(0), n = (size_t)A * (size_t)B;
+    if (at >= n)
+        return;
+    float s = 0.0f;
+    if (!upper || at % (size_t)B > at / (size_t)B)
+        for (int c = 0; c < chunks; c++)
+            s += sums[(size_t)c * n + at];
+    distance[at] = kind == DISTANCE_EUCLIDEAN ? sqrt(s) : kind == DISTANCE_COSINE ? 0.5f * s : s;
+}
+
+/* What distance_bwd reads, from distances and their gradients. The rows of the result are those of the matrix
+ * whose gradient is wanted:
+ *   side 0  the first matrix: element (r, c) of the result belongs to distance (r, c)
+ *   side 1  the second: to distance (c, r); eps counts with the other sign
+ *   side 2  pairs of one matrix, of which the upper triangle is known: (r, c) for c > r as side 0, (c, r) for
+ *           c < r as side 1, 0 on the diagonal
+ * Range: rows groups. */
+__kernel void distance_weights(__global float *weight, __global float *shift, /* (rows, columns), (rows) */
+                               __global float *own,                           /* (rows) */
+                               __global const float *d_distance, __global const float *distance,
+                               int rows, int columns, int kind, float eps, int side) {
+    __local float scratch[WG];
+    int r = (int)get_group_id(0);
+    float shifts = 0.0f, along = 0.0f;
+    for (int c = (int)get_local_id(0); c < columns; c += WG) {
+        bool second = side == 1 || (side == 2 && c < r);
+        size_t at = second ? (size_t)c * (size_t)rows + (size_t)r : (size_t)r * (size_t)columns + (size_t)c;
+        float dd = 0.0f, d = 0.0f;
+        if (side != 2 || c != r) {
+            dd = d_distance[at];
+            d = distance[at];
         }
-        d_centroids[j] = sum;
+        float w = kind == DISTANCE_EUCLIDEAN ? dd * inverse_distance(d) : kind == DISTANCE_SQUARED ? 2.0f * dd : dd;
+        weight[(size_t)r * (size_t)columns + (size_t)c] = w;
+        shifts += second ? -w : w;
+        along += dd * d;
     }
+    shifts = group_sum(shifts, scratch);
+    along = group_sum(along, scratch);
+    if (get_local_id(0) == 0) {
+        shift[r] = eps * shifts;
+        own[r] = kind == DISTANCE_COSINE ? along : 0.0f;
+    }
+}
+
+/* d_a[i] = beta * d_a[i] + scale_a[i] * ( sum_k weight[i][k] * (scale_a[i] a_i - scale_b[k] b_k)
+ *                                         + shift[i] - own[i] * scale_a[i] a_i ).
+ * An item holds 2 vectors of 4 rows of a and walks over the rows of b. Range: (column blocks, tiles of 4 rows)
+ * groups; a column block is 2*WG*VW floats, and the first block also takes the columns behind the last vector.
+ * Reads A/4 * B*D floats. */
+__kernel void distance_bwd(__global float *d_a,                                      /* (A, D) */
+                           __global const float *weight, __global const float *shift, /* (A, B), (A) */
+                           __global const float *own,                                /* (A) */
+                           __global const float *a, __global const float *b,         /* (A, D), (B, D) */
+                           __global const float *scale_a, __global const float *scale_b, /* (A), (B) */
+                           int A, int B, int D, int beta) {
+    int row0 = (int)get_group_id(1) * DISTANCE_ROWS, n_vectors = D / VW;
+    int v0 = (int)get_group_id(0) * 2 * WG + (int)get_local_id(0), v1 = v0 + WG;
+    int v2 = min(v1, n_vectors - 1); /* read instead of v1 where that is beyond the row */
+#define ROW(t)                                                                                               \
+    int i##t = min(row0 + t, A - 1);                                                                           \
+    float ra##t = scale_a[i##t];                                                                             \
+    size_t at##t = (size_t)i##t * (size_t)D;                                                                 \
+    __global const float *w##t = weight + (size_t)i##t * (size_t)B;
+#define LOAD(t)                                                                                              \
+    vec x##t = ra##t * vec_load(v0, a + at##t), y##t = ra##t * vec_load(v2, a + at##t);                      \
+    vec p##t = 0.0f, q##t = 0.0f;
+#define STEP(t)                                                                                              \
+    p##t = fma((vec)(w##t[k]), x##t - left, p##t);                                                           \
+    q##t = fma((vec)(w##t[k]), y##t - right, q##t);
+#define STORE(t)                                                                                             \
+    if (row0 + t < A) {                                                                                        \
+        p##t = ra##t * (p##t + shift[i##t] - own[i##t] * x##t);                                              \
+        q##t = ra##t * (q##t + shift[i##t] - own[i##t] * y##t);                                              \
+        vec_store(beta ? vec_load(v0, d_a + at##t) + p##t : p##t, v0, d_a + at##t);                          \
+        if (v1 < n_vectors)                                                                                  \
+            vec_store(beta ? vec_load(v1, d_a + at##t) + q##t : q##t, v1, d_a + at##t);                      \
+    }
+#define REST(t)                                                                                              \
+    if (row0 + t < A) {                                                                                        \
+        float x = ra##t * a[at##t + (size_t)j], sum = 0.0f;                                                  \
+        for (int k = 0; k < B; k++)                                                                          \
+            sum = fma(w##t[k], x - scale_b[k] * b[(size_t)k * (size_t)D + (size_t)j], sum);                  \
+        sum = ra##t * (sum + shift[i##t] - own[i##t] * x);                                                   \
+        d_a[at##t + (size_t)j] = beta ? d_a[at##t + (size_t)j] + sum : sum;                                  \
+    }
+    EACH_TILE_ROW(ROW)
+    if (v0 < n_vectors) {
+        EACH_TILE_ROW(LOAD)
+        for (int k = 0; k < B; k++) {
+            __global const float *row = b + (size_t)k * (size_t)D;
+            vec left = scale_b[k] * vec_load(v0, row), right = scale_b[k] * vec_load(v2, row);
+            EACH_TILE_ROW(STEP)
+        }
+        EACH_TILE_ROW(STORE)
+    }
+    if (get_group_id(0) == 0)
+        FOR_REST(j, D) {
+            EACH_TILE_ROW(REST)
+        }
+#undef ROW
+#undef LOAD
+#undef STEP
+#undef STORE
+#undef REST
 }

@@ -12,9 +12,6 @@
 #ifndef HEAD_VW
 #    define HEAD_VW 4
 #endif
-#ifndef DISTANCE_EPS
-#    define DISTANCE_EPS 1e-6f
-#endif
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)

@@ -21,12 +21,15 @@
     X(attention_bwd_q)                                                                                       \
     X(attention_bwd_kv)                                                                                      \
     X(distance_fwd)                                                                                          \
-    X(distance_bwd_points)                                                                                   \
-    X(distance_bwd_centroids)                                                                                \
-    X(pair_distance_fwd)                                                                                     \
-    X(pair_distance_bwd)                                                                                     \
+    X(distance_finish)                                                                                       \
+    X(distance_weights)                                                                                      \
+    X(distance_bwd)                                                                                          \
+    X(inverse_norm)                                                                                          \
     X(loss_cross_entropy)                                                                                    \
     X(loss_centroid)                                                                                         \
+    X(loss_attract_repel)                                                                                    \
+    X(loss_pairs)                                                                                            \
+    X(loss_total)                                                                                            \
     X(boids_loss)                                                                                            \
     X(adam_step)
 

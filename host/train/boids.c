@@ -3,6 +3,7 @@
 
 #include "boids_start.h"
 #include "clock.h"
+#include "distance.h"
 #include "err.h"
 #include "interrupt.h"
 #include "json.h"
@@ -50,6 +51,7 @@ typedef struct {
     dun_flock *flock;
     const dun_compute *compute;
     dun_optim optim;
+    dun_distance between;
     dun_buffer place, d_place; /* (K, D) */
     dun_buffer pair, d_pair;   /* (K, K) */
     dun_buffer value;          /* (K) */
@@ -67,6 +69,7 @@ static int create_mover(mover *m, const dun_config *config) {
     TRY(dun_buffer_create(&m->pair, device, pairs, "the distances of all pairs (a smaller boids.count)"));
     TRY(dun_buffer_create(&m->d_pair, device, pairs, "the gradients of all pairs (a smaller boids.count)"));
     TRY(dun_buffer_create(&m->value, device, K * sizeof(float), "the loss by point"));
+    TRY(dun_distance_create(&m->between, m->compute, DUN_DISTANCE_EUCLIDEAN, 1, K, D));
     dun_optim_init(&m->optim, m->compute, config);
     TRY(dun_optim_add(&m->optim, &m->place, &m->d_place, K, D, config->boids.lr));
     TRY(dun_buffer_write(&m->place, 0, m->flock->positions, places));
@@ -76,6 +79,7 @@ out:
 
 static void free_mover(mover *m) {
     dun_optim_free(&m->optim);
+    dun_distance_free(&m->between);
     dun_buffer_free(&m->place);
     dun_buffer_free(&m->d_place);
     dun_buffer_free(&m->pair);
@@ -88,11 +92,8 @@ static void free_mover(mover *m) {
 static int measure(mover *m, float *loss) {
     int rc = DUN_OK;
     const dun_compute *c = m->compute;
-    uint32_t K = m->flock->n_points, D = m->flock->n_dimensions;
-    dun_range pairs = dun_rows(c, K);
-    pairs.groups[1] = K;
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_pair_distance_fwd], pairs, DUN_BUF(m->pair), DUN_BUF(m->place), DUN_INT(K),
-                   DUN_INT(D)));
+    uint32_t K = m->flock->n_points;
+    TRY(dun_distance_pairs_fwd(&m->between, &m->pair, &m->place, K));
     TRY(DUN_LAUNCH(c->kernel[DUN_K_boids_loss], dun_rows(c, K), DUN_BUF(m->value), DUN_BUF(m->d_pair),
                    DUN_BUF(m->pair), DUN_INT(K)));
     TRY(dun_buffer_read(m->values, &m->value, 0, K * sizeof(float)));
@@ -106,11 +107,8 @@ out:
 
 static int move(mover *m, float *places) {
     int rc = DUN_OK;
-    const dun_compute *c = m->compute;
     uint32_t K = m->flock->n_points, D = m->flock->n_dimensions;
-    TRY(dun_buffer_fill(&m->d_place, 0));
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_pair_distance_bwd], dun_rows(c, K), DUN_BUF(m->d_place),
-                   DUN_BUF(m->d_pair), DUN_BUF(m->pair), DUN_BUF(m->place), DUN_INT(K), DUN_INT(D)));
+    TRY(dun_distance_pairs_bwd(&m->between, &m->d_place, &m->d_pair, &m->pair, &m->place, K, false));
     TRY(dun_optim_step(&m->optim));
     TRY(dun_buffer_read(places, &m->place, 0, (size_t)K * D * sizeof(float)));
 out:

@@ -3,12 +3,12 @@
 #ifndef DUN_LOSS_H
 #define DUN_LOSS_H
 
-#include "config.h"
-#include "kernels.h"
+#include "distance.h"
 
 typedef struct {
     enum dun_loss_kind kind;
-    float temperature;
+    enum dun_loss_distance distance;
+    float temperature, margin;
     float attraction; /* distance_factor or attraction_factor, whichever the loss reads */
     float repulsion;
 } dun_loss_settings;
@@ -19,9 +19,11 @@ typedef struct {
     const dun_compute *compute;
     dun_loss_settings settings;
     uint32_t max_points, n_classes, width; /* B at most, K, D */
+    dun_distance between;                  /* points and centroids */
     dun_buffer label;                      /* (B) */
     dun_buffer distance, d_distance;       /* (B, K) */
-    dun_buffer pair, d_pair;               /* (K, K) */
+    dun_buffer pair, d_pair;               /* (K, K); only where the loss reads pairs of centroids */
+    dun_buffer row_value, pair_value;      /* (B), (K): what each adds to the loss */
     dun_buffer value;                      /* (1) */
 } dun_loss;
 

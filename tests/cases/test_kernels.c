@@ -129,8 +129,9 @@ static bool compare_vector(check *c, size_t index, const json_t *stored) {
     for (int i = 0; i < B; i++)
         label[i] = (int32_t)json_integer_value(json_array_get(labels, (size_t)i));
     loss_chain chain = {row,
-                        {B, K, 1.0, row->attraction, row->repulsion},
+                        {B, K, 1.0, 0.0, row->attraction, row->repulsion},
                         D,
+                        REF_EUCLIDEAN,
                         numbers(c, stored, "points", n_points),
                         numbers(c, stored, "centroids", n_centroids),
                         label};

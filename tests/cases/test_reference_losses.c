@@ -22,9 +22,11 @@ static const struct {
     const char *name;
     dun_loss_settings settings;
 } kinds[] = {
-    {"cross_entropy", {DUN_LOSS_CROSS_ENTROPY, 1, 1, 1}},
-    {"centroid", {DUN_LOSS_CENTROID, 1, 1, 1}},
-    {"centroid_100_0", {DUN_LOSS_CENTROID, 1, 100, 0}},
+    {"cross_entropy", {.kind = DUN_LOSS_CROSS_ENTROPY, .temperature = 1}},
+    {"centroid", {.kind = DUN_LOSS_CENTROID, .attraction = 1, .repulsion = 1}},
+    {"centroid_100_0", {.kind = DUN_LOSS_CENTROID, .attraction = 100, .repulsion = 0}},
+    {"attract_repel", {.kind = DUN_LOSS_ATTRACT_REPEL, .attraction = 1, .repulsion = 1}},
+    {"attract_repel_0.5_3", {.kind = DUN_LOSS_ATTRACT_REPEL, .attraction = 0.5f, .repulsion = 3}},
 };
 
 static const double most = 1e-4;

@@ -25,6 +25,7 @@ typedef struct op {
     void (*backward)(double *dx, const double *d_out, const double *x, const struct op *op);
     int a, b, c; /* sizes, as the op reads them */
     ref_loss *loss;
+    ref_distance distance;
 } op;
 
 static uint64_t draws;
@@ -143,25 +144,32 @@ static void attention_backward(double *dx, const double *d_out, const double *x,
 }
 
 /* x is points (a, c), then centroids (b, c). */
+static ref_distance_shape distance_shape(const op *o) {
+    return (ref_distance_shape){o->a, o->b, o->c, o->distance};
+}
 static void distance_forward(double *out, const double *x, const op *o) {
-    ref_distance_fwd(out, x, x + o->a * o->c, o->a, o->b, o->c);
+    ref_distance_shape s = distance_shape(o);
+    ref_distance_fwd(out, x, x + o->a * o->c, &s);
 }
 static void distance_backward(double *dx, const double *d_out, const double *x, const op *o) {
-    ref_distance_bwd(dx, dx + o->a * o->c, d_out, x, x + o->a * o->c, o->a, o->b, o->c);
+    ref_distance_shape s = distance_shape(o);
+    ref_distance_bwd(dx, dx + o->a * o->c, d_out, x, x + o->a * o->c, &s);
 }
 
 static void pair_forward(double *out, const double *x, const op *o) {
-    ref_pair_distance_fwd(out, x, o->b, o->c);
+    ref_distance_shape s = distance_shape(o);
+    ref_pair_distance_fwd(out, x, &s);
 }
 static void pair_backward(double *dx, const double *d_out, const double *x, const op *o) {
-    ref_pair_distance_bwd(dx, d_out, x, o->b, o->c);
+    ref_distance_shape s = distance_shape(o);
+    ref_pair_distance_bwd(dx, d_out, x, &s);
 }
 
 /* x is made positive: distances (a, b), then pairs (b, b); the one output is the loss. */
 static void loss_both(double *value, double *gradient, const double *x, const op *o) {
     static const int labels[] = {0, 2, 1, 1, 0, 2, 2};
     int n = o->a * o->b, n_all = n + o->b * o->b;
-    ref_loss_shape shape = {o->a, o->b, 0.7, 3.0, 2.0};
+    ref_loss_shape shape = {o->a, o->b, 0.7, 0.4, 3.0, 2.0};
     double *d = random_numbers(n_all);
     for (int i = 0; i < n_all; i++)
         d[i] = exp(x[i]);
@@ -183,19 +191,26 @@ static void loss_backward(double *dx, const double *d_out, const double *x, cons
 }
 
 static const op ops[] = {
-    {"embed", 3 * 4, 7 * 4, embed_forward, embed_backward, 4, 0, 0, NULL},
-    {"last", 7 * 4, 3 * 4, last_forward, last_backward, 4, 0, 0, NULL},
-    {"swiglu", 5 * 14, 5 * 7, swiglu_forward, swiglu_backward, 5, 7, 0, NULL},
-    {"rmsnorm", 5 * 7, 5 * 7, norm_forward, norm_backward, 5, 7, 0, NULL},
-    {"rmsnorm", 3, 3, norm_forward, norm_backward, 3, 1, 0, NULL},
-    {"linear", 4 * 5, 4 * 6, linear_forward, linear_backward, 4, 6, 5, NULL},
-    {"rope", 3 * 24, 3 * 24, rope_forward, rope_backward, 0, 0, 0, NULL},
-    {"attention", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 0, 0, NULL},
-    {"attention", 2 * 12 + 5 * 12, 2 * 12, attention_forward, attention_backward, 2, 0, 0, NULL},
-    {"distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL},
-    {"pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL},
-    {"cross entropy", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_cross_entropy},
-    {"centroid loss", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_centroid},
+    {"embed", 3 * 4, 7 * 4, embed_forward, embed_backward, 4, 0, 0, NULL, 0},
+    {"last", 7 * 4, 3 * 4, last_forward, last_backward, 4, 0, 0, NULL, 0},
+    {"swiglu", 5 * 14, 5 * 7, swiglu_forward, swiglu_backward, 5, 7, 0, NULL, 0},
+    {"rmsnorm", 5 * 7, 5 * 7, norm_forward, norm_backward, 5, 7, 0, NULL, 0},
+    {"rmsnorm", 3, 3, norm_forward, norm_backward, 3, 1, 0, NULL, 0},
+    {"linear", 4 * 5, 4 * 6, linear_forward, linear_backward, 4, 6, 5, NULL, 0},
+    {"rope", 3 * 24, 3 * 24, rope_forward, rope_backward, 0, 0, 0, NULL, 0},
+    {"attention", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 0, 0, NULL, 0},
+    {"attention", 2 * 12 + 5 * 12, 2 * 12, attention_forward, attention_backward, 2, 0, 0, NULL, 0},
+    {"euclidean distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL,
+     REF_EUCLIDEAN},
+    {"euclidean pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, REF_EUCLIDEAN},
+    {"squared distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL,
+     REF_SQUARED},
+    {"squared pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, REF_SQUARED},
+    {"cosine distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL, REF_COSINE},
+    {"cosine pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, REF_COSINE},
+    {"cross entropy", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_cross_entropy, 0},
+    {"centroid loss", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_centroid, 0},
+    {"attract repel", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_attract_repel, 0},
 };
 
 static void test_op(void **state) {
@@ -220,8 +235,12 @@ static void test_known_values(void **state) {
     ref_rope(turned, (const int[]){1}, 1, &(ref_rope_shape){1, 2, 2, 2, 10000.0}, 1.0);
     assert_true(fabs(turned[0] - cos(1.0)) < 1e-15 && fabs(turned[1] - sin(1.0)) < 1e-15);
     double a[] = {1.0, 2.0}, b[] = {4.0, 6.0}, d;
-    ref_distance_fwd(&d, a, b, 1, 1, 2);
+    ref_distance_fwd(&d, a, b, &(ref_distance_shape){1, 1, 2, REF_EUCLIDEAN});
     assert_true(fabs(d - 5.0) < 2e-6 && d < 5.0); /* eps shrinks these negative differences */
+    ref_distance_fwd(&d, a, b, &(ref_distance_shape){1, 1, 2, REF_SQUARED});
+    assert_true(fabs(d - 25.0) < 1e-12);
+    ref_distance_fwd(&d, a, b, &(ref_distance_shape){1, 1, 2, REF_COSINE});
+    assert_true(fabs(d - (1.0 - 16.0 / sqrt(5.0 * 52.0))) < 1e-12);
 }
 
 /* Adam by its definition: the first step moves by lr against the sign, whatever the size of the gradient. */

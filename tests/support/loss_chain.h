@@ -4,12 +4,14 @@
 #define LOSS_CHAIN_H
 
 #include "device_check.h"
+#include "loss.h"
 #include "reference_ops.h"
 
 /* A loss kernel, its reference, and what its stored vectors are called with which factors. */
 typedef struct {
     const char *name;
     enum dun_kernel_id kernel;
+    enum dun_loss_kind kind;
     ref_loss *reference;
     double attraction, repulsion;
 } loss_row;
@@ -21,6 +23,7 @@ typedef struct {
     const loss_row *loss;
     ref_loss_shape shape;
     int D;
+    ref_distance distance;
     const double *points, *centroids;
     const int32_t *labels;
 } loss_chain;

@@ -6,20 +6,48 @@
 /* PyTorch's pairwise_distance adds this to every component of the difference. */
 static const double distance_eps = 1e-6;
 
-static double distance_of(const double *a, const double *b, int D) {
+static double dot(const double *a, const double *b, int D) {
     double sum = 0.0;
     for (int j = 0; j < D; j++)
-        sum += (a[j] - b[j] + distance_eps) * (a[j] - b[j] + distance_eps);
-    return sqrt(sum);
+        sum += a[j] * b[j];
+    return sum;
+}
+
+static double distance_of(const double *a, const double *b, const ref_distance_shape *s) {
+    double sum = 0.0, eps = s->kind == REF_EUCLIDEAN ? distance_eps : 0.0;
+    for (int j = 0; j < s->D; j++)
+        sum += (a[j] - b[j] + eps) * (a[j] - b[j] + eps);
+    switch (s->kind) {
+    case REF_EUCLIDEAN:
+        return sqrt(sum);
+    case REF_SQUARED:
+        return sum;
+    default:
+        return 1.0 - dot(a, b, s->D) / sqrt(dot(a, a, s->D) * dot(b, b, s->D));
+    }
 }
 
 /* Adds slope * dd(a, b) to both gradients. */
-static void add_slopes(double *d_a, double *d_b, double slope, const double *a, const double *b, int D) {
-    double d = distance_of(a, b, D);
-    for (int j = 0; j < D; j++) {
-        double change = slope * (a[j] - b[j] + distance_eps) / d;
-        d_a[j] += change;
-        d_b[j] -= change;
+static void add_slopes(double *d_a, double *d_b, double slope, const double *a, const double *b,
+                       const ref_distance_shape *s) {
+    double d = distance_of(a, b, s), aa = dot(a, a, s->D), bb = dot(b, b, s->D), lengths = sqrt(aa * bb);
+    for (int j = 0; j < s->D; j++) {
+        double to_a, to_b;
+        switch (s->kind) {
+        case REF_EUCLIDEAN:
+            to_a = (a[j] - b[j] + distance_eps) / d;
+            to_b = -to_a;
+            break;
+        case REF_SQUARED:
+            to_a = 2.0 * (a[j] - b[j]);
+            to_b = -to_a;
+            break;
+        default:
+            to_a = (1.0 - d) * a[j] / aa - b[j] / lengths;
+            to_b = (1.0 - d) * b[j] / bb - a[j] / lengths;
+        }
+        d_a[j] += slope * to_a;
+        d_b[j] += slope * to_b;
     }
 }
 
@@ -28,35 +56,37 @@ static void clear(double *x, int n) {
         x[i] = 0.0;
 }
 
-void ref_distance_fwd(double *distance, const double *points, const double *centroids, int B, int K, int D) {
-    for (int i = 0; i < B; i++)
-        for (int k = 0; k < K; k++)
-            distance[i * K + k] = distance_of(points + i * D, centroids + k * D, D);
+void ref_distance_fwd(double *distance, const double *points, const double *centroids,
+                      const ref_distance_shape *s) {
+    for (int i = 0; i < s->B; i++)
+        for (int k = 0; k < s->K; k++)
+            distance[i * s->K + k] = distance_of(points + i * s->D, centroids + k * s->D, s);
 }
 
 void ref_distance_bwd(double *d_points, double *d_centroids, const double *d_distance, const double *points,
-                      const double *centroids, int B, int K, int D) {
-    clear(d_points, B * D);
-    clear(d_centroids, K * D);
-    for (int i = 0; i < B; i++)
-        for (int k = 0; k < K; k++)
-            add_slopes(d_points + i * D, d_centroids + k * D, d_distance[i * K + k], points + i * D,
-                       centroids + k * D, D);
+                      const double *centroids, const ref_distance_shape *s) {
+    clear(d_points, s->B * s->D);
+    clear(d_centroids, s->K * s->D);
+    for (int i = 0; i < s->B; i++)
+        for (int k = 0; k < s->K; k++)
+            add_slopes(d_points + i * s->D, d_centroids + k * s->D, d_distance[i * s->K + k],
+                       points + i * s->D, centroids + k * s->D, s);
 }
 
-void ref_pair_distance_fwd(double *pair, const double *centroids, int K, int D) {
-    clear(pair, K * K);
-    for (int j = 0; j < K; j++)
-        for (int k = j + 1; k < K; k++)
-            pair[j * K + k] = distance_of(centroids + j * D, centroids + k * D, D);
+void ref_pair_distance_fwd(double *pair, const double *centroids, const ref_distance_shape *s) {
+    clear(pair, s->K * s->K);
+    for (int j = 0; j < s->K; j++)
+        for (int k = j + 1; k < s->K; k++)
+            pair[j * s->K + k] = distance_of(centroids + j * s->D, centroids + k * s->D, s);
 }
 
-void ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids, int K, int D) {
-    clear(d_centroids, K * D);
-    for (int j = 0; j < K; j++)
-        for (int k = j + 1; k < K; k++)
-            add_slopes(d_centroids + j * D, d_centroids + k * D, d_pair[j * K + k], centroids + j * D,
-                       centroids + k * D, D);
+void ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids,
+                           const ref_distance_shape *s) {
+    clear(d_centroids, s->K * s->D);
+    for (int j = 0; j < s->K; j++)
+        for (int k = j + 1; k < s->K; k++)
+            add_slopes(d_centroids + j * s->D, d_centroids + k * s->D, d_pair[j * s->K + k],
+                       centroids + j * s->D, centroids + k * s->D, s);
 }
 
 double ref_loss_cross_entropy(double *d_distance, double *d_pair, const double *distance, const double *pair,
@@ -66,16 +96,16 @@ double ref_loss_cross_entropy(double *d_distance, double *d_pair, const double *
     clear(d_pair, s->K * s->K);
     for (int i = 0; i < s->B; i++) {
         const double *d = distance + i * s->K;
-        double top = -INFINITY, total = 0.0;
-        for (int k = 0; k < s->K; k++)
-            top = fmax(top, -d[k] / s->temperature);
-        for (int k = 0; k < s->K; k++)
-            total += exp(-d[k] / s->temperature - top);
-        value += d[label[i]] / s->temperature + top + log(total);
+        double *z = d_distance + i * s->K, top = -INFINITY, total = 0.0;
         for (int k = 0; k < s->K; k++) {
-            double p = exp(-d[k] / s->temperature - top) / total;
-            d_distance[i * s->K + k] = ((k == label[i]) - p) / (s->temperature * s->B);
+            z[k] = -(d[k] + (k == label[i]) * s->margin) / s->temperature;
+            top = fmax(top, z[k]);
         }
+        for (int k = 0; k < s->K; k++)
+            total += exp(z[k] - top);
+        value += top + log(total) - z[label[i]];
+        for (int k = 0; k < s->K; k++)
+            z[k] = ((k == label[i]) - exp(z[k] - top) / total) / (s->temperature * s->B);
     }
     return value / s->B;
 }
@@ -95,6 +125,20 @@ double ref_loss_centroid(double *d_distance, double *d_pair, const double *dista
             double d = pair[j * s->K + k];
             value += s->repulsion / d / n_pairs;
             d_pair[j * s->K + k] = -s->repulsion / (d * d) / n_pairs;
+        }
+    return value;
+}
+
+double ref_loss_attract_repel(double *d_distance, double *d_pair, const double *distance, const double *pair,
+                              const int *label, const ref_loss_shape *s) {
+    double value = 0.0;
+    (void)pair;
+    clear(d_pair, s->K * s->K);
+    for (int i = 0; i < s->B; i++)
+        for (int k = 0; k < s->K; k++) {
+            double d = distance[i * s->K + k], share = s->repulsion / (s->K - 1);
+            value += (k == label[i] ? s->attraction * d : share / d) / s->B;
+            d_distance[i * s->K + k] = (k == label[i] ? s->attraction : -share / (d * d)) / s->B;
         }
     return value;
 }

@@ -50,20 +50,29 @@ void ref_attention_fwd(double *o, double *stats, const double *q, const double *
 void ref_attention_bwd(double *dq, double *d_kv, const double *d_o, const double *q, const double *prefix_kv,
                        const double *own_kv, const ref_batch *batch, const ref_heads *heads);
 
-void ref_distance_fwd(double *distance, const double *points, const double *centroids, int B, int K, int D);
+/* ||a - b + 1e-6||, ||a - b||^2, 1 - cos(a, b). */
+typedef enum { REF_EUCLIDEAN, REF_SQUARED, REF_COSINE } ref_distance;
+typedef struct {
+    int B, K, D;
+    ref_distance kind;
+} ref_distance_shape;
+void ref_distance_fwd(double *distance, const double *points, const double *centroids,
+                      const ref_distance_shape *shape);
 void ref_distance_bwd(double *d_points, double *d_centroids, const double *d_distance, const double *points,
-                      const double *centroids, int B, int K, int D);
-void ref_pair_distance_fwd(double *pair, const double *centroids, int K, int D);
-void ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids, int K, int D);
+                      const double *centroids, const ref_distance_shape *shape);
+/* Among centroids: pair (K, K), for j < k. */
+void ref_pair_distance_fwd(double *pair, const double *centroids, const ref_distance_shape *shape);
+void ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids,
+                           const ref_distance_shape *shape);
 
 /* Losses: the batch's mean value returned, gradients of the distances written. */
 typedef struct {
     int B, K;
-    double temperature, attraction, repulsion;
+    double temperature, margin, attraction, repulsion;
 } ref_loss_shape;
 typedef double ref_loss(double *d_distance, double *d_pair, const double *distance, const double *pair,
                         const int *label, const ref_loss_shape *shape);
-ref_loss ref_loss_cross_entropy, ref_loss_centroid;
+ref_loss ref_loss_cross_entropy, ref_loss_centroid, ref_loss_attract_repel;
 
 /* Step t = 1, 2, ... on n floats. */
 typedef struct {
