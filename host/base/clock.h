@@ -5,4 +5,7 @@
 /* Seconds of a clock that only goes forward. */
 double dun_clock_seconds(void);
 
+/* Seconds since 1970, for timestamps. */
+double dun_clock_now(void);
+
 #endif

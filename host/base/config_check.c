@@ -53,7 +53,6 @@ static const struct {
     {DUN_KEY_train_schedule, "constant"},
     {DUN_KEY_train_warmup, "0"},
     {DUN_KEY_train_clip, "|0"},
-    {DUN_KEY_output_tensorboard, "no"},
 };
 
 static bool is_listed(const char *list, const char *value) {

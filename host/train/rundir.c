@@ -6,6 +6,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "tables.h"
 
 #include <errno.h>
 #include <math.h>
@@ -133,8 +134,26 @@ out:
 void dun_run_dir_close(dun_run_dir *run) {
     if (run->history)
         fclose(run->history);
+    dun_tfevents_close(run->events);
     dun_free(run->path);
     *run = (dun_run_dir){0};
+}
+
+int dun_run_dir_tensorboard(dun_run_dir *run, uint64_t step) {
+    return dun_tfevents_open(&run->events, run->path, step);
+}
+
+static int add_events(dun_run_dir *run, const dun_step_record *r) {
+    const dun_tfevents_scalar all[] = {{"loss", (double)r->loss},
+                                       {"accuracy", r->accuracy},
+                                       {"lr", r->lr},
+                                       {"valid_accuracy", r->valid_accuracy}};
+    dun_tfevents_scalar known[sizeof all / sizeof *all];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!isnan(all[i].value))
+            known[n++] = all[i];
+    return dun_tfevents_add(run->events, r->step, known, n);
 }
 
 /* A line reaches the file at once, so that a run can be watched. */
@@ -155,6 +174,8 @@ int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
     if (dun_fault_here() || fwrite(line.bytes, 1, line.length, run->history) != line.length ||
         fflush(run->history) != 0)
         TRY(dun_error(DUN_FAILED, "%s/history.jsonl: cannot be written: %s", run->path, strerror(errno)));
+    if (run->events)
+        TRY(add_events(run, r));
 out:
     dun_text_free(&line);
     return rc;
@@ -265,6 +286,7 @@ int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_res
     int rc = DUN_OK;
     TRY(write_prompt(run, session, result));
     TRY(write_predictions(run, session, result));
+    TRY(dun_tables_write(run, &result->metrics, session->labels.names));
     TRY(write_metrics(run, session, result));
 out:
     return rc;

@@ -6,12 +6,14 @@
 
 #include "evaluate.h"
 #include "session.h"
+#include "tfevents.h"
 
 #include <stdio.h>
 
 typedef struct {
     char *path;
     FILE *history;
+    dun_tfevents *events; /* NULL: not asked for */
 } dun_run_dir;
 
 /* Creates `wanted`, or, when it is empty, runs/<name> or runs/<name>-2 and so on, and writes config.ini.
@@ -26,6 +28,9 @@ void dun_run_dir_close(dun_run_dir *run);
 int dun_run_dir_history_bytes(uint64_t *bytes, const dun_run_dir *run);
 int dun_run_dir_rewind(dun_run_dir *run, uint64_t history_bytes);
 
+/* Begins an event file for TensorBoard, for the steps after `step`. */
+int dun_run_dir_tensorboard(dun_run_dir *run, uint64_t step);
+
 /* Path of a file of the run, newly allocated; NULL with the error recorded. */
 char *dun_run_dir_file(const char *run_path, const char *file);
 
@@ -39,9 +44,9 @@ int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_text *
 /* The device for metrics.json: a new object, NULL without memory. */
 json_t *dun_run_dir_device_json(const dun_compute *compute);
 
-/* A step's line in history.jsonl: the batch's mean loss before the step and its accuracy; valid_accuracy is
- * NAN (and left out) where nothing was measured after the step. Without texts, epoch 0 and accuracy NAN are
- * left out as well. */
+/* A step's line in history.jsonl, and its scalars for TensorBoard: the batch's mean loss before the step and
+ * its accuracy; valid_accuracy is NAN (and left out) where nothing was measured after the step. Without
+ * texts, epoch 0 and accuracy NAN are left out as well. */
 typedef struct {
     uint64_t step, epoch;
     float loss;
@@ -64,8 +69,8 @@ typedef struct {
 
 void dun_run_result_free(dun_run_result *result);
 
-/* Writes prompt.safetensors, predictions.tsv and, last, metrics.json: its presence says that the run is
- * whole. */
+/* Writes prompt.safetensors, predictions.tsv, the tables of tables.h and, last, metrics.json: its presence
+ * says that the run is whole. */
 int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_result *result);
 
 #endif

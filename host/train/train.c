@@ -321,6 +321,8 @@ static int begin(trainer *t, bool resume) {
         TRY(start_centroids(t));
     }
     TRY(dun_run_dir_rewind(t->run, t->at.history_bytes));
+    if (t->session->config->output.tensorboard)
+        TRY(dun_run_dir_tensorboard(t->run, result->steps));
     rc = DUN_OK;
 out:
     return rc;

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# TensorBoard's own reader finds in a run's event files what history.jsonl says, also after a resume from an
+# earlier checkpoint. Usage: tensorboard.sh DUNLIN FIXTURES FOLDER, where FOLDER is for the reader's Python
+# environment; without a way to install it the status is 77, skipped.
+set -uo pipefail
+
+dunlin=$1
+fixtures=$2
+environment=$3
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    exit 1
+}
+
+reads() {
+    "$environment/bin/python" -c 'import tensorboard.backend.event_processing.event_accumulator' 2>/dev/null
+}
+
+# The reader alone: what serves pages is left out.
+if ! reads; then
+    if ! python3 -m venv "$environment" >"$work/log" 2>&1 ||
+        ! "$environment/bin/pip" install -q --disable-pip-version-check --no-deps tensorboard==2.21.0 \
+            protobuf==7.36.2 numpy absl-py typing_extensions grpcio >>"$work/log" 2>&1; then
+        printf 'SKIPPED: the Python package tensorboard cannot be installed here: %s\n' \
+            "$(tail -n 1 "$work/log")"
+        exit 77
+    fi
+    reads || fail "tensorboard is installed but cannot be imported"
+fi
+
+cd "$work" || exit 1
+for i in {1..12}; do
+    printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
+done >data.tsv
+cat >config.ini <<END
+[device]
+use = ${DUNLIN_TEST_DEVICE:-cpu}
+[model]
+path = $fixtures/tiny-a.gguf
+[data]
+train = data.tsv
+valid = data.tsv
+[prompt]
+init = random
+tokens = 3
+[train]
+epochs = 3
+batch_size = 5
+eval_every = 4
+[output]
+checkpoint_every = 3
+tensorboard = yes
+END
+"$dunlin" train -q config.ini --out run >out 2>&1 || fail "training: $(cat out)"
+"$environment/bin/python" "$here/interop_tensorboard.py" run || fail "a run in one go"
+
+# Back to the checkpoint before the last, as if the program had been killed after it.
+[ "$(grep -c . run/history.jsonl)" -eq 15 ] || fail "the run has another number of steps"
+cp run/history.jsonl whole.jsonl
+rm run/metrics.json
+mv run/checkpoint.previous run/checkpoint
+# The end of the older file is torn, too.
+for file in run/events.out.tfevents.*; do
+    truncate -s -5 "$file"
+done
+"$dunlin" train -q --resume run >out 2>&1 || fail "resuming: $(cat out)"
+cmp run/history.jsonl whole.jsonl || fail "the resumed run has another history"
+set -- run/events.out.tfevents.*
+[ $# -eq 2 ] || fail "$# event files after a resume, expected 2"
+"$environment/bin/python" "$here/interop_tensorboard.py" run || fail "a resumed run"
