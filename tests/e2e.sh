@@ -57,6 +57,11 @@ is_json() {
     done <"$1"
 }
 
+is_zip() {
+    command -v python3 >/dev/null || return 0
+    python3 -m zipfile -t "$1" >zip 2>&1 || fail "$1: $(cat zip)"
+}
+
 # Four formats of the same data.
 for i in 1 2 3 4 5 6; do
     printf 'then the inn %s\tno\nqqzz qz xx%s\tyes\n' "$i" "$i"
@@ -121,6 +126,28 @@ for source in run tiny.ini; do
     header=$(od -An -tu8 -N8 points.safetensors | tr -d ' ')
     same "$(($(wc -c <points.safetensors) - header - 8))" $((3 * 32 * 4 + 3 * 8)) "points of $source, bytes"
 done
+
+# The same points in NumPy's format; export in two forms, never over an earlier one; a prompt read back.
+expect 0 points run --out points.npz
+is_zip points.npz
+expect 0 export run --format npz --out run.npz
+is_zip run.npz
+expect 0 export run --format peft --out peft
+says err 'AFTER the text'
+is_json peft/adapter_config.json
+is_json peft/dunlin.json
+says peft/adapter_config.json '"num_virtual_tokens":5'
+says peft/dunlin.json '"classes":["no","yes"]'
+says peft/adapter_model.safetensors prompt_embeddings
+expect 1 export run --format peft --out peft
+says err 'never overwritten'
+expect 2 export tiny.ini --format npz --out never.npz
+expect 2 export run --out never.npz
+expect 2 export run --format onnx --out never.npz
+expect 1 export run --format npz --out missing/never.npz
+expect 0 points run --out of-run.safetensors
+expect 0 points tiny.ini --set prompt.init=file --set prompt.file=peft/adapter_model.safetensors --out again
+cmp -s of-run.safetensors again || fail 'a prompt exported and read back gives other points'
 
 # classify: exactly one answer a line, also for an empty one, one that is not UTF-8, and one without an end.
 printf 'then the in\n\nzzqq\xff\xfe x\n   \nthe inn' >lines.txt

@@ -7,12 +7,14 @@
 #include <string.h>
 
 extern const dun_command dun_command_train, dun_command_eval, dun_command_classify, dun_command_points,
-    dun_command_tokenize, dun_command_devices, dun_command_bench, dun_command_boids;
+    dun_command_tokenize, dun_command_devices, dun_command_bench, dun_command_export, dun_command_boids;
 
 const dun_command *const dun_commands[] = {
-    &dun_command_train,  &dun_command_eval,     &dun_command_classify,
-    &dun_command_points, &dun_command_tokenize, &dun_command_devices,
-    &dun_command_bench,  &dun_command_boids,    NULL,
+    &dun_command_train,    &dun_command_eval,
+    &dun_command_classify, &dun_command_points,
+    &dun_command_tokenize, &dun_command_devices,
+    &dun_command_bench,    &dun_command_export,
+    &dun_command_boids,    NULL,
 };
 
 enum { MAX_NAMES = 64 };

@@ -2,9 +2,9 @@
 #include "cmd.h"
 #include "err.h"
 #include "experiment.h"
+#include "export.h"
 #include "mem.h"
 #include "progress.h"
-#include "safetensors.h"
 
 typedef struct {
     dun_session *session;
@@ -28,11 +28,7 @@ static int write_points(dun_session *session, const char *path) {
     TRY(dun_session_run_all(session, session->n_train, session->n_valid, "points", read_batch, &job));
     for (uint32_t i = 0; i < session->n_valid; i++)
         labels[i] = session->texts.label[session->n_train + i];
-    const dun_tensor tensors[] = {
-        {"points", DUN_F32, 2, {n, D, 1, 1}, job.points, n * D * sizeof(float)},
-        {"labels", DUN_I64, 1, {n, 1, 1, 1}, labels, n * sizeof *labels},
-    };
-    TRY(dun_safetensors_write(path, tensors, 2, NULL));
+    TRY(dun_points_write(path, job.points, labels, n, D));
 out:
     dun_free(labels);
     dun_free(job.points);
@@ -61,7 +57,10 @@ out:
 }
 
 static const dun_option options[] = {
-    {.name = "out", .letter = 'o', .argument = "FILE", .help = "The safetensors file to write."},
+    {.name = "out",
+     .letter = 'o',
+     .argument = "FILE",
+     .help = "The file to write: NumPy's format if its name ends in .npz, else safetensors."},
     DUN_OVERRIDE_OPTIONS,
     {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
     {0},
@@ -71,7 +70,7 @@ const dun_command dun_command_points = {
     .name = "points",
     .summary = "Write the points of the validation texts to a file.",
     .usage = "CONFIG|RUN --out FILE [--set SECTION.KEY=VALUE]... [--device SELECTOR]",
-    .help = "The safetensors file holds `points` F32 (texts, width) and `labels` I64 (texts),\n"
+    .help = "The file holds `points` F32 (texts, width) and `labels` I64 (texts),\n"
             "in the order of the validation file: under the starting prompt of a config, or\n"
             "the trained prompt of a run.",
     .options = options,

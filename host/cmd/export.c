@@ -1,0 +1,53 @@
+/* dunlin export: a trained run in the formats of other programs. */
+#include "export.h"
+
+#include "cmd.h"
+#include "err.h"
+#include "experiment.h"
+
+#include <string.h>
+
+static int run(const dun_args *args) {
+    int rc = DUN_OK;
+    dun_overrides overrides = {0};
+    dun_experiment experiment = {0};
+    const char *format, *path;
+    TRY(dun_args_require(&format, args, "format"));
+    TRY(dun_args_require(&path, args, "out"));
+    TRY(dun_overrides_read(&overrides, args));
+    TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, NULL));
+    TRY(dun_experiment_require_run(&experiment, dun_args_operand(args, 0), "export"));
+    TRY(strcmp(format, "npz") == 0 ? dun_export_npz(path, &experiment.session, &experiment.saved)
+                                   : dun_export_peft(path, &experiment.session, &experiment.saved));
+out:
+    dun_experiment_close(&experiment);
+    dun_overrides_free(&overrides);
+    return rc;
+}
+
+static const dun_option options[] = {
+    {.name = "format", .argument = "peft|npz", .one_of = true, .help = "What to write."},
+    {.name = "out", .letter = 'o', .argument = "PATH", .help = "The folder (peft) or the file (npz)."},
+    {.name = "set",
+     .argument = "SECTION.KEY=VALUE",
+     .repeatable = true,
+     .help = "Sets a key of the config; the rest of the word is the value."},
+    {0},
+};
+
+const dun_command dun_command_export = {
+    .name = "export",
+    .summary = "Write a run's prompt and centroids for PEFT or NumPy.",
+    .usage = "RUN --format peft|npz --out PATH",
+    .help =
+        "peft: a folder with adapter_config.json and adapter_model.safetensors, which PEFT loads, and with "
+        "dunlin.json and dunlin.safetensors, which say where the prompt stands and hold the centroids. "
+        "PEFT puts every prompt before the text; most of dunlin's stand after it, so its own generation "
+        "with the adapter is not what was trained. tools/load_export.py shows how to use one in "
+        "Python.\n\n"
+        "npz: `prompt_embeddings`, `centroids`, `classes`, `settings` for numpy.load.",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};
