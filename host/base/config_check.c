@@ -45,8 +45,6 @@ static const struct {
 } supported[] = {
     {DUN_KEY_device_gemm, "auto|clblast|reg|naive"},
     {DUN_KEY_model_normalize, "none"},
-    {DUN_KEY_prompt_placement, "suffix"},
-    {DUN_KEY_prompt_template, ""},
     {DUN_KEY_prompt_reparametrize, "no"},
     {DUN_KEY_centroid_update, "none"},
     {DUN_KEY_train_optimizer, "adam"},

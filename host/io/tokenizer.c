@@ -166,7 +166,7 @@ out:
     return rc;
 }
 
-int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {
+int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {
     int rc = DUN_OK;
     size_t before = out->n;
     if (length > MAX_TEXT_BYTES)
@@ -178,8 +178,6 @@ int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *
         text = tokenizer->repaired.bytes;
         length = tokenizer->repaired.length;
     }
-    if (tokenizer->add_bos)
-        TRY(add_token(out, tokenizer->bos));
     for (size_t at = 0; at < length;) {
         dun_special_match special = dun_specials_find(tokenizer->specials, text, length, at);
         TRY(encode_plain(out, tokenizer, text + at, special.at - at));
@@ -187,6 +185,18 @@ int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *
             TRY(add_token(out, special.id));
         at = special.at + special.bytes;
     }
+out:
+    if (rc < 0)
+        out->n = before;
+    return rc;
+}
+
+int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {
+    int rc = DUN_OK;
+    size_t before = out->n;
+    if (tokenizer->add_bos)
+        TRY(add_token(out, tokenizer->bos));
+    TRY(dun_tokenizer_encode_inside(out, tokenizer, text, length));
 out:
     if (rc < 0)
         out->n = before;

@@ -27,6 +27,9 @@ void dun_tokenizer_free(dun_tokenizer *tokenizer);
  * beginning-of-text token is put first only when the model file asks for one. */
 int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
 
+/* The same for a part from inside a longer text: never with a beginning-of-text token. */
+int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
+
 /* The bytes a token stands for, e.g. " Overall"; valid while the tokenizer lives. */
 const char *dun_tokenizer_piece(const dun_tokenizer *tokenizer, uint32_t id, size_t *length);
 uint32_t dun_tokenizer_vocab(const dun_tokenizer *tokenizer);

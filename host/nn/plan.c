@@ -101,6 +101,21 @@ static size_t assign(slot *slots, lifetime *lives, size_t n_lives, size_t n_time
     return n_slots;
 }
 
+/* Says how much is wanted before the driver is asked for any of it. */
+static int check_memory(const slot *slots, size_t n_slots, dun_device *device, uint32_t N, uint32_t S) {
+    const dun_device_info *info = dun_device_describe(device);
+    double bytes = 0;
+    for (size_t i = 0; i < n_slots; i++)
+        bytes += (double)slots[i].floats * sizeof(float);
+    if (bytes > (double)info->memory_bytes)
+        return dun_error(
+            DUN_BAD_DEVICE,
+            "%u rows of %u texts at once need %.0f MB of activations; %s has %.0f MB: use a smaller "
+            "batch or shorter texts",
+            N, S, bytes / 1e6, info->name, (double)info->memory_bytes / 1e6);
+    return DUN_OK;
+}
+
 int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32_t N, uint32_t S,
                     bool backward) {
     int rc = DUN_OK;
@@ -117,6 +132,7 @@ int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32
     }
     measure(lives, graph, backward);
     size_t n_slots = assign(slots, lives, 2 * n, 2 * graph->n_steps + 1);
+    TRY(check_memory(slots, n_slots, device, N, S));
     TRY_NEW(plan->buffers, n_slots);
     for (; plan->n_buffers < n_slots; plan->n_buffers++) {
         size_t bytes = slots[plan->n_buffers].floats * sizeof(float);

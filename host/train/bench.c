@@ -348,6 +348,9 @@ int dun_bench_run(dun_bench *out, dun_session *session, uint32_t rows) {
     int rc = DUN_OK;
     const dun_engine_options *o = &session->engine.options;
     texts_job texts = {.session = session};
+    if (dun_template_is_prefix(&session->template))
+        return dun_error(DUN_USAGE, "prompt.placement or prompt.template puts the prompt before the text; "
+                                    "benchmarks keep texts, so the prompt must follow them");
     *out = (dun_bench){.batch_size = (uint32_t)session->config->train.batch_size,
                        .n_prompt = session->prompt.n_rows};
     uint64_t cache_rows = (uint64_t)out->batch_size * text_tokens[STEP_TEXT];

@@ -19,23 +19,19 @@ out:
     return rc;
 }
 
-static uint32_t wanted_rows(const dun_config *config, uint32_t otherwise) {
-    return config->prompt.tokens > 0 ? (uint32_t)config->prompt.tokens : otherwise;
-}
-
-static int start_from_text(dun_prompt *prompt, const dun_config *config, const dun_weights *weights,
-                           dun_tokenizer *tokenizer) {
+static int start_from_text(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
+                           const dun_weights *weights, dun_tokenizer *tokenizer) {
     int rc = DUN_OK;
     dun_tokens tokens = {0};
     const char *text = config->prompt.text;
     TRY(dun_config_require(config, DUN_KEY_prompt_text));
-    TRY(dun_tokenizer_encode(&tokens, tokenizer, text, strlen(text)));
+    TRY(dun_tokenizer_encode_inside(&tokens, tokenizer, text, strlen(text)));
     if (tokens.n == 0 || tokens.n > 4096)
         TRY(dun_error(DUN_USAGE, "%s: prompt.text has %zu tokens; 1 to 4096 are possible",
                       dun_config_origin(config, DUN_KEY_prompt_text), tokens.n));
-    TRY(make(prompt, wanted_rows(config, (uint32_t)tokens.n), dun_weights_spec(weights)->width));
+    TRY(make(prompt, n_rows ? n_rows : (uint32_t)tokens.n, dun_weights_spec(weights)->width));
     if (prompt->n_rows != tokens.n)
-        dun_warn("prompt.text has %zu tokens and prompt.tokens is %u: they are %s", tokens.n, prompt->n_rows,
+        dun_warn("prompt.text has %zu tokens and the prompt %u rows: they are %s", tokens.n, prompt->n_rows,
                  tokens.n < prompt->n_rows ? "repeated" : "cut");
     for (uint32_t p = 0; p < prompt->n_rows; p++)
         TRY(dun_weights_read(prompt->rows + (size_t)p * prompt->width, weights, DUN_W_EMBED, 0,
@@ -45,10 +41,11 @@ out:
     return rc;
 }
 
-static int start_from_vocab(dun_prompt *prompt, const dun_config *config, const dun_weights *weights) {
+static int start_from_vocab(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
+                            const dun_weights *weights) {
     int rc = DUN_OK;
     const dun_spec *spec = dun_weights_spec(weights);
-    TRY(make(prompt, wanted_rows(config, DEFAULT_TOKENS), spec->width));
+    TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, spec->width));
     for (uint32_t p = 0; p < prompt->n_rows; p++) {
         uint32_t id =
             (uint32_t)dun_random_below(spec->vocab, (uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, p);
@@ -78,10 +75,11 @@ out:
     return rc;
 }
 
-static int start_random(dun_prompt *prompt, const dun_config *config, const dun_weights *weights) {
+static int start_random(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
+                        const dun_weights *weights) {
     int rc = DUN_OK;
     double deviation;
-    TRY(make(prompt, wanted_rows(config, DEFAULT_TOKENS), dun_weights_spec(weights)->width));
+    TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, dun_weights_spec(weights)->width));
     TRY(table_deviation(&deviation, weights));
     for (size_t i = 0; i < (size_t)prompt->n_rows * prompt->width; i++)
         prompt->rows[i] =
@@ -90,7 +88,8 @@ out:
     return rc;
 }
 
-static int start_from_file(dun_prompt *prompt, const dun_config *config, const dun_weights *weights) {
+static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
+                           const dun_weights *weights) {
     int rc = DUN_OK;
     dun_saved_prompt saved = {0};
     uint32_t width = dun_weights_spec(weights)->width;
@@ -99,11 +98,14 @@ static int start_from_file(dun_prompt *prompt, const dun_config *config, const d
     if (saved.width != width)
         TRY(dun_error(DUN_BAD_INPUT, "%s: prompt_embeddings are %u wide; the model's embeddings are %u wide",
                       config->prompt.file, saved.width, width));
-    if (config->prompt.tokens > 0 && config->prompt.tokens != saved.n_rows)
-        TRY(dun_error(DUN_USAGE,
-                      "%s: prompt.tokens = %lld, but prompt.file has %u rows; leave prompt.tokens empty",
-                      dun_config_origin(config, DUN_KEY_prompt_tokens), (long long)config->prompt.tokens,
-                      saved.n_rows));
+    if (n_rows && n_rows != saved.n_rows) {
+        bool by_tokens = config->prompt.tokens > 0;
+        enum dun_config_id key = by_tokens ? DUN_KEY_prompt_tokens : DUN_KEY_prompt_template;
+        TRY(dun_error(DUN_USAGE, "%s: %s %u rows, but prompt.file (%s) has %u rows; %s",
+                      dun_config_origin(config, key), by_tokens ? "prompt.tokens =" : "prompt.template has",
+                      n_rows, config->prompt.file, saved.n_rows,
+                      by_tokens ? "leave prompt.tokens empty" : "use {soft}, which takes all"));
+    }
     TRY(make(prompt, saved.n_rows, width));
     memcpy(prompt->rows, saved.rows, (size_t)saved.n_rows * width * sizeof *saved.rows);
 out:
@@ -111,22 +113,23 @@ out:
     return rc;
 }
 
-int dun_prompt_start(dun_prompt *prompt, const dun_config *config, dun_weights *weights,
+int dun_prompt_start(dun_prompt *prompt, const dun_config *config, uint32_t n_soft, dun_weights *weights,
                      dun_tokenizer *tokenizer) {
     int rc = DUN_OK;
+    uint32_t n_rows = config->prompt.tokens > 0 ? (uint32_t)config->prompt.tokens : n_soft;
     *prompt = (dun_prompt){0};
     switch (config->prompt.init) {
     case DUN_INIT_TEXT:
-        TRY(start_from_text(prompt, config, weights, tokenizer));
+        TRY(start_from_text(prompt, config, n_rows, weights, tokenizer));
         break;
     case DUN_INIT_VOCAB:
-        TRY(start_from_vocab(prompt, config, weights));
+        TRY(start_from_vocab(prompt, config, n_rows, weights));
         break;
     case DUN_INIT_RANDOM:
-        TRY(start_random(prompt, config, weights));
+        TRY(start_random(prompt, config, n_rows, weights));
         break;
     case DUN_INIT_FILE:
-        TRY(start_from_file(prompt, config, weights));
+        TRY(start_from_file(prompt, config, n_rows, weights));
         break;
     }
 out:

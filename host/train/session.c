@@ -20,6 +20,8 @@ int dun_session_open(dun_session *session, const dun_config *config, const dun_o
     double begun = dun_clock_seconds();
     *session = (dun_session){.config = config, .observer = observer};
     TRY(dun_config_check(config));
+    TRY(dun_template_parse(&session->template, config));
+    dun_template_surround(&session->texts, &session->template);
     TRY(dun_config_require(config, DUN_KEY_model_path));
     TRY(dun_weights_open(&session->weights, config->model.path));
     TRY(dun_tokenizer_create(&session->tokenizer, dun_weights_gguf(session->weights)));
@@ -52,13 +54,19 @@ void dun_session_close(dun_session *session) {
     dun_dataset_free(session->train);
     dun_labels_free(&session->labels);
     dun_prompt_free(&session->prompt);
+    dun_template_free(&session->template);
     dun_tokenizer_free(session->tokenizer);
     dun_weights_free(session->weights);
     *session = (dun_session){0};
 }
 
 int dun_session_start_prompt(dun_session *session) {
-    return dun_prompt_start(&session->prompt, session->config, session->weights, session->tokenizer);
+    int rc;
+    TRY(dun_prompt_start(&session->prompt, session->config, session->template.n_soft, session->weights,
+                         session->tokenizer));
+    TRY(dun_template_resolve(&session->template, session->tokenizer, session->prompt.n_rows));
+out:
+    return rc;
 }
 
 int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path) {
@@ -72,10 +80,15 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
             DUN_BAD_INPUT, "%s: belongs to another model file (%s, hash %016llx), running %s (%016llx)", path,
             saved->model_name, (unsigned long long)saved->model_hash, dun_weights_path(session->weights),
             (unsigned long long)dun_weights_hash(session->weights)));
+    if (session->template.n_soft && session->template.n_soft != saved->n_rows)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: has %u prompt rows; prompt.template (%s) has room for %u", path,
+                      saved->n_rows, dun_config_origin(session->config, DUN_KEY_prompt_template),
+                      session->template.n_soft));
     session->prompt.n_rows = saved->n_rows;
     session->prompt.width = saved->width;
     TRY_NEW(session->prompt.rows, (size_t)saved->n_rows * saved->width);
     memcpy(session->prompt.rows, saved->rows, (size_t)saved->n_rows * saved->width * sizeof(float));
+    TRY(dun_template_resolve(&session->template, session->tokenizer, saved->n_rows));
 out:
     return rc;
 }
@@ -133,26 +146,64 @@ static uint32_t at_least(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
-/* Training keeps the texts' keys and values and runs the prompt after them; without gradients each text is
- * run once, its prompt rows in the same pass, and nothing is kept. */
+/* Training keeps the texts' keys and values and runs the rows after them. Without gradients each text is run
+ * once, these rows in the same pass, and nothing is kept; so is a training batch whose prompt stands before
+ * the text, all of it at once. */
 static dun_engine_options engine_options(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
     const dun_spec *spec = dun_weights_spec(session->weights);
-    uint32_t longest = (uint32_t)config->data.max_length, P = session->prompt.n_rows;
-    uint32_t sequences = at_least((uint32_t)config->train.batch_size, MIN_SEQUENCES);
-    bool last = config->model.layer == DUN_CONFIG_UNSET;
-    return (dun_engine_options){
+    const dun_template *template = &session->template;
+    uint32_t longest = dun_template_longest(template, (uint32_t)config->data.max_length);
+    uint32_t own = dun_template_own_rows(template), batch = (uint32_t)config->train.batch_size;
+    uint32_t sequences = at_least(batch, MIN_SEQUENCES);
+    bool last = config->model.layer == DUN_CONFIG_UNSET, keep = backward && !dun_template_is_prefix(template);
+    dun_engine_options options = {
         .point = {.n_blocks = last ? spec->n_layers : (uint32_t)config->model.layer,
                   .final_norm = last,
                   .logits = config->model.point == DUN_POINT_LOGITS},
         .backward = backward,
-        .max_text_rows = backward ? at_least(longest, TEXT_ROWS) : 1,
-        .max_texts = backward ? TEXT_ROWS : 1,
-        .max_rows = backward ? sequences * P : at_least(longest + P, TEXT_ROWS),
-        .max_sequences = backward ? sequences : PASS_TEXTS,
-        .max_prompt = P,
-        .max_position = longest + P,
+        .max_text_rows = keep ? at_least(longest, TEXT_ROWS) : 1,
+        .max_texts = keep ? TEXT_ROWS : 1,
+        .max_rows = keep ? sequences * own : at_least(longest + own, TEXT_ROWS),
+        .max_sequences = keep ? sequences : PASS_TEXTS,
+        .max_prompt = session->prompt.n_rows,
+        .max_position = longest + own,
     };
+    if (backward && !keep) {
+        if (session->texts.n && session->texts.longest < longest)
+            longest = session->texts.longest;
+        options.max_sequences = sequences;
+        options.max_rows = at_least(batch * (longest + own), TEXT_ROWS);
+    }
+    return options;
+}
+
+/* Positions that the model knows, and rows that can be counted. */
+static int check_sizes(const dun_session *session, bool backward) {
+    const dun_config *config = session->config;
+    const dun_template *template = &session->template;
+    uint32_t context = dun_weights_spec(session->weights)->context, own = dun_template_own_rows(template);
+    uint64_t longest = dun_template_longest(template, (uint32_t)config->data.max_length);
+    bool words = longest > (uint64_t)config->data.max_length;
+    if (longest + own > context)
+        return dun_error(DUN_USAGE,
+                         "data.max_length %lld%s and the prompt's %u rows exceed the model's %u positions",
+                         (long long)config->data.max_length,
+                         words ? ", the template's words beside the text" : "", own, context);
+    if (backward && dun_template_is_prefix(template) &&
+        (longest + own) * (uint64_t)config->train.batch_size > INT32_MAX / 8)
+        return dun_error(
+            DUN_USAGE,
+            "%s: train.batch_size = %lld whole texts of up to data.max_length = %lld tokens are too "
+            "many rows for a prompt before the text; a smaller batch is needed",
+            dun_config_origin(config, DUN_KEY_train_batch_size), (long long)config->train.batch_size,
+            (long long)config->data.max_length);
+    return DUN_OK;
+}
+
+/* True when a text is a part of every batch that it is in, instead of lying in the cache. */
+static bool runs_whole(const dun_session *session) {
+    return !session->engine.options.backward || dun_template_is_prefix(&session->template);
 }
 
 int dun_session_start_engine(dun_session *session, bool backward) {
@@ -165,12 +216,10 @@ int dun_session_start_engine(dun_session *session, bool backward) {
                                         [DUN_GEMM_REG] = "reg",
                                         [DUN_GEMM_LOCAL] = "local",
                                         [DUN_GEMM_NAIVE] = "naive"};
-    dun_engine_options options = engine_options(session, backward);
+    dun_engine_options options;
     double begun = dun_clock_seconds();
-    if (session->prompt.n_rows + (uint32_t)config->data.max_length > spec->context)
-        TRY(dun_error(DUN_USAGE,
-                      "data.max_length %lld and the prompt's %u rows exceed the model's %u positions",
-                      (long long)config->data.max_length, session->prompt.n_rows, spec->context));
+    TRY(check_sizes(session, backward));
+    options = engine_options(session, backward);
     TRY(dun_device_open(&session->device, config->device.use));
     const dun_device_info *info = dun_device_describe(session->device);
     dun_observe_say(session->observer, "device    %s (%s, driver %s)", info->name, info->platform,
@@ -183,7 +232,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_engine_create(&session->engine, &session->compute, spec, &source, &options));
     TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
-    if (!backward)
+    if (runs_whole(session))
         TRY(dun_engine_create_cache(&session->engine, 0));
     TRY(dun_device_finish(session->device));
     dun_observe_say(session->observer,
@@ -222,6 +271,12 @@ int dun_session_read_texts(dun_session *session) {
     uint64_t row_bytes =
         dun_engine_cache_bytes_per_row(dun_weights_spec(session->weights), &session->engine.options.point);
     uint64_t budget = budget_rows(session);
+    if (runs_whole(session)) {
+        dun_observe_say(session->observer,
+                        "cache     none: the prompt stands before the text, so every step runs "
+                        "whole sequences, forward and backward");
+        return DUN_OK;
+    }
     dun_text_cache_free(&session->cache);
     TRY(dun_text_cache_create(&session->cache, &session->engine, &session->texts, budget,
                               (uint64_t)session->engine.options.max_sequences * session->texts.longest));
@@ -248,8 +303,8 @@ uint32_t dun_session_point_width(const dun_session *session) {
 
 /* Rows a text takes in the batch of dun_session_run. */
 static uint32_t pass_rows(const dun_session *session, uint32_t text) {
-    uint32_t P = session->prompt.n_rows;
-    return session->engine.options.backward ? P : dun_texts_length(&session->texts, text) + P;
+    uint32_t own = dun_template_own_rows(&session->template);
+    return runs_whole(session) ? dun_texts_length(&session->texts, text) + own : own;
 }
 
 uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n) {
@@ -260,27 +315,14 @@ uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n
     return count;
 }
 
-/* Whole texts, each with the prompt's rows after it. */
-static void fill_batch(dun_session *session, const uint32_t *which, uint32_t n) {
-    const dun_texts *texts = &session->texts;
-    uint32_t P = session->prompt.n_rows;
-    dun_batch_clear(&session->batch);
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t length = dun_texts_length(texts, which[i]);
-        int32_t *ids = dun_batch_add(&session->batch, length + P, 0, 0);
-        for (uint32_t j = 0; j < length; j++)
-            ids[j] = (int32_t)texts->tokens.ids[texts->start[which[i]] + j];
-        for (uint32_t j = 0; j < P; j++)
-            ids[length + j] = -1 - (int32_t)j;
-    }
-}
-
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
-    if (session->engine.options.backward)
-        TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, session->prompt.n_rows));
+    const dun_template *template = &session->template;
+    if (runs_whole(session))
+        dun_template_batch(&session->batch, template, &session->texts, which, n);
     else
-        fill_batch(session, which, n);
+        TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, template->tail.ids,
+                                 template->tail.n));
     TRY(dun_engine_points(&session->engine, &session->batch));
 out:
     return rc;

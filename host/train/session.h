@@ -8,6 +8,7 @@
 #include "observer.h"
 #include "prompt.h"
 #include "runfile.h"
+#include "template.h"
 #include "textcache.h"
 #include "texts.h"
 #include "weights.h"
@@ -22,6 +23,7 @@ typedef struct {
     const dun_observer *observer;
     dun_weights *weights;
     dun_tokenizer *tokenizer;
+    dun_template template;
     dun_prompt prompt; /* on the host: the start, or what was trained */
     dun_labels labels;
     dun_dataset *train, *valid; /* NULL: not read */
@@ -49,11 +51,12 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
 int dun_session_read_data(dun_session *session, bool train);
 
 /* Opens the device, builds kernels, loads weights, plans memory. `backward`: for training, which needs
- * dun_session_read_texts before anything is run; without, every text is run whole when it is asked for. */
+ * dun_session_read_texts before anything is run; without, every text is run whole when it is asked for. A
+ * prompt before the text is trained on whole sequences too. */
 int dun_session_start_engine(dun_session *session, bool backward);
 
-/* For training: makes the cache for session->texts within the config's budget and computes what is resident.
- */
+/* For training: makes the cache for session->texts within the config's budget and computes what is resident;
+ * nothing where the prompt stands before the text. */
 int dun_session_read_texts(dun_session *session);
 
 /* Uploads rows (P, C) as the prompt in use. */
@@ -62,7 +65,7 @@ int dun_session_set_prompt(dun_session *session, const float *rows);
 /* How many of the n texts from `first` on one call of dun_session_run takes: at least one. */
 uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n);
 
-/* Runs the prompt in use after n texts (indices into session->texts, no more than a pass takes); the points
+/* Runs the prompt in use with n texts (indices into session->texts, no more than a pass takes); the points
  * (n, D) are then in the engine's point buffer. */
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n);
 

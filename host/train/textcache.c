@@ -81,7 +81,7 @@ out:
 }
 
 int dun_text_cache_batch(dun_batch *batch, dun_text_cache *cache, const uint32_t *which, uint32_t n,
-                         uint32_t P) {
+                         const int32_t *rows, uint32_t n_rows) {
     int rc = DUN_OK;
     uint32_t run_row = cache->resident_rows, next = cache->resident_rows;
     dun_batch_clear(batch);
@@ -92,9 +92,8 @@ int dun_text_cache_batch(dun_batch *batch, dun_text_cache *cache, const uint32_t
             next += length;
             TRY(push(cache, which[i], &run_row));
         }
-        int32_t *ids = dun_batch_add(batch, P, prefix, length);
-        for (uint32_t j = 0; j < P; j++)
-            ids[j] = -1 - (int32_t)j;
+        int32_t *ids = dun_batch_add(batch, n_rows, prefix, length);
+        memcpy(ids, rows, n_rows * sizeof *rows);
     }
     TRY(flush(cache, &run_row));
 out:

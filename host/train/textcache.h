@@ -25,9 +25,9 @@ void dun_text_cache_free(dun_text_cache *cache);
 /* Computes the resident texts' keys and values. */
 int dun_text_cache_fill(dun_text_cache *cache, const dun_observer *observer);
 
-/* Makes `batch` the prompt's P rows after each of the n texts `which` (at most max_sequences). Texts may have
- * been added since the cache was made; they are not resident. */
+/* Makes `batch` the n_rows rows `rows` (ids as in a batch) after each of the n texts `which` (at most
+ * max_sequences). Texts may have been added since the cache was made; they are not resident. */
 int dun_text_cache_batch(dun_batch *batch, dun_text_cache *cache, const uint32_t *which, uint32_t n,
-                         uint32_t P);
+                         const int32_t *rows, uint32_t n_rows);
 
 #endif

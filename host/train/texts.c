@@ -3,6 +3,58 @@
 
 #include "err.h"
 #include "mem.h"
+#include "utf8.h"
+
+#include <string.h>
+
+/* Takes the tokens of the text beyond max_length out of those of the joined string, from token `first` on.
+ * The text has the bytes [begin, end). */
+static void cut(dun_tokens *tokens, const dun_tokenizer *tokenizer, size_t first, size_t begin, size_t end,
+                uint32_t max_length) {
+    size_t kept = first, at = 0, n_text = 0, bytes;
+    for (size_t i = first; i < tokens->n; i++, at += bytes) {
+        dun_tokenizer_piece(tokenizer, tokens->ids[i], &bytes);
+        bool of_text = at < end && at + bytes > begin;
+        if (!of_text || n_text++ < max_length)
+            tokens->ids[kept++] = tokens->ids[i];
+    }
+    tokens->n = kept;
+}
+
+static int encode_among_words(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length,
+                              uint32_t max_length) {
+    int rc = DUN_OK;
+    dun_text *joined = &texts->joined;
+    dun_text_clear(joined);
+    if (texts->before)
+        TRY(dun_text_addf(joined, "%s", texts->before));
+    size_t begin = joined->length;
+    TRY(dun_utf8_repair(joined, text, length));
+    size_t end = joined->length;
+    if (texts->after)
+        TRY(dun_text_addf(joined, "%s", texts->after));
+    if (!texts->inside)
+        TRY(dun_tokenizer_encode(&texts->tokens, tokenizer, "", 0));
+    size_t first = texts->tokens.n;
+    TRY(dun_tokenizer_encode_inside(&texts->tokens, tokenizer, joined->bytes, joined->length));
+    cut(&texts->tokens, tokenizer, first, begin, end, max_length);
+out:
+    return rc;
+}
+
+static int encode_alone(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length,
+                        uint32_t max_length) {
+    int rc = DUN_OK;
+    size_t before = texts->tokens.n;
+    if (texts->inside)
+        TRY(dun_tokenizer_encode_inside(&texts->tokens, tokenizer, text, length));
+    else
+        TRY(dun_tokenizer_encode(&texts->tokens, tokenizer, text, length));
+    if (texts->tokens.n - before > max_length)
+        texts->tokens.n = before + max_length;
+out:
+    return rc;
+}
 
 #include <string.h>
 
@@ -16,9 +68,10 @@ int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, 
     }
     TRY_GROW(texts->start, texts->start_capacity, (size_t)texts->n + 1);
     TRY_GROW(texts->label, texts->label_capacity, texts->n);
-    TRY(dun_tokenizer_encode(&texts->tokens, tokenizer, text, length));
-    if (texts->tokens.n - before > max_length)
-        texts->tokens.n = before + max_length;
+    if (texts->before || texts->after)
+        TRY(encode_among_words(texts, tokenizer, text, length, max_length));
+    else
+        TRY(encode_alone(texts, tokenizer, text, length, max_length));
     if (texts->tokens.n > INT32_MAX)
         TRY(dun_error(DUN_BAD_INPUT, "the texts have more than %d tokens together; use fewer", INT32_MAX));
     uint32_t n = (uint32_t)(texts->tokens.n - before);
@@ -63,6 +116,7 @@ void dun_texts_free(dun_texts *texts) {
     dun_tokens_free(&texts->tokens);
     dun_free(texts->start);
     dun_free(texts->label);
+    dun_text_free(&texts->joined);
     *texts = (dun_texts){0};
 }
 

@@ -3,6 +3,7 @@
 #define DUN_TEXTS_H
 
 #include "dataset.h"
+#include "text.h"
 #include "tokenizer.h"
 
 typedef struct {
@@ -10,11 +11,15 @@ typedef struct {
     uint32_t *start;   /* [n+1] */
     uint32_t *label;   /* [n] class id */
     uint32_t n;
-    uint32_t longest; /* tokens of the longest text */
+    uint32_t longest; /* tokens of the longest text, words around it included */
     size_t start_capacity, label_capacity;
+    const char *before, *after; /* words around every text, borrowed; NULL: none */
+    bool inside;                /* something stands before: no beginning-of-text token */
+    dun_text joined;            /* scratch: a text among its words */
 } dun_texts;
 
-/* Adds one text, cut to its first max_length tokens. Start from {0}. */
+/* Adds one text, cut to its first max_length tokens. Start from {0}. Words around it are tokenised together
+ * with it, as one string; a token that holds a byte of the text is the text's, the others are never cut. */
 int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length, uint32_t label,
                   uint32_t max_length);
 

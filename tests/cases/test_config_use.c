@@ -39,8 +39,6 @@ static const struct {
     {"[model]\nlayer = 3\npoint = logits\n",
      {"t.ini:2: model.layer = 3", "model.point = logits", "needed is model.point = hidden"}},
     {"[model]\nnormalize = unit\n", {"t.ini:2: ", "not supported"}},
-    {"[prompt]\nplacement = prefix\n", {"t.ini:2: ", "not supported"}},
-    {"[prompt]\ntemplate = x\n", {"t.ini:2: ", "not supported", "prompt.template = nothing"}},
     {"[prompt]\nreparametrize = yes\n", {"t.ini:2: ", "not supported"}},
     {"[train]\noptimizer = sgd\n", {"t.ini:2: ", "not supported"}},
     {"[train]\nschedule = cosine\n", {"t.ini:2: ", "not supported"}},

@@ -315,6 +315,21 @@ static void test_ops(void **state) {
     }
 }
 
+/* Too many rows: refused with the estimate, before any buffer is made. */
+static void test_too_large(void **state) {
+    dun_point_spec point = {2, true, false};
+    dun_graph graph;
+    dun_plan plan;
+    (void)state;
+    uint64_t live = dun_buffer_live_bytes();
+    check_ok(dun_graph_build(&graph, &models[1].spec, &point, DUN_GRAPH_POINTS));
+    assert_int_equal(dun_plan_create(&plan, &graph, device, UINT32_MAX / 2, 32, true), DUN_BAD_DEVICE);
+    print_message("%s\n", dun_error_message());
+    assert_non_null(strstr(dun_error_message(), "2147483647 rows of 32 texts at once need"));
+    assert_int_equal(dun_buffer_live_bytes(), live);
+    dun_graph_free(&graph);
+}
+
 /* Every allocation on the way may fail; nothing stays behind. */
 static void test_faults(void **state) {
     dun_point_spec point = {2, true, true};
@@ -353,13 +368,14 @@ static int close_all(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[N_MODELS + 4];
+    struct CMUnitTest tests[N_MODELS + 5];
     size_t n = 0;
     for (; n < N_MODELS; n++)
         tests[n] = (struct CMUnitTest){models[n].name, test_model, NULL, NULL, (void *)(uintptr_t)n};
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_reuse);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_ops);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_broken_plans);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_too_large);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_faults);
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
