@@ -6,15 +6,28 @@
 
 #include <string.h>
 
-extern const dun_command dun_command_train, dun_command_eval, dun_command_classify, dun_command_points,
-    dun_command_tokenize, dun_command_devices, dun_command_bench, dun_command_export, dun_command_boids;
+/* In the order of the help. */
+#define COMMANDS(X)                                                                                          \
+    X(train)                                                                                                 \
+    X(eval)                                                                                                  \
+    X(classify)                                                                                              \
+    X(points)                                                                                                \
+    X(tokenize)                                                                                              \
+    X(bench)                                                                                                 \
+    X(export)                                                                                                \
+    X(boids)                                                                                                 \
+    X(devices)                                                                                               \
+    X(cache)
+
+#define X(name) extern const dun_command dun_command_##name;
+COMMANDS(X)
+#undef X
 
 const dun_command *const dun_commands[] = {
-    &dun_command_train,    &dun_command_eval,
-    &dun_command_classify, &dun_command_points,
-    &dun_command_tokenize, &dun_command_devices,
-    &dun_command_bench,    &dun_command_export,
-    &dun_command_boids,    NULL,
+#define X(name) &dun_command_##name,
+    COMMANDS(X)
+#undef X
+        NULL,
 };
 
 enum { MAX_NAMES = 64 };

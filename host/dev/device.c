@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "opencl.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,6 +83,9 @@ static int walk(dun_device_info *infos, cl_device_id *ids, size_t capacity, size
             if (clGetPlatformInfo(platforms[p], CL_PLATFORM_NAME, sizeof info->platform - 1, info->platform,
                                   NULL) != CL_SUCCESS)
                 snprintf(info->platform, sizeof info->platform, "?");
+            if (clGetPlatformInfo(platforms[p], CL_PLATFORM_VERSION, sizeof info->platform_version - 1,
+                                  info->platform_version, NULL) != CL_SUCCESS)
+                snprintf(info->platform_version, sizeof info->platform_version, "?");
             ids[*n] = code == CL_SUCCESS ? found[d] : NULL;
             if (code == CL_SUCCESS)
                 describe(info, found[d]);
@@ -162,6 +166,21 @@ void dun_device_close(dun_device *device) {
 
 const dun_device_info *dun_device_describe(const dun_device *device) {
     return &device->info;
+}
+
+void dun_device_set_watch(dun_device *device, dun_device_watch watch) {
+    device->watch = watch;
+}
+
+void dun_device_say(const dun_device *device, const char *format, ...) {
+    char line[512];
+    va_list args;
+    if (!device->watch.say)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    device->watch.say(device->watch.self, line);
 }
 
 int dun_device_finish(dun_device *device) {

@@ -14,6 +14,7 @@ enum dun_device_type { DUN_DEVICE_CPU, DUN_DEVICE_GPU, DUN_DEVICE_OTHER };
 typedef struct {
     uint32_t platform_index, device_index;
     char platform[128], name[128], vendor[128], driver[128], version[128];
+    char platform_version[128];
     char error[160]; /* empty: usable */
     enum dun_device_type type;
     uint64_t memory_bytes, largest_buffer_bytes, local_bytes;
@@ -42,6 +43,13 @@ int dun_device_open(dun_device **out, const char *selector);
 void dun_device_close(dun_device *device);
 
 const dun_device_info *dun_device_describe(const dun_device *device);
+
+/* Who hears what takes long: a line each, as when kernels are compiled. */
+typedef struct {
+    void *self;
+    void (*say)(void *self, const char *line);
+} dun_device_watch;
+void dun_device_set_watch(dun_device *device, dun_device_watch watch);
 
 /* Waits until every launched kernel and copy is done. */
 int dun_device_finish(dun_device *device);

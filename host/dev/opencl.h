@@ -13,7 +13,11 @@ struct dun_device {
     cl_device_id id;
     cl_context context;
     cl_command_queue queue;
+    dun_device_watch watch;
 };
+
+/* Tells the device's watch a line, if there is one. */
+void dun_device_say(const dun_device *device, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Name of an OpenCL error code, e.g. "CL_OUT_OF_RESOURCES". */
 const char *dun_cl_error_name(cl_int code);

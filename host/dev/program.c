@@ -1,8 +1,10 @@
 /* Building programs and launching kernels; see program.h. */
 #include "program.h"
 
+#include "clock.h"
 #include "mem.h"
 #include "opencl.h"
+#include "program_cache.h"
 #include "source.h"
 
 #include <stdlib.h>
@@ -13,6 +15,7 @@ extern const char dun_kernel_text[]; /* made by tools/embed.c */
 struct dun_program {
     dun_device *device;
     cl_program program;
+    dun_program_origin origin;
 };
 
 struct dun_kernel {
@@ -45,18 +48,26 @@ static int build_failed(dun_program *program, const char *defines, cl_int code) 
     return rc;
 }
 
-int dun_program_build_text(dun_program **out, dun_device *device, const char *text, const char *defines) {
+static int compile(dun_program *program, const char *text, const char *defines) {
     int rc = DUN_OK;
-    dun_program *program = NULL;
-    *out = NULL;
-    TRY_NEW(program, 1);
-    program->device = device;
+    const dun_device *device = program->device;
     TRY_CL_NEW(program->program, device, "creating a program",
                clCreateProgramWithSource(device->context, 1, &text, NULL, &code));
     cl_int code = dun_fault_here() ? CL_OUT_OF_HOST_MEMORY
                                    : clBuildProgram(program->program, 1, &device->id, defines, NULL, NULL);
     if (code != CL_SUCCESS)
         TRY(build_failed(program, defines, code));
+out:
+    return rc;
+}
+
+int dun_program_build_text(dun_program **out, dun_device *device, const char *text, const char *defines) {
+    int rc = DUN_OK;
+    dun_program *program = NULL;
+    *out = NULL;
+    TRY_NEW(program, 1);
+    program->device = device;
+    TRY(compile(program, text, defines));
     *out = program;
     program = NULL;
 out:
@@ -64,20 +75,53 @@ out:
     return rc;
 }
 
+/* Takes the program from the cache, or compiles it and keeps it there; says which. */
+static int build_cached(dun_program *program, const char *text, const char *defines, const dun_text *key) {
+    int rc = DUN_OK;
+    dun_device *device = program->device;
+    dun_program_lookup lookup;
+    double begun = dun_clock_seconds();
+    program->program = dun_program_from_cache(&lookup, device, defines, key);
+    program->origin.from_cache = lookup.known;
+    if (!lookup.known)
+        dun_device_say(device, "kernels   compiling for this device and driver; it takes a while, once%s%s",
+                       *lookup.problem ? "; what was kept is ignored: " : "", lookup.problem);
+    if (!program->program)
+        TRY(compile(program, text, defines));
+    program->origin.seconds = dun_clock_seconds() - begun;
+    if (!lookup.known)
+        dun_program_to_cache(&lookup, device, program->program, key);
+    dun_device_say(device, "kernels   %s in %.2f s%s%s", lookup.known ? "from the cache" : "compiled",
+                   program->origin.seconds, *lookup.problem ? "; they cannot be kept: " : "", lookup.problem);
+out:
+    return rc;
+}
+
 int dun_program_build(dun_program **out, dun_device *device, const char *defines) {
     int rc = DUN_OK;
-    dun_text text = {0};
-    const char *path = getenv("DUNLIN_KERNELS");
+    dun_program *program = NULL;
+    dun_text read = {0}, key = {0};
+    const char *path = getenv("DUNLIN_KERNELS"), *text = dun_kernel_text;
     *out = NULL;
     if (path) {
-        TRY(dun_source_read(&text, path));
-        TRY(dun_program_build_text(out, device, text.bytes, defines));
-    } else {
-        TRY(dun_program_build_text(out, device, dun_kernel_text, defines));
+        TRY(dun_source_read(&read, path));
+        text = read.bytes;
     }
+    TRY(dun_program_key(&key, device, text, defines));
+    TRY_NEW(program, 1);
+    program->device = device;
+    TRY(build_cached(program, text, defines, &key));
+    *out = program;
+    program = NULL;
 out:
-    dun_text_free(&text);
+    dun_program_free(program);
+    dun_text_free(&key);
+    dun_text_free(&read);
     return rc;
+}
+
+dun_program_origin dun_program_origin_of(const dun_program *program) {
+    return program->origin;
 }
 
 void dun_program_free(dun_program *program) {

@@ -7,12 +7,20 @@
 typedef struct dun_program dun_program;
 
 /* Compiles the embedded kernel text, or the file that DUNLIN_KERNELS names, with `defines`
- * ("-DHEAD_DIM=64 ..."). DUN_BAD_DEVICE carries device, defines and the end of the build log. */
+ * ("-DHEAD_DIM=64 ..."), or takes it from the cache (cache.h) when the same was compiled before; tells the
+ * device's watch which. DUN_BAD_DEVICE carries device, defines and the end of the build log. */
 int dun_program_build(dun_program **out, dun_device *device, const char *defines);
 
-/* The same from a text of the caller's, for tests that break a kernel on purpose. */
+/* The same from a text of the caller's and always compiled, for tests that break a kernel on purpose. */
 int dun_program_build_text(dun_program **out, dun_device *device, const char *text, const char *defines);
 void dun_program_free(dun_program *program);
+
+/* Where a program came from and how long that took. */
+typedef struct {
+    bool from_cache;
+    double seconds;
+} dun_program_origin;
+dun_program_origin dun_program_origin_of(const dun_program *program);
 
 /* The embedded kernel text, zero-terminated. */
 const char *dun_program_text(void);

@@ -224,6 +224,9 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     const dun_device_info *info = dun_device_describe(session->device);
     dun_observe_say(session->observer, "device    %s (%s, driver %s)", info->name, info->platform,
                     info->driver);
+    if (session->observer)
+        dun_device_set_watch(session->device, (dun_device_watch){.self = session->observer->self,
+                                                                 .say = session->observer->say});
     TRY(dun_compute_create(&session->compute, session->device, spec->head_dim, gemms[config->device.gemm]));
     dun_observe_say(session->observer, "gemm      %s: %s", dun_gemm_name(session->compute.gemm),
                     dun_gemm_reason(session->compute.gemm));
