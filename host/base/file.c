@@ -118,3 +118,8 @@ out:
     dun_free(copy);
     return rc;
 }
+
+bool dun_dir_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}

@@ -3,6 +3,7 @@
 #ifndef DUN_FILE_H
 #define DUN_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,5 +23,6 @@ int dun_file_write(const char *path, const void *bytes, size_t length);
 
 /* Creates a folder and its missing parents; fine if it exists. DUN_FAILED with the errno text. */
 int dun_dir_make(const char *path);
+bool dun_dir_exists(const char *path);
 
 #endif

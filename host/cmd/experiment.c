@@ -3,6 +3,7 @@
 
 #include "cmd.h"
 #include "err.h"
+#include "file.h"
 #include "mem.h"
 #include "rundir.h"
 
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 int dun_overrides_read(dun_overrides *overrides, const dun_args *args) {
     *overrides = (dun_overrides){.device = dun_args_value(args, "device")};
@@ -30,11 +30,6 @@ int dun_unsure_read(double *unsure, const dun_args *args) {
         return dun_error(DUN_USAGE, "%s: --unsure must be a number of 0 to 1, not \"%.40s\"",
                          args->command->name, text);
     return DUN_OK;
-}
-
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 /* DUNLIN_PROMPT_LR for prompt.lr, and so on for every key. */
@@ -93,7 +88,7 @@ static int open_session(dun_experiment *e, const char *path, const dun_overrides
     char *file = NULL;
     *e = (dun_experiment){0};
     TRY(dun_config_init(&e->config));
-    if (is_folder(path)) {
+    if (dun_dir_exists(path)) {
         TRY_PTR(e->run_path, dun_strdup(path));
         TRY_PTR(file, dun_run_dir_file(path, "config.ini"));
         if (!dun_run_dir_exists(path))

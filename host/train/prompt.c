@@ -2,14 +2,16 @@
 #include "prompt.h"
 
 #include "err.h"
+#include "file.h"
 #include "mem.h"
 #include "rng.h"
 #include "runfile.h"
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { DEFAULT_TOKENS = 5 };
+enum { DEFAULT_TOKENS = 5, MAX_ROWS = 4096 };
 
 static int make(dun_prompt *prompt, uint32_t n_rows, uint32_t width) {
     int rc = DUN_OK;
@@ -26,9 +28,9 @@ static int start_from_text(dun_prompt *prompt, const dun_config *config, uint32_
     const char *text = config->prompt.text;
     TRY(dun_config_require(config, DUN_KEY_prompt_text));
     TRY(dun_tokenizer_encode_inside(&tokens, tokenizer, text, strlen(text)));
-    if (tokens.n == 0 || tokens.n > 4096)
-        TRY(dun_error(DUN_USAGE, "%s: prompt.text has %zu tokens; 1 to 4096 are possible",
-                      dun_config_origin(config, DUN_KEY_prompt_text), tokens.n));
+    if (tokens.n == 0 || tokens.n > MAX_ROWS)
+        TRY(dun_error(DUN_USAGE, "%s: prompt.text has %zu tokens; 1 to %d are possible",
+                      dun_config_origin(config, DUN_KEY_prompt_text), tokens.n, MAX_ROWS));
     TRY(make(prompt, n_rows ? n_rows : (uint32_t)tokens.n, dun_weights_spec(weights)->width));
     if (prompt->n_rows != tokens.n)
         dun_warn("prompt.text has %zu tokens and the prompt %u rows: they are %s", tokens.n, prompt->n_rows,
@@ -88,16 +90,43 @@ out:
     return rc;
 }
 
+/* The file that prompt.file means: itself, or that of a folder: a run's, or an adapter of PEFT's. */
+static int find_file(dun_text *path, const char *named) {
+    int rc = DUN_OK;
+    static const char *const names[] = {"prompt.safetensors", "adapter_model.safetensors"};
+    if (!dun_dir_exists(named)) {
+        TRY(dun_text_addf(path, "%s", named));
+        goto out;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        dun_text_clear(path);
+        TRY(dun_text_addf(path, "%s/%s", named, names[i]));
+        if (access(path->bytes, F_OK) == 0)
+            goto out;
+    }
+    TRY(dun_error(DUN_BAD_INPUT, "%s: a folder without %s or %s; a saved prompt is needed", named, names[0],
+                  names[1]));
+out:
+    return rc;
+}
+
 static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
                            const dun_weights *weights) {
     int rc = DUN_OK;
     dun_saved_prompt saved = {0};
+    dun_text path = {0};
     uint32_t width = dun_weights_spec(weights)->width;
     TRY(dun_config_require(config, DUN_KEY_prompt_file));
-    TRY(dun_saved_prompt_read(&saved, config->prompt.file));
+    TRY(find_file(&path, config->prompt.file));
+    TRY(dun_saved_prompt_read(&saved, path.bytes));
+    if (saved.n_rows > MAX_ROWS)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: prompt_embeddings has %u rows; 1 to %d are possible", path.bytes,
+                      saved.n_rows, MAX_ROWS));
     if (saved.width != width)
         TRY(dun_error(DUN_BAD_INPUT, "%s: prompt_embeddings are %u wide; the model's embeddings are %u wide",
-                      config->prompt.file, saved.width, width));
+                      path.bytes, saved.width, width));
+    if (saved.model_hash && saved.model_hash != dun_weights_hash(weights))
+        dun_warn("%s: was trained with another model file (%s)", path.bytes, saved.model_name);
     if (n_rows && n_rows != saved.n_rows) {
         bool by_tokens = config->prompt.tokens > 0;
         enum dun_config_id key = by_tokens ? DUN_KEY_prompt_tokens : DUN_KEY_prompt_template;
@@ -109,6 +138,7 @@ static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_
     TRY(make(prompt, saved.n_rows, width));
     memcpy(prompt->rows, saved.rows, (size_t)saved.n_rows * width * sizeof *saved.rows);
 out:
+    dun_text_free(&path);
     dun_saved_prompt_free(&saved);
     return rc;
 }
