@@ -105,6 +105,24 @@ for format in csv jsonl tsv.gz; do
     cmp -s run/prompt.safetensors "run-$format/prompt.safetensors" || fail "$format: another prompt"
 done
 
+# The page on a run, and on several; tests/report.sh opens them in a browser.
+[ -s run/report.html ] || fail 'train: no report.html'
+cp run/report.html written-by-train.html
+expect 0 report run
+says out 'run/report.html'
+cmp -s run/report.html written-by-train.html || fail 'report: not what train wrote'
+expect 0 report run run-csv --out both.html
+says both.html '"name":"run-csv"'
+expect 2 report run run-csv
+expect 2 report
+expect 3 report .
+expect 3 report nothing --out nothing.html
+expect 1 report run --out missing/report.html
+expect 0 train tiny.ini --out unseen --set output.report=no
+[ ! -e unseen/report.html ] && [ ! -e unseen/trajectory ] || fail 'train: a report though it was not wanted'
+expect 0 report unseen
+says unseen/report.html '"points":null'
+
 # Evaluated again, a run says what it said of itself; its folder is enough.
 expect 0 eval run --json
 is_json out

@@ -1,29 +1,50 @@
-/* Build-time tool: embed IN.cl OUT.c SYMBOL. Writes an OpenCL source with its includes resolved as a C byte
- * array, so that the program needs no files at run time and the build needs no script language. */
+/* Build-time tool: embed IN.cl OUT.c SYMBOL, or embed --raw OUT.c SYMBOL IN... Writes an OpenCL source with
+ * its includes resolved, or files one after another as they are, as a C byte array, so that the program needs
+ * no files at run time and the build needs no script language. */
 #include "err.h"
+#include "file.h"
 #include "source.h"
 
 #include <stdio.h>
+#include <string.h>
+
+static int add_file(dun_text *text, const char *path) {
+    dun_file file = {0};
+    int rc = dun_file_map(&file, path);
+    if (rc >= 0 && file.length)
+        rc = dun_text_add(text, (const char *)file.bytes, file.length);
+    dun_file_unmap(&file);
+    return rc;
+}
+
+static int write_array(const char *path, const char *symbol, const dun_text *text) {
+    FILE *out = fopen(path, "w");
+    if (!out) {
+        fprintf(stderr, "embed: cannot write %s\n", path);
+        return 1;
+    }
+    fprintf(out, "extern const char %s[];\nconst char %s[] = {", symbol, symbol);
+    for (size_t i = 0; i < text->length; i++)
+        fprintf(out, "%s%d,", i % 24 ? "" : "\n", (signed char)text->bytes[i]);
+    fprintf(out, "0};\n");
+    return fclose(out) == 0 ? 0 : 1;
+}
 
 int main(int argc, char **argv) {
     dun_text text = {0};
-    if (argc != 4) {
-        fprintf(stderr, "usage: embed IN.cl OUT.c SYMBOL\n");
+    int raw = argc > 4 && strcmp(argv[1], "--raw") == 0, rc = 0;
+    if (argc != 4 && !raw) {
+        fprintf(stderr, "usage: embed IN.cl OUT.c SYMBOL | embed --raw OUT.c SYMBOL IN...\n");
         return 2;
     }
-    if (dun_source_read(&text, argv[1]) < 0) {
+    for (int i = 4; raw && i < argc && rc >= 0; i++)
+        rc = add_file(&text, argv[i]);
+    if (!raw)
+        rc = dun_source_read(&text, argv[1]);
+    if (rc < 0)
         fprintf(stderr, "embed: %s\n", dun_error_message());
-        return 1;
-    }
-    FILE *out = fopen(argv[2], "w");
-    if (!out) {
-        fprintf(stderr, "embed: cannot write %s\n", argv[2]);
-        return 1;
-    }
-    fprintf(out, "extern const char %s[];\nconst char %s[] = {", argv[3], argv[3]);
-    for (size_t i = 0; i < text.length; i++)
-        fprintf(out, "%s%d,", i % 24 ? "" : "\n", (signed char)text.bytes[i]);
-    fprintf(out, "0};\n");
+    else
+        rc = write_array(argv[2], argv[3], &text);
     dun_text_free(&text);
-    return fclose(out) == 0 ? 0 : 1;
+    return rc < 0 ? 1 : rc;
 }

@@ -14,6 +14,7 @@
     X(points)                                                                                                \
     X(tokenize)                                                                                              \
     X(bench)                                                                                                 \
+    X(report)                                                                                                \
     X(export)                                                                                                \
     X(boids)                                                                                                 \
     X(devices)                                                                                               \

@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "out.h"
 #include "progress.h"
+#include "report.h"
 
 /* The verdict on stdout: what was reached, against what needs no training, and where it lies. */
 static int print_result(const dun_session *session, const dun_run_result *result, const char *run_path) {
@@ -52,6 +53,8 @@ static int train_one(const train_job *job, const dun_overrides *overrides, const
     TRY(dun_session_read_texts(session));
     TRY(dun_train(&result, session, &run, job->resume));
     TRY(print_result(session, &result, run.path));
+    if (experiment.config.output.report)
+        TRY(dun_report_finish(run.path, experiment.config.output.pictures));
 out:
     dun_run_result_free(&result);
     dun_run_dir_close(&run);

@@ -1,0 +1,54 @@
+/* dunlin report: report.html of one finished run, or of several side by side. */
+#include "report.h"
+
+#include "cmd.h"
+#include "err.h"
+#include "mem.h"
+#include "out.h"
+#include "rundir.h"
+
+static int say_path(const char *path) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    TRY(dun_text_addf(&text, "%s\n", path));
+    TRY(dun_out_text(&text));
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+static int run(const dun_args *args) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    const char *out = dun_args_value(args, "out");
+    if (!out && args->n_operands > 1)
+        TRY(dun_error(DUN_USAGE, "--out FILE is needed for a report on several runs"));
+    TRY_PTR(path, out ? dun_strdup(out) : dun_run_dir_file(args->operands[0], "report.html"));
+    TRY(dun_report_write(path, args->operands, args->n_operands));
+    TRY(say_path(path));
+out:
+    dun_free(path);
+    return rc;
+}
+
+static const dun_option options[] = {
+    {.name = "out",
+     .letter = 'o',
+     .argument = "FILE",
+     .help = "Where to write the page; one run's goes into its folder."},
+    {0},
+};
+
+const dun_command dun_command_report = {
+    .name = "report",
+    .summary = "Write a page on one or several runs.",
+    .usage = "RUN... [--out FILE]",
+    .help = "One self-contained HTML file: the verdict and its baselines, the held-out texts in\n"
+            "the plane, training as an animation, curves, the classification report, config\n"
+            "and timings; several runs stand side by side. `dunlin train` writes one for every\n"
+            "run unless [output] report = no. Prints the file's name.",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1000,
+    .run = run,
+};
