@@ -60,6 +60,27 @@ int dun_exit_code(int status) {
     }
 }
 
+static struct {
+    void (*hear)(void *self, const char *message);
+    void *self;
+} listeners[4];
+enum { N_LISTENERS = sizeof listeners / sizeof *listeners };
+
+void dun_warn_listen(void (*hear)(void *self, const char *message), void *self) {
+    for (size_t i = 0; i < N_LISTENERS; i++)
+        if (!listeners[i].hear) {
+            listeners[i].hear = hear;
+            listeners[i].self = self;
+            return;
+        }
+}
+
+void dun_warn_ignore(const void *self) {
+    for (size_t i = 0; i < N_LISTENERS; i++)
+        if (listeners[i].self == self)
+            listeners[i].hear = NULL;
+}
+
 void dun_warn(const char *format, ...) {
     char text[MESSAGE_BYTES];
     va_list args;
@@ -67,5 +88,8 @@ void dun_warn(const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     make_printable(text);
+    for (size_t i = 0; i < N_LISTENERS; i++)
+        if (listeners[i].hear)
+            listeners[i].hear(listeners[i].self, text);
     fprintf(stderr, "warning: %s\n", text);
 }

@@ -274,8 +274,8 @@ static int run(const dun_args *args) {
     dun_bench bench;
     dun_progress progress;
     uint32_t rows;
-    dun_progress_init(&progress, dun_args_has(args, "quiet"));
     dun_observer observer = dun_progress_observer(&progress);
+    TRY(dun_talk(&progress, args));
     TRY(read_rows(&rows, args));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open_config(&experiment, dun_args_operand(args, 0), &overrides, &observer));
@@ -298,7 +298,7 @@ static const dun_option options[] = {
      .argument = "N",
      .help = "Rows of the products, instead of those of a training batch and of a pass over texts."},
     DUN_OVERRIDE_OPTIONS,
-    {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
+    DUN_TALK_OPTIONS,
     {0},
 };
 

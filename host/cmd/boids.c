@@ -64,8 +64,8 @@ static int run(const dun_args *args) {
     dun_overrides overrides = {0};
     dun_progress progress;
     const char *out = dun_args_value(args, "out"), *path = dun_args_operand(args, 0);
-    dun_progress_init(&progress, dun_args_has(args, "quiet"));
     dun_observer observer = dun_progress_observer(&progress);
+    TRY(dun_talk(&progress, args));
     dun_interrupt_watch();
     TRY(dun_config_init(&b.config));
     TRY(dun_overrides_read(&overrides, args));
@@ -94,7 +94,7 @@ static const dun_option options[] = {
     DUN_OVERRIDE_OPTIONS,
     {.name = "out", .letter = 'o', .argument = "DIR", .help = "Folder of the run; it must not hold one yet."},
     {.name = "json", .help = "The result as one JSON object."},
-    {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
+    DUN_TALK_OPTIONS,
     {0},
 };
 

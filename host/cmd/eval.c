@@ -78,8 +78,8 @@ static int run(const dun_args *args) {
     dun_experiment experiment = {0};
     dun_metrics metrics = {0};
     dun_progress progress;
-    dun_progress_init(&progress, dun_args_has(args, "quiet"));
     dun_observer observer = dun_progress_observer(&progress);
+    TRY(dun_talk(&progress, args));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
     TRY(dun_session_read_data(&experiment.session, !experiment.run_path));
@@ -97,7 +97,7 @@ out:
 static const dun_option options[] = {
     DUN_OVERRIDE_OPTIONS,
     {.name = "json", .help = "The metrics as one JSON object."},
-    {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
+    DUN_TALK_OPTIONS,
     {0},
 };
 

@@ -32,6 +32,15 @@ int dun_unsure_read(double *unsure, const dun_args *args) {
     return DUN_OK;
 }
 
+int dun_talk(dun_progress *progress, const dun_args *args) {
+    const bool quiet = dun_args_has(args, "quiet");
+    dun_progress_init(progress, quiet);
+    progress->verbose = dun_args_has(args, "verbose");
+    if (quiet && progress->verbose)
+        return dun_error(DUN_USAGE, "%s: --quiet and --verbose exclude each other", args->command->name);
+    return DUN_OK;
+}
+
 /* DUNLIN_PROMPT_LR for prompt.lr, and so on for every key. */
 static int read_environment(dun_config *config) {
     int rc = DUN_OK;

@@ -4,6 +4,7 @@
 #define DUN_EXPERIMENT_H
 
 #include "options.h"
+#include "progress.h"
 #include "session.h"
 
 /* What the command line said. */
@@ -62,6 +63,14 @@ int dun_unsure_read(double *unsure, const dun_args *args);
         .name = "unsure", .argument = "CONFIDENCE",                                                          \
         .help = "Answers with a lower confidence, 0 to 1, get the label `unsure`."                           \
     }
+
+/* The rows of --quiet and --verbose, and the progress that they ask for. DUN_USAGE: both are given. The
+ * progress needs dun_progress_close whatever is returned. */
+#define DUN_TALK_OPTIONS                                                                                     \
+    {.name = "quiet", .letter = 'q', .help = "No progress on stderr; warnings stay."}, {                     \
+        .name = "verbose", .letter = 'v', .help = "More on stderr: the device in detail, seconds by stage."  \
+    }
+int dun_talk(dun_progress *progress, const dun_args *args);
 
 /* Fails for a config file where only a finished run makes sense. */
 int dun_experiment_require_run(const dun_experiment *experiment, const char *path, const char *command);

@@ -41,8 +41,8 @@ static int run(const dun_args *args) {
     dun_experiment experiment = {0};
     dun_progress progress;
     const char *path;
-    dun_progress_init(&progress, dun_args_has(args, "quiet"));
     dun_observer observer = dun_progress_observer(&progress);
+    TRY(dun_talk(&progress, args));
     TRY(dun_args_require(&path, args, "out"));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
@@ -62,7 +62,7 @@ static const dun_option options[] = {
      .argument = "FILE",
      .help = "The file to write: NumPy's format if its name ends in .npz, else safetensors."},
     DUN_OVERRIDE_OPTIONS,
-    {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
+    DUN_TALK_OPTIONS,
     {0},
 };
 

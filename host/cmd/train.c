@@ -8,9 +8,12 @@
 #include "out.h"
 #include "progress.h"
 #include "report.h"
+#include "runlog.h"
 
-/* The verdict on stdout: what was reached, against what needs no training, and where it lies. */
-static int print_result(const dun_session *session, const dun_run_result *result, const char *run_path) {
+/* The verdict on stdout and in the log: what was reached, against what needs no training, and where it lies.
+ */
+static int print_result(const dun_session *session, const dun_run_result *result, dun_run_log *log,
+                        const char *run_path) {
     int rc = DUN_OK;
     dun_text text = {0};
     TRY(dun_text_addf(&text, "\n"));
@@ -21,6 +24,7 @@ static int print_result(const dun_session *session, const dun_run_result *result
                       "run: %s\n",
                       result->metrics.accuracy, session->n_valid, (unsigned long long)result->steps,
                       result->seconds, result->baseline.accuracy, result->majority, run_path));
+    dun_run_log_note(log, text.bytes);
     TRY(dun_out_text(&text));
 out:
     dun_text_free(&text);
@@ -38,7 +42,11 @@ static int train_one(const train_job *job, const dun_overrides *overrides, const
     dun_experiment experiment = {0};
     dun_run_dir run = {0};
     dun_run_result result = {0};
-    TRY(dun_experiment_open_config(&experiment, job->path, overrides, observer));
+    dun_run_log log;
+    dun_run_log_init(&log, observer);
+    const dun_observer logged = dun_run_log_observer(&log);
+    dun_run_log_note(&log, job->path);
+    TRY(dun_experiment_open_config(&experiment, job->path, overrides, &logged));
     dun_session *session = &experiment.session;
     if (!job->resume && experiment.run_path)
         TRY(dun_error(DUN_USAGE, "%s: is a run directory; `dunlin train` takes config files, or --resume %s",
@@ -49,16 +57,18 @@ static int train_one(const train_job *job, const dun_overrides *overrides, const
     TRY(job->resume ? dun_run_dir_resume(&run, job->path)
                     : dun_run_dir_create(&run, job->out ? job->out : experiment.config.output.dir,
                                          experiment.name, &experiment.config));
+    TRY(dun_run_log_open(&log, run.path));
     TRY(dun_session_start_engine(session, true));
     TRY(dun_session_read_texts(session));
     TRY(dun_train(&result, session, &run, job->resume));
-    TRY(print_result(session, &result, run.path));
+    TRY(print_result(session, &result, &log, run.path));
     if (experiment.config.output.report)
         TRY(dun_report_finish(run.path, experiment.config.output.pictures));
 out:
     dun_run_result_free(&result);
     dun_run_dir_close(&run);
     dun_experiment_close(&experiment);
+    dun_run_log_close(&log, rc);
     return rc;
 }
 
@@ -77,8 +87,8 @@ static int run(const dun_args *args) {
     int rc = DUN_OK;
     dun_overrides overrides = {0};
     dun_progress progress;
-    dun_progress_init(&progress, dun_args_has(args, "quiet"));
     dun_observer observer = dun_progress_observer(&progress);
+    TRY(dun_talk(&progress, args));
     const char *out = dun_args_value(args, "out"), *resume = dun_args_value(args, "resume");
     dun_interrupt_watch();
     TRY(dun_overrides_read(&overrides, args));
@@ -102,7 +112,7 @@ static const dun_option options[] = {
     DUN_OVERRIDE_OPTIONS,
     {.name = "out", .letter = 'o', .argument = "DIR", .help = "Folder of the run; it must not hold one yet."},
     {.name = "resume", .argument = "RUN", .help = "Goes on with a run that was interrupted or killed."},
-    {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
+    DUN_TALK_OPTIONS,
     {0},
 };
 
@@ -111,7 +121,8 @@ const dun_command dun_command_train = {
     .summary = "Train a prompt and centroids as a config says.",
     .usage = "CONFIG... [OPTIONS] | --resume RUN",
     .help = "Prints the classification report and leaves a run directory: config.ini,\n"
-            "history.jsonl, metrics.json, prompt.safetensors, predictions.tsv, checkpoint.\n"
+            "history.jsonl, metrics.json, prompt.safetensors, predictions.tsv, checkpoint,\n"
+            "tables as CSV, run.log.\n"
             "Without --out and [output] dir it is runs/NAME. Keys can also come from the\n"
             "environment, as DUNLIN_PROMPT_LR for prompt.lr. Ctrl-C saves a checkpoint;\n"
             "--resume goes on from the last one, to the same result.",

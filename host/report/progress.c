@@ -253,6 +253,18 @@ static void say(void *self, const char *line) {
     fprintf(progress->stream, "%s\n", line);
 }
 
+static void detail(void *self, const char *line) {
+    dun_progress *progress = self;
+    if (progress->verbose)
+        say(progress, line);
+}
+
+static void make_room(void *self, const char *message) {
+    (void)message;
+    clear(self);
+    fflush(((dun_progress *)self)->stream);
+}
+
 static bool is_set(const char *variable) {
     const char *value = getenv(variable);
     return value && *value;
@@ -263,16 +275,19 @@ void dun_progress_init(dun_progress *progress, bool quiet) {
     bool terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
     *progress = (dun_progress){
         .stream = stderr, .quiet = quiet, .live = terminal && !quiet, .color = !is_set("NO_COLOR")};
+    dun_warn_listen(make_room, progress);
 }
 
 void dun_progress_close(dun_progress *progress) {
     if (!progress->stream)
         return;
+    dun_warn_ignore(progress);
     clear(progress);
     fflush(progress->stream);
     progress->open = false;
 }
 
 dun_observer dun_progress_observer(dun_progress *progress) {
-    return (dun_observer){.self = progress, .begin = begin, .advance = advance, .end = end, .say = say};
+    return (dun_observer){
+        .self = progress, .begin = begin, .advance = advance, .end = end, .say = say, .detail = detail};
 }

@@ -31,7 +31,7 @@ int dun_progress_format_time(dun_text *out, double seconds);
 
 typedef struct {
     FILE *stream;
-    bool quiet, live, color;
+    bool quiet, verbose, live, color;
     bool open;  /* a stage is under way */
     bool drawn; /* a bar is on the screen */
     char stage[64], unit[32], note[160];
@@ -39,7 +39,8 @@ typedef struct {
     double began, drawn_at;
 } dun_progress;
 
-/* Progress on stderr; `quiet`: none at all. */
+/* Progress on stderr; `quiet`: none at all. `verbose` may be set afterwards: details are shown too. From now
+ * until dun_progress_close a warning takes the bar off the screen first. */
 void dun_progress_init(dun_progress *progress, bool quiet);
 
 /* Takes an unfinished bar off the screen; to be called before a message about a failure. */

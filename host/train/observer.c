@@ -29,3 +29,14 @@ void dun_observe_say(const dun_observer *observer, const char *format, ...) {
     va_end(args);
     observer->say(observer->self, line);
 }
+
+void dun_observe_detail(const dun_observer *observer, const char *format, ...) {
+    char line[1024];
+    if (!observer || !observer->detail)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    observer->detail(observer->self, line);
+}

@@ -206,6 +206,18 @@ static bool runs_whole(const dun_session *session) {
     return !session->engine.options.backward || dun_template_is_prefix(&session->template);
 }
 
+static void tell_device(const dun_session *session) {
+    const dun_device_info *info = dun_device_describe(session->device);
+    dun_observe_detail(session->observer,
+                       "device    %s, %s, %u compute units at %u MHz, vector width %u, work-groups up to %zu",
+                       dun_device_type_name(info->type), info->version, info->compute_units, info->clock_mhz,
+                       info->vector_width, (size_t)info->max_group_size);
+    dun_observe_detail(session->observer,
+                       "device    %.0f MB of memory, largest buffer %.0f MB, local memory %.0f kB%s",
+                       (double)info->memory_bytes / 1e6, (double)info->largest_buffer_bytes / 1e6,
+                       (double)info->local_bytes / 1e3, info->fp16 ? ", half precision" : "");
+}
+
 int dun_session_start_engine(dun_session *session, bool backward) {
     int rc = DUN_OK;
     const dun_config *config = session->config;
@@ -227,6 +239,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     if (session->observer)
         dun_device_set_watch(session->device, (dun_device_watch){.self = session->observer->self,
                                                                  .say = session->observer->say});
+    tell_device(session);
     TRY(dun_compute_create(&session->compute, session->device, spec->head_dim, gemms[config->device.gemm]));
     dun_observe_say(session->observer, "gemm      %s: %s", dun_gemm_name(session->compute.gemm),
                     dun_gemm_reason(session->compute.gemm));

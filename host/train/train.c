@@ -368,6 +368,14 @@ out:
     return rc;
 }
 
+static void tell_timings(const dun_session *session) {
+    const dun_timings *t = &session->timings;
+    dun_observe_detail(
+        session->observer,
+        "seconds   load %.2f, kernels %.2f, texts %.2f, start %.2f, training %.2f, validation %.2f", t->load,
+        t->build, t->texts, t->start, t->train, t->eval);
+}
+
 static void free_trainer(trainer *t) {
     dun_optim_free(&t->optim);
     dun_loss_free(&t->loss);
@@ -399,6 +407,7 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     TRY(project(&t));
     result->seconds = dun_clock_seconds() - begun;
     TRY(dun_run_dir_finish(run, session, result));
+    tell_timings(session);
 out:
     free_trainer(&t);
     return rc;

@@ -3,8 +3,10 @@
 #include "crc32c.h"
 #include "csv.h"
 #include "device_check.h"
+#include "err.h"
 #include "file.h"
 #include "mem.h"
+#include "runlog.h"
 #include "tables.h"
 #include "tfevents.h"
 #include "train_run.h"
@@ -168,6 +170,67 @@ static void test_tables(void **state) {
     dun_metrics_free(&metrics);
 }
 
+/* The lines of run.log without their times, each of which must look like one. */
+static void expect_log(const char *text) {
+    dun_file file;
+    dun_text plain = {0};
+    check_ok(dun_file_map(&file, train_path("run.log")));
+    const char *at = (const char *)file.bytes, *end = at + file.length;
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        unsigned year, month, day, hour, minute, second;
+        int used = 0;
+        assert_non_null(newline);
+        assert_int_equal(
+            sscanf(at, "%4u-%2u-%2uT%2u:%2u:%2uZ %n", &year, &month, &day, &hour, &minute, &second, &used),
+            6);
+        assert_int_equal(used, 21);
+        check_ok(dun_text_add(&plain, at + used, (size_t)(newline + 1 - at - used)));
+        at = newline + 1;
+    }
+    assert_string_equal(plain.bytes, text);
+    dun_text_free(&plain);
+    dun_file_unmap(&file);
+}
+
+static void count(void *self, const char *line) {
+    (void)line;
+    ++*(int *)self;
+}
+
+static void test_run_log(void **state) {
+    (void)state;
+    static const char first[] = "dunlin " DUN_VERSION "\nearly\nwarning: odd\nin full\none\ntwo\n";
+    int heard = 0;
+    const dun_observer inner = {.self = &heard, .say = count};
+    char text[256];
+    dun_run_log log;
+    dun_run_log_init(&log, &inner);
+    const dun_observer observer = dun_run_log_observer(&log);
+    dun_observe_say(&observer, "early");
+    dun_warn("odd");
+    check_ok(dun_run_log_open(&log, train_folder()));
+    dun_observe_detail(&observer, "in full");
+    dun_run_log_note(&log, "one\n\ntwo\n");
+    dun_run_log_close(&log, DUN_OK);
+    assert_int_equal(heard, 1);
+    expect_log(first);
+
+    /* A run that goes on adds to it; what broke it stands at the end. */
+    dun_run_log_init(&log, NULL);
+    check_ok(dun_run_log_open(&log, train_folder()));
+    dun_run_log_close(&log, dun_error(DUN_FAILED, "the loss is nan"));
+    dun_warn("nobody hears this");
+    snprintf(text, sizeof text, "%sdunlin " DUN_VERSION "\nfailed: the loss is nan\n", first);
+    expect_log(text);
+
+    /* Without a folder nothing is written. */
+    dun_run_log_init(&log, NULL);
+    assert_int_equal(dun_run_log_open(&log, train_path("nowhere")), DUN_FAILED);
+    dun_run_log_close(&log, DUN_FAILED);
+    expect_log(text);
+}
+
 static int end(void **state) {
     (void)state;
     train_folder_remove();
@@ -176,6 +239,7 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_crc32c), cmocka_unit_test(test_csv),
-                                       cmocka_unit_test(test_events), cmocka_unit_test(test_tables)};
+                                       cmocka_unit_test(test_events), cmocka_unit_test(test_tables),
+                                       cmocka_unit_test(test_run_log)};
     return cmocka_run_group_tests(tests, NULL, end);
 }
