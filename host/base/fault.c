@@ -1,10 +1,11 @@
 /* See fault.h. The environment is read once, at the first operation. */
 #include "fault.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
-static bool environment_read;
-static unsigned long operations, fail_at;
+static atomic_bool environment_read;
+static atomic_ulong operations, fail_at;
 
 bool dun_fault_here(void) {
     if (!environment_read) {
@@ -13,8 +14,8 @@ bool dun_fault_here(void) {
         if (text && !fail_at)
             fail_at = strtoul(text, NULL, 10);
     }
-    operations++;
-    return fail_at && operations == fail_at;
+    unsigned long n = atomic_fetch_add(&operations, 1) + 1;
+    return fail_at && n == fail_at;
 }
 
 void dun_fault_set(unsigned long n) {

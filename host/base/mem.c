@@ -4,11 +4,12 @@
 #include "err.h"
 #include "fault.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-static size_t live_blocks;
+static atomic_size_t live_blocks;
 
 static void *no_memory(size_t count, size_t size) {
     dun_error(DUN_FAILED, "out of memory: %zu x %zu bytes could not be allocated", count, size);

@@ -11,6 +11,7 @@
     X(train)                                                                                                 \
     X(eval)                                                                                                  \
     X(classify)                                                                                              \
+    X(serve)                                                                                                 \
     X(points)                                                                                                \
     X(tokenize)                                                                                              \
     X(bench)                                                                                                 \

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""dunlin serve from outside, on loopback, with a tiny model. Usage: serve.py DUNLIN FIXTURES
+
+What is good, what is refused and with which status, requests at the same time (their answers must be those of
+classify, to the last digit), clients that are slow or go away, and the end with requests under way.
+"""
+
+import concurrent.futures
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+dunlin, fixtures = sys.argv[1:3]
+device = os.environ.get("DUNLIN_TEST_DEVICE", "cpu")
+WAIT = 120  # seconds until something is taken for hung; nothing is measured
+failures = 0
+
+CONFIG = f"""[device]
+use = {device}
+[model]
+path = {fixtures}/tiny-a.gguf
+[data]
+train = data.tsv
+valid = data.tsv
+[prompt]
+init = vocab
+[train]
+epochs = 1
+"""
+
+
+def check(right, what):
+    global failures
+    if not right:
+        failures += 1
+        print(f"FAILED: {what}")
+
+
+class Server:
+    """dunlin serve on a port that the system chose."""
+
+    def __init__(self, *options):
+        self.process = subprocess.Popen([dunlin, "serve", "run", "--port", "0", *options], stderr=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.said = ""
+        self.port = None
+        for line in self.process.stderr:
+            self.said += line
+            found = re.search(r"serving +http://.*:(\d+)/", line)
+            if found:
+                self.port = int(found[1])
+                return
+        sys.exit(f"serve did not start:\n{self.said}")
+
+    def ask(self, method, path, body=None, headers=None):
+        """(status, headers, body) of one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+        connection.request(method, path, body, headers or {})
+        reply = connection.getresponse()
+        result = reply.status, reply.headers, reply.read()
+        connection.close()
+        return result
+
+    def classify(self, document):
+        status, _, body = self.ask("POST", "/classify", json.dumps(document).encode())
+        check(status == 200, f"status {status} for {str(document)[:80]}")
+        return json.loads(body)
+
+    def end(self, which=signal.SIGTERM):
+        self.process.send_signal(which)
+        out, err = self.process.communicate(timeout=WAIT)
+        check(out == "", f"serve wrote to stdout: {out[:80]}")
+        check(self.process.returncode == 0, f"serve ended with {self.process.returncode}: {err[-400:]}")
+
+
+def expected(texts):
+    """What classify says of the texts."""
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    result = subprocess.run([dunlin, "classify", "run", "--json", "--input", "jsonl"], input=lines.encode(),
+                            stdout=subprocess.PIPE, check=True)
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    for answer in answers:
+        del answer["text"]
+    return answers
+
+
+def test_good(server, texts, answers):
+    for text, answer in zip(texts[:8], answers):
+        check(server.classify({"text": text}) == answer, f"the answer to {text[:40]!r} is not classify's")
+    check(server.classify({"texts": texts}) == {"answers": answers}, "many texts: other answers than one by one")
+    check(server.classify({"texts": []}) == {"answers": []}, "no texts")
+    status, headers, body = server.ask("GET", "/")
+    check(status == 200 and "text/html" in headers["Content-Type"], "GET / is no page")
+    check("default-src 'none'" in headers["Content-Security-Policy"], "GET / may load from elsewhere")
+    check(b"<title>dunlin</title>" in body and b"http" not in body, "the page")
+    status, _, body = server.ask("GET", "/health")
+    health = json.loads(body)
+    check(status == 200 and health["status"] == "ok" and health["classes"] == ["no", "yes"], f"health: {body}")
+    check(server.ask("HEAD", "/")[0] == 200, "HEAD /")
+
+
+def test_refused(server):
+    for body in (b"", b"x", b"[]", b"{}", b'{"text": 1}', b'{"text": "a", "texts": []}', b'{"texts": ["a", null]}',
+                 b'{"texts": "a"}', b'{"text": "\xff"}', b'{"text": "\\ud800"}', b'{"text": "a"} x',
+                 b"[" * 1000, b'{"text": "\\u0000"}', b'{"text": "a", "text": "b"}'):
+        status, _, reply = server.ask("POST", "/classify", body)
+        check(status == 400 and json.loads(reply)["error"], f"status {status} for the body {body[:40]}")
+    for method, path, wanted in (("GET", "/classify", 405), ("PUT", "/", 405), ("POST", "/health", 405),
+                                 ("GET", "/nothing", 404), ("POST", "/classify/", 404), ("GET", "/../etc/passwd", 404)):
+        status, headers, _ = server.ask(method, path, b"{}" if method != "GET" else None)
+        check(status == wanted, f"{method} {path}: status {status}, expected {wanted}")
+        check(wanted != 405 or headers["Allow"], f"{method} {path}: no Allow")
+    status, _, _ = server.ask("POST", "/classify", json.dumps({"text": "x" * 20000}).encode())
+    check(status == 413, f"a body over the limit: status {status}")
+    status, _, _ = server.ask("POST", "/classify", json.dumps({"texts": ["x"] * 41}).encode())
+    check(status == 413, f"too many texts: status {status}")
+    head = b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), WAIT) as client:
+        client.sendall(head)
+        check(b" 413 " in client.recv(4096), "a body that is announced far too large")
+
+
+def test_concurrent(server, texts, answers):
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        jobs = []
+        for i in range(96):
+            n = i % 5
+            which = [(7 * i + j) % len(texts) for j in range(n)]
+            if n == 0:
+                jobs.append((pool.submit(server.classify, {"text": texts[i % len(texts)]}), answers[i % len(texts)]))
+            else:
+                wanted = {"answers": [answers[j] for j in which]}
+                jobs.append((pool.submit(server.classify, {"texts": [texts[j] for j in which]}), wanted))
+        wrong = sum(job.result() != wanted for job, wanted in jobs)
+    check(wrong == 0, f"{wrong} of 96 requests at the same time have other answers than alone")
+
+
+def test_bad_clients(server, texts, answers):
+    """Half a head, half a body, gone before the answer: others are served meanwhile and afterwards."""
+    body = json.dumps({"texts": texts}).encode()
+    head = f"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    slow = [socket.create_connection(("127.0.0.1", server.port), WAIT) for _ in range(6)]
+    for client, part in zip(slow, (b"POST /cl", head[:-2], head, head + body[:9], head + body, head + body)):
+        client.sendall(part)
+    slow[5].close()
+    slow[4].close()
+    check(server.classify({"text": texts[0]}) == answers[0], "an answer beside slow clients")
+    slow[3].sendall(body[9:])
+    reply = http.client.HTTPResponse(slow[3])
+    reply.begin()
+    check(json.loads(reply.read()) == {"answers": answers}, "the answer to a slow client")
+    for client in slow[:4]:
+        client.close()
+    garbage = socket.create_connection(("127.0.0.1", server.port), WAIT)
+    garbage.sendall(b"nonsense\r\n\r\n")
+    garbage.recv(4096)
+    garbage.close()
+    check(server.classify({"text": texts[1]}) == answers[1], "an answer after bad clients")
+
+
+def test_timeout():
+    """A client that stops in the middle is cut off, and the server goes on."""
+    server = Server("--timeout", "1")
+    with socket.create_connection(("127.0.0.1", server.port), WAIT) as client:
+        client.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        data = b"x"
+        while data:
+            try:
+                data = client.recv(4096)
+            except ConnectionError:
+                break
+    check(server.ask("GET", "/health")[0] == 200, "health after a client was cut off")
+    server.end()
+
+
+def test_end(texts, answers, which):
+    """A signal while requests are under way: they are answered, then nobody listens any more."""
+    server = Server()
+    body = json.dumps({"texts": texts}).encode()
+    head = f"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    clients = [socket.create_connection(("127.0.0.1", server.port), WAIT) for _ in range(8)]
+    for client in clients:
+        client.sendall(head + body[:20])
+    time.sleep(0.2)  # that they have begun; one that has not is refused with 503
+    server.process.send_signal(which)
+    for client in clients:
+        client.sendall(body[20:])
+    statuses = []
+    for client in clients:
+        reply = http.client.HTTPResponse(client)
+        reply.begin()
+        statuses.append(reply.status)
+        if reply.status == 200:
+            check(json.loads(reply.read()) == {"answers": answers}, "an answer while the server closes")
+        client.close()
+    check(set(statuses) <= {200, 503} and 200 in statuses, f"statuses while the server closes: {statuses}")
+    out, err = server.process.communicate(timeout=WAIT)
+    check(server.process.returncode == 0, f"ended with {server.process.returncode}: {err[-400:]}")
+    try:
+        socket.create_connection(("127.0.0.1", server.port), WAIT).close()
+        check(False, "somebody still listens")
+    except ConnectionRefusedError:
+        pass
+
+
+def test_start():
+    """What cannot be served, and where."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    for wanted, arguments in ((1, ["run", "--port", str(taken.getsockname()[1])]), (2, ["tiny.ini", "--port", "0"]),
+                              (2, ["run", "--port", "70000"]), (2, ["run", "--host", "no.such.host.invalid"]),
+                              (2, ["run", "--port", "0", "--unsure", "x"]), (3, ["nothing", "--port", "0"])):
+        result = subprocess.run([dunlin, "serve", *arguments], stderr=subprocess.PIPE, timeout=WAIT, check=False)
+        if wanted == 3 and result.returncode == 2:  # a path that is neither folder nor file is read as a config
+            wanted = 2
+        check(result.returncode == wanted, f"serve {arguments}: {result.returncode}, expected {wanted}")
+    taken.close()
+    server = Server("--host", "0.0.0.0", "--unsure", "1")
+    check("other machines" in server.said, "no warning about other machines")
+    check(server.classify({"text": "then"})["label"] == "unsure", "nothing is sure")
+    server.end(signal.SIGINT)
+
+
+def main():
+    words = "then the inn qqzz qz xx in zz".split()
+    with open("data.tsv", "w", encoding="utf-8") as file:
+        for i in range(6):
+            file.write(f"then the inn {i}\tno\nqqzz qz xx{i}\tyes\n")
+    with open("tiny.ini", "w", encoding="utf-8") as file:
+        file.write(CONFIG)
+    subprocess.run([dunlin, "train", "tiny.ini", "--out", "run", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    texts = [" ".join(words[(i * j) % len(words)] for j in range(i % 13)) for i in range(36)]
+    texts += ["", "<b>\x1b[31m", "\N{GRINNING FACE} \u05e9", "x" * 5000]
+    answers = expected(texts)
+    server = Server("--max-body", "16", "--max-texts", "40")
+    test_good(server, texts, answers)
+    test_refused(server)
+    test_concurrent(server, texts, answers)
+    test_bad_clients(server, texts, answers)
+    server.end()
+    test_timeout()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        test_end(texts, answers, which)
+    test_start()
+    return failures
+
+
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    status = main()
+    os.chdir("/")
+if status:
+    sys.exit(1)
+print("all as expected")
