@@ -15,9 +15,7 @@
  * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd
  * loss.cl           loss_<name>, loss_pairs, loss_total  value and gradient of distances    (same kernel)
  * boids.cl          boids_loss                           a flock's pairs                    (same kernel)
- * centroid.cl       centroid_total, centroid_pull        calculated centroids               -
- * optim.cl          adam_step, sgd_step                  one parameter tensor               -
- *                   row_squares, clip_gain               length of all gradients            -
+ * optim.cl          adam_step                            one parameter tensor               -
  *
  * Defines (each program is built once with its set; the host chooses, see host/nn/kernels.c):
  *   WG        items in a work-group of the row kernels; power of two; 1 on CPUs        default 1
@@ -40,5 +38,4 @@
 #include "host/kernels/distance.cl"
 #include "host/kernels/loss.cl"
 #include "host/kernels/boids.cl"
-#include "host/kernels/centroid.cl"
 #include "host/kernels/optim.cl"

@@ -10,6 +10,8 @@
 #include "report.h"
 #include "runlog.h"
 
+#include <math.h>
+
 /* The verdict on stdout and in the log: what was reached, against what needs no training, and where it lies.
  */
 static int print_result(const dun_session *session, const dun_run_result *result, dun_run_log *log,
@@ -20,10 +22,13 @@ static int print_result(const dun_session *session, const dun_run_result *result
     TRY(dun_metrics_report(&text, &result->metrics, session->labels.names));
     TRY(dun_text_addf(&text,
                       "\naccuracy %.4f on %u validation texts after %llu steps in %.1f s\n"
-                      "without training: class means %.4f, always the largest class %.4f\n"
-                      "run: %s\n",
+                      "without training: class means %.4f, always the largest class %.4f\n",
                       result->metrics.accuracy, session->n_valid, (unsigned long long)result->steps,
-                      result->seconds, result->baseline.accuracy, result->majority, run_path));
+                      result->seconds, result->baseline.accuracy, result->majority));
+    if (!isnan(result->probe_after))
+        TRY(dun_text_addf(&text, "linear probe on the same points: %.4f before training, %.4f after\n",
+                          result->probe_before, result->probe_after));
+    TRY(dun_text_addf(&text, "run: %s\n", run_path));
     dun_run_log_note(log, text.bytes);
     TRY(dun_out_text(&text));
 out:

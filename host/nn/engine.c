@@ -47,27 +47,57 @@ out:
     return rc;
 }
 
+/* Everything whose size follows from the options. */
+static int create_sized(dun_engine *engine) {
+    int rc = DUN_OK;
+    const dun_engine_options *o = &engine->options;
+    dun_device *device = engine->compute->device;
+    uint32_t rows = o->max_rows > o->max_text_rows ? o->max_rows : o->max_text_rows;
+    uint32_t sequences = o->max_sequences > o->max_texts ? o->max_sequences : o->max_texts;
+    TRY(dun_plan_create(&engine->text_plan, &engine->text, device, o->max_text_rows, o->max_texts, false));
+    TRY(dun_plan_create(&engine->points_plan, &engine->points, device, o->max_rows, o->max_sequences,
+                        o->backward));
+    TRY(dun_device_batch_create(&engine->batch, device, sequences, rows));
+    TRY(create_rope_table(engine));
+    TRY(create_scratch(engine));
+out:
+    return rc;
+}
+
+static void free_sized(dun_engine *engine) {
+    dun_buffer_free(&engine->rope_table);
+    dun_buffer_free(&engine->delta);
+    dun_buffer_free(&engine->prompt);
+    dun_buffer_free(&engine->d_prompt);
+    dun_device_batch_free(&engine->batch);
+    dun_plan_free(&engine->text_plan);
+    dun_plan_free(&engine->points_plan);
+    dun_free(engine->gradient_written);
+    engine->gradient_written = NULL;
+}
+
 int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *spec,
                       const dun_weight_source *source, const dun_engine_options *options) {
     int rc = DUN_OK;
     *engine = (dun_engine){.compute = compute, .options = *options};
     const dun_engine_options *o = &engine->options;
-    uint32_t rows = o->max_rows > o->max_text_rows ? o->max_rows : o->max_text_rows;
-    uint32_t sequences = o->max_sequences > o->max_texts ? o->max_sequences : o->max_texts;
     TRY(dun_graph_build(&engine->text, spec, &o->point, DUN_GRAPH_TEXT));
     TRY(dun_graph_build(&engine->points, spec, &o->point, DUN_GRAPH_POINTS));
     TRY(dun_model_create(&engine->model, compute, spec, source, &o->point, o->backward));
-    TRY(dun_plan_create(&engine->text_plan, &engine->text, compute->device, o->max_text_rows, o->max_texts,
-                        false));
-    TRY(dun_plan_create(&engine->points_plan, &engine->points, compute->device, o->max_rows, o->max_sequences,
-                        o->backward));
-    TRY(dun_device_batch_create(&engine->batch, compute->device, sequences, rows));
-    TRY(create_rope_table(engine));
-    TRY(create_scratch(engine));
+    TRY(create_sized(engine));
 out:
     if (rc < 0)
         dun_engine_free(engine);
     return rc;
+}
+
+int dun_engine_resize(dun_engine *engine, const dun_engine_options *options) {
+    assert(options->point.n_blocks == engine->options.point.n_blocks &&
+           options->point.logits == engine->options.point.logits &&
+           options->backward == engine->options.backward);
+    free_sized(engine);
+    engine->options = *options;
+    return create_sized(engine);
 }
 
 static void free_cache(dun_engine *engine) {
@@ -80,14 +110,7 @@ static void free_cache(dun_engine *engine) {
 
 void dun_engine_free(dun_engine *engine) {
     free_cache(engine);
-    dun_buffer_free(&engine->rope_table);
-    dun_buffer_free(&engine->delta);
-    dun_buffer_free(&engine->prompt);
-    dun_buffer_free(&engine->d_prompt);
-    dun_device_batch_free(&engine->batch);
-    dun_plan_free(&engine->text_plan);
-    dun_plan_free(&engine->points_plan);
-    dun_free(engine->gradient_written);
+    free_sized(engine);
     dun_graph_free(&engine->text);
     dun_graph_free(&engine->points);
     dun_model_free(&engine->model);

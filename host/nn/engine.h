@@ -38,6 +38,10 @@ int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *
                       const dun_weight_source *source, const dun_engine_options *options);
 void dun_engine_free(dun_engine *engine);
 
+/* The same engine for other batches or another length of prompt: weights and the cache stay, the prompt in
+ * use is gone. `point` and `backward` must not change. After a failure it can only be freed. */
+int dun_engine_resize(dun_engine *engine, const dun_engine_options *options);
+
 /* Bytes of keys and values that one text token takes in the cache, all layers. */
 uint64_t dun_engine_cache_bytes_per_row(const dun_spec *spec, const dun_point_spec *point);
 

@@ -31,12 +31,7 @@
     X(loss_pairs)                                                                                            \
     X(loss_total)                                                                                            \
     X(boids_loss)                                                                                            \
-    X(adam_step)                                                                                             \
-    X(sgd_step)                                                                                              \
-    X(row_squares)                                                                                           \
-    X(clip_gain)                                                                                             \
-    X(centroid_total)                                                                                        \
-    X(centroid_pull)
+    X(adam_step)
 
 enum dun_kernel_id {
 #define X(name) DUN_K_##name,

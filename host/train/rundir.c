@@ -6,6 +6,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "probe.h"
 #include "tables.h"
 
 #include <errno.h>
@@ -263,6 +264,9 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     int failed = json_object_set_new(root, "baseline",
                                      json_pack("{s:f, s:f}", "majority", result->majority,
                                                "class_means_untrained", result->baseline.accuracy));
+    failed |= json_object_set_new(root, "linear_probe",
+                                  json_pack("{s:o, s:o, s:f}", "before", dun_json_real(result->probe_before),
+                                            "after", dun_json_real(result->probe_after), "l2", DUN_PROBE_L2));
     failed |= json_object_set_new(root, "device", dun_run_dir_device_json(&session->compute));
     failed |= json_object_set_new(root, "seconds", timings_json(&session->timings));
     failed |=

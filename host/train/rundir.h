@@ -60,6 +60,8 @@ typedef struct {
     dun_metrics metrics;  /* validation texts, trained */
     dun_metrics baseline; /* the same with class means under the starting prompt */
     double majority;      /* accuracy of always naming the largest class */
+    double probe_before;  /* accuracy of a linear probe under the starting prompt; NAN: none */
+    double probe_after;   /* under the trained one */
     float *distances;     /* (n_valid, K), trained */
     float *centroids;     /* (K, D), trained */
     uint64_t steps;

@@ -149,7 +149,7 @@ static uint32_t at_least(uint32_t a, uint32_t b) {
 /* Training keeps the texts' keys and values and runs the rows after them. Without gradients each text is run
  * once, these rows in the same pass, and nothing is kept; so is a training batch whose prompt stands before
  * the text, all of it at once. */
-static dun_engine_options engine_options(const dun_session *session, bool backward) {
+dun_engine_options dun_session_engine_options(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
     const dun_spec *spec = dun_weights_spec(session->weights);
     const dun_template *template = &session->template;
@@ -179,7 +179,7 @@ static dun_engine_options engine_options(const dun_session *session, bool backwa
 }
 
 /* Positions that the model knows, and rows that can be counted. */
-static int check_sizes(const dun_session *session, bool backward) {
+int dun_session_check_sizes(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
     const dun_template *template = &session->template;
     uint32_t context = dun_weights_spec(session->weights)->context, own = dun_template_own_rows(template);
@@ -230,8 +230,8 @@ int dun_session_start_engine(dun_session *session, bool backward) {
                                         [DUN_GEMM_NAIVE] = "naive"};
     dun_engine_options options;
     double begun = dun_clock_seconds();
-    TRY(check_sizes(session, backward));
-    options = engine_options(session, backward);
+    TRY(dun_session_check_sizes(session, backward));
+    options = dun_session_engine_options(session, backward);
     TRY(dun_device_open(&session->device, config->device.use));
     const dun_device_info *info = dun_device_describe(session->device);
     dun_observe_say(session->observer, "device    %s (%s, driver %s)", info->name, info->platform,
@@ -347,6 +347,7 @@ out:
 int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const char *stage,
                         dun_batch_visitor *each, void *self) {
     int rc = DUN_OK;
+    size_t D = dun_session_point_width(session);
     uint32_t count, *which = NULL;
     dun_observe_begin(session->observer, stage, "texts", n);
     TRY_NEW(which, session->engine.options.max_sequences);
@@ -357,6 +358,10 @@ int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const 
         if (!session->patient && dun_interrupted())
             TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
         TRY(dun_session_run(session, which, count));
+        if (session->sink)
+            TRY(dun_buffer_read(session->sink + (size_t)(first + done) * D,
+                                dun_engine_point_buffer(&session->engine), 0,
+                                count * D * sizeof *session->sink));
         TRY(each(self, first + done, count));
         dun_observe_advance(session->observer, done + count, NULL);
     }

@@ -36,6 +36,7 @@ typedef struct {
     dun_batch batch; /* the prompt after up to max_sequences texts */
     dun_timings timings;
     bool patient; /* Ctrl-C is the caller's to notice */
+    float *sink;  /* (texts.n, D) where dun_session_run_all leaves every point as well; NULL: nowhere */
 } dun_session;
 
 /* Model file and tokenizer. The config, and the observer, stay borrowed. */
@@ -49,6 +50,12 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
 /* Reads the data sets of the config, both (the training labels are the classes), and tokenises the validation
  * texts and, where `train` says so, the training texts. */
 int dun_session_read_data(dun_session *session, bool train);
+
+/* DUN_USAGE: text and prompt are longer than the model can read, or a batch has too many rows. */
+int dun_session_check_sizes(const dun_session *session, bool backward);
+
+/* Sizes of the engine that the config, the prompt and the texts ask for. */
+dun_engine_options dun_session_engine_options(const dun_session *session, bool backward);
 
 /* Opens the device, builds kernels, loads weights, plans memory. `backward`: for training, which needs
  * dun_session_read_texts before anything is run; without, every text is run whole when it is asked for. A

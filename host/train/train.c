@@ -1,7 +1,6 @@
 /* See train.h. */
 #include "train.h"
 
-#include "calculated.h"
 #include "centroid.h"
 #include "checkpoint.h"
 #include "clock.h"
@@ -10,13 +9,15 @@
 #include "interrupt.h"
 #include "mem.h"
 #include "optim.h"
+#include "probe.h"
 #include "projection.h"
 #include "rng.h"
-#include "schedule.h"
 #include "trajectory.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct {
     dun_session *session;
@@ -25,17 +26,18 @@ typedef struct {
     dun_loss loss;
     dun_optim optim;
     dun_buffer centroids, d_centroids; /* (K, D) */
-    dun_calculated calculated;         /* moves the centroids; unused without centroid.update */
-    uint64_t n_steps;                  /* of the whole run */
-    double rate;                       /* the schedule's factor in the last step */
     uint32_t *order;                   /* [n_train] */
     int32_t *labels;                   /* [batch_size] */
     float *distances;                  /* (batch_size, K) */
     dun_checkpoint at;                 /* where training stands */
     dun_checkpoint_data state;         /* what a checkpoint carries */
-    uint64_t measured_step;            /* result->metrics are those after this step */
-    dun_trajectory trajectory;         /* for the report; empty without one */
-    dun_kept_points kept;              /* the validation points as last measured, likewise */
+    uint8_t *saved;                    /* the part of it on the host: watch, baseline's counts */
+    dun_watch watch;
+    double epoch_loss;         /* mean of the last epoch, or of what this process saw of it */
+    float *points;             /* (n_train + n_valid, D) for the linear probe; NULL: none */
+    uint64_t measured_step;    /* result->metrics are those after this step */
+    dun_trajectory trajectory; /* for the report; empty without one */
+    dun_kept_points kept;      /* the validation points as last measured, likewise */
 } trainer;
 
 /* What an epoch has gathered. */
@@ -49,6 +51,18 @@ static uint32_t count_correct(const trainer *t, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
         correct += dun_nearest_centroid(t->distances + (size_t)i * K, K) == (uint32_t)t->labels[i];
     return correct;
+}
+
+/* A linear probe on the points that the last passes left. */
+static int probe(double *accuracy, trainer *t) {
+    const dun_session *session = t->session;
+    dun_probe_data data = {.points = t->points,
+                           .labels = session->texts.label,
+                           .n_train = session->n_train,
+                           .n_valid = session->n_valid,
+                           .width = dun_session_point_width(session),
+                           .n_classes = session->labels.n_classes};
+    return t->points ? dun_probe(accuracy, &data) : DUN_OK;
 }
 
 /* Class means under the starting prompt, the baseline they make, and the starting centroids. */
@@ -67,6 +81,7 @@ static int start_centroids(trainer *t) {
                      "untrained baseline"));
     dun_metrics_clear(&t->result->baseline);
     dun_evaluate_metrics(&t->result->baseline, session, distances);
+    TRY(probe(&t->watch.probe_before, t));
     TRY(dun_centroid_start(centroids, session, means));
     TRY(dun_buffer_write(&t->centroids, 0, centroids, bytes));
 out:
@@ -77,65 +92,69 @@ out:
     return rc;
 }
 
+static int prepare_probe(trainer *t) {
+    int rc = DUN_OK;
+    dun_session *session = t->session;
+    uint32_t n = session->texts.n, D = dun_session_point_width(session);
+    dun_watch_init(&t->watch);
+    t->result->probe_before = t->result->probe_after = NAN;
+    if (!session->config->train.probe)
+        goto out;
+    if (!dun_probe_fits(n, D)) {
+        dun_observe_say(session->observer,
+                        "probe     none: %u points of width %u are too many; model.point = hidden, or fewer "
+                        "texts, would do",
+                        n, D);
+        goto out;
+    }
+    TRY_NEW(t->points, (size_t)n * D);
+    session->sink = t->points;
+out:
+    return rc;
+}
+
 static int prepare(trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     const dun_config *config = session->config;
     dun_engine *engine = &session->engine;
     const dun_loss_settings settings = dun_loss_settings_from(config);
-    const dun_optim_settings optim_settings = dun_optim_settings_from(config);
     uint32_t K = session->labels.n_classes, D = dun_session_point_width(session);
     uint32_t batch_size = (uint32_t)config->train.batch_size;
     size_t bytes = (size_t)K * D * sizeof(float);
-    t->n_steps = ((session->n_train + batch_size - 1) / batch_size) * (uint64_t)config->train.epochs;
-    if (t->n_steps > 0 && (uint64_t)config->train.warmup >= t->n_steps)
-        dun_warn(
-            "train.warmup = %lld takes all of the run's %llu steps; learning rates never get to their value",
-            (long long)config->train.warmup, (unsigned long long)t->n_steps);
     TRY_NEW(t->order, session->n_train);
     TRY_NEW(t->labels, batch_size);
     TRY_NEW(t->distances, (size_t)batch_size * K);
     TRY(dun_buffer_create(&t->centroids, session->device, bytes, "the centroids"));
     TRY(dun_buffer_create(&t->d_centroids, session->device, bytes, "the centroids' gradient"));
     TRY(dun_loss_create(&t->loss, &session->compute, &settings, engine->options.max_sequences, K, D));
-    TRY(dun_optim_init(&t->optim, &session->compute, &optim_settings));
-    TRY(dun_optim_add(&t->optim, optim_settings.kind, &engine->prompt, &engine->d_prompt,
-                      session->prompt.n_rows, session->prompt.width, config->prompt.lr));
+    dun_optim_init(&t->optim, &session->compute, config);
+    TRY(dun_optim_add(&t->optim, &engine->prompt, &engine->d_prompt, session->prompt.n_rows,
+                      session->prompt.width, config->prompt.lr));
     if (config->centroid.train)
-        TRY(dun_optim_add(&t->optim, dun_centroid_optimizer(config), &t->centroids, &t->d_centroids, K, D,
+        TRY(dun_optim_add(&t->optim, &t->centroids, &t->d_centroids, K, D,
                           isnan(config->centroid.lr) ? config->prompt.lr : config->centroid.lr));
-    if (config->centroid.update == DUN_UPDATE_CLASS_MEAN)
-        TRY(dun_calculated_create(&t->calculated, &session->compute, config, &t->centroids, K, D));
     if (config->output.report)
         TRY(dun_kept_points_create(&t->kept, session->n_valid, D));
+    TRY(prepare_probe(t));
 out:
     return rc;
-}
-
-static bool is_multiple(uint64_t step, int64_t every) {
-    return every > 0 && step % (uint64_t)every == 0;
 }
 
 static int train_step(trainer *t, float *loss, uint32_t *correct, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     dun_engine *engine = &session->engine;
-    const dun_config *config = session->config;
-    t->rate = dun_schedule_factor(config, t->result->steps, t->n_steps);
+    bool train_centroids = session->config->centroid.train;
     for (uint32_t i = 0; i < n; i++)
         t->labels[i] = (int32_t)session->texts.label[which[i]];
     TRY(dun_session_run(session, which, n));
     TRY(dun_trajectory_step(&t->trajectory, t->result->steps, dun_engine_point_buffer(engine), &t->centroids,
                             t->labels, n));
-    TRY(dun_loss_run(&t->loss, dun_engine_point_gradient(engine),
-                     config->centroid.train ? &t->d_centroids : NULL, dun_engine_point_buffer(engine),
-                     &t->centroids, t->labels, n));
-    /* The points' buffer is the engine's to use again in the way back. */
-    if (config->centroid.update == DUN_UPDATE_CLASS_MEAN &&
-        is_multiple(t->result->steps, config->centroid.every))
-        TRY(dun_calculated_step(&t->calculated, dun_engine_point_buffer(engine), &t->loss.label, n, t->rate));
+    TRY(dun_loss_run(&t->loss, dun_engine_point_gradient(engine), train_centroids ? &t->d_centroids : NULL,
+                     dun_engine_point_buffer(engine), &t->centroids, t->labels, n));
     TRY(dun_engine_backward(engine));
-    TRY(dun_optim_step(&t->optim, t->rate));
+    TRY(dun_optim_step(&t->optim));
     TRY(dun_loss_read(loss, t->distances, &t->loss, n));
     *correct = count_correct(t, n);
 out:
@@ -152,6 +171,7 @@ static int validate(trainer *t) {
     TRY(dun_evaluate_valid(result->distances, &t->kept, session, &t->loss, &t->centroids, "validation"));
     dun_evaluate_metrics(&result->metrics, session, result->distances);
     t->measured_step = result->steps;
+    dun_watch_valid(&t->watch, result->metrics.accuracy);
     dun_observe_say(session->observer, "valid     step %llu: accuracy %.4f",
                     (unsigned long long)result->steps, result->metrics.accuracy);
 out:
@@ -159,19 +179,38 @@ out:
     return rc;
 }
 
+static size_t baseline_bytes(const trainer *t) {
+    size_t K = t->session->labels.n_classes;
+    return K * K * sizeof *t->result->baseline.confusion;
+}
+
+static void pack_state(trainer *t) {
+    memcpy(t->saved, &t->watch, sizeof t->watch);
+    memcpy(t->saved + sizeof t->watch, t->result->baseline.confusion, baseline_bytes(t));
+}
+
+static void unpack_state(trainer *t) {
+    memcpy(&t->watch, t->saved, sizeof t->watch);
+    memcpy(t->result->baseline.confusion, t->saved + sizeof t->watch, baseline_bytes(t));
+}
+
 /* Saves where training stands: `texts_done` of `epoch`. */
 static int save(trainer *t, uint64_t epoch, uint32_t texts_done) {
     int rc = DUN_OK;
     t->at.step = t->result->steps;
     t->at.optim_step = t->optim.step;
-    t->at.calculated_step = t->calculated.optim.step;
     t->at.epoch = epoch;
     t->at.texts_done = texts_done;
     t->at.last_loss = (double)t->result->last_loss;
+    pack_state(t);
     TRY(dun_run_dir_history_bytes(&t->at.history_bytes, t->run));
     TRY(dun_checkpoint_write(&t->at, &t->state, t->run->path));
 out:
     return rc;
+}
+
+static bool is_multiple(uint64_t step, int64_t every) {
+    return every > 0 && step % (uint64_t)every == 0;
 }
 
 static void show_epoch(const trainer *t, uint64_t epoch, uint32_t texts) {
@@ -201,7 +240,7 @@ static int after_step(trainer *t, const epoch_sums *sums, uint64_t epoch, uint32
                                             .epoch = epoch,
                                             .loss = t->result->last_loss,
                                             .accuracy = sums->step_accuracy,
-                                            .lr = config->prompt.lr * t->rate,
+                                            .lr = config->prompt.lr,
                                             .valid_accuracy = measure ? t->result->metrics.accuracy : NAN}));
     if (epoch_ends || is_multiple(step, config->output.checkpoint_every) || dun_interrupted())
         TRY(save(t, epoch, texts_done));
@@ -242,6 +281,7 @@ static int train_epoch(trainer *t, uint64_t epoch, uint32_t done) {
                 "the loss is %g at step %llu: training stopped; try a lower prompt.lr or centroid.lr",
                 (double)loss, (unsigned long long)t->result->steps));
         t->result->last_loss = loss;
+        dun_watch_loss(&t->watch, (double)loss);
         done += n;
         sums.loss += (double)loss * n;
         sums.correct += right;
@@ -252,6 +292,7 @@ static int train_epoch(trainer *t, uint64_t epoch, uint32_t done) {
         dun_observe_advance(session->observer, done - begin, note);
         TRY(after_step(t, &sums, epoch, done));
     }
+    t->epoch_loss = sums.loss / (done - begin);
 out:
     dun_observe_end(session->observer);
     session->timings.train += dun_clock_seconds() - begun - (session->timings.eval - eval_before);
@@ -311,13 +352,13 @@ static int prepare_checkpoint(trainer *t) {
     dun_checkpoint_data *state = &t->state;
     state->device[state->n_device++] = &session->engine.prompt;
     state->device[state->n_device++] = &t->centroids;
-    dun_optim *const optims[] = {&t->optim, &t->calculated.optim};
-    for (size_t i = 0; i < sizeof optims / sizeof *optims; i++)
-        state->n_device += dun_optim_states(state->device + state->n_device,
-                                            DUN_CHECKPOINT_TENSORS - state->n_device, optims[i]);
-    uint32_t K = session->labels.n_classes;
-    state->host = t->result->baseline.confusion;
-    state->host_bytes = (size_t)K * K * sizeof *t->result->baseline.confusion;
+    for (uint32_t i = 0; i < t->optim.n_groups; i++) {
+        state->device[state->n_device++] = &t->optim.groups[i].m;
+        state->device[state->n_device++] = &t->optim.groups[i].v;
+    }
+    state->host_bytes = sizeof t->watch + baseline_bytes(t);
+    TRY_NEW(t->saved, state->host_bytes);
+    state->host = t->saved;
 out:
     dun_text_free(&text);
     return rc;
@@ -333,7 +374,7 @@ static int begin(trainer *t, bool resume) {
         result->steps = t->at.step;
         result->last_loss = (float)t->at.last_loss;
         t->optim.step = t->at.optim_step;
-        t->calculated.optim.step = t->at.calculated_step;
+        unpack_state(t);
         dun_metrics_finish(&result->baseline);
         dun_observe_say(t->session->observer, "resume    epoch %llu, step %llu",
                         (unsigned long long)t->at.epoch, (unsigned long long)t->at.step);
@@ -397,22 +438,45 @@ static void tell_timings(const dun_session *session) {
         t->build, t->texts, t->start, t->train, t->eval);
 }
 
+static int take_nothing(void *self, uint32_t first, uint32_t count) {
+    (void)self, (void)first, (void)count;
+    return DUN_OK;
+}
+
+/* The probe under the trained prompt. The validation texts were measured last; the training texts have not
+ * been run under this prompt yet. */
+static int probe_trained(trainer *t) {
+    int rc = DUN_OK;
+    dun_session *session = t->session;
+    double begun = dun_clock_seconds();
+    t->result->probe_before = t->watch.probe_before;
+    if (t->points)
+        TRY(dun_session_run_all(session, 0, session->n_train, "linear probe", take_nothing, NULL));
+    TRY(probe(&t->result->probe_after, t));
+out:
+    session->timings.eval += dun_clock_seconds() - begun;
+    return rc;
+}
+
 static void free_trainer(trainer *t) {
     dun_optim_free(&t->optim);
-    dun_calculated_free(&t->calculated);
     dun_loss_free(&t->loss);
     dun_buffer_free(&t->centroids);
     dun_buffer_free(&t->d_centroids);
     dun_free(t->order);
     dun_free(t->labels);
     dun_free(t->distances);
+    dun_free(t->saved);
+    dun_free(t->points);
+    t->session->sink = NULL;
     dun_trajectory_close(&t->trajectory);
     dun_kept_points_free(&t->kept);
 }
 
 int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bool resume) {
     int rc = DUN_OK;
-    trainer t = {.session = session, .run = run, .result = result, .measured_step = UINT64_MAX};
+    trainer t = {
+        .session = session, .run = run, .result = result, .measured_step = UINT64_MAX, .epoch_loss = NAN};
     double begun = dun_clock_seconds();
     *result = (dun_run_result){0};
     TRY_NEW(result->distances, (size_t)session->n_valid * session->labels.n_classes);
@@ -425,6 +489,8 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     TRY(train_epochs(&t));
     result->majority = majority_accuracy(session, &result->metrics);
     warn_one_class(session, &result->metrics);
+    dun_watch_warn(&t.watch, t.epoch_loss);
+    TRY(probe_trained(&t));
     TRY(collect(&t));
     TRY(project(&t));
     result->seconds = dun_clock_seconds() - begun;
