@@ -5,6 +5,7 @@
 #include "err.h"
 #include "file.h"
 #include "mem.h"
+#include "paths.h"
 #include "rundir.h"
 
 #include <ctype.h>
@@ -68,13 +69,17 @@ char *dun_experiment_name(const dun_config *config, const char *path) {
 
 int dun_experiment_read_config(dun_config *config, const char *path, const dun_overrides *overrides) {
     int rc = DUN_OK;
-    TRY(dun_config_load(config, path));
+    char *found = NULL;
+    TRY_PTR(found, dun_path_find(path));
+    TRY(dun_config_load(config, found));
     TRY(read_environment(config));
     for (size_t i = 0; i < overrides->n_sets; i++)
         TRY(dun_config_set(config, overrides->sets[i]));
     if (overrides->device)
         TRY(dun_config_put(config, DUN_KEY_device_use, overrides->device, "--device"));
+    TRY(dun_paths_resolve(config));
 out:
+    dun_free(found);
     return rc;
 }
 
@@ -107,6 +112,8 @@ static int open_session(dun_experiment *e, const char *path, const dun_overrides
     }
     TRY(dun_experiment_read_config(&e->config, file, overrides));
     TRY_PTR(e->name, dun_experiment_name(&e->config, path));
+    TRY(dun_config_check(&e->config));
+    TRY(dun_paths_check_model(&e->config));
     TRY(dun_session_open(&e->session, &e->config, observer));
     if (e->run_path && trained)
         TRY(open_run(e));

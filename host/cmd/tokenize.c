@@ -4,7 +4,9 @@
 #include "gguf.h"
 #include "json.h"
 #include "lines.h"
+#include "mem.h"
 #include "out.h"
+#include "paths.h"
 #include "tokenizer.h"
 
 #include <string.h>
@@ -47,13 +49,15 @@ out:
 
 static int run(const dun_args *args) {
     int rc = DUN_OK;
+    char *found = NULL;
     dun_gguf *file = NULL;
     dun_tokenizer *tokenizer = NULL;
     dun_lines *lines = NULL;
     const char *model, *input = dun_args_value(args, "input"), *path = dun_args_operand(args, 0);
     const bool jsonl = input && strcmp(input, "jsonl") == 0;
     TRY(dun_args_require(&model, args, "model"));
-    TRY(dun_gguf_open(&file, model));
+    TRY_PTR(found, dun_path_find(model));
+    TRY(dun_gguf_open(&file, found));
     TRY(dun_tokenizer_create(&tokenizer, file));
     TRY(dun_lines_open(&lines, path ? path : "-", jsonl ? DUN_LINES_JSONL : DUN_LINES_PLAIN));
     TRY(print_all(tokenizer, lines));
@@ -61,6 +65,7 @@ out:
     dun_lines_close(lines);
     dun_tokenizer_free(tokenizer);
     dun_gguf_free(file);
+    dun_free(found);
     return rc;
 }
 
