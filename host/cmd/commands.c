@@ -3,6 +3,7 @@
 #include "err.h"
 #include "nearest.h"
 #include "out.h"
+#include "trace.h"
 
 #include <string.h>
 
@@ -102,7 +103,10 @@ static int run(const dun_command *command, int argc, char *const *argv) {
     int rc = DUN_OK;
     dun_args args = {0};
     TRY(dun_args_read(&args, command, argc, argv));
-    TRY(args.help ? print_help(command) : command->run(&args));
+    const char *trace = args.help ? NULL : dun_args_value(&args, "trace");
+    if (trace)
+        TRY(dun_trace_start(trace));
+    rc = dun_trace_stop(args.help ? print_help(command) : command->run(&args));
 out:
     dun_args_free(&args);
     return rc;

@@ -44,12 +44,16 @@ void dun_experiment_close(dun_experiment *experiment);
 int dun_overrides_read(dun_overrides *overrides, const dun_args *args);
 void dun_overrides_free(dun_overrides *overrides);
 
-/* The option rows that dun_overrides_read reads, for option tables. */
+/* The option rows of commands that run a model: what dun_overrides_read reads, and --trace (commands.c). */
 #define DUN_OVERRIDE_OPTIONS                                                                                 \
     {.name = "set",                                                                                          \
      .argument = "SECTION.KEY=VALUE",                                                                        \
      .repeatable = true,                                                                                     \
      .help = "Sets a key of the config; the rest of the word is the value."},                                \
+        {.name = "trace",                                                                                    \
+         .argument = "FILE",                                                                                 \
+         .environment = "DUNLIN_TRACE",                                                                      \
+         .help = "Writes every launch and copy of the device as a Chrome or Perfetto trace."},               \
     {                                                                                                        \
         .name = "device", .letter = 'd', .argument = "SELECTOR",                                             \
         .help = "The device, as `dunlin devices` shows it; stands for --set device.use=SELECTOR."            \

@@ -2,6 +2,9 @@
 #include "buffer.h"
 
 #include "opencl.h"
+#include "trace_inside.h"
+
+#include <stdio.h>
 
 static uint64_t live_bytes, peak_bytes;
 
@@ -34,24 +37,40 @@ void dun_buffer_free(dun_buffer *buffer) {
     *buffer = (dun_buffer){0};
 }
 
+/* Where a copy's event goes: nowhere unless there is a trace. */
+static cl_event *traced(cl_event *event) {
+    return dun_trace_is_on() ? event : NULL;
+}
+
+static void trace_copy(dun_device *device, cl_event event, const char *name, size_t bytes) {
+    char shape[48];
+    snprintf(shape, sizeof shape, ", \"bytes\": %zu", bytes);
+    if (event)
+        dun_trace_add(device, event, name, shape);
+}
+
 int dun_buffer_write(dun_buffer *buffer, size_t offset_bytes, const void *data, size_t bytes) {
     int rc = DUN_OK;
+    cl_event event = NULL;
     if (bytes == 0)
         goto out;
     TRY_CL(buffer->device, "writing a buffer",
            clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0,
-                                NULL, NULL));
+                                NULL, traced(&event)));
+    trace_copy(buffer->device, event, "write", bytes);
 out:
     return rc;
 }
 
 int dun_buffer_read(void *data, const dun_buffer *buffer, size_t offset_bytes, size_t bytes) {
     int rc = DUN_OK;
+    cl_event event = NULL;
     if (bytes == 0)
         goto out;
     TRY_CL(buffer->device, "reading a buffer",
            clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0,
-                               NULL, NULL));
+                               NULL, traced(&event)));
+    trace_copy(buffer->device, event, "read", bytes);
 out:
     return rc;
 }
@@ -68,9 +87,11 @@ out:
 int dun_buffer_copy(dun_buffer *to, size_t to_bytes, const dun_buffer *from, size_t from_bytes,
                     size_t bytes) {
     int rc = DUN_OK;
+    cl_event event = NULL;
     TRY_CL(to->device, "copying a buffer",
            clEnqueueCopyBuffer(to->device->queue, from->mem, to->mem, from_bytes, to_bytes, bytes, 0, NULL,
-                               NULL));
+                               traced(&event)));
+    trace_copy(to->device, event, "copy", bytes);
 out:
     return rc;
 }

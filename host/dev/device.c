@@ -3,6 +3,7 @@
 
 #include "mem.h"
 #include "opencl.h"
+#include "trace_inside.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -145,7 +146,8 @@ int dun_device_open(dun_device **out, const char *selector) {
     TRY_CL_NEW(device->context, device, "creating a context",
                clCreateContext(NULL, 1, &device->id, NULL, NULL, &code));
     TRY_CL_NEW(device->queue, device, "creating a command queue",
-               clCreateCommandQueue(device->context, device->id, 0, &code));
+               clCreateCommandQueue(device->context, device->id,
+                                    dun_trace_is_on() ? CL_QUEUE_PROFILING_ENABLE : 0, &code));
     *out = device;
     device = NULL;
 out:
@@ -159,6 +161,8 @@ out:
 void dun_device_close(dun_device *device) {
     if (!device)
         return;
+    if (dun_trace_is_on())
+        dun_trace_drain();
     CL_RELEASE(clReleaseCommandQueue, device->queue);
     CL_RELEASE(clReleaseContext, device->context);
     dun_free(device);

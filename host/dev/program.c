@@ -6,7 +6,9 @@
 #include "opencl.h"
 #include "program_cache.h"
 #include "source.h"
+#include "trace_inside.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +172,22 @@ static cl_int set_arg(cl_kernel kernel, cl_uint index, const dun_arg *arg) {
     return CL_INVALID_ARG_VALUE;
 }
 
+/* The whole numbers among the arguments, for the trace: shapes, in the kernel's order. */
+static void trace_launch(const dun_kernel *kernel, cl_event event, dun_range range, const dun_arg *args,
+                         size_t n_args) {
+    char shape[64];
+    int at = snprintf(shape, sizeof shape, ", \"groups\": \"%zux%zu\"", range.groups[0], range.groups[1]);
+    const char *before = ", \"ints\": \"";
+    for (size_t i = 0; i < n_args && at + 16 < (int)sizeof shape; i++)
+        if (args[i].kind == DUN_ARG_INT) {
+            at += snprintf(shape + at, sizeof shape - (size_t)at, "%s%d", before, args[i].i);
+            before = " ";
+        }
+    if (before[0] == ' ')
+        snprintf(shape + at, sizeof shape - (size_t)at, "\"");
+    dun_trace_add(kernel->device, event, kernel->name, shape);
+}
+
 int dun_launch(dun_kernel *kernel, dun_range range, const dun_arg *args, size_t n_args) {
     int rc = DUN_OK;
     if (range.groups[0] == 0 || range.groups[1] == 0)
@@ -181,9 +199,12 @@ int dun_launch(dun_kernel *kernel, dun_range range, const dun_arg *args, size_t 
         TRY(dun_cl_failed(kernel->device, kernel->name, code));
     size_t global[2] = {range.groups[0] * range.group, range.groups[1]};
     size_t local[2] = {range.group, 1};
-    TRY_CL(
-        kernel->device, kernel->name,
-        clEnqueueNDRangeKernel(kernel->device->queue, kernel->kernel, 2, NULL, global, local, 0, NULL, NULL));
+    cl_event event = NULL;
+    TRY_CL(kernel->device, kernel->name,
+           clEnqueueNDRangeKernel(kernel->device->queue, kernel->kernel, 2, NULL, global, local, 0, NULL,
+                                  dun_trace_is_on() ? &event : NULL));
+    if (event)
+        trace_launch(kernel, event, range, args, n_args);
 out:
     return rc;
 }
