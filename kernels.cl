@@ -24,6 +24,7 @@
  *   HEAD_VW   vector width that divides HEAD_DIM: 1, 2, 4, 8, 16                       default 4
  *   REG_MR    rows of the register tile: 4, 6, 12                                      default 4
  *   REG_VW    half the columns of the register tile: 4, 8, 16                          default 4
+ *   REG_AHEAD 1: the register tile prefetches                                        default 0
  */
 #include "host/kernels/preface.cl"
 

@@ -2,6 +2,7 @@
 #include "buffer.h"
 
 #include "opencl.h"
+#include "pages.h"
 #include "trace_inside.h"
 
 #include <stdio.h>
@@ -18,22 +19,30 @@ int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const c
                       (double)device->info.largest_buffer_bytes / 1e6));
     if (bytes == 0)
         bytes = sizeof(float); /* OpenCL has no empty buffers; an empty tensor is legal here */
-    TRY_CL_NEW(mem, device, what, clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code));
+    if (device->info.type == DUN_DEVICE_CPU && bytes >= DUN_PAGES_LEAST)
+        out->pages = dun_pages_alloc(bytes);
+    cl_mem_flags flags = CL_MEM_READ_WRITE | (out->pages ? CL_MEM_USE_HOST_PTR : 0);
+    TRY_CL_NEW(mem, device, what, clCreateBuffer(device->context, flags, bytes, out->pages, &code));
     out->mem = mem;
     out->bytes = bytes;
     live_bytes += bytes;
     if (peak_bytes < live_bytes)
         peak_bytes = live_bytes;
 out:
+    if (rc < 0)
+        dun_buffer_free(out);
     return rc;
 }
 
 void dun_buffer_free(dun_buffer *buffer) {
     cl_mem mem = buffer->mem;
-    if (!mem)
-        return;
-    live_bytes -= buffer->bytes;
+    if (mem)
+        live_bytes -= buffer->bytes;
+    if (mem && buffer->pages)
+        (void)clFinish(
+            buffer->device->queue); /* a driver keeps its own memory for queued commands, not ours */
     CL_RELEASE(clReleaseMemObject, mem);
+    dun_pages_free(buffer->pages);
     *buffer = (dun_buffer){0};
 }
 

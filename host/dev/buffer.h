@@ -6,12 +6,14 @@
 #include "device.h"
 
 typedef struct {
-    void *mem; /* NULL: not created */
+    void *mem;   /* NULL: not created */
+    void *pages; /* the host's memory behind it, or NULL: the driver's own */
     size_t bytes;
     dun_device *device;
 } dun_buffer;
 
-/* DUN_BAD_DEVICE: larger than the device's largest buffer, or no memory; `what` names it in the message. */
+/* On CPU devices a large buffer lies in huge pages of the host where the system has them.
+ * DUN_BAD_DEVICE: larger than the device's largest buffer, or no memory; `what` names it in the message. */
 int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const char *what);
 void dun_buffer_free(dun_buffer *buffer);
 

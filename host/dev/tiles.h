@@ -11,6 +11,7 @@ typedef struct {
     uint32_t vector;     /* VW: 4, 8, 16 */
     uint32_t reg_rows;   /* REG_MR: 4, 6, 12 */
     uint32_t reg_vector; /* REG_VW: 4, 8, 16 */
+    uint32_t reg_ahead;  /* REG_AHEAD: 0, 1 */
     uint32_t head_dim;   /* HEAD_DIM */
 } dun_tiles;
 
