@@ -108,8 +108,15 @@ done
 # The page on a run, and on several; tests/report.sh opens them in a browser.
 [ -s run/report.html ] || fail 'train: no report.html'
 cp run/report.html written-by-train.html
+for file in scatter.png scatter.svg training.gif; do
+    [ -s run/$file ] || fail "train: no $file"
+    cp run/$file written-by-train-$file
+done
 expect 0 report run
 says out 'run/report.html'
+for file in scatter.png scatter.svg training.gif; do
+    cmp -s run/$file written-by-train-$file || fail "report: another $file than train's"
+done
 cmp -s run/report.html written-by-train.html || fail 'report: not what train wrote'
 expect 0 report run run-csv --out both.html
 says both.html '"name":"run-csv"'
@@ -121,6 +128,9 @@ expect 1 report run --out missing/report.html
 expect 0 train tiny.ini --out unseen --set output.report=no
 [ ! -e unseen/report.html ] && [ ! -e unseen/trajectory ] || fail 'train: a report though it was not wanted'
 expect 0 report unseen
+[ ! -e unseen/scatter.png ] || fail 'report: a picture of points that were not kept'
+expect 0 train tiny.ini --out unpictured --set output.pictures=no
+[ -s unpictured/report.html ] && [ ! -e unpictured/training.gif ] || fail 'train: pictures = no is not heard'
 says unseen/report.html '"points":null'
 
 # Evaluated again, a run says what it said of itself; its folder is enough.

@@ -7,6 +7,7 @@
 #include "json.h"
 #include "mem.h"
 #include "out.h"
+#include "pictures.h"
 #include "progress.h"
 
 typedef struct {
@@ -77,6 +78,8 @@ static int run(const dun_args *args) {
     TRY(dun_run_dir_create(&b.run, out ? out : b.config.output.dir, b.name, &b.config));
     TRY(dun_flock_run(&b.flock, &b.compute, &b.config, &b.run, &observer));
     TRY(dun_flock_finish(&b.flock, &b.compute, &b.run));
+    if (b.config.output.report)
+        TRY(dun_flock_pictures(&b.run, &b.flock, b.name));
     TRY(print_result(&b, dun_args_has(args, "json")));
 out:
     dun_progress_close(&progress);
@@ -104,8 +107,9 @@ const dun_command dun_command_boids = {
     .usage = "CONFIG [OPTIONS]",
     .help = "Points are drawn to each other and kept apart, as [boids] of the config says:\n"
             "gradient descent on the mean of d + 1/d over all pairs. Leaves a run directory:\n"
-            "config.ini, history.jsonl, metrics.json and positions.safetensors, which holds\n"
-            "every position.",
+            "config.ini, history.jsonl, metrics.json, positions.safetensors, which holds\n"
+            "every position, and the flight to look at: boids.html and boids.gif, unless\n"
+            "[output] report = no.",
     .options = options,
     .min_operands = 1,
     .max_operands = 1,

@@ -19,14 +19,20 @@ out:
 
 static int run(const dun_args *args) {
     int rc = DUN_OK;
-    char *path = NULL;
+    char *path = NULL, *folder = NULL;
     const char *out = dun_args_value(args, "out");
     if (!out && args->n_operands > 1)
         TRY(dun_error(DUN_USAGE, "--out FILE is needed for a report on several runs"));
     TRY_PTR(path, out ? dun_strdup(out) : dun_run_dir_file(args->operands[0], "report.html"));
-    TRY(dun_report_write(path, args->operands, args->n_operands));
+    if (out) {
+        TRY(dun_report_write(path, args->operands, args->n_operands));
+    } else {
+        TRY_PTR(folder, dun_strdup(args->operands[0]));
+        TRY(dun_report_finish(&(dun_run_dir){.path = folder}, true));
+    }
     TRY(say_path(path));
 out:
+    dun_free(folder);
     dun_free(path);
     return rc;
 }
@@ -35,7 +41,7 @@ static const dun_option options[] = {
     {.name = "out",
      .letter = 'o',
      .argument = "FILE",
-     .help = "Where to write the page; one run's goes into its folder."},
+     .help = "Where to write the page; without it one run's goes into its folder, with pictures."},
     {0},
 };
 
@@ -46,7 +52,8 @@ const dun_command dun_command_report = {
     .help = "One self-contained HTML file: the verdict and its baselines, the held-out texts in\n"
             "the plane, training as an animation, curves, the classification report, config\n"
             "and timings; several runs stand side by side. `dunlin train` writes one for every\n"
-            "run unless [output] report = no. Prints the file's name.",
+            "run unless [output] report = no. Prints the file's name. Beside a single run's page\n"
+            "stand scatter.png, scatter.svg and training.gif.",
     .options = options,
     .min_operands = 1,
     .max_operands = 1000,

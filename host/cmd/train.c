@@ -68,7 +68,7 @@ static int train_one(const train_job *job, const dun_overrides *overrides, const
     TRY(dun_train(&result, session, &run, job->resume));
     TRY(print_result(session, &result, &log, run.path));
     if (experiment.config.output.report)
-        TRY(dun_report_finish(run.path, experiment.config.output.pictures));
+        TRY(dun_report_finish(&run, experiment.config.output.pictures));
 out:
     dun_run_result_free(&result);
     dun_run_dir_close(&run);

@@ -7,7 +7,7 @@
 #include "json.h"
 #include "mem.h"
 #include "page.h"
-#include "rundir.h"
+#include "pictures.h"
 
 #include <string.h>
 
@@ -214,13 +214,37 @@ out:
     return rc;
 }
 
-int dun_report_finish(const char *run_path, bool pictures) {
+static int write_pictures(const dun_run_dir *run, const dun_run_data *data) {
     int rc = DUN_OK;
-    char *path = NULL;
-    (void)pictures;
-    TRY_PTR(path, dun_run_dir_file(run_path, "report.html"));
-    TRY(dun_report_write(path, &run_path, 1));
+    dun_text bytes = {0};
+    if (!data->has_points)
+        return DUN_OK;
+    TRY(dun_picture_scatter_png(&bytes, data));
+    TRY(dun_run_dir_write(run, "scatter.png", &bytes));
+    dun_text_clear(&bytes);
+    TRY(dun_picture_scatter_svg(&bytes, data));
+    TRY(dun_run_dir_write(run, "scatter.svg", &bytes));
+    dun_text_clear(&bytes);
+    if (data->n_scenes > 1) {
+        TRY(dun_picture_training(&bytes, data));
+        TRY(dun_run_dir_write(run, "training.gif", &bytes));
+    }
 out:
-    dun_free(path);
+    dun_text_free(&bytes);
+    return rc;
+}
+
+int dun_report_finish(const dun_run_dir *run, bool pictures) {
+    int rc = DUN_OK;
+    dun_run_data data = {0};
+    dun_text html = {0};
+    TRY(dun_run_data_read(&data, run->path));
+    TRY(dun_report_page(&html, &data, 1));
+    TRY(dun_run_dir_write(run, "report.html", &html));
+    if (pictures)
+        TRY(write_pictures(run, &data));
+out:
+    dun_run_data_free(&data);
+    dun_text_free(&html);
     return rc;
 }

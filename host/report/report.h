@@ -3,6 +3,7 @@
 #define DUN_REPORT_H
 
 #include "rundata.h"
+#include "rundir.h"
 
 #include <stddef.h>
 
@@ -12,7 +13,8 @@ int dun_report_page(dun_text *html, const dun_run_data *runs, size_t n);
 /* Reads the runs and writes the page to out_path, atomically. */
 int dun_report_write(const char *out_path, const char *const *run_paths, size_t n);
 
-/* What a run's config asks for once it is finished: report.html and the pictures in its folder. */
-int dun_report_finish(const char *run_path, bool pictures);
+/* What a run leaves once it is finished: report.html in its folder, and where wanted scatter.png, scatter.svg
+ * and training.gif. */
+int dun_report_finish(const dun_run_dir *run, bool pictures);
 
 #endif

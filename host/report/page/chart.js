@@ -65,7 +65,7 @@ function lineChart(series, { yFormat = short, low = null, high = null, label = "
     picture.addEventListener("pointerleave", () => { cross.setAttribute("visibility", "hidden"); readout.textContent = ""; });
     node.replaceChildren(picture);
   };
-  new ResizeObserver(draw).observe(node);
+  onWidth(node, draw);
   redrawn.add(() => {
     draw();
     keys.querySelectorAll("i").forEach((key, i) => { key.style.background = hue(series.filter((s) => s.name)[i].hue); });
@@ -122,7 +122,7 @@ function confusionPicture(counts, names) {
     const k = Math.min(K - 1, Math.max(0, Math.floor((e.clientY - box.top) / box.height * K)));
     readout.textContent = `${names[k]} taken for ${names[j]}: ${counts[k][j]}`;
   });
-  new ResizeObserver(draw).observe(canvas);
+  onWidth(canvas, draw);
   redrawn.add(draw);
   return el("div", {}, canvas, readout);
 }

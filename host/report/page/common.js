@@ -55,7 +55,10 @@ function hue(i) { return palettes[isDark() ? "dark" : "light"][i % 8]; }
 
 const shapes = ["circle", "square", "triangle", "diamond", "down", "plus", "cross", "star"];
 
+let allRound = false;
+
 function look(k) {
+  if (allRound) return { color: hue(k), shape: "circle", hollow: false };
   const round = Math.floor(k / 8) % 8;
   return { color: hue(k), shape: shapes[(k + round) % 8], hollow: Math.floor(k / 64) % 2 === 1 };
 }
@@ -119,6 +122,16 @@ function color(name) {
 const redrawn = new Set();
 function redrawAll() { for (const draw of redrawn) draw(); }
 
+// Calls draw, outside of layout, once an element has a width and whenever it has another.
+function onWidth(node, draw) {
+  let width = 0;
+  new ResizeObserver(() => requestAnimationFrame(() => {
+    if (node.clientWidth === width) return;
+    width = node.clientWidth;
+    draw();
+  })).observe(node);
+}
+
 function themeButton() {
   const modes = ["auto", "light", "dark"];
   const button = el("button", {
@@ -151,7 +164,7 @@ class View {
       button("All", "Show all", () => this.reset())));
     this.listen();
     this.reset();
-    new ResizeObserver(() => this.resize()).observe(this.canvas);
+    onWidth(this.canvas, () => this.resize());
     redrawn.add(() => this.draw());
   }
 
