@@ -15,7 +15,9 @@
  * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd
  * loss.cl           loss_<name>, loss_pairs, loss_total  value and gradient of distances    (same kernel)
  * boids.cl          boids_loss                           a flock's pairs                    (same kernel)
- * optim.cl          adam_step                            one parameter tensor               -
+ * centroid.cl       centroid_total, centroid_pull        calculated centroids               -
+ * optim.cl          adam_step, sgd_step                  one parameter tensor               -
+ *                   row_squares, clip_gain               length of all gradients            -
  *
  * Defines (each program is built once with its set; the host chooses, see host/nn/kernels.c):
  *   WG        items in a work-group of the row kernels; power of two; 1 on CPUs        default 1
@@ -39,4 +41,5 @@
 #include "host/kernels/distance.cl"
 #include "host/kernels/loss.cl"
 #include "host/kernels/boids.cl"
+#include "host/kernels/centroid.cl"
 #include "host/kernels/optim.cl"

@@ -29,6 +29,10 @@ static const rule rules[] = {
      "only calculated centroids use it"},
     {DUN_KEY_model_layer, "!last", DUN_KEY_model_point, "hidden", false,
      "logits are made from the last block's output alone"},
+    {DUN_KEY_centroid_momentum, "!0", DUN_KEY_centroid_optimizer, "default|sgd", false,
+     "Adam has beta1 instead"},
+    {DUN_KEY_centroid_lethargy, "!0.9", DUN_KEY_centroid_update, "class-mean", false,
+     "only calculated centroids use it"},
     {DUN_KEY_prompt_init, "text", DUN_KEY_prompt_text, "*", true, "the prompt starts as that text"},
     {DUN_KEY_prompt_init, "file", DUN_KEY_prompt_file, "*", true, "the prompt starts from that file"},
     {DUN_KEY_train_momentum, "!0", DUN_KEY_train_optimizer, "sgd", false, "Adam has beta1 instead"},
@@ -46,11 +50,6 @@ static const struct {
     {DUN_KEY_device_gemm, "auto|clblast|reg|naive"},
     {DUN_KEY_model_normalize, "none"},
     {DUN_KEY_prompt_reparametrize, "no"},
-    {DUN_KEY_centroid_update, "none"},
-    {DUN_KEY_train_optimizer, "adam"},
-    {DUN_KEY_train_schedule, "constant"},
-    {DUN_KEY_train_warmup, "0"},
-    {DUN_KEY_train_clip, "|0"},
 };
 
 static bool is_listed(const char *list, const char *value) {

@@ -31,7 +31,12 @@
     X(loss_pairs)                                                                                            \
     X(loss_total)                                                                                            \
     X(boids_loss)                                                                                            \
-    X(adam_step)
+    X(adam_step)                                                                                             \
+    X(sgd_step)                                                                                              \
+    X(row_squares)                                                                                           \
+    X(clip_gain)                                                                                             \
+    X(centroid_total)                                                                                        \
+    X(centroid_pull)
 
 enum dun_kernel_id {
 #define X(name) DUN_K_##name,

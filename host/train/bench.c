@@ -253,6 +253,7 @@ static int prepare_step(step_job *job, const dun_bench *bench) {
     dun_session *session = job->session;
     dun_engine *engine = &session->engine;
     const dun_loss_settings settings = dun_loss_settings_from(session->config);
+    const dun_optim_settings optim_settings = dun_optim_settings_from(session->config);
     uint32_t B = bench->batch_size, D = dun_session_point_width(session);
     size_t bytes = (size_t)N_CLASSES * D * sizeof(float);
     TRY_NEW(job->labels, B);
@@ -263,10 +264,11 @@ static int prepare_step(step_job *job, const dun_bench *bench) {
     TRY(dun_loss_create(&job->loss, &session->compute, &settings, engine->options.max_sequences, N_CLASSES,
                         D));
     /* A learning rate of 0: every repetition does the same work on the same numbers. */
-    dun_optim_init(&job->optim, &session->compute, session->config);
-    TRY(dun_optim_add(&job->optim, &engine->prompt, &engine->d_prompt, session->prompt.n_rows,
-                      session->prompt.width, 0.0));
-    TRY(dun_optim_add(&job->optim, &job->centroids, &job->d_centroids, N_CLASSES, D, 0.0));
+    TRY(dun_optim_init(&job->optim, &session->compute, &optim_settings));
+    TRY(dun_optim_add(&job->optim, optim_settings.kind, &engine->prompt, &engine->d_prompt,
+                      session->prompt.n_rows, session->prompt.width, 0.0));
+    TRY(dun_optim_add(&job->optim, optim_settings.kind, &job->centroids, &job->d_centroids, N_CLASSES, D,
+                      0.0));
     TRY(start_centroids(job, B, D));
 out:
     return rc;
@@ -285,7 +287,7 @@ static int run_stage(step_job *job, enum dun_bench_stage stage) {
     case DUN_BENCH_BACKWARD:
         return dun_engine_backward(engine);
     default:
-        return dun_optim_step(&job->optim);
+        return dun_optim_step(&job->optim, 1.0);
     }
 }
 

@@ -62,6 +62,10 @@ static int create_mover(mover *m, const dun_config *config) {
     int rc = DUN_OK;
     dun_device *device = m->compute->device;
     uint32_t K = m->flock->n_points, D = m->flock->n_dimensions;
+    const dun_optim_settings settings = {.kind = DUN_OPTIMIZER_ADAM,
+                                         .beta1 = config->train.beta1,
+                                         .beta2 = config->train.beta2,
+                                         .eps = config->train.eps};
     size_t places = (size_t)K * D * sizeof(float), pairs = (size_t)K * K * sizeof(float);
     TRY_NEW(m->values, K);
     TRY(dun_buffer_create(&m->place, device, places, "the points"));
@@ -70,8 +74,8 @@ static int create_mover(mover *m, const dun_config *config) {
     TRY(dun_buffer_create(&m->d_pair, device, pairs, "the gradients of all pairs (a smaller boids.count)"));
     TRY(dun_buffer_create(&m->value, device, K * sizeof(float), "the loss by point"));
     TRY(dun_distance_create(&m->between, m->compute, DUN_DISTANCE_EUCLIDEAN, 1, K, D));
-    dun_optim_init(&m->optim, m->compute, config);
-    TRY(dun_optim_add(&m->optim, &m->place, &m->d_place, K, D, config->boids.lr));
+    TRY(dun_optim_init(&m->optim, m->compute, &settings));
+    TRY(dun_optim_add(&m->optim, settings.kind, &m->place, &m->d_place, K, D, config->boids.lr));
     TRY(dun_buffer_write(&m->place, 0, m->flock->positions, places));
 out:
     return rc;
@@ -109,7 +113,7 @@ static int move(mover *m, float *places) {
     int rc = DUN_OK;
     uint32_t K = m->flock->n_points, D = m->flock->n_dimensions;
     TRY(dun_distance_pairs_bwd(&m->between, &m->d_place, &m->d_pair, &m->pair, &m->place, K, false));
-    TRY(dun_optim_step(&m->optim));
+    TRY(dun_optim_step(&m->optim, 1.0));
     TRY(dun_buffer_read(places, &m->place, 0, (size_t)K * D * sizeof(float)));
 out:
     return rc;

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const char magic[8] = "DUNCKPT";
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 typedef struct {
     char magic[8];

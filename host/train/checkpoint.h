@@ -6,7 +6,7 @@
 
 #include "buffer.h"
 
-enum { DUN_CHECKPOINT_TENSORS = 8, DUN_CHECKPOINT_TILES_BYTES = 120 };
+enum { DUN_CHECKPOINT_TENSORS = 16, DUN_CHECKPOINT_TILES_BYTES = 120 };
 
 typedef struct {
     uint64_t config_hash, model_hash;
@@ -14,8 +14,8 @@ typedef struct {
     uint64_t step;                          /* steps taken */
     uint64_t epoch;                         /* the one to go on with, from 1 */
     uint64_t texts_done;                    /* of that epoch */
-    uint64_t optim_step;
-    uint64_t history_bytes; /* length of history.jsonl then */
+    uint64_t optim_step, calculated_step;   /* of the optimisers */
+    uint64_t history_bytes;                 /* length of history.jsonl then */
     double last_loss;
 } dun_checkpoint;
 

@@ -1,6 +1,7 @@
 /* See train.h. */
 #include "train.h"
 
+#include "calculated.h"
 #include "centroid.h"
 #include "checkpoint.h"
 #include "clock.h"
@@ -12,6 +13,7 @@
 #include "probe.h"
 #include "projection.h"
 #include "rng.h"
+#include "schedule.h"
 #include "trajectory.h"
 #include "watch.h"
 
@@ -26,6 +28,9 @@ typedef struct {
     dun_loss loss;
     dun_optim optim;
     dun_buffer centroids, d_centroids; /* (K, D) */
+    dun_calculated calculated;         /* moves the centroids; unused without centroid.update */
+    uint64_t n_steps;                  /* of the whole run */
+    double rate;                       /* the schedule's factor in the last step */
     uint32_t *order;                   /* [n_train] */
     int32_t *labels;                   /* [batch_size] */
     float *distances;                  /* (batch_size, K) */
@@ -119,21 +124,29 @@ static int prepare(trainer *t) {
     const dun_config *config = session->config;
     dun_engine *engine = &session->engine;
     const dun_loss_settings settings = dun_loss_settings_from(config);
+    const dun_optim_settings optim_settings = dun_optim_settings_from(config);
     uint32_t K = session->labels.n_classes, D = dun_session_point_width(session);
     uint32_t batch_size = (uint32_t)config->train.batch_size;
     size_t bytes = (size_t)K * D * sizeof(float);
+    t->n_steps = ((session->n_train + batch_size - 1) / batch_size) * (uint64_t)config->train.epochs;
+    if (t->n_steps > 0 && (uint64_t)config->train.warmup >= t->n_steps)
+        dun_warn(
+            "train.warmup = %lld takes all of the run's %llu steps; learning rates never get to their value",
+            (long long)config->train.warmup, (unsigned long long)t->n_steps);
     TRY_NEW(t->order, session->n_train);
     TRY_NEW(t->labels, batch_size);
     TRY_NEW(t->distances, (size_t)batch_size * K);
     TRY(dun_buffer_create(&t->centroids, session->device, bytes, "the centroids"));
     TRY(dun_buffer_create(&t->d_centroids, session->device, bytes, "the centroids' gradient"));
     TRY(dun_loss_create(&t->loss, &session->compute, &settings, engine->options.max_sequences, K, D));
-    dun_optim_init(&t->optim, &session->compute, config);
-    TRY(dun_optim_add(&t->optim, &engine->prompt, &engine->d_prompt, session->prompt.n_rows,
-                      session->prompt.width, config->prompt.lr));
+    TRY(dun_optim_init(&t->optim, &session->compute, &optim_settings));
+    TRY(dun_optim_add(&t->optim, optim_settings.kind, &engine->prompt, &engine->d_prompt,
+                      session->prompt.n_rows, session->prompt.width, config->prompt.lr));
     if (config->centroid.train)
-        TRY(dun_optim_add(&t->optim, &t->centroids, &t->d_centroids, K, D,
+        TRY(dun_optim_add(&t->optim, dun_centroid_optimizer(config), &t->centroids, &t->d_centroids, K, D,
                           isnan(config->centroid.lr) ? config->prompt.lr : config->centroid.lr));
+    if (config->centroid.update == DUN_UPDATE_CLASS_MEAN)
+        TRY(dun_calculated_create(&t->calculated, &session->compute, config, &t->centroids, K, D));
     if (config->output.report)
         TRY(dun_kept_points_create(&t->kept, session->n_valid, D));
     TRY(prepare_probe(t));
@@ -141,20 +154,30 @@ out:
     return rc;
 }
 
+static bool is_multiple(uint64_t step, int64_t every) {
+    return every > 0 && step % (uint64_t)every == 0;
+}
+
 static int train_step(trainer *t, float *loss, uint32_t *correct, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     dun_engine *engine = &session->engine;
-    bool train_centroids = session->config->centroid.train;
+    const dun_config *config = session->config;
+    t->rate = dun_schedule_factor(config, t->result->steps, t->n_steps);
     for (uint32_t i = 0; i < n; i++)
         t->labels[i] = (int32_t)session->texts.label[which[i]];
     TRY(dun_session_run(session, which, n));
     TRY(dun_trajectory_step(&t->trajectory, t->result->steps, dun_engine_point_buffer(engine), &t->centroids,
                             t->labels, n));
-    TRY(dun_loss_run(&t->loss, dun_engine_point_gradient(engine), train_centroids ? &t->d_centroids : NULL,
-                     dun_engine_point_buffer(engine), &t->centroids, t->labels, n));
+    TRY(dun_loss_run(&t->loss, dun_engine_point_gradient(engine),
+                     config->centroid.train ? &t->d_centroids : NULL, dun_engine_point_buffer(engine),
+                     &t->centroids, t->labels, n));
+    /* The points' buffer is the engine's to use again in the way back. */
+    if (config->centroid.update == DUN_UPDATE_CLASS_MEAN &&
+        is_multiple(t->result->steps, config->centroid.every))
+        TRY(dun_calculated_step(&t->calculated, dun_engine_point_buffer(engine), &t->loss.label, n, t->rate));
     TRY(dun_engine_backward(engine));
-    TRY(dun_optim_step(&t->optim));
+    TRY(dun_optim_step(&t->optim, t->rate));
     TRY(dun_loss_read(loss, t->distances, &t->loss, n));
     *correct = count_correct(t, n);
 out:
@@ -199,6 +222,7 @@ static int save(trainer *t, uint64_t epoch, uint32_t texts_done) {
     int rc = DUN_OK;
     t->at.step = t->result->steps;
     t->at.optim_step = t->optim.step;
+    t->at.calculated_step = t->calculated.optim.step;
     t->at.epoch = epoch;
     t->at.texts_done = texts_done;
     t->at.last_loss = (double)t->result->last_loss;
@@ -207,10 +231,6 @@ static int save(trainer *t, uint64_t epoch, uint32_t texts_done) {
     TRY(dun_checkpoint_write(&t->at, &t->state, t->run->path));
 out:
     return rc;
-}
-
-static bool is_multiple(uint64_t step, int64_t every) {
-    return every > 0 && step % (uint64_t)every == 0;
 }
 
 static void show_epoch(const trainer *t, uint64_t epoch, uint32_t texts) {
@@ -240,7 +260,7 @@ static int after_step(trainer *t, const epoch_sums *sums, uint64_t epoch, uint32
                                             .epoch = epoch,
                                             .loss = t->result->last_loss,
                                             .accuracy = sums->step_accuracy,
-                                            .lr = config->prompt.lr,
+                                            .lr = config->prompt.lr * t->rate,
                                             .valid_accuracy = measure ? t->result->metrics.accuracy : NAN}));
     if (epoch_ends || is_multiple(step, config->output.checkpoint_every) || dun_interrupted())
         TRY(save(t, epoch, texts_done));
@@ -352,10 +372,10 @@ static int prepare_checkpoint(trainer *t) {
     dun_checkpoint_data *state = &t->state;
     state->device[state->n_device++] = &session->engine.prompt;
     state->device[state->n_device++] = &t->centroids;
-    for (uint32_t i = 0; i < t->optim.n_groups; i++) {
-        state->device[state->n_device++] = &t->optim.groups[i].m;
-        state->device[state->n_device++] = &t->optim.groups[i].v;
-    }
+    dun_optim *const optims[] = {&t->optim, &t->calculated.optim};
+    for (size_t i = 0; i < sizeof optims / sizeof *optims; i++)
+        state->n_device += dun_optim_states(state->device + state->n_device,
+                                            DUN_CHECKPOINT_TENSORS - state->n_device, optims[i]);
     state->host_bytes = sizeof t->watch + baseline_bytes(t);
     TRY_NEW(t->saved, state->host_bytes);
     state->host = t->saved;
@@ -374,6 +394,7 @@ static int begin(trainer *t, bool resume) {
         result->steps = t->at.step;
         result->last_loss = (float)t->at.last_loss;
         t->optim.step = t->at.optim_step;
+        t->calculated.optim.step = t->at.calculated_step;
         unpack_state(t);
         dun_metrics_finish(&result->baseline);
         dun_observe_say(t->session->observer, "resume    epoch %llu, step %llu",
@@ -460,6 +481,7 @@ out:
 
 static void free_trainer(trainer *t) {
     dun_optim_free(&t->optim);
+    dun_calculated_free(&t->calculated);
     dun_loss_free(&t->loss);
     dun_buffer_free(&t->centroids);
     dun_buffer_free(&t->d_centroids);

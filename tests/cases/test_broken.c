@@ -64,6 +64,17 @@ static const struct {
     {"half of a group's minimum", &check_loss, "group_min", "half_ > 0", "half_ > 1", "naive", true},
     {"boids that flee", &check_boids, "boids_loss", "1.0f - r * r", "1.0f + r * r", "naive", false},
     {"the other beta", &check_optim, "adam_step", "rate2 * (gradient", "rate1 * (gradient", "naive", false},
+    {"a decay that grows", &check_optim, "adam_step", "decay * x[at] - step", "x[at] - step", "naive", false},
+    {"a velocity forgotten", &check_optim, "sgd_step", "velocity[at] = change;", "", "naive", false},
+    {"a row that should rest", &check_optim, "sgd_step", "!active[get_group_id(0)]", "false", "naive", false},
+    {"a length without its rest", &check_optim, "row_squares", "fma(g[j], g[j], rest)", "rest", "naive",
+     false},
+    {"a clip that lengthens", &check_optim, "clip_gain", "norm > longest", "norm < longest", "naive", false},
+    {"a centroid among the others", &check_centroid, "centroid_pull", "(total[j] - centroids[j]) * others",
+     "total[j] * others", "naive", false},
+    {"an absent class that moves", &check_centroid, "centroid_pull", "active[k] = n > 0", "active[k] = 1",
+     "naive", false},
+    {"a sum that skips one", &check_centroid, "centroid_total", "int k = 0;", "int k = 1;", "naive", false},
     {"an addition forgotten", &check_gemm, "gemm_naive", "if (has_add)", "if (!has_add)", "naive", false},
     {"an offset forgotten", &check_gemm, "gemm_naive", "out[out_offset + ", "out[", "naive", false},
     {"a write beyond the last column", &check_gemm, "reg_store_some", "columns >= REG_VW", "columns >= 1",
@@ -118,8 +129,9 @@ static void test_break(void **state) {
 
 /* Every topic has a row here. */
 static void test_topics(void **state) {
-    static const check_topic *const topics[] = {&check_rows,     &check_norm, &check_rope,  &check_attention,
-                                                &check_distance, &check_loss, &check_optim, &check_gemm};
+    static const check_topic *const topics[] = {&check_rows,      &check_norm,     &check_rope,
+                                                &check_attention, &check_distance, &check_loss,
+                                                &check_optim,     &check_centroid, &check_gemm};
     (void)state;
     for (size_t k = 0; k < sizeof topics / sizeof *topics; k++) {
         size_t n = 0;

@@ -30,8 +30,10 @@ static const struct {
     {"[train]\nweight_decay = 0.1\n", {"train.weight_decay", "train.optimizer = adamw or sgd"}},
     {"[device]\ncache_kv = no\ncache_budget_mb = 10\n",
      {"t.ini:3: device.cache_budget_mb = 10", "device.cache_kv = no"}},
-    {"[centroid]\nupdate = class-mean\ntrain = no\n",
-     {"t.ini:2: centroid.update = class-mean is not supported", "none"}},
+    {"[centroid]\nupdate = class-mean\ntrain = no\nmomentum = 0.5\noptimizer = adam\n",
+     {"t.ini:4: centroid.momentum = 0.5", "centroid.optimizer = adam",
+      "needed is centroid.optimizer = default or sgd"}},
+    {"[centroid]\nlethargy = 0.5\n", {"centroid.lethargy = 0.5", "centroid.update = none", "class-mean"}},
     {"[device]\ngemm = local\n", {"t.ini:2: device.gemm = local is not supported", "clblast, reg or naive"}},
     {"[loss]\nmargin = 1\nkind = centroid\n",
      {"t.ini:2: loss.margin = 1", "loss.kind = centroid", "cross-entropy"}},
@@ -40,10 +42,6 @@ static const struct {
      {"t.ini:2: model.layer = 3", "model.point = logits", "needed is model.point = hidden"}},
     {"[model]\nnormalize = unit\n", {"t.ini:2: ", "not supported"}},
     {"[prompt]\nreparametrize = yes\n", {"t.ini:2: ", "not supported"}},
-    {"[train]\noptimizer = sgd\n", {"t.ini:2: ", "not supported"}},
-    {"[train]\nschedule = cosine\n", {"t.ini:2: ", "not supported"}},
-    {"[train]\nwarmup = 5\n", {"t.ini:2: ", "not supported"}},
-    {"[train]\nclip = 1\n", {"t.ini:2: ", "not supported", "train.clip = nothing or 0"}},
     {"[output]\ntensorboard = yes\n", {NULL}},
 };
 

@@ -247,9 +247,10 @@ static void test_known_values(void **state) {
 static void test_adam(void **state) {
     (void)state;
     double x[] = {1.0, 1.0}, m[2] = {0}, v[2] = {0}, g[] = {1e3, -1e-3};
-    ref_adam_step(x, m, v, g, 2, 1, &(ref_adam){0.1, 0.9, 0.999, 0.0});
+    ref_adam_step(x, m, v, g, 2, 1, &(ref_adam){0.1, 0.9, 0.999, 0.0, 0.0, 0.0});
     assert_true(fabs(x[0] - 0.9) < 1e-12 && fabs(x[1] - 1.1) < 1e-12);
-    ref_adam_step(x, m, v, g, 2, 2, &(ref_adam){0.1, 0.9, 0.999, 0.0}); /* an equal gradient again */
+    ref_adam_step(x, m, v, g, 2, 2,
+                  &(ref_adam){0.1, 0.9, 0.999, 0.0, 0.0, 0.0}); /* an equal gradient again */
     assert_true(fabs(x[0] - 0.8) < 1e-12 && fabs(x[1] - 1.2) < 1e-12);
 }
 

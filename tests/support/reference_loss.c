@@ -148,6 +148,52 @@ void ref_adam_step(double *x, double *m, double *v, const double *g, int n, int 
         m[i] = o->beta1 * m[i] + (1.0 - o->beta1) * g[i];
         v[i] = o->beta2 * v[i] + (1.0 - o->beta2) * g[i] * g[i];
         double mean = m[i] / (1.0 - pow(o->beta1, t)), square = v[i] / (1.0 - pow(o->beta2, t));
-        x[i] -= o->lr * mean / (sqrt(square) + o->eps);
+        x[i] -= o->lr * (mean / (sqrt(square) + o->eps) + o->weight_decay * x[i]);
+    }
+}
+
+void ref_sgd_step(double *x, double *velocity, const double *g, int n, const ref_adam *o) {
+    for (int i = 0; i < n; i++) {
+        velocity[i] = o->momentum * velocity[i] + g[i];
+        x[i] -= o->lr * (velocity[i] + o->weight_decay * x[i]);
+    }
+}
+
+/* new_k in `target`; 0 where the batch has no point of class k. */
+static int target_of(double *target, int k, const double *centroids, const double *points, const int *label,
+                     int B, int K, int D, const ref_update *o) {
+    int n = 0;
+    double length = 0.0;
+    for (int i = 0; i < B; i++)
+        n += label[i] == k;
+    for (int pass = 0; pass < 2; pass++)
+        for (int j = 0; j < D; j++) {
+            double mean = 0.0, m = 0.0;
+            for (int other = 0; other < K; other++)
+                m += other == k ? 0.0 : centroids[other * D + j] / (K - 1);
+            for (int i = 0; i < B; i++)
+                mean += label[i] == k ? points[i * D + j] / n : 0.0;
+            double u = o->away ? centroids[k * D + j] - m : m;
+            if (pass == 0)
+                length += u * u;
+            else
+                target[j] = mean + o->repulsion * u / sqrt(length);
+        }
+    return n;
+}
+
+void ref_calculated(double *centroids, double *velocity, const double *points, const int *label, int B, int K,
+                    int D, const ref_update *o) {
+    double old[128 * 64], target[64];
+    for (int i = 0; i < K * D; i++)
+        old[i] = centroids[i];
+    for (int k = 0; k < K; k++) {
+        if (!target_of(target, k, old, points, label, B, K, D, o))
+            continue;
+        for (int j = 0; j < D; j++) {
+            double *v = &velocity[k * D + j];
+            *v = o->momentum * *v + (1.0 - o->lethargy) * (target[j] - old[k * D + j]);
+            centroids[k * D + j] += *v;
+        }
     }
 }

@@ -76,8 +76,19 @@ ref_loss ref_loss_cross_entropy, ref_loss_centroid, ref_loss_attract_repel;
 
 /* Step t = 1, 2, ... on n floats. */
 typedef struct {
-    double lr, beta1, beta2, eps;
+    double lr, beta1, beta2, eps, weight_decay, momentum; /* weight_decay: decoupled */
 } ref_adam;
+void ref_sgd_step(double *x, double *velocity, const double *g, int n, const ref_adam *options);
+
+/* The calculated update of centroids (K, D) from a batch, by the textbook: every new_k first, then the moves.
+ */
+typedef struct {
+    double repulsion, lethargy, momentum;
+    int away; /* or the original form */
+} ref_update;
+void ref_calculated(double *centroids, double *velocity, const double *points, const int *label, int B, int K,
+                    int D, const ref_update *options);
+
 void ref_adam_step(double *x, double *m, double *v, const double *g, int n, int t, const ref_adam *options);
 
 #endif

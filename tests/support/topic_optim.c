@@ -1,53 +1,143 @@
-/* Cases of host/kernels/optim.cl: an optimiser over many steps, each with a new gradient. */
+/* Cases of host/kernels/optim.cl: optimisers over many steps, each with new gradients, on two tensors at
+ * once; one row of the second is left alone. */
 #include "check_topics.h"
+#include "optim.h"
 #include "reference_ops.h"
 
 #include <math.h>
 
-enum { STEPS = 50 };
+enum { STEPS = 50, N_GROUPS = 2, ALONE = 1 };
 
-/* Each step rounds x, m and v once; 50 steps of independent roundings stay below 50 * 6e-8. */
-static const double tolerance = 3e-6, square_tolerance = 3e-6, x_tolerance = 3e-6;
+/* Each step rounds x and the states once; 50 steps of independent roundings stay below 50 * 6e-8. */
+static const double tolerance = 3e-6;
 
 static const struct {
+    enum dun_train_optimizer kind;
     int rows, columns;
-    double gradient;
+    double gradient, clip;
     ref_adam options;
 } kinds[] = {
-    {1, 1, 1.0, {1e-3, 0.9, 0.999, 1e-8}},   {5, 31, 1.0, {1e-3, 0.9, 0.999, 1e-8}},
-    {2, 32, 1e-4, {3e-2, 0.9, 0.999, 1e-8}}, {5, 33, 1e4, {1e-1, 0.9, 0.999, 1e-8}},
-    {37, 127, 1.0, {1e-2, 0.5, 0.9, 1e-3}},  {3, 576, 1e-9, {1e-2, 0.9, 0.999, 1e-8}}, /* eps decides */
-    {2, 257, 0.0, {1e-2, 0.9, 0.999, 1e-8}},
+    {DUN_OPTIMIZER_ADAM, 1, 1, 1.0, 0.0, {1e-3, 0.9, 0.999, 1e-8, 0.0, 0.0}},
+    {DUN_OPTIMIZER_ADAM, 5, 31, 1.0, 0.0, {1e-3, 0.9, 0.999, 1e-8, 0.0, 0.0}},
+    {DUN_OPTIMIZER_ADAM, 2, 32, 1e-4, 0.0, {3e-2, 0.9, 0.999, 1e-8, 0.0, 0.0}},
+    {DUN_OPTIMIZER_ADAM, 5, 33, 1e4, 0.0, {1e-1, 0.9, 0.999, 1e-8, 0.0, 0.0}},
+    {DUN_OPTIMIZER_ADAM, 37, 127, 1.0, 0.0, {1e-2, 0.5, 0.9, 1e-3, 0.0, 0.0}},
+    {DUN_OPTIMIZER_ADAM, 3, 576, 1e-9, 0.0, {1e-2, 0.9, 0.999, 1e-8, 0.0, 0.0}}, /* eps decides */
+    {DUN_OPTIMIZER_ADAM, 2, 257, 0.0, 0.0, {1e-2, 0.9, 0.999, 1e-8, 0.0, 0.0}},
+    {DUN_OPTIMIZER_ADAM, 5, 33, 1.0, 3.0, {1e-2, 0.9, 0.999, 1e-8, 0.0, 0.0}},
+    {DUN_OPTIMIZER_ADAMW, 5, 33, 1.0, 0.0, {1e-2, 0.9, 0.999, 1e-8, 0.3, 0.0}},
+    {DUN_OPTIMIZER_ADAMW, 2, 576, 1e-3, 0.01, {1e-1, 0.9, 0.999, 1e-8, 0.01, 0.0}},
+    {DUN_OPTIMIZER_SGD, 5, 33, 1.0, 0.0, {1e-2, 0.9, 0.999, 1e-8, 0.0, 0.0}},
+    {DUN_OPTIMIZER_SGD, 5, 31, 1.0, 0.0, {1e-2, 0.9, 0.999, 1e-8, 0.2, 0.9}},
+    {DUN_OPTIMIZER_SGD, 37, 127, 1.0, 5.0, {1e-2, 0.9, 0.999, 1e-8, 0.0, 0.5}},
+    {DUN_OPTIMIZER_SGD, 1, 1, 1.0, 1e9, {1e-2, 0.9, 0.999, 1e-8, 0.0, 0.9}}, /* never that long */
 };
 
-static void run(check *c, size_t index) {
-    int rows = kinds[index].rows, columns = kinds[index].columns, n = rows * columns;
-    const ref_adam *o = &kinds[index].options;
-    check_begin(c, index, "adam_step, %d steps on %d rows of %d, gradients of %g", STEPS, rows, columns,
-                kinds[index].gradient);
-    double *x = check_random(c, (size_t)n, 1.0), *m = check_doubles(c, (size_t)n);
-    double *v = check_doubles(c, (size_t)n);
-    check_tensor *x_in = check_in_out(c, "x", x, (size_t)n), *m_in = check_in_out(c, "m", m, (size_t)n);
-    check_tensor *v_in = check_in_out(c, "v", v, (size_t)n), *g_in = check_in_out(c, "g", m, (size_t)n);
-    double *random = check_random(c, (size_t)(STEPS * n), kinds[index].gradient);
-    float *g_floats = (float *)check_doubles(c, (size_t)n);
-    for (int t = 1; t <= STEPS; t++) {
-        double *g = random + (t - 1) * n;
-        for (int i = 0; i < n; i++)
-            g_floats[i] = (float)(g[i] += 0.1 * kinds[index].gradient); /* not all of it noise */
-        for (int i = 0; i < n; i++)
-            g[i] = g_floats[i];
-        check_ok(dun_buffer_write(&g_in->buffer, 0, g_floats, (size_t)n * sizeof *g_floats));
-        CHECK_LAUNCH(c, adam_step, CHECK_ROWS(c, rows), DUN_BUF(x_in->buffer), DUN_BUF(m_in->buffer),
-                     DUN_BUF(v_in->buffer), DUN_BUF(g_in->buffer),
-                     DUN_FLOAT(o->lr / (1.0 - pow(o->beta1, t))), DUN_FLOAT(1.0 - o->beta1),
-                     DUN_FLOAT(1.0 - o->beta2), DUN_FLOAT(o->eps), DUN_FLOAT(sqrt(1.0 - pow(o->beta2, t))),
-                     DUN_INT(columns));
-        ref_adam_step(x, m, v, g, n, t, o);
+/* One tensor with its reference. */
+typedef struct {
+    int rows, columns, n;
+    double lr;
+    double *x, *g, *state[2]; /* in double */
+    check_tensor *x_in, *g_in;
+} tensor;
+
+static tensor make_tensor(check *c, int rows, int columns, double lr) {
+    size_t n = (size_t)(rows * columns);
+    tensor t = {.rows = rows, .columns = columns, .n = rows * columns, .lr = lr};
+    t.x = check_random(c, n, 1.0);
+    t.state[0] = check_doubles(c, n);
+    t.state[1] = check_doubles(c, n);
+    t.x_in = check_in_out(c, "x", t.x, n);
+    t.g_in = check_in_out(c, "g", t.x, n);
+    return t;
+}
+
+/* A gradient, not all of it noise; its squares' sum is returned. */
+static double draw_gradient(tensor *t, float *floats, const double *noise, double size) {
+    double squares = 0.0;
+    for (int i = 0; i < t->n; i++) {
+        floats[i] = (float)(size * (noise[i] + 0.1));
+        t->g[i] = floats[i];
+        squares += t->g[i] * t->g[i];
     }
-    check_close(c, x_in, x, x_tolerance);
-    check_close(c, m_in, m, tolerance);
-    check_close(c, v_in, v, square_tolerance);
+    check_ok(dun_buffer_write(&t->g_in->buffer, 0, floats, (size_t)t->n * sizeof *floats));
+    return squares;
+}
+
+static void step_reference(tensor *t, int time, const ref_adam *common, enum dun_train_optimizer kind,
+                           double gain, bool one_alone) {
+    ref_adam o = *common;
+    o.lr = t->lr;
+    for (int i = 0; i < t->n; i++)
+        t->g[i] *= gain;
+    for (int row = 0; row < t->rows; row++) {
+        int at = row * t->columns;
+        if (one_alone && row == ALONE)
+            continue;
+        if (kind == DUN_OPTIMIZER_SGD)
+            ref_sgd_step(t->x + at, t->state[0] + at, t->g + at, t->columns, &o);
+        else
+            ref_adam_step(t->x + at, t->state[0] + at, t->state[1] + at, t->g + at, t->columns, time, &o);
+    }
+}
+
+static void check_states(check *c, const dun_optim *optim, const tensor *t, size_t group, uint32_t n_states) {
+    for (uint32_t k = 0; k < n_states; k++) {
+        check_tensor *copy = check_output(c, k ? "second state" : "first state", (size_t)t->n);
+        check_ok(dun_buffer_copy(&copy->buffer, 0, &optim->groups[group].state[k], 0,
+                                 (size_t)t->n * sizeof(float)));
+        check_close(c, copy, t->state[k], tolerance);
+    }
+}
+
+static void run(check *c, size_t index) {
+    int rows = kinds[index].rows, columns = kinds[index].columns;
+    const ref_adam *o = &kinds[index].options;
+    enum dun_train_optimizer kind = kinds[index].kind;
+    static const char *const names[] = {
+        [DUN_OPTIMIZER_ADAM] = "adam", [DUN_OPTIMIZER_ADAMW] = "adamw", [DUN_OPTIMIZER_SGD] = "sgd"};
+    check_begin(c, index, "%s, %d steps on %d rows of %d, gradients of %g, clipped at %g", names[kind], STEPS,
+                rows, columns, kinds[index].gradient, kinds[index].clip);
+    dun_optim optim;
+    const dun_optim_settings settings = {.kind = kind,
+                                         .beta1 = o->beta1,
+                                         .beta2 = o->beta2,
+                                         .eps = o->eps,
+                                         .momentum = o->momentum,
+                                         .weight_decay = o->weight_decay,
+                                         .clip = kinds[index].clip};
+    const int32_t active[] = {1, 0, 1};
+    tensor tensors[N_GROUPS] = {make_tensor(c, rows, columns, o->lr),
+                                make_tensor(c, 3, columns + 1, 3 * o->lr)};
+    c->launched[kind == DUN_OPTIMIZER_SGD ? DUN_K_sgd_step : DUN_K_adam_step] = true;
+    c->launched[DUN_K_row_squares] |= kinds[index].clip > 0;
+    c->launched[DUN_K_clip_gain] |= kinds[index].clip > 0;
+    check_ok(dun_optim_init(&optim, c->compute, &settings));
+    double *noise[N_GROUPS];
+    for (int k = 0; k < N_GROUPS; k++) {
+        tensor *t = &tensors[k];
+        t->g = check_doubles(c, (size_t)t->n);
+        noise[k] = check_random(c, (size_t)(STEPS * t->n), 1.0);
+        check_ok(dun_optim_add(&optim, kind, &t->x_in->buffer, &t->g_in->buffer, (uint32_t)t->rows,
+                               (uint32_t)t->columns, t->lr / 0.5));
+    }
+    check_ok(dun_buffer_write(&optim.groups[1].active, 0, active, sizeof active));
+    float *floats = (float *)check_doubles(c, (size_t)(37 * 577));
+    for (int time = 1; time <= STEPS; time++) {
+        double squares = 0.0;
+        for (int k = 0; k < N_GROUPS; k++)
+            squares += draw_gradient(&tensors[k], floats, noise[k] + (time - 1) * tensors[k].n,
+                                     kinds[index].gradient);
+        double gain = kinds[index].clip > 0 ? fmin(1.0, kinds[index].clip / sqrt(squares)) : 1.0;
+        check_ok(dun_optim_step(&optim, 0.5));
+        for (int k = 0; k < N_GROUPS; k++)
+            step_reference(&tensors[k], time, o, kind, gain, k == 1);
+    }
+    for (size_t k = 0; k < N_GROUPS; k++) {
+        check_close(c, tensors[k].x_in, tensors[k].x, tolerance);
+        check_states(c, &optim, &tensors[k], k, kind == DUN_OPTIMIZER_SGD ? 1 : 2);
+    }
+    dun_optim_free(&optim);
 }
 
 const check_topic check_optim = {"optim", sizeof kinds / sizeof *kinds, run, false};
