@@ -332,7 +332,8 @@ class Player {
     let last = performance.now();
     const tick = (now) => {
       if (!this.playing) return;
-      const next = this.position + (now - last) / 1000 * this.rate * Number(this.speed.value);
+      // A frame may have begun before the click did.
+      const next = this.position + Math.max(0, now - last) / 1000 * this.rate * Number(this.speed.value);
       last = now;
       this.go(Math.min(next, this.n - 1));
       if (next >= this.n - 1) this.pause();

@@ -3,6 +3,8 @@
 const known = {
   majority: "always the largest class",
   class_means_untrained: "class means, untrained",
+  probe_before: "linear probe, untrained points",
+  probe_after: "linear probe, trained points",
 };
 
 function baselineName(key) {
@@ -21,8 +23,11 @@ function difference(own, other) {
   return Math.abs(points) < 0.05 ? "as many as" : `${size} points ${points > 0 ? "more" : "fewer"} than`;
 }
 
-function numbersOf(baseline) {
-  return Object.entries(baseline || {}).filter(([, v]) => typeof v === "number");
+// What a run stands beside: name and accuracy.
+function numbersOf(metrics) {
+  const probe = metrics.linear_probe || {};
+  return Object.entries({ ...(metrics.baseline || {}), probe_before: probe.before, probe_after: probe.after })
+    .filter(([, v]) => typeof v === "number");
 }
 
 function sentence(run) {
@@ -32,13 +37,15 @@ function sentence(run) {
   const against = [];
   if (Number.isFinite(b.class_means_untrained)) against.push(`${difference(m.accuracy, b.class_means_untrained)} class means without any training`);
   if (Number.isFinite(b.majority)) against.push(`${difference(m.accuracy, b.majority)} always saying “${largest}”`);
+  const probe = m.linear_probe || {};
+  if (Number.isFinite(probe.before)) against.push(`${difference(m.accuracy, probe.before)} a linear probe without training`);
   return parts.concat(against.length ? [against.join(", ")] : []).join(": ") + ".";
 }
 
 function verdict(run) {
   const m = run.metrics, [low, high] = interval(m.accuracy, m.n);
   const bars = [["trained, nearest centroid", m.accuracy, true]].concat(
-    numbersOf(m.baseline).map(([key, value]) => [baselineName(key), value, false])).sort((a, b) => b[1] - a[1]);
+    numbersOf(m).map(([key, value]) => [baselineName(key), value, false])).sort((a, b) => b[1] - a[1]);
   return el("section", { id: "verdict" }, el("div", { class: "verdict" },
     el("div", { class: "big", title: `95 % interval ${percent(low)} to ${percent(high)}` }, (100 * m.accuracy).toFixed(1), el("small", {}, " %")),
     el("p", { class: "sentence" }, sentence(run))),
@@ -167,8 +174,13 @@ function settings(lines) {
   return found;
 }
 
+// 1e-08 is 1e-8.
+function sameSetting(a, b) {
+  return a === b || (a !== "" && b !== "" && Number(a) === Number(b));
+}
+
 function configSection(run) {
-  const found = settings(run.config), changed = Object.keys(found).filter((key) => found[key] !== (data.defaults[key] === undefined ? "" : data.defaults[key]));
+  const found = settings(run.config), changed = Object.keys(found).filter((key) => !sameSetting(found[key], data.defaults[key] || ""));
   return el("section", { id: "config" }, el("h2", {}, "Config"), el("p", { class: "note" }, "What differs from the defaults."),
     el("div", { class: "scroll" }, el("table", { class: "changed" }, el("tbody", {}, changed.map((key) =>
       el("tr", {}, el("td", {}, el("code", {}, key)), el("td", { class: "left" }, el("code", { class: "text" }, found[key] || "(empty)"))))))),
@@ -185,7 +197,7 @@ function showRun(run) {
 function comparison(runs, open) {
   const all = runs.map((run) => settings(run.config)), best = Math.max(...runs.map((r) => r.metrics.accuracy));
   const keys = [...new Set(all.flatMap(Object.keys))].filter((key) => key !== "output.dir" && new Set(all.map((s) => s[key])).size > 1);
-  const base = [...new Set(runs.flatMap((r) => numbersOf(r.metrics.baseline).map(([key]) => key)))];
+  const base = [...new Set(runs.flatMap((r) => numbersOf(r.metrics).map(([key]) => key)))];
   const total = (run) => Object.values(run.metrics.seconds || {}).reduce((a, b) => a + b, 0);
   const head = ["Run", "Accuracy", "95 % interval", "Macro F1"].concat(base.map(baselineName), ["Steps", "Time", "Device"]);
   const rows = runs.map((run, i) => {
@@ -193,7 +205,7 @@ function comparison(runs, open) {
     return el("tr", { class: "pick", tabindex: "0", onclick: () => open(i), onkeydown: (e) => { if (e.key === "Enter") open(i); } },
       el("td", {}, el("span", { class: "tag" }, badge(i), el("span", { class: "text" }, run.name))),
       el("td", { class: m.accuracy === best ? "right" : "" }, percent(m.accuracy)), el("td", {}, `${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}`),
-      el("td", {}, m.macro_avg ? m.macro_avg.f1.toFixed(3) : "–"), base.map((key) => el("td", {}, percent((m.baseline || {})[key]))),
+      el("td", {}, m.macro_avg ? m.macro_avg.f1.toFixed(3) : "–"), base.map((key) => el("td", {}, percent(Object.fromEntries(numbersOf(m))[key]))),
       el("td", {}, m.steps), el("td", {}, seconds(total(run))), el("td", {}, (m.device || {}).name || ""));
   });
   const line = (x, y, i) => ({ name: runs[i].name, hue: i, x, y, width: 2, opacity: i < 8 ? 1 : 0.6 });

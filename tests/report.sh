@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Pages of real runs on a tiny model, opened in a browser. The texts are hostile: markup, emoji, right-to-left script,
+# control characters, 100 kB in one line. Usage: report.sh DUNLIN FIXTURES CHROMIUM PYTHON [SCREENSHOTS]
+set -uo pipefail
+
+dunlin=$1
+fixtures=$2
+chromium=$3
+python=$4
+shots=${5:-}
+here=$(cd "$(dirname "$0")" && pwd)
+device=${DUNLIN_TEST_DEVICE:-cpu}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    exit 1
+}
+
+for i in {1..20}; do
+    printf 'then the inn %d\t<b>no</b>\nqqzz qz xx%d\tyes\n' "$i" "$i"
+done >data.tsv
+{
+    printf '</script><script>window.broken = 1</script>\tyes\n'
+    printf '<!-- <img src=x onerror="window.broken = 1"> &lt; &amp;\t<b>no</b>\n'
+    printf '\xf0\x9f\x98\x80\xf0\x9f\x8f\xb3\xef\xb8\x8f \xe2\x80\xae drawkcab \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d\tyes\n'
+    printf 'a\x01b\x1b[31m c \xc2\x9b \xe2\x80\xa8 \xe2\x80\xa9 d\t<b>no</b>\n'
+    head -c 100000 /dev/zero | tr '\0' 'x'
+    printf '\tyes\n'
+    for i in {1..40}; do
+        printf 'the inn %d then\t<b>no</b>\nzzqq %d\tyes\n' "$i" "$i"
+    done
+} >valid.tsv
+cat >config.ini <<END
+[device]
+use = $device
+[model]
+path = $fixtures/tiny-a.gguf
+[data]
+train = data.tsv
+valid = valid.tsv
+[prompt]
+init = vocab
+lr = 0.02
+[train]
+epochs = 3
+batch_size = 8
+END
+printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.ini
+
+"$dunlin" train config.ini -q --out one >/dev/null || fail "the first run"
+"$dunlin" train config.ini -q --out two --set prompt.lr=0.01 >/dev/null || fail "the second run"
+"$dunlin" boids boids.ini -q --out flock >/dev/null || fail "boids"
+"$dunlin" report one two --out both.html >/dev/null || fail "two runs side by side"
+[ "$(wc -c <one/report.html)" -lt 400000 ] || fail "the long text is not cut"
+"$python" "$here/report_browser.py" "$chromium" "$work" one/report.html flock/boids.html both.html $shots || fail "in the browser"

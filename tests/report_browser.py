@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""Opens pages that dunlin wrote in headless Chromium, as a person would: clicks through scatter, toggles, list and
+animation. Fails on what does not answer, and on any console message of an error.
+
+report_browser.py CHROMIUM FOLDER REPORT BOIDS BOTH [SCREENSHOTS]
+
+Speaks the DevTools protocol over the pipes that --remote-debugging-pipe reads, so that no port is opened.
+"""
+import base64
+import json
+import os
+import pathlib
+import select
+import shutil
+import subprocess
+import sys
+import time
+
+LIMIT_SECONDS = 60  # a hang, not a measurement
+
+
+class Browser:
+    def __init__(self, program, profile):
+        from_us, self.out = os.pipe()
+        self.into, to_us = os.pipe()
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions",
+                 "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+                 "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
+        shell = 'in=$1; out=$2; shift 2; eval "exec 3<&$in 4>&$out"; exec "$@"'
+        self.log = open(profile + ".log", "wb")
+        self.process = subprocess.Popen(["bash", "-c", shell, "bash", str(from_us), str(to_us), program] + flags,
+                                        pass_fds=(from_us, to_us), stdout=self.log, stderr=self.log)
+        os.close(from_us)
+        os.close(to_us)
+        self.buffer, self.next_id, self.session, self.problems = b"", 0, None, []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(domain + ".enable")
+
+    def read(self):
+        end = time.monotonic() + LIMIT_SECONDS
+        while b"\0" not in self.buffer:
+            if not select.select([self.into], [], [], max(0, end - time.monotonic()))[0]:
+                raise SystemExit("the browser does not answer")
+            piece = os.read(self.into, 1 << 20)
+            if not piece:
+                raise SystemExit("the browser left")
+            self.buffer += piece
+        message, self.buffer = self.buffer.split(b"\0", 1)
+        message = json.loads(message)
+        method, details = message.get("method"), message.get("params", {})
+        if method == "Runtime.exceptionThrown":
+            self.problems.append(details["exceptionDetails"].get("exception", {}).get("description", "exception"))
+        elif method == "Runtime.consoleAPICalled" and details["type"] in ("error", "warning", "assert"):
+            self.problems.append("console: " + json.dumps(details["args"])[:300])
+        elif method == "Log.entryAdded" and details["entry"]["level"] in ("error", "warning"):
+            self.problems.append("log: " + details["entry"]["text"][:300])
+        elif method == "Network.requestWillBeSent":
+            if not details["request"]["url"].startswith(("file:", "data:")):
+                self.problems.append("network: " + details["request"]["url"][:300])
+        return message
+
+    def call(self, method, **parameters):
+        self.next_id += 1
+        message = {"id": self.next_id, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self.read()
+            if answer.get("id") == self.next_id:
+                if "error" in answer:
+                    raise SystemExit(f"{method}: {answer['error']}")
+                return answer["result"]
+
+    def run(self, script):
+        """The value of an expression; a promise is waited for."""
+        result = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in result:
+            raise SystemExit(f"{script}: {result['exceptionDetails']['exception'].get('description')}")
+        return result["result"].get("value")
+
+    def open(self, path, width=1200, height=900, dark=False, touch=False):
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
+        self.call("Emulation.setEmulatedMedia",
+                  features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.call("Page.navigate", url=pathlib.Path(path).resolve().as_uri())
+        self.wait("document.readyState === 'complete' && !!window.dunlin")
+        self.frames()
+
+    def wait(self, condition):
+        end = time.monotonic() + LIMIT_SECONDS
+        while not self.run(condition):
+            if time.monotonic() > end:
+                raise SystemExit("never true: " + condition)
+
+    def frames(self, n=3):
+        self.run(f"new Promise((done) => {{ let n = {n}; const f = () => (n-- ? requestAnimationFrame(f) : done(1)); f(); }})")
+
+    def mouse(self, kind, x, y, **more):
+        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+
+    def click(self, selector):
+        x, y = self.run(f"""(() => {{ const e = document.querySelector({json.dumps(selector)});
+            e.scrollIntoView({{block: "center"}}); const b = e.getBoundingClientRect();
+            return [b.x + b.width / 2, b.y + b.height / 2]; }})()""")
+        self.mouse("mouseMoved", x, y)
+        self.mouse("mousePressed", x, y, button="left", clickCount=1)
+        self.mouse("mouseReleased", x, y, button="left", clickCount=1)
+        self.frames()
+
+    def close(self):
+        self.session = None
+        self.call("Browser.close")
+        self.process.wait(LIMIT_SECONDS)
+
+
+def check(browser, condition, what):
+    if not browser.run(condition):
+        raise SystemExit(f"{what}: not so: {condition}")
+
+
+def picture(browser, selector):
+    """What a canvas shows, as a number that changes with it."""
+    return browser.run(f"document.querySelector({json.dumps(selector)}).toDataURL()")
+
+
+def differs(browser, selector, before, what):
+    if picture(browser, selector) == before:
+        raise SystemExit(what + ": the picture stays the same")
+
+
+def check_map(browser):
+    browser.run("document.querySelector('#scatter').scrollIntoView({block: 'center'})")
+    browser.frames()
+    place = """(() => { const m = dunlin.map, b = m.view.canvas.getBoundingClientRect(), i = m.order[m.order.length - 1];
+        return [b.x + m.view.x(m.p.x[i]), b.y + m.view.y(m.p.y[i])]; })()"""
+    before = picture(browser, "#scatter")
+    browser.mouse("mouseMoved", *browser.run(place))
+    browser.frames()
+    check(browser, "dunlin.map.picked >= 0", "pointing at a point picks it")
+    check(browser, "document.querySelector('#card .text').textContent === dunlin.map.p.text[dunlin.map.picked]", "its text is shown")
+    check(browser, "document.querySelectorAll('#card tbody tr').length >= 2", "its distances are shown")
+    differs(browser, "#scatter", before, "pointing")
+    before = picture(browser, "#scatter")
+    browser.click("#texts .legend button")
+    check(browser, "dunlin.map.hidden.size === 1", "a class goes")
+    differs(browser, "#scatter", before, "hiding a class")
+    browser.click("#texts .legend button")
+    check(browser, "dunlin.map.hidden.size === 0", "the class is back")
+    before = picture(browser, "#scatter")
+    browser.click("#only-wrong")
+    differs(browser, "#scatter", before, "only wrong ones")
+    browser.click("#only-wrong")
+    before = picture(browser, "#scatter")
+    browser.click("#texts .corner button")
+    check(browser, "dunlin.map.view.scale > 1", "the button zooms")
+    differs(browser, "#scatter", before, "zooming")
+    x, y = browser.run("(() => { const b = document.querySelector('#scatter').getBoundingClientRect(); return [b.x + 50, b.y + 60]; })()")
+    browser.mouse("mousePressed", x, y, button="left", clickCount=1)
+    browser.mouse("mouseMoved", x + 40, y + 10, button="left", buttons=1)
+    browser.mouse("mouseReleased", x + 40, y + 10, button="left", clickCount=1)
+    browser.frames()
+    check(browser, "dunlin.map.view.shiftX !== 0", "dragging moves")
+    scale = browser.run("dunlin.map.view.scale")
+    browser.run("document.querySelector('#scatter').focus({preventScroll: true})")
+    browser.mouse("mouseWheel", x, y, deltaX=0, deltaY=-200)
+    browser.frames()
+    check(browser, f"dunlin.map.view.scale > {scale}", "the wheel zooms")
+    browser.click("#texts .corner button:nth-child(3)")
+    check(browser, "dunlin.map.view.scale === 1", "everything is shown again")
+    if browser.run("!!document.querySelector('#wrong tbody tr')"):
+        browser.click("#wrong tbody tr")
+        check(browser, "dunlin.map.wrong[dunlin.map.picked]", "a line of the list picks its point")
+        check(browser, "!!document.querySelector('#wrong tr.chosen')", "and is marked")
+
+
+def check_player(browser, canvas, name):
+    browser.run(f"document.querySelector('{canvas}').scrollIntoView({{block: 'center'}})")
+    browser.run("dunlin.player.go(0)")
+    browser.frames()
+    before = picture(browser, canvas)
+    browser.click(".player .play")
+    check(browser, "dunlin.player.playing || dunlin.player.position === dunlin.player.n - 1", name + " plays")
+    browser.wait("dunlin.player.position > 1")
+    browser.run("dunlin.player.pause()")
+    browser.frames()
+    differs(browser, canvas, before, "playing " + name)
+    before = picture(browser, canvas)
+    browser.run("""(() => { const s = document.querySelector('.player input'); s.value = 0.5;
+        s.dispatchEvent(new Event('input')); })()""")
+    browser.frames()
+    check(browser, "Math.abs(dunlin.player.position - 0.5) < 0.01", name + " is scrubbed")
+    differs(browser, canvas, before, "scrubbing " + name)
+
+
+def check_width(browser, what):
+    check(browser, "document.documentElement.scrollWidth <= window.innerWidth", what + ": nothing is wider than the screen")
+
+
+def main():
+    program, folder, report, boids, both = sys.argv[1:6]
+    shots = sys.argv[6] if len(sys.argv) > 6 else None
+    profile = os.path.join(folder, "profile")
+    browser = Browser(program, profile)
+
+    def shot(name):
+        if shots:
+            data = browser.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+            pathlib.Path(shots, name + ".png").write_bytes(base64.b64decode(data))
+
+    browser.open(report)
+    check(browser, "/%.*held-out texts get the right class/.test(document.querySelector('#verdict').textContent)", "the verdict")
+    check(browser, "document.querySelectorAll('.chart path').length >= 3", "curves")
+    check(browser, "document.querySelectorAll('.confusion td').length === data.runs[0].classes.length ** 2", "the confusion matrix")
+    check(browser, "!document.querySelector('b, i i, img, iframe, script[src]') && !window.broken", "no text became markup")
+    check_map(browser)
+    check_player(browser, "#animation", "training")
+    before = picture(browser, "#scatter")
+    browser.click("#training .legend button")
+    browser.click("#theme")
+    browser.click("#theme")
+    check(browser, "document.documentElement.dataset.theme === 'dark'", "the theme is dark")
+    differs(browser, "#scatter", before, "the theme")
+    shot("report")
+    browser.open(report, 390, 844, dark=True, touch=True)
+    check_width(browser, "phone")
+    shot("phone")
+    browser.open(boids)
+    check_player(browser, "#flock", "the flock")
+    shot("boids")
+    browser.open(both)
+    check(browser, "document.querySelectorAll('#runs tbody tr').length === 2", "two runs")
+    browser.click("#runs tbody tr:nth-child(2)")
+    check(browser, "document.querySelector('#title').textContent === data.runs[1].name", "the second run is opened")
+    check_map(browser)
+    check_width(browser, "two runs")
+    shot("both")
+    browser.close()
+    shutil.rmtree(profile, ignore_errors=True)
+    if browser.problems:
+        raise SystemExit("\n".join(browser.problems))
+    print("all as expected")
+
+
+main()
