@@ -18,6 +18,7 @@
  * centroid.cl       centroid_total, centroid_pull        calculated centroids               -
  * optim.cl          adam_step, sgd_step                  one parameter tensor               -
  *                   row_squares, clip_gain               length of all gradients            -
+ * reparam.cl        reparam_product, reparam_norm_fwd    a prompt through a small network   itself, reparam_*_bwd, *_bwd_gain
  *
  * Defines (each program is built once with its set; the host chooses, see host/nn/kernels.c):
  *   WG        items in a work-group of the row kernels; power of two; 1 on CPUs        default 1
@@ -43,3 +44,4 @@
 #include "host/kernels/boids.cl"
 #include "host/kernels/centroid.cl"
 #include "host/kernels/optim.cl"
+#include "host/kernels/reparam.cl"

@@ -33,6 +33,8 @@ static const rule rules[] = {
      "Adam has beta1 instead"},
     {DUN_KEY_centroid_lethargy, "!0.9", DUN_KEY_centroid_update, "class-mean", false,
      "only calculated centroids use it"},
+    {DUN_KEY_prompt_bottleneck, "!128", DUN_KEY_prompt_reparametrize, "yes", false,
+     "only the reparametrisation has one"},
     {DUN_KEY_prompt_init, "text", DUN_KEY_prompt_text, "*", true, "the prompt starts as that text"},
     {DUN_KEY_prompt_init, "file", DUN_KEY_prompt_file, "*", true, "the prompt starts from that file"},
     {DUN_KEY_train_momentum, "!0", DUN_KEY_train_optimizer, "sgd", false, "Adam has beta1 instead"},
@@ -49,7 +51,6 @@ static const struct {
 } supported[] = {
     {DUN_KEY_device_gemm, "auto|clblast|reg|naive"},
     {DUN_KEY_model_normalize, "none"},
-    {DUN_KEY_prompt_reparametrize, "no"},
 };
 
 static bool is_listed(const char *list, const char *value) {

@@ -12,6 +12,7 @@ enum dun_stream {
     DUN_STREAM_CENTROID = 2,
     DUN_STREAM_SHUFFLE = 3, /* index: epoch in the high half */
     DUN_STREAM_BOIDS = 4,
+    DUN_STREAM_REPARAM = 5,
     DUN_STREAM_PCA = 9,
     DUN_STREAM_TEST = 100
 };

@@ -91,4 +91,17 @@ void ref_calculated(double *centroids, double *velocity, const double *points, c
 
 void ref_adam_step(double *x, double *m, double *v, const double *g, int n, int t, const ref_adam *options);
 
+/* A prompt of P rows of C through a network with a middle of M (host/kernels/reparam.cl). x is base (P, C),
+ * down (M, C), up (C, M), gain (C), shift (C), one after another; dx likewise. hidden and d_hidden are (P,
+ * M), u and d_u (P, C). */
+typedef struct {
+    int P, C, M;
+    double eps;
+} ref_reparam_shape;
+int ref_reparam_size(const ref_reparam_shape *shape);
+void ref_reparam_fwd(double *rows, double *hidden, double *u, const double *x,
+                     const ref_reparam_shape *shape);
+void ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double *d_rows, const double *x,
+                     const ref_reparam_shape *shape);
+
 #endif

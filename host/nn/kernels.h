@@ -30,6 +30,11 @@
     X(loss_attract_repel)                                                                                    \
     X(loss_pairs)                                                                                            \
     X(loss_total)                                                                                            \
+    X(reparam_product)                                                                                       \
+    X(reparam_relu_bwd)                                                                                      \
+    X(reparam_norm_fwd)                                                                                      \
+    X(reparam_norm_bwd)                                                                                      \
+    X(reparam_norm_bwd_gain)                                                                                 \
     X(boids_loss)                                                                                            \
     X(adam_step)                                                                                             \
     X(sgd_step)                                                                                              \

@@ -7,7 +7,7 @@
 #include "kernels.h"
 
 enum {
-    DUN_MAX_GROUPS = 4, /* prompt and what it is made from, centroids */
+    DUN_MAX_GROUPS = 6, /* prompt and what it is made from, centroids */
     DUN_OPTIM_STATES = 2
 };
 

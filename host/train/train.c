@@ -12,6 +12,7 @@
 #include "optim.h"
 #include "probe.h"
 #include "projection.h"
+#include "reparam.h"
 #include "rng.h"
 #include "schedule.h"
 #include "trajectory.h"
@@ -27,6 +28,7 @@ typedef struct {
     dun_run_result *result;
     dun_loss loss;
     dun_optim optim;
+    dun_reparam reparam;               /* makes the prompt; unused without prompt.reparametrize */
     dun_buffer centroids, d_centroids; /* (K, D) */
     dun_calculated calculated;         /* moves the centroids; unused without centroid.update */
     uint64_t n_steps;                  /* of the whole run */
@@ -118,6 +120,24 @@ out:
     return rc;
 }
 
+/* What is trained of the prompt: its rows, or what they are made from. */
+static int prepare_prompt(trainer *t, enum dun_train_optimizer kind) {
+    int rc = DUN_OK;
+    const dun_prompt *prompt = &t->session->prompt;
+    const dun_config *config = t->session->config;
+    dun_engine *engine = &t->session->engine;
+    if (config->prompt.reparametrize) {
+        TRY(dun_reparam_create(&t->reparam, &t->session->compute, prompt->rows, prompt->n_rows, prompt->width,
+                               (uint32_t)config->prompt.bottleneck, (uint64_t)config->experiment.seed));
+        TRY(dun_reparam_add(&t->optim, kind, &t->reparam, config->prompt.lr));
+    } else {
+        TRY(dun_optim_add(&t->optim, kind, &engine->prompt, &engine->d_prompt, prompt->n_rows, prompt->width,
+                          config->prompt.lr));
+    }
+out:
+    return rc;
+}
+
 static int prepare(trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
@@ -140,8 +160,7 @@ static int prepare(trainer *t) {
     TRY(dun_buffer_create(&t->d_centroids, session->device, bytes, "the centroids' gradient"));
     TRY(dun_loss_create(&t->loss, &session->compute, &settings, engine->options.max_sequences, K, D));
     TRY(dun_optim_init(&t->optim, &session->compute, &optim_settings));
-    TRY(dun_optim_add(&t->optim, optim_settings.kind, &engine->prompt, &engine->d_prompt,
-                      session->prompt.n_rows, session->prompt.width, config->prompt.lr));
+    TRY(prepare_prompt(t, optim_settings.kind));
     if (config->centroid.train)
         TRY(dun_optim_add(&t->optim, dun_centroid_optimizer(config), &t->centroids, &t->d_centroids, K, D,
                           isnan(config->centroid.lr) ? config->prompt.lr : config->centroid.lr));
@@ -177,7 +196,11 @@ static int train_step(trainer *t, float *loss, uint32_t *correct, const uint32_t
         is_multiple(t->result->steps, config->centroid.every))
         TRY(dun_calculated_step(&t->calculated, dun_engine_point_buffer(engine), &t->loss.label, n, t->rate));
     TRY(dun_engine_backward(engine));
+    if (config->prompt.reparametrize)
+        TRY(dun_reparam_backward(&t->reparam, &engine->d_prompt));
     TRY(dun_optim_step(&t->optim, t->rate));
+    if (config->prompt.reparametrize)
+        TRY(dun_reparam_forward(&engine->prompt, &t->reparam));
     TRY(dun_loss_read(loss, t->distances, &t->loss, n));
     *correct = count_correct(t, n);
 out:
@@ -372,6 +395,8 @@ static int prepare_checkpoint(trainer *t) {
     dun_checkpoint_data *state = &t->state;
     state->device[state->n_device++] = &session->engine.prompt;
     state->device[state->n_device++] = &t->centroids;
+    for (size_t i = 0; session->config->prompt.reparametrize && i < DUN_N_REPARAM; i++)
+        state->device[state->n_device++] = &t->reparam.value[i];
     dun_optim *const optims[] = {&t->optim, &t->calculated.optim};
     for (size_t i = 0; i < sizeof optims / sizeof *optims; i++)
         state->n_device += dun_optim_states(state->device + state->n_device,
@@ -403,6 +428,8 @@ static int begin(trainer *t, bool resume) {
         t->at.epoch = 1;
         TRY(start_centroids(t));
     }
+    if (t->session->config->prompt.reparametrize)
+        TRY(dun_reparam_forward(&t->session->engine.prompt, &t->reparam));
     TRY(dun_run_dir_rewind(t->run, t->at.history_bytes));
     if (t->session->config->output.tensorboard)
         TRY(dun_run_dir_tensorboard(t->run, result->steps));
@@ -481,6 +508,7 @@ out:
 
 static void free_trainer(trainer *t) {
     dun_optim_free(&t->optim);
+    dun_reparam_free(&t->reparam);
     dun_calculated_free(&t->calculated);
     dun_loss_free(&t->loss);
     dun_buffer_free(&t->centroids);

@@ -19,9 +19,9 @@ static dun_device *device;
 static dun_compute compute;
 static bool covered[DUN_N_KERNELS];
 
-static const check_topic *const topics[] = {&check_rows,      &check_norm,     &check_rope,
-                                            &check_attention, &check_distance, &check_loss,
-                                            &check_optim,     &check_centroid, &check_boids};
+static const check_topic *const topics[] = {&check_rows,     &check_norm,   &check_rope,  &check_attention,
+                                            &check_distance, &check_loss,   &check_optim, &check_centroid,
+                                            &check_boids,    &check_reparam};
 enum { N_TOPICS = sizeof topics / sizeof *topics };
 
 static int open_all(void **state) {
@@ -182,6 +182,7 @@ int main(void) {
         TOPIC(optim),
         TOPIC(centroid),
         TOPIC(boids),
+        TOPIC(reparam),
         cmocka_unit_test(test_coverage),
         cmocka_unit_test(test_head_dims),
         cmocka_unit_test(test_groups),

@@ -190,6 +190,24 @@ static void loss_backward(double *dx, const double *d_out, const double *x, cons
         dx[i] *= d_out[0];
 }
 
+static ref_reparam_shape reparam_shape(const op *o) {
+    return (ref_reparam_shape){o->a, o->b, o->c, 0.1};
+}
+static void reparam_forward(double *out, const double *x, const op *o) {
+    ref_reparam_shape s = reparam_shape(o);
+    double *hidden = random_numbers(s.P * s.M), *u = random_numbers(s.P * s.C);
+    ref_reparam_fwd(out, hidden, u, x, &s);
+    dun_free(hidden);
+    dun_free(u);
+}
+static void reparam_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    ref_reparam_shape s = reparam_shape(o);
+    double *hidden = random_numbers(s.P * s.M), *u = random_numbers(s.P * s.C);
+    ref_reparam_bwd(dx, hidden, u, d_out, x, &s);
+    dun_free(hidden);
+    dun_free(u);
+}
+
 static const op ops[] = {
     {"embed", 3 * 4, 7 * 4, embed_forward, embed_backward, 4, 0, 0, NULL, 0},
     {"last", 7 * 4, 3 * 4, last_forward, last_backward, 4, 0, 0, NULL, 0},
@@ -197,6 +215,9 @@ static const op ops[] = {
     {"rmsnorm", 5 * 7, 5 * 7, norm_forward, norm_backward, 5, 7, 0, NULL, 0},
     {"rmsnorm", 3, 3, norm_forward, norm_backward, 3, 1, 0, NULL, 0},
     {"linear", 4 * 5, 4 * 6, linear_forward, linear_backward, 4, 6, 5, NULL, 0},
+    {"reparametrisation", 3 * 6 + 2 * 4 * 6 + 2 * 6, 3 * 6, reparam_forward, reparam_backward, 3, 6, 4, NULL,
+     0},
+    {"reparametrisation", 5 + 2 * 7 * 5 + 2 * 5, 5, reparam_forward, reparam_backward, 1, 5, 7, NULL, 0},
     {"rope", 3 * 24, 3 * 24, rope_forward, rope_backward, 0, 0, 0, NULL, 0},
     {"attention", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 0, 0, NULL, 0},
     {"attention", 2 * 12 + 5 * 12, 2 * 12, attention_forward, attention_backward, 2, 0, 0, NULL, 0},
