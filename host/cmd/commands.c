@@ -3,6 +3,7 @@
 #include "err.h"
 #include "nearest.h"
 #include "out.h"
+#include "topics.h"
 #include "trace.h"
 
 #include <string.h>
@@ -55,7 +56,13 @@ static int program_help(dun_text *out) {
                            "Commands:\n"));
     for (const dun_command *const *c = dun_commands; *c; c++)
         TRY(dun_text_addf(out, "  %-10s %s\n", (*c)->name, (*c)->summary));
-    TRY(dun_text_addf(out, "  %-10s %s\n\n", "help", "Show the help of a command."));
+    TRY(dun_text_addf(out, "  %-10s %s\n\n", "help",
+                      "Show the help of a command, a topic or a key of the config."));
+    TRY(dun_text_addf(out, "Topics for dunlin help:\n"));
+    for (const dun_topic *topic = dun_topics; topic->name; topic++)
+        if (!topic->generated)
+            TRY(dun_text_addf(out, "  %-12s %s\n", topic->name, topic->summary));
+    TRY(dun_text_addf(out, "\n"));
     TRY(dun_text_addf(out, "Options:\n"
                            "  -h, --help   Show this help; dunlin COMMAND --help shows that of a command.\n"
                            "      --version  Show the version.\n"));
@@ -86,17 +93,45 @@ out:
     return rc;
 }
 
-/* dunlin help [COMMAND] */
-static int help_command(int argc, char *const *argv) {
+static int unknown_topic(const char *name) {
+    const char *names[MAX_NAMES];
+    size_t n = 0;
+    for (const dun_command *const *c = dun_commands; *c && n < MAX_NAMES; c++)
+        names[n++] = (*c)->name;
+    for (const dun_topic *topic = dun_topics; topic->name && n < MAX_NAMES; topic++)
+        names[n++] = topic->name;
+    return dun_error(DUN_USAGE, "help: no command or topic \"%.60s\"; the nearest is %s (see dunlin --help)",
+                     name, dun_nearest(name, names, n));
+}
+
+/* What is not a command is a topic, or with a dot a key of the config. */
+static int print_topic(const char *name) {
     int rc = DUN_OK;
-    const dun_command *command = NULL;
-    if (argc > 1)
-        TRY(dun_error(DUN_USAGE, "help: unexpected \"%.60s\"; usage: dunlin help [COMMAND]", argv[1]));
-    if (argc == 1 && strcmp(argv[0], "help") != 0)
-        TRY(find(&command, argv[0]));
-    TRY(print_help(command));
+    dun_text text = {0};
+    const dun_topic *topic = dun_topic_find(name);
+    if (topic)
+        TRY(dun_topic_print(&text, topic));
+    else if (strchr(name, '.'))
+        TRY(dun_topic_print_key(&text, name));
+    else
+        TRY(unknown_topic(name));
+    TRY(dun_out_text(&text));
 out:
+    dun_text_free(&text);
     return rc;
+}
+
+/* dunlin help [COMMAND|TOPIC|SECTION.KEY] */
+static int help_command(int argc, char *const *argv) {
+    if (argc > 1)
+        return dun_error(
+            DUN_USAGE, "help: unexpected \"%.60s\"; usage: dunlin help [COMMAND|TOPIC|SECTION.KEY]", argv[1]);
+    if (argc == 0 || strcmp(argv[0], "help") == 0 || argv[0][0] == '-')
+        return print_help(NULL);
+    for (const dun_command *const *c = dun_commands; *c; c++)
+        if (strcmp((*c)->name, argv[0]) == 0)
+            return print_help(*c);
+    return print_topic(argv[0]);
 }
 
 static int run(const dun_command *command, int argc, char *const *argv) {

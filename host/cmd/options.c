@@ -5,13 +5,12 @@
 #include "err.h"
 #include "mem.h"
 #include "nearest.h"
+#include "shell.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { HELP_COLUMN = 24, HELP_WIDTH = 80, MAX_OPTIONS = 64 };
-
-static const dun_option help_option = {.name = "help", .letter = 'h', .help = "Show this help."};
 
 static const dun_option *find(const dun_option *options, const char *name, size_t length) {
     for (const dun_option *o = options; o->name; o++)
@@ -24,11 +23,11 @@ static const dun_option *find_letter(const dun_option *options, char letter) {
     for (const dun_option *o = options; o->name; o++)
         if (o->letter == letter)
             return o;
-    return letter == help_option.letter ? &help_option : NULL;
+    return letter == dun_help_option.letter ? &dun_help_option : NULL;
 }
 
 static int unknown_option(const dun_command *command, const char *name, size_t length) {
-    const char *names[MAX_OPTIONS] = {help_option.name};
+    const char *names[MAX_OPTIONS] = {dun_help_option.name};
     size_t n = 1;
     char word[64];
     if (length > sizeof word - 1)
@@ -62,7 +61,7 @@ static int check_value(const dun_command *command, const dun_option *option, con
 static int add_option(dun_args *args, const dun_option *option, const char *value) {
     int rc = DUN_OK;
     char origin[80] = "--";
-    if (option == &help_option) {
+    if (option == &dun_help_option) {
         args->help = true;
         goto out;
     }
@@ -88,8 +87,8 @@ static int read_long(dun_args *args, const char *word, const char *next, bool *t
     const char *name = word + 2, *value = NULL;
     size_t length = strcspn(name, "=");
     const dun_option *option = find(command->options, name, length);
-    if (!option && length == strlen(help_option.name) && memcmp(name, help_option.name, length) == 0)
-        option = &help_option;
+    if (!option && length == strlen(dun_help_option.name) && memcmp(name, dun_help_option.name, length) == 0)
+        option = &dun_help_option;
     if (!option)
         return unknown_option(command, name, length);
     if (name[length] == '=')
@@ -277,7 +276,7 @@ int dun_options_help(dun_text *out, const dun_option *options) {
     int rc = DUN_OK;
     for (const dun_option *o = options; o->name; o++)
         TRY(add_option_help(out, o));
-    TRY(add_option_help(out, &help_option));
+    TRY(add_option_help(out, &dun_help_option));
 out:
     return rc;
 }

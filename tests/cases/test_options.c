@@ -276,8 +276,9 @@ static void test_program_lines(void **state) {
         {{"dunlin", "devcies"}, "unknown command \"devcies\"; the nearest is devices (see dunlin --help)"},
         {{"dunlin", "--vresion"}, "unknown option --vresion; the nearest is --version (see dunlin --help)"},
         {{"dunlin", "help", "devcies"},
-         "unknown command \"devcies\"; the nearest is devices (see dunlin --help)"},
-        {{"dunlin", "help", "devices", "x"}, "help: unexpected \"x\"; usage: dunlin help [COMMAND]"},
+         "help: no command or topic \"devcies\"; the nearest is devices (see dunlin --help)"},
+        {{"dunlin", "help", "devices", "x"},
+         "help: unexpected \"x\"; usage: dunlin help [COMMAND|TOPIC|SECTION.KEY]"},
         {{"dunlin", "devices", "--jsno"},
          "devices: unknown option --jsno; the nearest is --json (see dunlin devices --help)"},
     };
