@@ -11,6 +11,7 @@
 /* In the order of the help. */
 #define COMMANDS(X)                                                                                          \
     X(train)                                                                                                 \
+    X(init)                                                                                                  \
     X(eval)                                                                                                  \
     X(classify)                                                                                              \
     X(serve)                                                                                                 \

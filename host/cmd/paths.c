@@ -5,6 +5,7 @@
 #include "err.h"
 #include "mem.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,19 @@ char *dun_path_find(const char *path) {
     if (find(&found, path, "") < 0)
         return NULL;
     return found ? found : dun_strdup(path);
+}
+
+int dun_path_absolute(char *out, size_t size, const char *path) {
+    char *real = realpath(path, NULL);
+    if (!real)
+        return dun_error(DUN_BAD_INPUT, "%s: %s", path, strerror(errno));
+    if (strlen(real) >= size) {
+        free(real);
+        return dun_error(DUN_BAD_INPUT, "%s: the path is too long", path);
+    }
+    strcpy(out, real);
+    free(real);
+    return DUN_OK;
 }
 
 int dun_paths_check_model(const dun_config *config) {

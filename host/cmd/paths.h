@@ -16,6 +16,9 @@ int dun_paths_resolve(dun_config *config);
 /* A copy of `path`, or of the place where it was found instead; NULL with the error recorded. */
 char *dun_path_find(const char *path);
 
+/* The full path of what exists. DUN_BAD_INPUT: it does not, or the path is too long. */
+int dun_path_absolute(char *out, size_t size, const char *path);
+
 /* DUN_BAD_INPUT: the model file is nowhere; the message says where it was looked for and how to get it. */
 int dun_paths_check_model(const dun_config *config);
 

@@ -1,0 +1,374 @@
+/* dunlin init: a config for texts of one's own, from what their file is like. */
+#include "architecture.h"
+#include "cmd.h"
+#include "dataset.h"
+#include "err.h"
+#include "file.h"
+#include "gguf.h"
+#include "gzip.h"
+#include "mem.h"
+#include "out.h"
+#include "paths.h"
+#include "rng.h"
+#include "sniff.h"
+#include "starter.h"
+#include "tokenizer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { VALID_PERCENT = 20, LEAST_LENGTH = 16, MOST_LENGTH = 512 };
+
+typedef struct {
+    const char *folder, *data;
+    dun_file file;
+    uint8_t *unpacked;
+    const char *bytes; /* of the data, decompressed */
+    size_t length;
+    dun_sniffed found;
+    dun_labels labels;
+    dun_dataset *dataset, *valid;
+    uint32_t *counts; /* [K] texts of a class */
+    bool *to_valid;   /* [n] */
+    uint32_t n_valid; /* of a split */
+    dun_starter starter;
+    char *train_path, *valid_path, *config_path;
+} job;
+
+static int read_bytes(job *j) {
+    int rc = DUN_OK;
+    TRY(dun_file_map(&j->file, j->data));
+    j->bytes = (const char *)j->file.bytes;
+    j->length = j->file.length;
+    if (dun_gzip_is(j->file.bytes, j->file.length)) {
+        TRY(dun_gzip_expand(&j->unpacked, &j->length, j->file.bytes, j->file.length, j->data));
+        j->bytes = (const char *)j->unpacked;
+    }
+out:
+    return rc;
+}
+
+/* What is written must be what training reads, so its own reader has the last word. */
+static int read_data(job *j, const char *valid) {
+    int rc = DUN_OK;
+    const dun_dataset_options options = {.format = j->found.format,
+                                         .text_column = j->found.text_column,
+                                         .label_column = j->found.label_column,
+                                         .header = j->found.header,
+                                         .training = true};
+    dun_dataset_options others = options;
+    others.training = false;
+    TRY(dun_dataset_parse(&j->dataset, &j->labels, (const uint8_t *)j->bytes, j->length, j->data, &options));
+    if (valid)
+        TRY(dun_dataset_read(&j->valid, &j->labels, valid, &others));
+    TRY_NEW(j->counts, j->labels.n_classes);
+    for (size_t i = 0; i < j->dataset->n; i++)
+        j->counts[j->dataset->examples[i].label]++;
+out:
+    return rc;
+}
+
+/* The same share of every class goes to validation, which texts depends on their order in the file alone. */
+static int split(job *j) {
+    int rc = DUN_OK;
+    uint32_t *order = NULL, *of_class = NULL;
+    const dun_dataset *data = j->dataset;
+    TRY_NEW(j->to_valid, data->n);
+    TRY_NEW(order, data->n);
+    TRY_NEW(of_class, data->n);
+    for (uint32_t k = 0; k < j->labels.n_classes; k++) {
+        uint32_t n = 0, wanted = (j->counts[k] * VALID_PERCENT + 50) / 100;
+        if (wanted == 0 && j->counts[k] > 1)
+            wanted = 1;
+        for (uint32_t i = 0; i < data->n; i++)
+            if (data->examples[i].label == k)
+                of_class[n++] = i;
+        dun_random_shuffle(order, n, 1, DUN_STREAM_SPLIT, k);
+        for (uint32_t i = 0; i < wanted; i++)
+            j->to_valid[of_class[order[i]]] = true;
+        j->n_valid += wanted;
+        if (n == 1)
+            dun_warn("%s:%u: the only text of its class; none is left to validate with", j->data,
+                     data->examples[of_class[0]].line);
+    }
+    if (j->n_valid == 0)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: no class has two texts; more are needed, or --valid FILE",
+                      j->data));
+out:
+    dun_free(of_class);
+    dun_free(order);
+    return rc;
+}
+
+/* Copies the lines of the texts that go to one side, the header before them. */
+static int copy_lines(dun_text *out, const job *j, bool valid) {
+    int rc = DUN_OK;
+    const dun_dataset *data = j->dataset;
+    const char *at = j->bytes, *end = j->bytes + j->length, *start;
+    uint32_t line = 1;
+    if (j->length >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
+        at += 3;
+    start = at;
+    for (size_t i = 0; i <= data->n; i++) {
+        /* A text ends where the line of the next one begins. */
+        for (; at < end && (i == data->n || line < data->examples[i].line); line++) {
+            const char *newline = memchr(at, '\n', (size_t)(end - at));
+            at = newline ? newline + 1 : end;
+        }
+        const bool wanted = i == 0 || j->to_valid[i - 1] == valid;
+        if (!wanted || at == start) {
+            start = at;
+            continue;
+        }
+        TRY(dun_text_add(out, start, (size_t)(at - start)));
+        if (at[-1] != '\n')
+            TRY(dun_text_add(out, "\n", 1));
+        start = at;
+    }
+out:
+    return rc;
+}
+
+static int join(char **out, const char *folder, const char *name, const char *ending) {
+    int rc = DUN_OK;
+    dun_text path = {0};
+    TRY(dun_text_addf(&path, "%s/%s.%s", folder, name, ending));
+    if (access(path.bytes, F_OK) == 0)
+        TRY(dun_error(DUN_FAILED, "%s: exists already, and is never overwritten; name another folder",
+                      path.bytes));
+    *out = path.bytes;
+    path = (dun_text){0};
+out:
+    dun_text_free(&path);
+    return rc;
+}
+
+static int by_size(const void *a, const void *b) {
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Room for a text in the model, beside the prompt's rows. */
+static int model_room(uint32_t *room, dun_tokenizer *tokenizer, const dun_gguf *gguf, const char *prompt) {
+    int rc = DUN_OK;
+    dun_spec spec;
+    const dun_architecture *architecture;
+    dun_tokens tokens = {0};
+    TRY(dun_architecture_find(&architecture, gguf));
+    TRY(dun_architecture_spec(&spec, architecture, gguf));
+    TRY(dun_tokenizer_encode(&tokens, tokenizer, prompt, strlen(prompt)));
+    *room = spec.context > tokens.n + 1 ? spec.context - (uint32_t)tokens.n - 1 : 1;
+out:
+    dun_tokens_free(&tokens);
+    return rc;
+}
+
+/* data.max_length: what 95 of 100 texts fit into, a multiple of 8. Without a model a token is taken for three
+ * bytes. */
+static int measure_texts(job *j) {
+    int rc = DUN_OK;
+    dun_gguf *gguf = NULL;
+    dun_tokenizer *tokenizer = NULL;
+    dun_tokens tokens = {0};
+    uint32_t *lengths = NULL, n = (uint32_t)j->dataset->n, room = MOST_LENGTH;
+    TRY_NEW(lengths, n);
+    if (j->starter.model_found) {
+        TRY(dun_gguf_open(&gguf, j->starter.model));
+        TRY(dun_tokenizer_create(&tokenizer, gguf));
+        TRY(model_room(&room, tokenizer, gguf, dun_starter_prompt(&j->starter)));
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const dun_example *example = &j->dataset->examples[i];
+        tokens.n = 0;
+        if (tokenizer)
+            TRY(dun_tokenizer_encode(&tokens, tokenizer, example->text, example->length));
+        lengths[i] = tokenizer ? (uint32_t)tokens.n : (uint32_t)(example->length / 3 + 1);
+    }
+    qsort(lengths, n, sizeof *lengths, by_size);
+    uint32_t wanted = (lengths[(uint64_t)(n - 1) * 95 / 100] + 7) / 8 * 8;
+    wanted = wanted < LEAST_LENGTH ? LEAST_LENGTH : wanted > MOST_LENGTH ? MOST_LENGTH : wanted;
+    wanted = wanted > room ? room : wanted;
+    j->starter.max_length = wanted;
+    j->starter.longest = lengths[n - 1];
+    for (uint32_t i = 0; i < n; i++)
+        j->starter.n_cut += lengths[i] > wanted;
+out:
+    dun_free(lengths);
+    dun_tokens_free(&tokens);
+    dun_tokenizer_free(tokenizer);
+    dun_gguf_free(gguf);
+    return rc;
+}
+
+static int write_split(const job *j) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    TRY(copy_lines(&text, j, false));
+    TRY(dun_file_write(j->train_path, text.bytes, text.length));
+    dun_text_clear(&text);
+    TRY(copy_lines(&text, j, true));
+    TRY(dun_file_write(j->valid_path, text.bytes, text.length));
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+static int write_all(job *j) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    TRY(dun_dir_make(j->folder));
+    if (j->train_path)
+        TRY(write_split(j));
+    TRY(dun_starter_config(&text, &j->starter));
+    TRY(dun_file_write(j->config_path, text.bytes, text.length));
+out:
+    dun_text_free(&text);
+    if (rc < 0 && j->train_path) {
+        unlink(j->train_path);
+        unlink(j->valid_path);
+    }
+    return rc;
+}
+
+/* Where both files lie as the config says it: beside it, or by their full paths. */
+static int name_files(job *j, const char *valid) {
+    int rc = DUN_OK;
+    dun_starter *s = &j->starter;
+    if (valid) {
+        TRY(dun_path_absolute(s->train, sizeof s->train, j->data));
+        TRY(dun_path_absolute(s->valid, sizeof s->valid, valid));
+    } else {
+        snprintf(s->train, sizeof s->train, "./train.%s", j->found.format);
+        snprintf(s->valid, sizeof s->valid, "./valid.%s", j->found.format);
+        TRY(join(&j->train_path, j->folder, "train", j->found.format));
+        TRY(join(&j->valid_path, j->folder, "valid", j->found.format));
+    }
+out:
+    return rc;
+}
+
+static int print_summary(const job *j) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    const dun_starter *s = &j->starter;
+    const size_t n_valid = j->valid ? j->valid->n : j->n_valid;
+    TRY(dun_text_addf(&text, "data      %s: %s%s, text in column %s, label in column %s\n", j->data,
+                      j->found.format, j->found.header ? " with a header" : "", j->found.text_column,
+                      j->found.label_column));
+    TRY(dun_text_addf(&text, "classes   "));
+    TRY(dun_starter_classes(&text, s));
+    TRY(dun_text_addf(&text, "\nsplit     %zu texts to train with, %zu to validate%s\n",
+                      j->dataset->n - j->n_valid, n_valid,
+                      j->valid ? "" : ", the same share of every class; written beside the config"));
+    TRY(dun_text_addf(&text, "length    %u tokens; %u of %zu texts are longer and will be cut\n",
+                      s->max_length, s->n_cut, j->dataset->n));
+    TRY(dun_text_addf(&text, "model     %s%s\nwritten   %s\n\ndunlin train %s\n", s->model,
+                      s->model_found ? "" : " (not there yet)", j->config_path, j->config_path));
+    TRY(dun_out_text(&text));
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+static void free_job(job *j) {
+    dun_starter_free(&j->starter);
+    dun_dataset_free(j->valid);
+    dun_dataset_free(j->dataset);
+    dun_labels_free(&j->labels);
+    dun_sniffed_free(&j->found);
+    dun_free(j->counts);
+    dun_free(j->to_valid);
+    dun_free(j->train_path);
+    dun_free(j->valid_path);
+    dun_free(j->config_path);
+    dun_free(j->unpacked);
+    dun_file_unmap(&j->file);
+}
+
+/* Without data of one's own: those that come with dunlin. */
+static int shipped_data(char **data, char **valid) {
+    int rc = DUN_OK;
+    TRY_PTR(*data, dun_path_find("data/feelings/train.tsv"));
+    TRY_PTR(*valid, dun_path_find("data/feelings/valid.tsv"));
+    if (access(*data, R_OK) != 0)
+        TRY(dun_error(DUN_USAGE,
+                      "init: --data FILE is needed: the data that come with dunlin are not found"));
+out:
+    return rc;
+}
+
+static int run(const dun_args *args) {
+    int rc = DUN_OK;
+    job j = {.folder = dun_args_operand(args, 0), .data = dun_args_value(args, "data")};
+    const char *valid = dun_args_value(args, "valid");
+    char *own_data = NULL, *own_valid = NULL;
+    if (!j.data && valid)
+        TRY(dun_error(DUN_USAGE, "init: --valid without --data; the training texts are needed as well"));
+    if (!j.data) {
+        TRY(shipped_data(&own_data, &own_valid));
+        j.data = own_data;
+        valid = own_valid;
+    }
+    TRY(join(&j.config_path, j.folder, "config", "ini"));
+    TRY(read_bytes(&j));
+    TRY(dun_sniff(&j.found, j.bytes, j.length, j.data, dun_args_value(args, "text"),
+                  dun_args_value(args, "label")));
+    TRY(read_data(&j, valid));
+    if (!valid)
+        TRY(split(&j));
+    TRY(name_files(&j, valid));
+    TRY(dun_starter_init(&j.starter, j.folder, dun_args_value(args, "model")));
+    j.starter.found = &j.found;
+    j.starter.labels = &j.labels;
+    j.starter.counts = j.counts;
+    TRY(measure_texts(&j));
+    TRY(write_all(&j));
+    if (!j.starter.model_found)
+        dun_warn(
+            "%s: there is no such model file yet, so max_length is a guess; `dunlin train` will say how to "
+            "get it",
+            j.starter.model);
+    TRY(print_summary(&j));
+out:
+    free_job(&j);
+    dun_free(own_data);
+    dun_free(own_valid);
+    return rc;
+}
+
+static const dun_option options[] = {
+    {.name = "data",
+     .argument = "FILE",
+     .help =
+         "Labelled texts: TSV, CSV or JSONL, perhaps with gzip. Without it: those that come with dunlin."},
+    {.name = "valid",
+     .argument = "FILE",
+     .help = "Texts to validate with, of the same form; without it a fifth of each class is kept for that."},
+    {.name = "text", .argument = "COLUMN", .help = "Column of the texts, a name or a number from 0."},
+    {.name = "label", .argument = "COLUMN", .help = "Column of the labels, likewise."},
+    {.name = "model",
+     .letter = 'm',
+     .argument = "FILE",
+     .environment = "DUNLIN_MODEL_PATH",
+     .help = "Model file (GGUF); without it the one that the configs of dunlin name."},
+    {0},
+};
+
+const dun_command dun_command_init = {
+    .name = "init",
+    .summary = "Write a config for texts of your own.",
+    .usage = "DIR [--data FILE [--valid FILE]] [--text COLUMN] [--label COLUMN] [--model FILE]",
+    .help = "Looks at the file of texts: its format, whether it has a header, which column is\n"
+            "the text and which the label, the classes, how long the texts are. Writes\n"
+            "DIR/config.ini with comments, and when there is one file only, DIR/train.* and\n"
+            "DIR/valid.*: lines of the file as they are, the same ones every time, a fifth of\n"
+            "each class to validate with. Nothing is overwritten. Then: dunlin train\n"
+            "DIR/config.ini.",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};

@@ -1,0 +1,36 @@
+/* The commented config that `dunlin init` writes. */
+#ifndef DUN_STARTER_H
+#define DUN_STARTER_H
+
+#include "dataset.h"
+#include "sniff.h"
+#include "text.h"
+
+#include <limits.h>
+
+typedef struct {
+    char train[PATH_MAX], valid[PATH_MAX]; /* as the config names them */
+    char *name;                            /* of the run */
+    char *model;
+    bool model_found;
+    const dun_sniffed *found; /* borrowed, as the next two */
+    const dun_labels *labels;
+    const uint32_t *counts; /* [n_classes] texts */
+    uint32_t max_length, longest, n_cut;
+} dun_starter;
+
+/* Name and model: `model`, or with NULL the one that config/quickstart.ini names, by its full path where it
+ * is there. */
+int dun_starter_init(dun_starter *starter, const char *folder, const char *model);
+void dun_starter_free(dun_starter *starter);
+
+/* Appends "bad (120), good (130)", at most 20 classes. */
+int dun_starter_classes(dun_text *out, const dun_starter *starter);
+
+/* Words that make the model sum up what the labels are about. */
+const char *dun_starter_prompt(const dun_starter *starter);
+
+/* Appends the config. */
+int dun_starter_config(dun_text *out, const dun_starter *starter);
+
+#endif

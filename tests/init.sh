@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# dunlin init on files as people have them, and on hostile ones: what it finds, that its config trains at once,
+# that nothing is overwritten or left behind. Usage: init.sh DUNLIN FIXTURES
+set -uo pipefail
+
+dunlin=$1
+fixtures=$2
+device=${DUNLIN_TEST_DEVICE:-cpu}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export DUNLIN_MODEL_PATH=$fixtures/tiny-a.gguf
+n_failed=0
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    n_failed=$((n_failed + 1))
+}
+# init STATUS DIR ARGS...
+init() {
+    local wanted=$1 status
+    shift
+    "$dunlin" init "$@" >out 2>err
+    status=$?
+    [ $status -eq "$wanted" ] || fail "init $*: exit status $status, expected $wanted: $(cat err)"
+    [ "$wanted" -eq 0 ] || [ ! -e "${1-}/config.ini" ] || fail "init $*: failed, but left a config"
+}
+has() {
+    grep -qF -e "$2" "$1" || fail "$1 does not contain '$2': $(head -c 400 "$1")"
+}
+hasnt() {
+    ! grep -qF -e "$2" "$1" || fail "$1 contains '$2'"
+}
+# trains DIR: from another folder than that of the config.
+trains() {
+    (cd / && "$dunlin" train -q "$work/$1/config.ini" --out "$work/$1/run" --device "$device" \
+        --set train.epochs=1) >out 2>err || fail "the config of $1 does not train: $(cat err)"
+}
+
+# TSV without a header: every text is on one side, each class on both, and twice the same.
+for i in {1..20}; do
+    printf 'what a fine day number %d\tgood\nnothing works in week %d\tbad\n' "$i" "$i"
+done >plain.tsv
+init 0 plain --data plain.tsv
+has out 'bad (20), good (20)'
+has out '32 texts to train with, 8 to validate'
+hasnt plain/config.ini 'header = yes'
+hasnt plain/config.ini text_column
+sort plain/train.tsv plain/valid.tsv | cmp -s - <(sort plain.tsv) || fail "the split loses or doubles texts"
+[ "$(grep -c good plain/valid.tsv)" -eq 4 ] || fail "the split is not the same share of every class"
+init 0 again --data plain.tsv
+cmp -s plain/train.tsv again/train.tsv || fail "the split is another one the second time"
+trains plain
+has plain/run/config.ini "train = $work/plain/train.tsv"
+
+# Nothing is overwritten.
+cp plain/config.ini before.ini
+"$dunlin" init plain --data plain.tsv >out 2>err && fail "a config was overwritten"
+has err 'exists already'
+cmp -s plain/config.ini before.ini || fail "a config was changed"
+mkdir kept
+printf 'mine' >kept/train.tsv
+init 1 kept --data plain.tsv
+[ "$(cat kept/train.tsv)" = mine ] || fail "a file was overwritten"
+[ ! -e kept/config.ini ] || fail "a config beside a file that is in the way"
+
+# CSV with a header, an id, quotes, newlines inside, CRLF and a byte order mark.
+{
+    printf '\xef\xbb\xbfid,Review,Stars\r\n'
+    for i in {1..10}; do
+        printf '%d,"so ""good"", really\r\nvery %d",5\r\n%d,poor and dull,1\r\n%d,middling,3\r\n' \
+            $((3 * i)) "$i" $((3 * i + 1)) $((3 * i + 2))
+    done
+} >stars.csv
+init 0 stars --data stars.csv
+has stars/config.ini 'text_column = Review'
+has stars/config.ini 'label_column = Stars'
+has stars/config.ini 'header = yes'
+has out '1 (10), 3 (10), 5 (10)'
+head -c 9 stars/valid.csv | grep -q 'id,Review' || fail "the split has no header"
+[ "$(grep -c very stars/valid.csv)" -eq 2 ] || fail "the split breaks texts with newlines"
+trains stars
+
+# The label before the text, no header, and the file's name says nothing.
+for i in {1..8}; do printf 'spam\tbuy %d pills now\nham\tsee you at %d o clock\n' "$i" "$i"; done >mail.txt
+init 0 mail --data mail.txt
+has out 'tsv, text in column 1, label in column 0'
+has mail/config.ini 'label_column = 0'
+trains mail
+
+# JSON lines with keys of their own, gzip, and a file to validate with.
+for i in {1..9}; do
+    printf '{"n": %d, "body": "a first kind, \\u00e9 %d", "topic": true}\n{"n": 0, "body": "another %d", "topic": false}\n' \
+        "$i" "$i" "$i"
+done >body.jsonl
+gzip -k body.jsonl
+init 0 body --data body.jsonl.gz --valid body.jsonl
+has body/config.ini 'text_column = body'
+has body/config.ini 'label_column = topic'
+has body/config.ini "valid = $work/body.jsonl"
+[ "$(ls body)" = config.ini ] || fail "init --valid leaves more than a config"
+trains body
+
+# Columns that are told, and the data that come with dunlin.
+for i in {1..6}; do printf 'a%d\tx%d\tone\tp\nb%d\ty%d\ttwo\tq\n' "$i" "$i" "$i" "$i"; done >four.tsv
+init 0 four --data four.tsv --text 1 --label 2
+has four/config.ini 'text_column = 1'
+has four/config.ini 'label_column = 2'
+init 0 shipped
+has out 'bad (270), good (270)'
+has shipped/config.ini 'my feeling about this'
+
+# Long texts: nineteen of twenty fit.
+for i in {1..40}; do
+    printf '%s\tlong\nshort %d\tshort\n' "$(head -c $((i * 40)) /dev/zero | tr '\0' 'w')" "$i"
+done >long.tsv
+init 0 long --data long.tsv
+length=$(sed -n 's/^max_length = //p' long/config.ini)
+[ "$length" -ge 64 ] && [ "$length" -le 512 ] || fail "max_length = $length"
+trains long
+
+# A model that is not there yet: said, not refused.
+DUNLIN_MODEL_PATH=$work/none.gguf init 0 later --data plain.tsv
+has err 'there is no such model file yet'
+
+# What cannot be right.
+printf 'a\tx\nb\tx\nc\tx\n' >one.tsv
+init 3 no --data one.tsv
+has err 'at least two classes'
+printf 'only texts\nand more\nand more of it\n' >none.tsv
+init 3 no --data none.tsv
+has err 'one column only'
+printf 'a;x\nb;y\nc;x\nd;y\n' >semicolons.csv
+init 3 no --data semicolons.csv
+has err 'semicolons'
+printf 'text one\tl1\ntext two\tl2\ntext three\tl3\n' >unique.tsv
+init 3 no --data unique.tsv
+has err 'no column looks like labels'
+printf 'a\tx\nb\ty\nc\t\tx\nd\ty\na\tx\nb\ty\n' >uneven.tsv
+init 3 no --data uneven.tsv
+has err 'uneven.tsv:3: '
+printf 'a,x\n"b,y\nc,x\nd,y\n' >open.csv
+init 3 no --data open.csv
+printf 'a\tx\n\xff\ty\n' >latin.tsv
+init 3 no --data latin.tsv
+has err 'UTF-8'
+printf 'a\0\tx\n' >nul.tsv
+init 3 no --data nul.tsv
+: >empty.tsv
+init 3 no --data empty.tsv
+printf '{"text": "a", "label": [1]}\n{"text": "b"}\n' >wrong.jsonl
+init 3 no --data wrong.jsonl
+printf '{"text": "a"\n' >broken.jsonl
+init 3 no --data broken.jsonl
+has err 'broken.jsonl:1:'
+init 3 no --data nothing.tsv
+init 2 no --data plain.tsv --label stars
+init 2 no --valid plain.tsv
+init 2
+printf 'x' >file
+init 1 file/dir --data plain.tsv
+head -c 3000000 /dev/zero | tr '\0' 'a' >huge.tsv
+printf '\tx\nb\ty\nc\tx\nd\ty\n' >>huge.tsv
+init 0 huge --data huge.tsv
+[ ! -e no ] || fail "a refusal left a folder behind"
+
+[ $n_failed -eq 0 ] || exit 1
+echo "all as expected"
