@@ -19,6 +19,7 @@ import time
 
 dunlin, fixtures = sys.argv[1:3]
 device = os.environ.get("DUNLIN_TEST_DEVICE", "cpu")
+N_FAULTS, FAULT_STEP = 12, 3
 WAIT = 120  # seconds until something is taken for hung; nothing is measured
 failures = 0
 
@@ -46,9 +47,10 @@ def check(right, what):
 class Server:
     """dunlin serve on a port that the system chose."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, fail_at=0):
+        environment = dict(os.environ, DUNLIN_FAIL_AT=str(fail_at))
         self.process = subprocess.Popen([dunlin, "serve", "run", "--port", "0", *options], stderr=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, text=True, env=environment)
         self.said = ""
         self.port = None
         for line in self.process.stderr:
@@ -57,16 +59,18 @@ class Server:
             if found:
                 self.port = int(found[1])
                 return
-        sys.exit(f"serve did not start:\n{self.said}")
+        if not fail_at:
+            sys.exit(f"serve did not start:\n{self.said}")
 
     def ask(self, method, path, body=None, headers=None):
         """(status, headers, body) of one request."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
-        connection.request(method, path, body, headers or {})
-        reply = connection.getresponse()
-        result = reply.status, reply.headers, reply.read()
-        connection.close()
-        return result
+        try:
+            connection.request(method, path, body, headers or {})
+            reply = connection.getresponse()
+            return reply.status, reply.headers, reply.read()
+        finally:
+            connection.close()
 
     def classify(self, document):
         status, _, body = self.ask("POST", "/classify", json.dumps(document).encode())
@@ -229,6 +233,40 @@ def test_start():
     server.end(signal.SIGINT)
 
 
+def serve_with_fault(n):
+    """The n-th operation of a server fails: before it serves (False), or while it does (True). It ends in good
+    order all the same, by itself when its device fails."""
+    server = Server(fail_at=n)
+    body = json.dumps({"texts": ["then the inn", "x"]}).encode()
+    device_failed = False
+    for _ in range(4 if server.port else 0):
+        try:
+            status, _, reply = server.ask("POST", "/classify", body)
+            check(status in (200, 500, 503), f"status {status} with operation {n} failing: {reply[:80]}")
+            device_failed = device_failed or b"the device failed" in reply
+        except (ConnectionError, http.client.HTTPException):  # out of memory for the answer, or the server ends
+            pass
+    if server.port and not device_failed:
+        server.process.send_signal(signal.SIGTERM)
+    server.said += server.process.communicate(timeout=WAIT)[1]
+    code, spoke = server.process.returncode, "dunlin: " in server.said
+    allowed = (1, 3, 4) if not server.port else (1, 4) if device_failed else (0,)
+    check(code in allowed and spoke == (code != 0), f"operation {n} failed: ended with {code}: {server.said[-300:]}")
+    return server.port is not None
+
+
+def test_faults():
+    """The first operations that fail once the server serves."""
+    low, high = 1, 1
+    while not serve_with_fault(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if serve_with_fault(middle) else (middle, high)
+    for n in range(high, high + N_FAULTS * FAULT_STEP, FAULT_STEP):
+        check(serve_with_fault(n), f"with operation {n} failing nothing is served, with {high} it is")
+
+
 def main():
     words = "then the inn qqzz qz xx in zz".split()
     with open("data.tsv", "w", encoding="utf-8") as file:
@@ -250,6 +288,7 @@ def main():
     for which in (signal.SIGINT, signal.SIGTERM):
         test_end(texts, answers, which)
     test_start()
+    test_faults()
     return failures
 
 

@@ -101,12 +101,15 @@ void dun_texts_clear(dun_texts *texts) {
 }
 
 void dun_texts_drop(dun_texts *texts, uint32_t n) {
-    uint32_t tokens = n ? texts->start[n] : 0;
-    memmove(texts->tokens.ids, texts->tokens.ids + tokens, (texts->tokens.n - tokens) * sizeof(uint32_t));
-    texts->tokens.n -= tokens;
+    if (n == 0)
+        return;
+    uint32_t gone = texts->start[n];
     texts->n -= n;
-    for (uint32_t i = 0; n && i <= texts->n; i++)
-        texts->start[i] = texts->start[n + i] - tokens;
+    texts->tokens.n -= gone;
+    if (texts->tokens.n) /* without a token there may be no array */
+        memmove(texts->tokens.ids, texts->tokens.ids + gone, texts->tokens.n * sizeof *texts->tokens.ids);
+    for (uint32_t i = 0; i <= texts->n; i++)
+        texts->start[i] = texts->start[n + i] - gone;
     memmove(texts->label, texts->label + n, texts->n * sizeof *texts->label);
 }
 
