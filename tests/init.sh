@@ -116,7 +116,9 @@ for i in {1..40}; do
 done >long.tsv
 init 0 long --data long.tsv
 length=$(sed -n 's/^max_length = //p' long/config.ini)
-[ "$length" -ge 64 ] && [ "$length" -le 512 ] || fail "max_length = $length"
+if ! [ "$length" -ge 64 ] || ! [ "$length" -le 512 ]; then
+    fail "max_length = $length"
+fi
 trains long
 
 # A model that is not there yet: said, not refused.
@@ -163,6 +165,23 @@ head -c 3000000 /dev/zero | tr '\0' 'a' >huge.tsv
 printf '\tx\nb\ty\nc\tx\nd\ty\n' >>huge.tsv
 init 0 huge --data huge.tsv
 [ ! -e no ] || fail "a refusal left a folder behind"
+
+# Whatever fails, there is a message, no crash, and no half of a result.
+n=1
+while [ $n -lt 5000 ]; do
+    DUNLIN_MODEL_PATH=none.gguf DUNLIN_FAIL_AT=$n "$dunlin" init faults --data plain.tsv >out 2>err
+    status=$?
+    [ $status -ne 0 ] || break
+    if [ $status -gt 4 ] || [ ! -s err ]; then
+        fail "init with operation $n failing: exit status $status"
+    fi
+    left=(faults/*)
+    [ ! -e "${left[0]}" ] || [ ${#left[@]} -eq 3 ] || fail "init with operation $n failing leaves ${left[*]}"
+    rm -rf faults
+    n=$((n + 1))
+done
+[ $n -gt 50 ] || fail "init went through after $n failures"
+[ $n -lt 5000 ] || fail "init never went through"
 
 [ $n_failed -eq 0 ] || exit 1
 echo "all as expected"

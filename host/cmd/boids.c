@@ -9,6 +9,8 @@
 #include "out.h"
 #include "pictures.h"
 #include "progress.h"
+#include "runlog.h"
+#include "tables.h"
 
 typedef struct {
     dun_config config;
@@ -30,12 +32,19 @@ out:
     return rc;
 }
 
-static int print_result(const boids *b, bool as_json) {
+static int print_result(const boids *b, dun_run_log *log, bool as_json) {
     int rc = DUN_OK;
     dun_text text = {0};
     json_t *object = NULL;
     const dun_flock *flock = &b->flock;
     double first = (double)flock->losses[0], last = (double)flock->losses[flock->n_steps];
+    TRY(dun_text_addf(&text,
+                      "%u points in %u dimensions: loss %.4f at the start, %.4f after %u steps in %.2f s\n"
+                      "distances in the end: mean %.4f, least %.4f\n"
+                      "run: %s\n",
+                      flock->n_points, flock->n_dimensions, first, last, flock->n_steps, flock->seconds,
+                      flock->mean_distance, flock->least_distance, b->run.path));
+    dun_run_log_note(log, text.bytes);
     if (as_json) {
         object = json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "run", b->run.path, "count",
                            (int)flock->n_points, "dimensions", (int)flock->n_dimensions, "steps",
@@ -46,12 +55,6 @@ static int print_result(const boids *b, bool as_json) {
         TRY(dun_out_json(object));
         goto out;
     }
-    TRY(dun_text_addf(&text,
-                      "%u points in %u dimensions: loss %.4f at the start, %.4f after %u steps in %.2f s\n"
-                      "distances in the end: mean %.4f, least %.4f\n"
-                      "run: %s\n",
-                      flock->n_points, flock->n_dimensions, first, last, flock->n_steps, flock->seconds,
-                      flock->mean_distance, flock->least_distance, b->run.path));
     TRY(dun_out_text(&text));
 out:
     json_decref(object);
@@ -66,6 +69,9 @@ static int run(const dun_args *args) {
     dun_progress progress;
     const char *out = dun_args_value(args, "out"), *path = dun_args_operand(args, 0);
     dun_observer observer = dun_progress_observer(&progress);
+    dun_run_log log;
+    dun_run_log_init(&log, &observer);
+    const dun_observer logged = dun_run_log_observer(&log);
     TRY(dun_talk(&progress, args));
     dun_interrupt_watch();
     TRY(dun_config_init(&b.config));
@@ -74,13 +80,17 @@ static int run(const dun_args *args) {
     TRY_PTR(b.name, dun_experiment_name(&b.config, path));
     TRY(dun_config_check(&b.config));
     TRY(dun_flock_start(&b.flock, &b.config));
-    TRY(open_device(&b, &observer));
+    TRY(open_device(&b, &logged));
     TRY(dun_run_dir_create(&b.run, out ? out : b.config.output.dir, b.name, &b.config));
-    TRY(dun_flock_run(&b.flock, &b.compute, &b.config, &b.run, &observer));
+    TRY(dun_run_log_open(&log, b.run.path));
+    if (b.config.output.tensorboard)
+        TRY(dun_run_dir_tensorboard(&b.run, 0));
+    TRY(dun_flock_run(&b.flock, &b.compute, &b.config, &b.run, &logged));
+    TRY(dun_tables_write(&b.run, NULL, NULL));
     TRY(dun_flock_finish(&b.flock, &b.compute, &b.run));
     if (b.config.output.report)
         TRY(dun_flock_pictures(&b.run, &b.flock, b.name));
-    TRY(print_result(&b, dun_args_has(args, "json")));
+    TRY(print_result(&b, &log, dun_args_has(args, "json")));
 out:
     dun_progress_close(&progress);
     dun_flock_free(&b.flock);
@@ -90,6 +100,7 @@ out:
     dun_overrides_free(&overrides);
     dun_free(b.name);
     dun_config_free(&b.config);
+    dun_run_log_close(&log, rc);
     return rc;
 }
 
