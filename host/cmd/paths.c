@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const enum dun_config_id keys[] = {DUN_KEY_model_path, DUN_KEY_data_train, DUN_KEY_data_valid,
-                                          DUN_KEY_prompt_file, DUN_KEY_compare_baseline};
+static const enum dun_config_id keys[] = {DUN_KEY_model_path,  DUN_KEY_data_train,  DUN_KEY_data_valid,
+                                          DUN_KEY_prompt_file, DUN_KEY_boids_start, DUN_KEY_compare_baseline};
 enum { N_KEYS = sizeof keys / sizeof *keys, N_FOLDERS = 3 };
 
 bool dun_path_is_key(enum dun_config_id id) {

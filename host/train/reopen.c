@@ -16,15 +16,27 @@ static const struct {
 };
 
 /* Keys that touch less than their section. The prompt is made anew for every run anyway; where its length, or
- * the size of a batch, is another one, the engine is cut anew round its weights. */
-static const enum dun_config_id run_keys[] = {
-    DUN_KEY_prompt_tokens, DUN_KEY_prompt_init, DUN_KEY_prompt_text,
-    DUN_KEY_prompt_file,   DUN_KEY_prompt_lr,   DUN_KEY_prompt_reparametrize,
+ * the size of a batch, is another one, the engine is cut anew round its weights. A template ties the prompt's
+ * length to the words round the text: with one, only what does not shape the prompt can be shared across. */
+static const struct {
+    enum dun_config_id id;
+    bool shapes;
+} run_keys[] = {
+    {DUN_KEY_prompt_tokens, true},      {DUN_KEY_prompt_init, true}, {DUN_KEY_prompt_text, true},
+    {DUN_KEY_prompt_file, true},        {DUN_KEY_prompt_lr, false},  {DUN_KEY_prompt_reparametrize, false},
+    {DUN_KEY_prompt_bottleneck, false},
 };
+
+static bool shapes_prompt(enum dun_config_id id) {
+    for (size_t i = 0; i < sizeof run_keys / sizeof *run_keys; i++)
+        if (run_keys[i].id == id)
+            return run_keys[i].shapes;
+    return false;
+}
 
 enum dun_scope dun_config_scope(enum dun_config_id id) {
     for (size_t i = 0; i < sizeof run_keys / sizeof *run_keys; i++)
-        if (run_keys[i] == id)
+        if (run_keys[i].id == id)
             return DUN_SCOPE_RUN;
     for (size_t i = 0; i < sizeof section_table / sizeof *section_table; i++)
         if (strcmp(section_table[i].section, dun_config_key_table[id].section) == 0)
@@ -35,17 +47,19 @@ enum dun_scope dun_config_scope(enum dun_config_id id) {
 int dun_config_scope_between(enum dun_scope *scope, const dun_config *a, const dun_config *b) {
     int rc = DUN_OK;
     dun_text x = {0}, y = {0};
+    bool template = a->prompt.template[0] || b->prompt.template[0];
     *scope = DUN_SCOPE_RUN;
     for (int i = 0; i < DUN_N_KEYS; i++) {
         enum dun_config_id id = (enum dun_config_id)i;
-        if (dun_config_scope(id) <= *scope)
+        enum dun_scope touched = template && shapes_prompt(id) ? DUN_SCOPE_MODEL : dun_config_scope(id);
+        if (touched <= *scope)
             continue;
         dun_text_clear(&x);
         dun_text_clear(&y);
         TRY(dun_config_get(&x, a, id));
         TRY(dun_config_get(&y, b, id));
         if (x.length != y.length || (x.length && memcmp(x.bytes, y.bytes, x.length) != 0))
-            *scope = dun_config_scope(id);
+            *scope = touched;
     }
 out:
     dun_text_free(&x);
@@ -56,6 +70,7 @@ out:
 static void forget_texts(dun_session *session) {
     dun_text_cache_free(&session->cache);
     dun_texts_free(&session->texts);
+    dun_template_surround(&session->texts, &session->template);
     dun_dataset_free(session->valid);
     dun_dataset_free(session->train);
     dun_labels_free(&session->labels);

@@ -37,7 +37,7 @@ bool dun_run_dir_complete(const char *path) {
 }
 
 /* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet. */
-static int free_path(char **out, const char *name) {
+int dun_run_dir_free_path(char **out, const char *name) {
     int rc = DUN_OK;
     dun_text path = {0};
     struct stat info;
@@ -83,7 +83,7 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
     if (*wanted)
         TRY_PTR(run->path, dun_strdup(wanted));
     else
-        TRY(free_path(&run->path, name));
+        TRY(dun_run_dir_free_path(&run->path, name));
     if (dun_run_dir_exists(run->path))
         TRY(dun_error(DUN_FAILED, "%s: holds a run already, which is never overwritten; name another --out%s",
                       run->path,

@@ -16,6 +16,9 @@ typedef struct {
     dun_tfevents *events; /* NULL: not asked for */
 } dun_run_dir;
 
+/* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet; newly allocated. */
+int dun_run_dir_free_path(char **out, const char *name);
+
 /* Creates `wanted`, or, when it is empty, runs/<name> or runs/<name>-2 and so on, and writes config.ini.
  * DUN_FAILED: it exists already, or cannot be written. */
 int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config);

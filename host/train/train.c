@@ -318,12 +318,12 @@ static int train_epoch(trainer *t, uint64_t epoch, uint32_t done) {
         float loss = NAN;
         t->result->steps++;
         TRY(train_step(t, &loss, &right, t->order + done, n));
+        t->result->last_loss = loss;
         if (!isfinite(loss))
             TRY(dun_error(
                 DUN_FAILED,
                 "the loss is %g at step %llu: training stopped; try a lower prompt.lr or centroid.lr",
                 (double)loss, (unsigned long long)t->result->steps));
-        t->result->last_loss = loss;
         dun_watch_loss(&t->watch, (double)loss);
         done += n;
         sums.loss += (double)loss * n;

@@ -1,0 +1,365 @@
+/* See train_group.h. */
+#include "train_group.h"
+
+#include "clock.h"
+#include "err.h"
+#include "file.h"
+#include "interrupt.h"
+#include "json.h"
+#include "mem.h"
+#include "out.h"
+#include "paths.h"
+#include "reopen.h"
+#include "report.h"
+#include "train.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const dun_train_order *order;
+    const dun_observer *observer;
+    dun_config *configs; /* [n_rows] */
+    char **names;        /* [n_paths] */
+    dun_sweep_table table;
+    char *folder; /* of the runs and their table; NULL: each has its own */
+    dun_session session;
+    int status; /* of the first run that failed */
+} group;
+
+int dun_train_verdict(const dun_session *session, const dun_run_result *result, dun_run_log *log,
+                      const char *run_path, bool print) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    TRY(dun_text_addf(&text, "\n"));
+    TRY(dun_metrics_report(&text, &result->metrics, session->labels.names));
+    TRY(dun_text_addf(&text,
+                      "\naccuracy %.4f on %u validation texts after %llu steps in %.1f s\n"
+                      "without training: class means %.4f, always the largest class %.4f\n",
+                      result->metrics.accuracy, session->n_valid, (unsigned long long)result->steps,
+                      result->seconds, result->baseline.accuracy, result->majority));
+    if (!isnan(result->probe_after))
+        TRY(dun_text_addf(&text, "linear probe on the same points: %.4f before training, %.4f after\n",
+                          result->probe_before, result->probe_after));
+    TRY(dun_text_addf(&text, "run: %s\n", run_path));
+    dun_run_log_note(log, text.bytes);
+    if (print)
+        TRY(dun_out_text(&text));
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+/* The config of one row: file, environment and flags, then the sweep's combination, then the seed. */
+static int make_config(group *g, size_t index, const char *path, size_t point, uint32_t seed,
+                       const dun_overrides *overrides) {
+    int rc = DUN_OK;
+    dun_config *config = &g->configs[index];
+    char number[24];
+    TRY(dun_config_init(config));
+    TRY(dun_experiment_read_config(config, path, overrides));
+    TRY(dun_sweep_apply(config, &g->order->sweep, point));
+    if (g->order->n_seeds > 1) {
+        snprintf(number, sizeof number, "%lld", (long long)config->experiment.seed + seed);
+        TRY(dun_config_put(config, DUN_KEY_experiment_seed, number, "--seeds"));
+    }
+    TRY(dun_paths_resolve(config));
+    TRY(dun_config_check(config));
+    TRY(dun_paths_check_model(config));
+out:
+    return rc;
+}
+
+static int make_rows(group *g, const dun_overrides *overrides) {
+    int rc = DUN_OK;
+    const dun_train_order *order = g->order;
+    size_t n_points = dun_sweep_points(&order->sweep), i = 0;
+    for (size_t p = 0; p < order->n_paths; p++) {
+        if (dun_run_dir_exists(order->paths[p]))
+            TRY(dun_error(DUN_USAGE,
+                          "%s: is a run directory; `dunlin train` takes config files, or --resume %s",
+                          order->paths[p], order->paths[p]));
+        for (size_t point = 0; point < n_points; point++)
+            for (uint32_t seed = 0; seed < order->n_seeds; seed++, i++) {
+                TRY(make_config(g, i, order->paths[p], point, seed, overrides));
+                if (!g->names[p])
+                    TRY_PTR(g->names[p], dun_experiment_name(&g->configs[i], order->paths[p]));
+                dun_sweep_row *row = &g->table.rows[i];
+                row->setting = p * n_points + point;
+                row->config = g->names[p];
+                row->point = point;
+                row->seed = g->configs[i].experiment.seed;
+            }
+    }
+out:
+    return rc;
+}
+
+static int prepare(group *g, const dun_overrides *overrides) {
+    int rc = DUN_OK;
+    const dun_train_order *order = g->order;
+    uint64_t n = (uint64_t)dun_sweep_points(&order->sweep) * order->n_seeds * order->n_paths;
+    if (n > DUN_SWEEP_POINTS)
+        TRY(dun_error(DUN_USAGE, "%llu runs are more than %d; take fewer values, seeds or configs",
+                      (unsigned long long)n, DUN_SWEEP_POINTS));
+    TRY_NEW(g->configs, n);
+    TRY_NEW(g->names, order->n_paths);
+    TRY(dun_sweep_table_create(&g->table, &order->sweep, n));
+    g->table.several_configs = order->n_paths > 1;
+    g->table.several_seeds = order->n_seeds > 1;
+    TRY(make_rows(g, overrides));
+out:
+    return rc;
+}
+
+/* The folder for all, where one is wanted. */
+static int make_folder(group *g) {
+    int rc = DUN_OK;
+    const dun_train_order *order = g->order;
+    dun_text name = {0};
+    char *held = NULL;
+    bool grid = order->sweep.n_axes > 0 || order->n_seeds > 1;
+    if (!grid && (g->table.n_rows == 1 || !order->out))
+        goto out;
+    if (order->out) {
+        TRY_PTR(g->folder, dun_strdup(order->out));
+    } else {
+        TRY(dun_text_addf(&name, "%s-sweep", order->n_paths == 1 ? g->names[0] : "all"));
+        TRY(dun_run_dir_free_path(&g->folder, name.bytes));
+    }
+    TRY_PTR(held, dun_run_dir_file(g->folder, "sweep.json"));
+    dun_file file;
+    if (dun_run_dir_exists(g->folder) || dun_file_map(&file, held) >= 0)
+        TRY(dun_error(DUN_FAILED, "%s: holds runs already, which are never overwritten; name another --out",
+                      g->folder));
+    dun_error_clear();
+    TRY(dun_dir_make(g->folder));
+out:
+    dun_text_free(&name);
+    dun_free(held);
+    return rc;
+}
+
+/* "config lr=1e-2 seed=3", what tells a row from the others. */
+static int add_label(dun_text *out, const group *g, const dun_sweep_row *row) {
+    int rc = DUN_OK;
+    const char *before = "";
+    if (g->table.several_configs) {
+        TRY(dun_text_addf(out, "%s", row->config));
+        before = " ";
+    }
+    for (size_t i = 0; i < g->order->sweep.n_axes; i++, before = " ")
+        TRY(dun_text_addf(out, "%s%s=%s", before, dun_config_key_table[g->order->sweep.axes[i].id].name,
+                          dun_sweep_value(&g->order->sweep, i, row->point)));
+    if (g->table.several_seeds)
+        TRY(dun_text_addf(out, "%sseed=%lld", before, (long long)row->seed));
+out:
+    return rc;
+}
+
+/* The folder of a row's run: the config's own, or FOLDER/003-lr=1e-2-seed=1. */
+static int run_folder(dun_text *out, const group *g, size_t index) {
+    int rc = DUN_OK;
+    enum { LONGEST = 100 };
+    if (!g->folder)
+        return dun_text_addf(out, "%s", g->order->out ? g->order->out : g->configs[index].output.dir);
+    TRY(dun_text_addf(out, "%s/%03zu-", g->folder, index + 1));
+    size_t begin = out->length;
+    TRY(add_label(out, g, &g->table.rows[index]));
+    for (size_t at = begin; at < out->length; at++)
+        if (!isalnum((unsigned char)out->bytes[at]) && !strchr("=.+_", out->bytes[at]))
+            out->bytes[at] = '-';
+    if (out->length - begin > LONGEST) {
+        out->length = begin + LONGEST;
+        out->bytes[out->length] = '\0';
+    }
+out:
+    return rc;
+}
+
+static int run_row(group *g, size_t index) {
+    int rc = DUN_OK;
+    dun_sweep_row *row = &g->table.rows[index];
+    const dun_config *config = &g->configs[index];
+    bool alone = g->table.n_rows == 1 && !g->folder, trained = false;
+    dun_run_dir run = {0};
+    dun_run_result result = {0};
+    dun_text folder = {0};
+    dun_run_log log;
+    dun_run_log_init(&log, g->observer);
+    const dun_observer logged = dun_run_log_observer(&log);
+    TRY(run_folder(&folder, g, index));
+    TRY(dun_session_reopen(&g->session, config, &logged));
+    TRY(dun_run_dir_create(&run, folder.bytes ? folder.bytes : "", row->config, config));
+    TRY_PTR(row->run, dun_strdup(run.path));
+    TRY(dun_run_log_open(&log, run.path));
+    TRY(dun_session_ready(&g->session));
+    trained = true;
+    TRY(dun_train(&result, &g->session, &run, false));
+    dun_sweep_row_take(row, &result);
+    TRY(dun_train_verdict(&g->session, &result, &log, run.path, alone && !g->order->as_json));
+    if (config->output.report)
+        TRY(dun_report_finish(&run, config->output.pictures));
+out:
+    if (rc < 0 && rc != DUN_INTERRUPTED && trained)
+        row->status = rc == DUN_FAILED && result.steps > 0 && !isfinite(result.last_loss) ? DUN_ROW_DIVERGED
+                                                                                          : DUN_ROW_FAILED;
+    row->steps = result.steps;
+    g->session.observer = g->observer;
+    dun_run_log_close(&log, rc);
+    dun_run_result_free(&result);
+    dun_run_dir_close(&run);
+    dun_text_free(&folder);
+    return rc;
+}
+
+static int write_file(const group *g, const char *name, const dun_text *text) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    TRY_PTR(path, dun_run_dir_file(g->folder, name));
+    TRY(dun_file_write(path, text->bytes, text->length));
+out:
+    dun_free(path);
+    return rc;
+}
+
+/* The table so far, so that a killed sweep leaves what it had. */
+static int write_table(const group *g) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    json_t *object = NULL;
+    if (!g->folder)
+        goto out;
+    TRY(dun_sweep_table_csv(&text, &g->table));
+    TRY(write_file(g, "sweep.csv", &text));
+    dun_text_clear(&text);
+    TRY(dun_sweep_table_json(&object, &g->table));
+    TRY(dun_json_dump(&text, object));
+    TRY(dun_text_add(&text, "\n", 1));
+    TRY(write_file(g, "sweep.json", &text));
+out:
+    dun_text_free(&text);
+    json_decref(object);
+    return rc;
+}
+
+/* Notes how a run of several ended, and says it. Negative: nothing more can be done. */
+static int note_end(group *g, size_t index, int status) {
+    int rc = DUN_OK;
+    dun_sweep_row *row = &g->table.rows[index];
+    if (status >= 0) {
+        dun_observe_say(g->observer, "result    accuracy %.4f, class means without training %.4f",
+                        row->accuracy, row->baseline);
+        return DUN_OK;
+    }
+    TRY_PTR(row->message, dun_strdup(dun_error_message()));
+    dun_error_clear();
+    if (status == DUN_INTERRUPTED)
+        row->status = DUN_ROW_INTERRUPTED;
+    else if (row->status != DUN_ROW_DIVERGED)
+        row->status = DUN_ROW_FAILED;
+    if (row->status == DUN_ROW_FAILED) {
+        if (g->status >= 0)
+            g->status = status;
+        dun_session_close(&g->session); /* whatever failed, the next run begins afresh */
+    }
+    dun_warn("%s", row->message);
+out:
+    return rc;
+}
+
+static int run_rows(group *g) {
+    int rc = DUN_OK;
+    dun_text label = {0};
+    for (size_t i = 0; i < g->table.n_rows; i++) {
+        double begun = dun_clock_seconds();
+        dun_text_clear(&label);
+        TRY(add_label(&label, g, &g->table.rows[i]));
+        dun_observe_say(g->observer, "run       %zu/%zu %s", i + 1, g->table.n_rows,
+                        label.length ? label.bytes : "");
+        int status = run_row(g, i);
+        if (g->table.rows[i].status != DUN_ROW_DONE)
+            g->table.rows[i].seconds = dun_clock_seconds() - begun;
+        TRY(note_end(g, i, status));
+        TRY(write_table(g));
+        if (dun_interrupted())
+            break;
+    }
+out:
+    dun_text_free(&label);
+    return rc;
+}
+
+static int print_table(const group *g) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    json_t *object = NULL;
+    if (g->order->as_json) {
+        TRY(dun_sweep_table_json(&object, &g->table));
+        TRY(dun_out_json(object));
+        goto out;
+    }
+    TRY(dun_sweep_table_text(&text, &g->table));
+    if (g->folder)
+        TRY(dun_text_addf(&text, "\nruns: %s\n", g->folder));
+    TRY(dun_out_text(&text));
+out:
+    dun_text_free(&text);
+    json_decref(object);
+    return rc;
+}
+
+/* The status of all: that of the first failure; a loss that diverged is a result while another run has one.
+ */
+static int verdict(const group *g) {
+    size_t n[DUN_ROW_INTERRUPTED + 1] = {0}, total = g->table.n_rows;
+    const char *message = "";
+    for (size_t i = total; i-- > 0;) {
+        n[g->table.rows[i].status]++;
+        if (g->table.rows[i].message)
+            message = g->table.rows[i].message;
+    }
+    if (dun_interrupted())
+        return dun_error(DUN_INTERRUPTED, "interrupted after %zu of %zu runs", n[DUN_ROW_DONE], total);
+    if (n[DUN_ROW_FAILED])
+        return dun_error((enum dun_status)g->status, "%zu of %zu runs failed; the first: %s",
+                         n[DUN_ROW_FAILED], total, message);
+    if (n[DUN_ROW_DONE] == 0)
+        return dun_error(DUN_FAILED, "the loss of every run diverged; the first: %s", message);
+    return DUN_OK;
+}
+
+static void free_group(group *g) {
+    size_t n_rows = g->table.n_rows;
+    dun_session_close(&g->session);
+    for (size_t i = 0; i < n_rows; i++)
+        dun_config_free(&g->configs[i]);
+    for (size_t i = 0; g->names && i < g->order->n_paths; i++)
+        dun_free(g->names[i]);
+    dun_sweep_table_free(&g->table);
+    dun_free(g->configs);
+    dun_free(g->names);
+    dun_free(g->folder);
+}
+
+int dun_train_group(const dun_train_order *order, const dun_overrides *overrides,
+                    const dun_observer *observer) {
+    int rc = DUN_OK;
+    group g = {.order = order, .observer = observer};
+    TRY(prepare(&g, overrides));
+    TRY(make_folder(&g));
+    if (g.table.n_rows == 1 && !g.folder) {
+        TRY(run_row(&g, 0));
+        if (order->as_json)
+            TRY(print_table(&g));
+        goto out;
+    }
+    TRY(run_rows(&g));
+    TRY(print_table(&g));
+    TRY(verdict(&g));
+out:
+    free_group(&g);
+    return rc;
+}

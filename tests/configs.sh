@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Every shipped config runs, on a small cut of its data with a tiny model: experiments, quickstart, boids, and
+# whatever stands beside them. Usage: configs.sh DUNLIN FIXTURES SOURCE
+set -uo pipefail
+
+dunlin=$1
+fixtures=$2
+device=${DUNLIN_TEST_DEVICE:-cpu}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$3" || exit 1
+n_failed=0
+
+fail() {
+    printf 'FAILED: %s\n%s\n%s\n' "$*" "$(cat "$work/out")" "$(cat "$work/err")"
+    n_failed=$((n_failed + 1))
+}
+
+small=(--device "$device" --set "model.path=$fixtures/tiny-a.gguf" --set data.limit_train=12
+    --set data.limit_valid=10 --set train.epochs=1 --set train.batch_size=6 --quiet)
+
+configs=()
+for config in config/*.ini config/experiments/*.ini; do
+    case $config in
+    config/default.ini) continue ;; # every key, no experiment
+    esac
+    if grep -q '^\[boids\]' "$config"; then
+        "$dunlin" boids "$config" --device "$device" --out "$work/$(basename "$config")" --quiet \
+            >"$work/out" 2>"$work/err" || fail "boids $config"
+    else
+        configs+=("$config")
+    fi
+done
+[ ${#configs[@]} -ge 9 ] || fail "only ${#configs[@]} configs are here"
+"$dunlin" train "${configs[@]}" "${small[@]}" --out "$work/all" >"$work/out" 2>"$work/err" ||
+    fail "train ${configs[*]}"
+for config in "${configs[@]}"; do
+    name=$(basename "$config" .ini)
+    compgen -G "$work/all/*-$name/metrics.json" >/dev/null || fail "$config: no result"
+done
+
+[ $n_failed -eq 0 ] || exit 1
+cat "$work/out"
