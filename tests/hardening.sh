@@ -163,6 +163,27 @@ two='{"__metadata__":{"classes":"[\"a\",\"b\"]","model_hash":"1"},"prompt_embedd
 prompt "$two" "$(printf '1234%.0s' $(seq 34))" && bad_run ': belongs to another model file'
 prompt "${two/1,32/2,16}" "$(printf '1234%.0s' $(seq 34))" && bad_run ': made for embeddings of width 16'
 prompt "${two/,\\\"b\\\"/}" "$(printf '1234%.0s' $(seq 34))" && bad_run ': the metadata'
+# The same files, and folders, as what a prompt starts from.
+bad_start() {
+    bad 3 "$1" points c.ini --set prompt.init=file --set "prompt.file=$2" --out never.safetensors
+}
+bad_start 'nowhere: ' nowhere
+mkdir empty
+bad_start 'empty: a folder without prompt.safetensors or adapter_model.safetensors' empty
+for file in run run/prompt.safetensors; do
+    prompt "${rows/prompt/other}" '12345678' && bad_start 'run/prompt.safetensors: has no tensor prompt_embeddings' $file
+    prompt "$rows" '1234\0\0\300\177' && bad_start 'a value that is not finite' $file
+    prompt "$rows" '12345678' && bad_start 'run/prompt.safetensors: prompt_embeddings are 2 wide' $file
+    prompt "${rows/F32/F16}" '1234' && bad_start 'run/prompt.safetensors: ' $file
+done
+bad 2 'prompt.template = {text}: ' points c.ini --set 'prompt.template={text}' --out never.safetensors
+bad 2 'prompt.placement = prefix, but prompt.template' points c.ini --set prompt.placement=prefix \
+    --set 'prompt.template={text}{soft}' --out never.safetensors
+bad 2 'prompt.tokens = 4, but prompt.template' points c.ini --set prompt.tokens=4 \
+    --set 'prompt.template={text}{soft:3}' --out never.safetensors
+bad 2 'model.layer = 4, but the model has 3 layers' points c.ini --set model.layer=4 --out never.safetensors
+bad 2 'model.layer = 2' points c.ini --set model.layer=2 --set model.point=logits --out never.safetensors
+
 bad 3 'is not a run directory' eval .
 bad 2 'is not the folder of a run' train --resume c.ini
 bad 2 'is a run directory' train run

@@ -34,6 +34,12 @@ PROMPT_ROWS = 3
 SEQUENCE_LENGTHS = [1, 2, 7, 31, 40]
 LABELS = [0, 1, 2, 1, 0]
 N_CLASSES = 3
+# Rows before and after the text: token ids, and -1 - p for prompt row p.
+LAYOUTS = [
+    {"head": [], "tail": [11, -1, 12, -2, -3, 13]},
+    {"head": [-1, -2, -3], "tail": []},
+    {"head": [21, -1, 22], "tail": [23, -2, -3]},
+]
 
 # Scales of the random weights: matrices times 1/sqrt(row length), so that activations keep their size.
 EMBEDDING_STD = 0.3
@@ -44,7 +50,8 @@ CENTROID_SPREAD = 0.3  # of the points' own standard deviation, around their mea
 NOTE = ("prompt rows stand after the text, row j of a text of n tokens at position n + j; every vector is taken "
         "at the last prompt row; residual[i] is the stream after block i, counted from 0, without the final norm; "
         "loss = mean softmax cross entropy over -||x - c + 1e-6||_2; prompt and d_prompt (P,C), centroids and "
-        "d_centroids (K,D), row-major; layer: the point is the residual after that block")
+        "d_centroids (K,D), row-major; layer: the point is the residual after that block; layouts: the text "
+        "between the rows of head and tail, token ids and -1 - p for prompt row p, hidden at the last row of all")
 
 
 @dataclass(frozen=True)
@@ -229,6 +236,33 @@ def random_centroids(model, texts, prompt, kind, layer, rng):
     return rounded(batch.mean(0) + CENTROID_SPREAD * batch.std() * noise)
 
 
+def layout_points(model, texts, prompt, layout):
+    """(B, C) final hidden states at the last row of head + text + tail."""
+    batch = []
+    for ids in texts:
+        rows = [embeddings(model, [i])[0] if i >= 0 else prompt[-1 - i] for i in layout["head"] + ids + layout["tail"]]
+        batch.append(model.model(inputs_embeds=torch.stack(rows)[None], use_cache=False).last_hidden_state[0, -1])
+    return torch.stack(batch)
+
+
+def layout_result(model, texts, prompt, case):
+    prompt = prompt.clone().requires_grad_()
+    batch = layout_points(model, texts, prompt, case)
+    centroids = torch.tensor(case["centroids"], dtype=torch.float64).reshape(-1, batch.shape[1])
+    loss = batch_loss(batch, centroids, case["labels"])
+    loss.backward()
+    return {"hidden": batch.detach().flatten().tolist(), "loss": loss.item(),
+            "d_prompt": prompt.grad.flatten().tolist()}
+
+
+def layout_case(model, texts, prompt, layout, rng):
+    with torch.no_grad():
+        batch = layout_points(model, texts, prompt, layout).numpy()
+    noise = rng.standard_normal((N_CLASSES, batch.shape[1]))
+    case = layout | {"labels": LABELS, "centroids": rounded(batch.mean(0) + CENTROID_SPREAD * batch.std() * noise)}
+    return case | layout_result(model, texts, prompt, case)
+
+
 def make_tiny(path, shape, seed):
     """The whole of tests/reference/tiny-?.json for one fixture."""
     model = load_model(path)
@@ -242,13 +276,15 @@ def make_tiny(path, shape, seed):
         case = {"point": kind} | ({} if layer is None else {"layer": layer})
         case |= {"labels": LABELS, "centroids": random_centroids(model, texts, prompt, kind, layer, rng)}
         gradients.append(case | gradient_result(model, texts, prompt, case))
+    layouts = [layout_case(model, texts, prompt, layout, rng) for layout in LAYOUTS]
     return {"model": path.name, "note": NOTE,
             "shape": {"layers": shape.layers, "width": shape.width, "heads": shape.heads,
                       "kv_heads": shape.kv_heads, "head_dim": shape.head_dim, "ffn": shape.ffn,
                       "vocab": n_tokens, "tied_head": shape.tied_head, "storage": shape.storage.name,
                       "rope_base": shape.rope_base, "norm_eps": shape.norm_eps},
             "prompt_rows": PROMPT_ROWS, "prompt": prompt_values,
-            "cases": [{"ids": ids} | text_result(model, ids, prompt) for ids in texts], "gradients": gradients}
+            "cases": [{"ids": ids} | text_result(model, ids, prompt) for ids in texts], "gradients": gradients,
+            "layouts": layouts}
 
 
 def prompt_tensor(values, width):
@@ -269,6 +305,9 @@ def recompute_tiny(document, path):
     for case in document["gradients"]:
         for key, value in gradient_result(model, texts, prompt, case).items():
             yield f"{case['point']} layer {case.get('layer', 'last')} {key}", case[key], value
+    for case in document["layouts"]:
+        for key, value in layout_result(model, texts, prompt, case).items():
+            yield f"layout {case['head']} {case['tail']} {key}", case[key], value
 
 
 def make_tiny_tokens(paths):

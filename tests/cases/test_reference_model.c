@@ -51,7 +51,7 @@ static void open_scene(scene *s, const char *path, uint32_t P, uint32_t layer, b
         .backward = true,
         .max_text_rows = 256,
         .max_texts = MAX_CASES,
-        .max_rows = MAX_CASES * P,
+        .max_rows = 256,
         .max_sequences = MAX_CASES,
         .max_prompt = P,
         .max_position = 128};
@@ -194,6 +194,64 @@ static void check_tiny_point(const json_t *root, const char *model, int layer, b
     close_scene(&s);
 }
 
+/* The rows of `ids` (token ids, -1 - p for the prompt) at `out`; their number. */
+static uint32_t add_ids(int32_t *out, const json_t *ids) {
+    size_t i;
+    const json_t *id;
+    json_array_foreach((json_t *)(uintptr_t)ids, i, id) out[i] = (int32_t)json_integer_value(id);
+    return (uint32_t)json_array_size(ids);
+}
+
+/* Words among the prompt's rows, and prompts before the text: rows of head and tail around each text, which
+ * is cached where nothing stands before it. */
+static void run_layout(scene *s, const json_t *cases, const json_t *layout) {
+    size_t i;
+    const json_t *item, *head = json_object_get(layout, "head"), *tail = json_object_get(layout, "tail");
+    uint32_t own = (uint32_t)(json_array_size(head) + json_array_size(tail));
+    bool cached = json_array_size(head) == 0;
+    if (cached)
+        read_texts(s, cases);
+    dun_batch_clear(&s->batch);
+    s->n_texts = (uint32_t)json_array_size(cases);
+    json_array_foreach((json_t *)(uintptr_t)cases, i, item) {
+        const json_t *text = json_object_get(item, "ids");
+        uint32_t length = (uint32_t)json_array_size(text);
+        int32_t *ids = cached ? dun_batch_add(&s->batch, own, s->row[i], length)
+                              : dun_batch_add(&s->batch, own + length, 0, 0);
+        ids += add_ids(ids, head);
+        ids += cached ? 0 : add_ids(ids, text);
+        add_ids(ids, tail);
+    }
+    check_ok(dun_engine_points(&s->engine, &s->batch));
+    check_ok(dun_buffer_read(s->points, dun_engine_point_buffer(&s->engine), 0,
+                             (size_t)s->n_texts * s->D * sizeof *s->points));
+}
+
+static void check_layouts(const json_t *root, const char *model) {
+    size_t i, n, count;
+    const json_t *layout, *layouts = json_object_get(root, "layouts");
+    double *prompt = reference_numbers(json_object_get(root, "prompt"), &n);
+    uint32_t P = (uint32_t)json_integer_value(json_object_get(root, "prompt_rows"));
+    assert_true(json_array_size(layouts) > 0);
+    json_array_foreach((json_t *)(uintptr_t)layouts, i, layout) {
+        scene s;
+        open_scene(&s, model, P, 0, false);
+        float *rows = dun_calloc(n, sizeof *rows);
+        assert_true(rows && n == (size_t)P * s.C);
+        for (size_t j = 0; j < n; j++)
+            rows[j] = (float)prompt[j];
+        check_ok(dun_buffer_write(&s.engine.prompt, 0, rows, n * sizeof *rows));
+        run_layout(&s, json_object_get(root, "cases"), layout);
+        reference_expect("hidden among words", s.points, json_object_get(layout, "hidden"), 1e-5);
+        double *centroids = reference_numbers(json_object_get(layout, "centroids"), &count);
+        expect_gradients(&s, layout, centroids, (uint32_t)(count / s.D), 1e-4);
+        dun_free(centroids);
+        dun_free(rows);
+        close_scene(&s);
+    }
+    dun_free(prompt);
+}
+
 static void test_tiny(void **state) {
     (void)state;
     for (char name = 'a'; name <= 'c'; name++) {
@@ -207,6 +265,7 @@ static void test_tiny(void **state) {
         check_tiny_point(root, model, -1, true);
         for (int layer = 0; layer < layers; layer++)
             check_tiny_point(root, model, layer, false);
+        check_layouts(root, model);
         json_decref(root);
     }
 }

@@ -71,6 +71,52 @@ static void test_network(void **state) {
     assert_int_equal(dun_buffer_live_bytes(), 0);
 }
 
+/* Creation, both directions and a step, with the n-th fallible operation failing. */
+static int whole_use(const dun_compute *compute, const float *start) {
+    int rc;
+    dun_reparam r = {0};
+    dun_optim optim = {0};
+    dun_buffer rows = {0};
+    const dun_optim_settings settings = {.kind = DUN_OPTIMIZER_SGD};
+    TRY(dun_buffer_create(&rows, compute->device, P * C * sizeof *start, "rows"));
+    TRY(dun_optim_init(&optim, compute, &settings));
+    TRY(dun_reparam_create(&r, compute, start, P, C, M, 1));
+    TRY(dun_reparam_add(&optim, settings.kind, &r, 1e-3));
+    TRY(dun_reparam_forward(&rows, &r));
+    TRY(dun_reparam_backward(&r, &rows));
+    TRY(dun_optim_step(&optim, 1.0));
+out:
+    dun_optim_free(&optim);
+    dun_reparam_free(&r);
+    dun_buffer_free(&rows);
+    return rc;
+}
+
+static void test_faults(void **state) {
+    (void)state;
+    dun_compute compute;
+    dun_device *device = check_open_device();
+    float start[P * C] = {0};
+    check_ok(dun_compute_create(&compute, device, 8, "naive"));
+    size_t blocks = dun_mem_live(), objects = dun_device_live_objects();
+    unsigned long n = 0;
+    int rc;
+    do {
+        dun_error_clear();
+        dun_fault_set(++n);
+        rc = whole_use(&compute, start);
+        dun_fault_set(0);
+        if (rc < 0 && !*dun_error_message())
+            fail_msg("operation %lu fails without a message", n);
+        assert_int_equal(dun_mem_live(), blocks);
+        assert_int_equal(dun_device_live_objects(), objects);
+    } while (rc < 0 && n < 1000);
+    print_message("%lu fallible operations\n", n - 1);
+    assert_true(n > 30 && n < 1000);
+    dun_compute_free(&compute);
+    dun_device_close(device);
+}
+
 #define LINES                                                                                                \
     "[prompt]\ninit = vocab\nlr = 0.02\nreparametrize = yes\nbottleneck = 16\n[centroid]\nstart = random\n"
 
@@ -164,10 +210,8 @@ static void test_resumes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_network),
-        cmocka_unit_test(test_learns),
-        cmocka_unit_test(test_saved_rows),
-        cmocka_unit_test(test_resumes),
+        cmocka_unit_test(test_network),    cmocka_unit_test(test_faults),  cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_saved_rows), cmocka_unit_test(test_resumes),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -1,6 +1,7 @@
 /* prompt.template as rows: which words are the text's neighbours and which are rows of their own, how they
  * are tokenised, what cutting leaves; and what is refused. */
 #include "config.h"
+#include "fault.h"
 #include "mem.h"
 #include "template.h"
 #include "tokenizer_make.h"
@@ -167,6 +168,45 @@ static void test_agreeing(void **state) {
     }
 }
 
+/* Parse, tokenise, add a text and batch it, as a session does. */
+static int whole_use(const dun_config *config) {
+    int rc;
+    dun_template template = {0};
+    dun_texts texts = {0};
+    dun_batch batch = {0};
+    const uint32_t which = 0;
+    TRY(dun_template_parse(&template, config));
+    TRY(dun_template_resolve(&template, with_bos, 3));
+    dun_template_surround(&texts, &template);
+    TRY(dun_texts_add(&texts, with_bos, "a g", 3, 0, 9));
+    TRY(dun_batch_create(&batch, 1, 50));
+    dun_template_batch(&batch, &template, &texts, &which, 1);
+out:
+    dun_batch_free(&batch);
+    dun_texts_free(&texts);
+    dun_template_free(&template);
+    return rc;
+}
+
+static void test_no_memory(void **state) {
+    (void)state;
+    dun_config config;
+    read_config(&config, "template = g {soft:1} is {text}. {soft:2} is\n");
+    size_t live = dun_mem_live();
+    unsigned long n = 0;
+    int rc;
+    do {
+        dun_fault_set(++n);
+        rc = whole_use(&config);
+        dun_fault_set(0);
+        assert_true(rc == DUN_OK || rc == DUN_FAILED);
+        assert_int_equal(dun_mem_live(), live);
+    } while (rc < 0 && n < 1000);
+    print_message("%lu allocations\n", n - 1);
+    assert_true(n > 10 && n < 1000);
+    dun_config_free(&config);
+}
+
 static int open_tokenizers(void **state) {
     (void)state;
     gguf_builder b;
@@ -191,6 +231,7 @@ int main(void) {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_agreeing),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, open_tokenizers, close_tokenizers);
 }
