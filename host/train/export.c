@@ -57,9 +57,43 @@ out:
     return rc;
 }
 
+static int add_fixed_rows(json_t *layout, const char *name, const dun_fixed_rows *rows) {
+    int rc = DUN_OK;
+    json_t *ids = json_array();
+    for (uint32_t i = 0; i < rows->n; i++)
+        TRY(dun_json_append(ids, json_integer(rows->ids[i])));
+    TRY(dun_json_set(layout, name, json_incref(ids)));
+out:
+    json_decref(ids);
+    return rc;
+}
+
+/* What is run for a text: the rows of `head`, the tokens of `begin`, those of before + text + after, the rows
+ * of `tail`. Rows are token ids, or -1 - p for row p of the prompt. */
+static int make_layout(json_t *layout, const dun_session *session) {
+    int rc = DUN_OK;
+    const dun_texts *texts = &session->texts;
+    dun_tokens begin = {0};
+    json_t *ids = json_array();
+    if (!texts->inside)
+        TRY(dun_tokenizer_encode(&begin, session->tokenizer, "", 0));
+    for (size_t i = 0; i < begin.n; i++)
+        TRY(dun_json_append(ids, json_integer((json_int_t)begin.ids[i])));
+    TRY(add_fixed_rows(layout, "head", &session->template.head));
+    TRY(dun_json_set(layout, "begin", json_incref(ids)));
+    TRY(dun_json_set(layout, "before", json_string(texts->before ? texts->before : "")));
+    TRY(dun_json_set(layout, "after", json_string(texts->after ? texts->after : "")));
+    TRY(add_fixed_rows(layout, "tail", &session->template.tail));
+out:
+    json_decref(ids);
+    dun_tokens_free(&begin);
+    return rc;
+}
+
 /* The content of dunlin.json. */
 static int describe(json_t *out, const dun_session *session, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
+    json_t *layout = json_object();
     json_t *settings = json_object(), *classes = json_array(), *model = json_object();
     char hash[24];
     snprintf(hash, sizeof hash, "%016" PRIx64, saved->model_hash);
@@ -69,6 +103,8 @@ static int describe(json_t *out, const dun_session *session, const dun_saved_pro
     for (uint32_t k = 0; k < saved->n_classes; k++)
         TRY(dun_json_append(classes, json_string(saved->class_names[k])));
     TRY(dun_json_set(out, "classes", json_incref(classes)));
+    TRY(make_layout(layout, session));
+    TRY(dun_json_set(out, "layout", json_incref(layout)));
     TRY(make_settings(settings, session->config));
     TRY(dun_json_set(out, "settings", json_incref(settings)));
     TRY(dun_json_set(model, "file", json_string(base_name(dun_weights_path(session->weights)))));
@@ -76,6 +112,7 @@ static int describe(json_t *out, const dun_session *session, const dun_saved_pro
     TRY(dun_json_set(model, "hash", json_string(hash)));
     TRY(dun_json_set(out, "model", json_incref(model)));
 out:
+    json_decref(layout);
     json_decref(model);
     json_decref(classes);
     json_decref(settings);

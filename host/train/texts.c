@@ -56,8 +56,6 @@ out:
     return rc;
 }
 
-#include <string.h>
-
 int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length, uint32_t label,
                   uint32_t max_length) {
     int rc = DUN_OK;
