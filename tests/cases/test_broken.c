@@ -1,6 +1,7 @@
 /* Tests of the tests: each row breaks one kernel by replacing a piece of its text, and a case of its topic
  * must then fail. A row whose text is no longer in the kernels is an error too. */
 #include "check_topics.h"
+#include "device_check.h"
 #include "mem.h"
 
 #include <setjmp.h>

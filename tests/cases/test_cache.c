@@ -3,6 +3,7 @@
 #include "cache.h"
 
 #include "check_topics.h"
+#include "device_check.h"
 #include "err.h"
 #include "fault.h"
 #include "mem.h"

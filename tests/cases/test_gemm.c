@@ -1,6 +1,7 @@
 /* The products with frozen weights: every provider, every cut of the register tile, against loops in double;
  * and which provider is chosen, and why. */
 #include "check_topics.h"
+#include "device_check.h"
 #include "err.h"
 #include "mem.h"
 #include "reference_ops.h"

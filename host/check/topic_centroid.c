@@ -15,38 +15,45 @@ static const struct {
     {3, 100, 31, {0.1, 0.0, 0.0, 1}}, {7, 3, 64, {0.0, 1.0, 0.0, 1}},
 };
 
+static void free_calculated(void *calculated) {
+    dun_calculated_free(calculated);
+}
+
+static void free_config(void *config) {
+    dun_config_free(config);
+}
+
 static void run(check *c, size_t index) {
     int B = cases[index].B, K = cases[index].K, D = cases[index].D;
     const ref_update *o = &cases[index].options;
     size_t n_points = (size_t)(B * D), n_centroids = (size_t)(K * D);
-    dun_calculated calculated;
-    dun_config config;
+    dun_calculated *calculated = check_own(c, sizeof *calculated, free_calculated);
+    dun_config *config = check_own(c, sizeof *config, free_config);
     check_begin(c, index,
                 "calculated centroids, %d points, %d classes of %d, repulsion %g%s, lethargy %g, momentum %g",
                 B, K, D, o->repulsion, o->away ? " away" : "", o->lethargy, o->momentum);
     c->launched[DUN_K_centroid_total] = c->launched[DUN_K_centroid_pull] = true;
-    check_ok(dun_config_init(&config));
-    config.centroid.repulsion = o->repulsion;
-    config.centroid.repulsion_form = o->away ? DUN_REPULSION_AWAY : DUN_REPULSION_ORIGINAL;
-    config.centroid.lethargy = o->lethargy;
-    config.centroid.momentum = o->momentum;
+    check_try(c, dun_config_init(config));
+    config->centroid.repulsion = o->repulsion;
+    config->centroid.repulsion_form = o->away ? DUN_REPULSION_AWAY : DUN_REPULSION_ORIGINAL;
+    config->centroid.lethargy = o->lethargy;
+    config->centroid.momentum = o->momentum;
     double *centroids = check_random(c, n_centroids, 1.0), *velocity = check_doubles(c, n_centroids);
     int32_t *labels = check_ints(c, (size_t)B);
     check_tensor *centroids_in = check_in_out(c, "centroids", centroids, n_centroids);
-    check_ok(dun_calculated_create(&calculated, c->compute, &config, &centroids_in->buffer, (uint32_t)K,
-                                   (uint32_t)D));
+    check_try(c, dun_calculated_create(calculated, c->compute, config, &centroids_in->buffer, (uint32_t)K,
+                                       (uint32_t)D));
     for (int batch = 0; batch < BATCHES; batch++) {
         double *points = check_random(c, n_points, 1.0);
         for (int i = 0; i < B; i++) /* in some batches the last class is absent */
             labels[i] = (i * 7 + batch) % (K - (batch % 2 && K > 2));
         check_tensor *points_in = check_input(c, "points", points, n_points);
         check_tensor *labels_in = check_input_ints(c, "labels", labels, (size_t)B);
-        check_ok(dun_calculated_step(&calculated, &points_in->buffer, &labels_in->buffer, (uint32_t)B, 0.3));
+        check_try(c,
+                  dun_calculated_step(calculated, &points_in->buffer, &labels_in->buffer, (uint32_t)B, 0.3));
         ref_calculated(centroids, velocity, points, labels, B, K, D, o);
     }
     check_close(c, centroids_in, centroids, tolerance);
-    dun_calculated_free(&calculated);
-    dun_config_free(&config);
 }
 
 const check_topic check_centroid = {"centroid", sizeof cases / sizeof *cases, run, false};

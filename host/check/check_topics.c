@@ -5,8 +5,6 @@ const int check_widths[CHECK_N_WIDTHS] = {1,  3,  4,  5,  7,   8,   9,   15,  16
                                           17, 31, 32, 33, 127, 255, 256, 257, 576};
 
 void check_run(check *c, const check_topic *topic, bool stop_at_failure) {
-    for (size_t i = 0; i < topic->n_cases && !(stop_at_failure && c->n_failed); i++) {
-        topic->run(c, i);
-        check_end(c);
-    }
+    for (size_t i = 0; i < topic->n_cases && !(stop_at_failure && c->n_failed); i++)
+        check_run_case(c, topic->run, i);
 }

@@ -65,11 +65,17 @@ static void mark_launched(check *c, enum dun_loss_distance kind) {
     c->launched[DUN_K_inverse_norm] |= kind == DUN_DISTANCE_COSINE;
 }
 
+static void free_distance(void *distance) {
+    dun_distance_free(distance);
+}
+
 /* Room for more rows than there are, as a partial batch leaves. */
-static void open_distance(check *c, dun_distance *d, enum dun_loss_distance kind,
-                          const ref_distance_shape *s) {
-    check_ok(dun_distance_create(d, c->compute, kind, (uint32_t)s->B + 3, (uint32_t)s->K, (uint32_t)s->D));
+static dun_distance *open_distance(check *c, enum dun_loss_distance kind, const ref_distance_shape *s) {
+    dun_distance *d = check_own(c, sizeof *d, free_distance);
+    check_try(c,
+              dun_distance_create(d, c->compute, kind, (uint32_t)s->B + 3, (uint32_t)s->K, (uint32_t)s->D));
     mark_launched(c, kind);
+    return d;
 }
 
 static void points_to_centroids(check *c, size_t kind, const ref_distance_shape *s,
@@ -77,7 +83,6 @@ static void points_to_centroids(check *c, size_t kind, const ref_distance_shape 
     size_t n_points = (size_t)(s->B * s->D), n_centroids = (size_t)(s->K * s->D);
     size_t n_distance = (size_t)(s->B * s->K);
     uint32_t B = (uint32_t)s->B, K = (uint32_t)s->K;
-    dun_distance d;
     double *centroids = place_centroids(c, s->K, s->D, placement);
     double *points = place_points(c, centroids, s->B, s->K, s->D, placement);
     double *want = check_doubles(c, n_distance), *d_distance = check_random(c, n_distance, 1.0);
@@ -88,14 +93,13 @@ static void points_to_centroids(check *c, size_t kind, const ref_distance_shape 
     check_tensor *distance = check_output(c, "distance", n_distance);
     check_tensor *d_points_out = check_output(c, "d_points", n_points);
     check_tensor *d_centroids_out = check_output(c, "d_centroids", n_centroids);
-    open_distance(c, &d, kinds[kind].kind, s);
-    check_ok(dun_distance_fwd(&d, &distance->buffer, &points_in->buffer, B, &centroids_in->buffer, K));
+    dun_distance *d = open_distance(c, kinds[kind].kind, s);
+    check_try(c, dun_distance_fwd(d, &distance->buffer, &points_in->buffer, B, &centroids_in->buffer, K));
     check_freeze(c, distance);
-    check_ok(dun_distance_bwd_a(&d, &d_points_out->buffer, &d_distance_in->buffer, &distance->buffer,
-                                &points_in->buffer, B, &centroids_in->buffer, K));
-    check_ok(dun_distance_bwd_b(&d, &d_centroids_out->buffer, &d_distance_in->buffer, &distance->buffer,
-                                &points_in->buffer, B, &centroids_in->buffer, K));
-    dun_distance_free(&d);
+    check_try(c, dun_distance_bwd_a(d, &d_points_out->buffer, &d_distance_in->buffer, &distance->buffer,
+                                    &points_in->buffer, B, &centroids_in->buffer, K));
+    check_try(c, dun_distance_bwd_b(d, &d_centroids_out->buffer, &d_distance_in->buffer, &distance->buffer,
+                                    &points_in->buffer, B, &centroids_in->buffer, K));
     ref_distance_fwd(want, points, centroids, s);
     ref_distance_bwd(d_points, d_centroids, d_distance, points, centroids, s);
     check_close_floor(c, distance, want, tolerance, floor_of(kind, s->D, false));
@@ -105,7 +109,6 @@ static void points_to_centroids(check *c, size_t kind, const ref_distance_shape 
 
 static void between_centroids(check *c, size_t kind, const ref_distance_shape *s, enum placement placement) {
     size_t n_centroids = (size_t)(s->K * s->D), n_pairs = (size_t)(s->K * s->K);
-    dun_distance d;
     double *centroids = place_centroids(c, s->K, s->D, placement), *want = check_doubles(c, n_pairs);
     double *d_pair = check_random(c, n_pairs, 1.0), *old = check_random(c, n_centroids, 1.0);
     double *d_centroids = check_doubles(c, n_centroids);
@@ -114,14 +117,13 @@ static void between_centroids(check *c, size_t kind, const ref_distance_shape *s
     check_tensor *pair = check_output(c, "pair", n_pairs);
     check_tensor *added = check_in_out(c, "d_centroids", old, n_centroids);
     check_tensor *written = check_output(c, "d_centroids overwritten", n_centroids);
-    open_distance(c, &d, kinds[kind].kind, s);
-    check_ok(dun_distance_pairs_fwd(&d, &pair->buffer, &centroids_in->buffer, (uint32_t)s->K));
+    dun_distance *d = open_distance(c, kinds[kind].kind, s);
+    check_try(c, dun_distance_pairs_fwd(d, &pair->buffer, &centroids_in->buffer, (uint32_t)s->K));
     check_freeze(c, pair);
-    check_ok(dun_distance_pairs_bwd(&d, &added->buffer, &d_pair_in->buffer, &pair->buffer,
-                                    &centroids_in->buffer, (uint32_t)s->K, true));
-    check_ok(dun_distance_pairs_bwd(&d, &written->buffer, &d_pair_in->buffer, &pair->buffer,
-                                    &centroids_in->buffer, (uint32_t)s->K, false));
-    dun_distance_free(&d);
+    check_try(c, dun_distance_pairs_bwd(d, &added->buffer, &d_pair_in->buffer, &pair->buffer,
+                                        &centroids_in->buffer, (uint32_t)s->K, true));
+    check_try(c, dun_distance_pairs_bwd(d, &written->buffer, &d_pair_in->buffer, &pair->buffer,
+                                        &centroids_in->buffer, (uint32_t)s->K, false));
     ref_pair_distance_fwd(want, centroids, s);
     ref_pair_distance_bwd(d_centroids, d_pair, centroids, s);
     check_close_floor(c, pair, want, tolerance, floor_of(kind, s->D, false));

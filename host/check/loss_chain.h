@@ -3,7 +3,7 @@
 #ifndef LOSS_CHAIN_H
 #define LOSS_CHAIN_H
 
-#include "device_check.h"
+#include "check.h"
 #include "loss.h"
 #include "reference_ops.h"
 

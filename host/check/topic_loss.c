@@ -84,13 +84,17 @@ static void on_distances(check *c, const loss_row *row, const ref_loss_shape *s,
         check_close(c, d_pair_out, d_pair, tolerance);
 }
 
+static void free_loss(void *loss) {
+    dun_loss_free(loss);
+}
+
 loss_results loss_chain_run(check *c, const loss_chain *chain) {
     static const enum dun_loss_distance distances[] = {[REF_EUCLIDEAN] = DUN_DISTANCE_EUCLIDEAN,
                                                        [REF_SQUARED] = DUN_DISTANCE_SQUARED,
                                                        [REF_COSINE] = DUN_DISTANCE_COSINE};
     const ref_loss_shape *s = &chain->shape;
     int B = s->B, K = s->K, D = chain->D;
-    dun_loss loss;
+    dun_loss *loss = check_own(c, sizeof *loss, free_loss);
     float value;
     check_tensor *points = check_input(c, "points", chain->points, (size_t)(B * D));
     check_tensor *centroids = check_input(c, "centroids", chain->centroids, (size_t)(K * D));
@@ -102,12 +106,11 @@ loss_results loss_chain_run(check *c, const loss_chain *chain) {
                                         .margin = (float)s->margin,
                                         .attraction = (float)s->attraction,
                                         .repulsion = (float)s->repulsion};
-    check_ok(dun_loss_create(&loss, c->compute, &settings, (uint32_t)B + 3, (uint32_t)K, (uint32_t)D));
-    check_ok(dun_loss_run(&loss, &r.d_points->buffer, &r.d_centroids->buffer, &points->buffer,
-                          &centroids->buffer, chain->labels, (uint32_t)B));
-    check_ok(dun_loss_read(&value, NULL, &loss, (uint32_t)B));
-    check_ok(dun_buffer_write(&r.value->buffer, 0, &value, sizeof value));
-    dun_loss_free(&loss);
+    check_try(c, dun_loss_create(loss, c->compute, &settings, (uint32_t)B + 3, (uint32_t)K, (uint32_t)D));
+    check_try(c, dun_loss_run(loss, &r.d_points->buffer, &r.d_centroids->buffer, &points->buffer,
+                              &centroids->buffer, chain->labels, (uint32_t)B));
+    check_try(c, dun_loss_read(&value, NULL, loss, (uint32_t)B));
+    check_try(c, dun_buffer_write(&r.value->buffer, 0, &value, sizeof value));
     return r;
 }
 

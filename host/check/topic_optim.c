@@ -53,14 +53,14 @@ static tensor make_tensor(check *c, int rows, int columns, double lr) {
 }
 
 /* A gradient, not all of it noise; its squares' sum is returned. */
-static double draw_gradient(tensor *t, float *floats, const double *noise, double size) {
+static double draw_gradient(check *c, tensor *t, float *floats, const double *noise, double size) {
     double squares = 0.0;
     for (int i = 0; i < t->n; i++) {
         floats[i] = (float)(size * (noise[i] + 0.1));
         t->g[i] = floats[i];
         squares += t->g[i] * t->g[i];
     }
-    check_ok(dun_buffer_write(&t->g_in->buffer, 0, floats, (size_t)t->n * sizeof *floats));
+    check_try(c, dun_buffer_write(&t->g_in->buffer, 0, floats, (size_t)t->n * sizeof *floats));
     return squares;
 }
 
@@ -84,10 +84,14 @@ static void step_reference(tensor *t, int time, const ref_adam *common, enum dun
 static void check_states(check *c, const dun_optim *optim, const tensor *t, size_t group, uint32_t n_states) {
     for (uint32_t k = 0; k < n_states; k++) {
         check_tensor *copy = check_output(c, k ? "second state" : "first state", (size_t)t->n);
-        check_ok(dun_buffer_copy(&copy->buffer, 0, &optim->groups[group].state[k], 0,
-                                 (size_t)t->n * sizeof(float)));
+        check_try(c, dun_buffer_copy(&copy->buffer, 0, &optim->groups[group].state[k], 0,
+                                     (size_t)t->n * sizeof(float)));
         check_close(c, copy, t->state[k], tolerance);
     }
+}
+
+static void free_optim(void *optim) {
+    dun_optim_free(optim);
 }
 
 static void run(check *c, size_t index) {
@@ -98,7 +102,7 @@ static void run(check *c, size_t index) {
         [DUN_OPTIMIZER_ADAM] = "adam", [DUN_OPTIMIZER_ADAMW] = "adamw", [DUN_OPTIMIZER_SGD] = "sgd"};
     check_begin(c, index, "%s, %d steps on %d rows of %d, gradients of %g, clipped at %g", names[kind], STEPS,
                 rows, columns, kinds[index].gradient, kinds[index].clip);
-    dun_optim optim;
+    dun_optim *optim = check_own(c, sizeof *optim, free_optim);
     const dun_optim_settings settings = {.kind = kind,
                                          .beta1 = o->beta1,
                                          .beta2 = o->beta2,
@@ -112,32 +116,31 @@ static void run(check *c, size_t index) {
     c->launched[kind == DUN_OPTIMIZER_SGD ? DUN_K_sgd_step : DUN_K_adam_step] = true;
     c->launched[DUN_K_row_squares] |= kinds[index].clip > 0;
     c->launched[DUN_K_clip_gain] |= kinds[index].clip > 0;
-    check_ok(dun_optim_init(&optim, c->compute, &settings));
+    check_try(c, dun_optim_init(optim, c->compute, &settings));
     double *noise[N_GROUPS];
     for (int k = 0; k < N_GROUPS; k++) {
         tensor *t = &tensors[k];
         t->g = check_doubles(c, (size_t)t->n);
         noise[k] = check_random(c, (size_t)(STEPS * t->n), 1.0);
-        check_ok(dun_optim_add(&optim, kind, &t->x_in->buffer, &t->g_in->buffer, (uint32_t)t->rows,
-                               (uint32_t)t->columns, t->lr / 0.5));
+        check_try(c, dun_optim_add(optim, kind, &t->x_in->buffer, &t->g_in->buffer, (uint32_t)t->rows,
+                                   (uint32_t)t->columns, t->lr / 0.5));
     }
-    check_ok(dun_buffer_write(&optim.groups[1].active, 0, active, sizeof active));
+    check_try(c, dun_buffer_write(&optim->groups[1].active, 0, active, sizeof active));
     float *floats = (float *)check_doubles(c, (size_t)(37 * 577));
     for (int time = 1; time <= STEPS; time++) {
         double squares = 0.0;
         for (int k = 0; k < N_GROUPS; k++)
-            squares += draw_gradient(&tensors[k], floats, noise[k] + (time - 1) * tensors[k].n,
+            squares += draw_gradient(c, &tensors[k], floats, noise[k] + (time - 1) * tensors[k].n,
                                      kinds[index].gradient);
         double gain = kinds[index].clip > 0 ? fmin(1.0, kinds[index].clip / sqrt(squares)) : 1.0;
-        check_ok(dun_optim_step(&optim, 0.5));
+        check_try(c, dun_optim_step(optim, 0.5));
         for (int k = 0; k < N_GROUPS; k++)
             step_reference(&tensors[k], time, o, kind, gain, k == 1);
     }
     for (size_t k = 0; k < N_GROUPS; k++) {
         check_close(c, tensors[k].x_in, tensors[k].x, tolerance);
-        check_states(c, &optim, &tensors[k], k, kind == DUN_OPTIMIZER_SGD ? 1 : 2);
+        check_states(c, optim, &tensors[k], k, kind == DUN_OPTIMIZER_SGD ? 1 : 2);
     }
-    dun_optim_free(&optim);
 }
 
 const check_topic check_optim = {"optim", sizeof kinds / sizeof *kinds, run, false};

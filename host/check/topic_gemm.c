@@ -29,6 +29,10 @@ static const struct {
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds, OFFSET = 37 };
 
+static void free_matrix(void *matrix) {
+    dun_matrix_free(matrix);
+}
+
 static void product(check *c, size_t kind, int M, int rows, int columns) {
     bool backward = kinds[kind].backward;
     int n_columns_out = backward ? columns : rows, n_columns_in = backward ? rows : columns;
@@ -42,19 +46,19 @@ static void product(check *c, size_t kind, int M, int rows, int columns) {
     check_tensor *old_in = check_input(c, "add", old, n_out);
     check_tensor *out =
         kinds[kind].in_place ? check_in_out(c, "out", old, n_out) : check_output(c, "out", offset + n_out);
-    dun_matrix matrix = {0};
+    dun_matrix *matrix = check_own(c, sizeof *matrix, free_matrix);
     unsigned directions = backward ? DUN_BACKWARD : DUN_FORWARD;
-    check_ok(
-        dun_matrix_load(&matrix, c->gemm, &staging->buffer, (uint32_t)rows, (uint32_t)columns, directions));
+    check_try(
+        c, dun_matrix_load(matrix, c->gemm, &staging->buffer, (uint32_t)rows, (uint32_t)columns, directions));
     if (backward)
-        check_ok(dun_gemm_backward(c->gemm, &out->buffer, &in->buffer, &matrix, kinds[kind].in_place,
-                                   (uint32_t)M));
+        check_try(c, dun_gemm_backward(c->gemm, &out->buffer, &in->buffer, matrix, kinds[kind].in_place,
+                                       (uint32_t)M));
     else
-        check_ok(dun_gemm_forward(c->gemm, &out->buffer, offset, &in->buffer, &matrix,
-                                  !kinds[kind].add       ? NULL
-                                  : kinds[kind].in_place ? &out->buffer
-                                                         : &old_in->buffer,
-                                  (uint32_t)M));
+        check_try(c, dun_gemm_forward(c->gemm, &out->buffer, offset, &in->buffer, matrix,
+                                      !kinds[kind].add       ? NULL
+                                      : kinds[kind].in_place ? &out->buffer
+                                                             : &old_in->buffer,
+                                      (uint32_t)M));
     if (backward)
         ref_linear_bwd(want, x, w, M, rows, columns);
     else
@@ -62,7 +66,6 @@ static void product(check *c, size_t kind, int M, int rows, int columns) {
     for (size_t i = 0; kinds[kind].add && i < n_out; i++)
         want[offset + i] += old[i];
     check_close(c, out, want, tolerance);
-    dun_matrix_free(&matrix);
 }
 
 static void run(check *c, size_t index) {

@@ -4,7 +4,7 @@
 #ifndef CHECK_TOPICS_H
 #define CHECK_TOPICS_H
 
-#include "device_check.h"
+#include "check.h"
 
 typedef struct {
     const char *name;
