@@ -8,10 +8,12 @@
  * file              kernels                              meaning                            backward partner
  * gemm_naive.cl     gemm_naive                           any product, one item an output    itself, strides swapped
  * gemm_reg.cl       gemm_reg, gemm_reg_pack              register tile over packed panels   itself, other packing
+ * gemm_local.cl     gemm_local, gemm_local_sum, gemm_local_pack  tiles in local memory   itself, other packing
  * rows.cl           embed_fwd, last_fwd, swiglu_fwd      gather, pick rows, gated unit      embed_bwd, last_bwd, swiglu_bwd
  * norm.cl           rmsnorm_fwd                          root mean square norm              rmsnorm_bwd
  * rope.cl           rope_fwd                             rotary positions                   rope_bwd
  * attention.cl      attention_fwd                        causal, grouped heads, cached text attention_bwd_q, attention_bwd_kv
+ * attention_group.cl  the same three                     the same, a work-group a row and head
  * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd
  * loss.cl           loss_<name>, loss_pairs, loss_total  value and gradient of distances    (same kernel)
  * boids.cl          boids_loss                           a flock's pairs                    (same kernel)
@@ -23,18 +25,28 @@
  * Defines (each program is built once with its set; the host chooses, see host/nn/kernels.c):
  *   WG        items in a work-group of the row kernels; power of two; 1 on CPUs        default 1
  *   VW        floats in a vector of the row kernels: 4, 8, 16                          default 4
+ *   SUB_GROUPS  1: sums over a work-group go through sub-groups                       default 0
+ *   ATT_WG    items for a row and head of attention; 1: attention.cl, else attention_group.cl  default 1
  *   HEAD_DIM  D                                                                        default 64
  *   HEAD_VW   vector width that divides HEAD_DIM: 1, 2, 4, 8, 16                       default 4
  *   REG_MR    rows of the register tile: 4, 6, 12                                      default 4
  *   REG_VW    half the columns of the register tile: 4, 8, 16                          default 4
  *   REG_AHEAD 1: the register tile prefetches                                        default 0
+ *   TS_M, TS_N, TS_K, WPT_M, WPT_N, TS_VW, TS_PAD, TS_HALF  the local tile, see gemm_local.cl; TS_M 0: none
  */
 #include "host/kernels/preface.cl"
 
 #include "host/kernels/gemm_naive.cl"
 #include "host/kernels/gemm_reg.cl"
+#if TS_M
+#include "host/kernels/gemm_local.cl"
+#endif
 
+#if ATT_WG <= 1
 #include "host/kernels/attention.cl"
+#else
+#include "host/kernels/attention_group.cl"
+#endif
 #include "host/kernels/norm.cl"
 #include "host/kernels/rope.cl"
 #include "host/kernels/rows.cl"

@@ -49,7 +49,6 @@ static const struct {
     enum dun_config_id id;
     const char *possible;
 } supported[] = {
-    {DUN_KEY_device_gemm, "auto|clblast|reg|naive"},
     {DUN_KEY_model_normalize, "none"},
 };
 

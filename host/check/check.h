@@ -87,6 +87,7 @@ void check_launch(check *c, enum dun_kernel_id id, dun_range range, const dun_ar
                  sizeof((const dun_arg[]){__VA_ARGS__}) / sizeof(dun_arg))
 #define CHECK_ROWS(c, n) dun_rows((c)->compute, (size_t)(n))
 #define CHECK_ITEMS(c, n) dun_items((c)->compute, (size_t)(n))
+#define CHECK_ATTENTION(c, n) dun_attention_items((c)->compute, (size_t)(n))
 
 /* || got - want ||_2 <= tolerance * (|| want ||_2 + floor * sqrt(n)), and no element further off than 30
  * times that share of the largest. A NaN in `want` means: this element must have kept its bits. */

@@ -123,7 +123,7 @@ static void forward(check *c, attention_tensors *t, const attention_data *d, con
     check_tensor *own = check_input(c, "own_kv", shifted, offset + d->n_kv);
     t->o = check_output(c, "o", d->n_q);
     t->stats = check_output(c, "stats", n_stats);
-    CHECK_LAUNCH(c, attention_fwd, CHECK_ITEMS(c, d->batch.Nq * k->H), DUN_BUF(t->o->buffer),
+    CHECK_LAUNCH(c, attention_fwd, CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(t->o->buffer),
                  DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
                  DUN_BUF(own->buffer), DUN_OFFSET(offset), DUN_BUF(t->prefix_start->buffer),
                  DUN_BUF(t->prefix_len->buffer), DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer),
@@ -143,7 +143,7 @@ static void backward(check *c, const attention_tensors *t, const attention_data 
     check_tensor *d_o_in = check_input(c, "d_o", d_o, d->n_q);
     check_tensor *dq_out = check_output(c, "dq", d->n_q), *delta = check_output(c, "delta", n_stats);
     check_tensor *d_kv_out = check_output(c, "d_kv", d->n_kv);
-    CHECK_LAUNCH(c, attention_bwd_q, CHECK_ITEMS(c, d->batch.Nq * k->H), DUN_BUF(dq_out->buffer),
+    CHECK_LAUNCH(c, attention_bwd_q, CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(dq_out->buffer),
                  DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer), DUN_BUF(t->o->buffer),
                  DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
                  DUN_BUF(t->own->buffer), DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer),
@@ -151,7 +151,7 @@ static void backward(check *c, const attention_tensors *t, const attention_data 
                  DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
     check_freeze(c, dq_out);
     check_freeze(c, delta);
-    CHECK_LAUNCH(c, attention_bwd_kv, CHECK_ITEMS(c, d->batch.N * k->G), DUN_BUF(d_kv_out->buffer),
+    CHECK_LAUNCH(c, attention_bwd_kv, CHECK_ATTENTION(c, d->batch.N * k->G), DUN_BUF(d_kv_out->buffer),
                  DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer), DUN_BUF(t->stats->buffer),
                  DUN_BUF(t->q->buffer), DUN_BUF(t->own->buffer), DUN_BUF(t->query_start->buffer),
                  DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer), DUN_INT(d->batch.N), DUN_INT(k->H),

@@ -29,6 +29,16 @@ static const struct {
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds, OFFSET = 37 };
 
+/* Stored as f16, weights keep 11 bits, and steps of 2^-24 at the least: only such ones compare exactly. */
+static void round_to_half(double *w, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        int exponent;
+        (void)frexp(w[i], &exponent);
+        int step = exponent - 11 > -24 ? exponent - 11 : -24;
+        w[i] = ldexp(nearbyint(ldexp(w[i], -step)), step);
+    }
+}
+
 static void free_matrix(void *matrix) {
     dun_matrix_free(matrix);
 }
@@ -39,6 +49,8 @@ static void product(check *c, size_t kind, int M, int rows, int columns) {
     size_t n_out = (size_t)(M * n_columns_out), n_in = (size_t)(M * n_columns_in);
     size_t n_w = (size_t)(rows * columns), offset = kinds[kind].offset ? OFFSET : 0;
     double *x = check_random(c, n_in, 1.0), *w = check_random(c, n_w, 1.0);
+    if (c->compute->tiles.half_weights)
+        round_to_half(w, n_w);
     double *old = check_random(c, n_out, 1.0), *want = check_doubles(c, offset + n_out);
     for (size_t i = 0; i < offset; i++)
         want[i] = NAN; /* must keep its bits */

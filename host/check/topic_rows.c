@@ -33,11 +33,16 @@ static void embed(check *c, int N, int C, bool backward) {
     check_tensor *ids_in = check_input_ints(c, "ids", ids, (size_t)N);
     if (!backward) {
         check_tensor *out = check_output(c, "out", n_out);
-        check_tensor *table_in = check_input(c, "table", table, (size_t)(V * C));
+        const int parts[] = {0, 6, V};
         check_tensor *prompt_in = check_input(c, "prompt", prompt, (size_t)(P * C));
         double *want = check_doubles(c, n_out);
-        CHECK_LAUNCH(c, embed_fwd, CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(ids_in->buffer),
-                     DUN_BUF(table_in->buffer), DUN_BUF(prompt_in->buffer), DUN_INT(C));
+        for (int i = 0; i < 2; i++) {
+            int first = parts[i], rows = parts[i + 1] - first;
+            check_tensor *part = check_input(c, "table", table + first * C, (size_t)(rows * C));
+            CHECK_LAUNCH(c, embed_fwd, CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(ids_in->buffer),
+                         DUN_BUF(part->buffer), DUN_BUF(prompt_in->buffer), DUN_INT(first), DUN_INT(rows),
+                         DUN_INT(C));
+        }
         ref_embed_fwd(want, ids, table, prompt, N, C);
         check_close(c, out, want, 0.0);
         return;

@@ -5,12 +5,14 @@
 #include "gemm_provider.h"
 #include "mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
-static const dun_gemm_provider *const providers[] = {&dun_gemm_reg, &dun_gemm_clblast, &dun_gemm_naive};
+static const dun_gemm_provider *const providers[] = {&dun_gemm_reg, &dun_gemm_local, &dun_gemm_clblast,
+                                                     &dun_gemm_naive};
 enum { N_PROVIDERS = sizeof providers / sizeof *providers };
 
-const char *const dun_gemm_provider_names[] = {"reg", "clblast", "naive", NULL};
+const char *const dun_gemm_provider_names[] = {"reg", "local", "clblast", "naive", NULL};
 
 /* Default by device type: measured on CPUs (see the README), not yet on others. */
 static const dun_gemm_provider *default_provider(const dun_device_info *info, const char **reason) {
@@ -18,8 +20,8 @@ static const dun_gemm_provider *default_provider(const dun_device_info *info, co
         *reason = "default on CPUs: the register tile is about ten times as fast as CLBlast there";
         return &dun_gemm_reg;
     }
-    *reason = "default on devices that are not CPUs: CLBlast's tiles are made for them";
-    return &dun_gemm_clblast;
+    *reason = "default on devices that are not CPUs: tiles in local memory over weights laid out for them";
+    return &dun_gemm_local;
 }
 
 const char *dun_gemm_default(const char **reason, const char **cannot, const dun_device_info *info) {
@@ -28,23 +30,42 @@ const char *dun_gemm_default(const char **reason, const char **cannot, const dun
     return provider->name;
 }
 
-static int choose(dun_gemm *gemm, const char *wanted) {
-    const dun_device_info *info = dun_device_describe(gemm->device);
-    gemm->reason = "asked for by device.gemm";
-    if (strcmp(wanted, "auto") == 0)
-        gemm->provider = default_provider(info, &gemm->reason);
+const dun_gemm_provider *dun_gemm_find(const char *name) {
     for (size_t i = 0; i < N_PROVIDERS; i++)
-        if (strcmp(wanted, providers[i]->name) == 0)
-            gemm->provider = providers[i];
-    if (!gemm->provider)
-        return dun_error(DUN_USAGE, "device.gemm = %s: unknown; it can be auto, reg, clblast or naive",
-                         wanted);
-    const char *why = gemm->provider->cannot(info);
+        if (strcmp(name, providers[i]->name) == 0)
+            return providers[i];
+    return NULL;
+}
+
+int dun_gemm_require(const dun_gemm_provider **out, const dun_device_info *info, const char *name) {
+    *out = dun_gemm_find(name);
+    if (!*out)
+        return dun_error(DUN_USAGE, "device.gemm = %s: unknown; it can be auto, reg, local, clblast or naive",
+                         name);
+    const char *why = (*out)->cannot(info);
     if (why)
-        return dun_error(DUN_BAD_DEVICE, "device.gemm = %s cannot run on %s: %s; naive always works", wanted,
+        return dun_error(DUN_BAD_DEVICE, "device.gemm = %s cannot run on %s: %s; naive always works", name,
                          info->name, why);
     return DUN_OK;
 }
+
+static int choose(dun_gemm *gemm, const char *wanted) {
+    const dun_device_info *info = dun_device_describe(gemm->device);
+    snprintf(gemm->reason, sizeof gemm->reason, "asked for by device.gemm");
+    if (strcmp(wanted, "auto") == 0) {
+        const char *reason;
+        wanted = default_provider(info, &reason)->name;
+        snprintf(gemm->reason, sizeof gemm->reason, "%s", reason);
+    }
+    return dun_gemm_require(&gemm->provider, info, wanted);
+}
+
+void dun_gemm_because(dun_gemm *gemm, const char *reason) {
+    snprintf(gemm->reason, sizeof gemm->reason, "%s", reason);
+}
+
+/* Room for four parts of 256 rows of a wide layer. Products that need more are cut into fewer parts. */
+enum { SCRATCH_BYTES = 8 << 20 };
 
 int dun_gemm_create(dun_gemm **out, dun_device *device, dun_program *program, const dun_tiles *tiles,
                     const char *wanted) {
@@ -55,8 +76,15 @@ int dun_gemm_create(dun_gemm **out, dun_device *device, dun_program *program, co
     gemm->device = device;
     gemm->tiles = *tiles;
     TRY(choose(gemm, wanted));
+    if (gemm->provider->tiles && !tiles->local_m)
+        TRY(dun_error(DUN_BAD_DEVICE, "GEMM %s needs tiles with TS_M; the program was built without",
+                      wanted));
     for (size_t i = 0; gemm->provider->kernels[i]; i++)
         TRY(dun_kernel_create(&gemm->kernels[i], program, gemm->provider->kernels[i]));
+    if (gemm->provider->tiles)
+        TRY(dun_kernel_check(gemm->kernels[0], dun_tiles_local_items(tiles)));
+    if (gemm->provider->tiles && tiles->local_split > 1)
+        TRY(dun_buffer_create(&gemm->scratch, device, SCRATCH_BYTES, "the partial sums of products"));
     *out = gemm;
     gemm = NULL;
 out:
@@ -69,6 +97,7 @@ void dun_gemm_free(dun_gemm *gemm) {
         return;
     for (size_t i = 0; i < sizeof gemm->kernels / sizeof *gemm->kernels; i++)
         dun_kernel_free(gemm->kernels[i]);
+    dun_buffer_free(&gemm->scratch);
     dun_free(gemm);
 }
 
@@ -89,53 +118,139 @@ out:
     return rc;
 }
 
+/* No layout pads a side to more than a multiple of this. */
+enum { PART_ROWS = 128 };
+
+uint32_t dun_matrix_part_rows(const dun_gemm *gemm, uint32_t rows, uint32_t columns) {
+    size_t padded = ((size_t)columns + PART_ROWS - 1) / PART_ROWS * PART_ROWS;
+    uint64_t most = dun_device_describe(gemm->device)->largest_buffer_bytes / sizeof(float) / padded;
+    if (most >= (uint64_t)rows + PART_ROWS - 1)
+        return rows;
+    most = most / PART_ROWS * PART_ROWS;
+    return most == 0 ? PART_ROWS : most < rows ? (uint32_t)most : rows;
+}
+
+static void free_part(dun_matrix_part *part) {
+    dun_buffer_free(&part->forward);
+    dun_buffer_free(&part->backward);
+}
+
+int dun_matrix_append(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
+                      uint32_t columns, unsigned directions) {
+    int rc = DUN_OK;
+    dun_matrix_part part = {.first_row = out->rows, .rows = rows};
+    out->shared = !gemm->provider->pack;
+    if (out->shared) {
+        TRY(copy_staged(&part.forward, staging, rows, columns));
+    } else {
+        if (directions & DUN_FORWARD)
+            TRY(gemm->provider->pack(gemm, &part.forward, staging, rows, columns, false));
+        if (directions & DUN_BACKWARD)
+            TRY(gemm->provider->pack(gemm, &part.backward, staging, rows, columns, true));
+    }
+    TRY_GROW(out->parts, out->part_capacity, out->n_parts);
+    out->parts[out->n_parts++] = part;
+    out->rows += rows;
+    out->columns = columns;
+out:
+    if (rc < 0)
+        free_part(&part);
+    return rc;
+}
+
 int dun_matrix_load(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
                     uint32_t columns, unsigned directions) {
-    int rc = DUN_OK;
-    *out = (dun_matrix){.rows = rows, .columns = columns};
-    if (!gemm->provider->pack) {
-        out->shared = true;
-        TRY(copy_staged(&out->forward, staging, rows, columns));
-        goto out;
-    }
-    if (directions & DUN_FORWARD)
-        TRY(gemm->provider->pack(gemm, &out->forward, staging, rows, columns, false));
-    if (directions & DUN_BACKWARD)
-        TRY(gemm->provider->pack(gemm, &out->backward, staging, rows, columns, true));
-out:
+    *out = (dun_matrix){0};
+    int rc = dun_matrix_append(out, gemm, staging, rows, columns, directions);
     if (rc < 0)
         dun_matrix_free(out);
     return rc;
 }
 
 void dun_matrix_free(dun_matrix *matrix) {
-    dun_buffer_free(&matrix->forward);
-    dun_buffer_free(&matrix->backward);
+    for (size_t i = 0; i < matrix->n_parts; i++)
+        free_part(&matrix->parts[i]);
+    dun_free(matrix->parts);
     *matrix = (dun_matrix){0};
 }
 
-int dun_gemm_forward(dun_gemm *gemm, dun_buffer *y, size_t y_offset, const dun_buffer *x,
-                     const dun_matrix *matrix, const dun_buffer *add, uint32_t M) {
-    dun_product product = {.out = y,
-                           .out_offset = y_offset,
-                           .a = x,
-                           .b = &matrix->forward,
-                           .add = add,
-                           .M = M,
-                           .N = matrix->rows,
-                           .K = matrix->columns};
-    return gemm->provider->run(gemm, &product);
+uint64_t dun_matrix_bytes(const dun_matrix *matrix) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < matrix->n_parts; i++)
+        bytes += matrix->parts[i].forward.bytes + matrix->parts[i].backward.bytes;
+    return bytes;
 }
 
+/* Rows of a product in one launch. Drivers that also show a screen stop kernels that run for seconds; a tenth
+ * of what a processor's clock allows at the least (8 operations a cycle and compute unit) for 50 ms is safe.
+ */
+static uint32_t launch_rows(const dun_gemm *gemm, const dun_product *p) {
+    const dun_device_info *info = dun_device_describe(gemm->device);
+    double speed = 8e6 * info->clock_mhz * info->compute_units, row = 2.0 * p->N * p->K;
+    double rows = 0.05 * speed / row;
+    if (info->type == DUN_DEVICE_CPU || speed <= 0 || rows >= p->M)
+        return p->M;
+    return rows < PART_ROWS ? PART_ROWS : (uint32_t)rows / PART_ROWS * PART_ROWS;
+}
+
+/* The rows of a product from launch to launch. */
+static int run(dun_gemm *gemm, const dun_product *whole) {
+    int rc = DUN_OK;
+    uint32_t most = launch_rows(gemm, whole);
+    for (uint32_t done = 0; done < whole->M; done += most) {
+        dun_product p = *whole;
+        p.M = whole->M - done < most ? whole->M - done : most;
+        p.a_offset += (size_t)done * p.lda;
+        p.out_offset += (size_t)done * p.ldo;
+        p.add_offset += (size_t)done * p.ldo;
+        TRY(gemm->provider->run(gemm, &p));
+    }
+out:
+    return rc;
+}
+
+/* Each part gives the columns of y that are its rows. */
+int dun_gemm_forward(dun_gemm *gemm, dun_buffer *y, size_t y_offset, const dun_buffer *x,
+                     const dun_matrix *matrix, const dun_buffer *add, uint32_t M) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < matrix->n_parts; i++) {
+        const dun_matrix_part *part = &matrix->parts[i];
+        dun_product product = {.out = y,
+                               .out_offset = y_offset + part->first_row,
+                               .add_offset = part->first_row,
+                               .ldo = matrix->rows,
+                               .a = x,
+                               .lda = matrix->columns,
+                               .b = &part->forward,
+                               .add = add,
+                               .M = M,
+                               .N = part->rows,
+                               .K = matrix->columns};
+        TRY(run(gemm, &product));
+    }
+out:
+    return rc;
+}
+
+/* Each part adds what the columns of dy that are its rows give. */
 int dun_gemm_backward(dun_gemm *gemm, dun_buffer *dx, const dun_buffer *dy, const dun_matrix *matrix,
                       bool beta, uint32_t M) {
-    dun_product product = {.out = dx,
-                           .a = dy,
-                           .b = matrix->shared ? &matrix->forward : &matrix->backward,
-                           .add = beta ? dx : NULL,
-                           .M = M,
-                           .N = matrix->columns,
-                           .K = matrix->rows,
-                           .backward = true};
-    return gemm->provider->run(gemm, &product);
+    int rc = DUN_OK;
+    for (size_t i = 0; i < matrix->n_parts; i++) {
+        const dun_matrix_part *part = &matrix->parts[i];
+        dun_product product = {.out = dx,
+                               .ldo = matrix->columns,
+                               .a = dy,
+                               .a_offset = part->first_row,
+                               .lda = matrix->rows,
+                               .b = matrix->shared ? &part->forward : &part->backward,
+                               .add = beta || i > 0 ? dx : NULL,
+                               .M = M,
+                               .N = matrix->columns,
+                               .K = part->rows,
+                               .backward = true};
+        TRY(run(gemm, &product));
+    }
+out:
+    return rc;
 }

@@ -1,6 +1,6 @@
 /* Products with frozen weights behind one door. A weight is loaded once into the layout its provider likes;
- * then y = x W^T (forward) and dx = dy W (backward to data) run on it. Providers: `reg`, `clblast`, `naive`.
- */
+ * then y = x W^T (forward) and dx = dy W (backward to data) run on it. Providers: `reg`, `local`,
+ * `clblast`, `naive`. */
 #ifndef DUN_GEMM_H
 #define DUN_GEMM_H
 
@@ -10,11 +10,18 @@
 
 typedef struct dun_gemm dun_gemm;
 
+/* Rows of a weight in one buffer; a weight larger than the device's largest buffer has several. */
+typedef struct {
+    uint32_t first_row, rows;
+    dun_buffer forward, backward; /* layouts of the provider; either may be empty */
+} dun_matrix_part;
+
 /* A loaded weight of `rows` outputs and `columns` inputs. */
 typedef struct {
     uint32_t rows, columns;
-    dun_buffer forward, backward; /* layouts of the provider; either may be empty */
-    bool shared;                  /* backward uses the forward layout */
+    dun_matrix_part *parts;
+    size_t n_parts, part_capacity;
+    bool shared; /* backward uses the forward layout */
 } dun_matrix;
 
 /* Name of the provider that "auto" means on a device; *reason says why, *cannot why it cannot run there all
@@ -28,13 +35,24 @@ int dun_gemm_create(dun_gemm **out, dun_device *device, dun_program *program, co
 void dun_gemm_free(dun_gemm *gemm);
 const char *dun_gemm_name(const dun_gemm *gemm);
 const char *dun_gemm_reason(const dun_gemm *gemm); /* why this provider was chosen */
+void dun_gemm_because(dun_gemm *gemm, const char *reason);
 
 /* Loads a weight from `staging` (rows, columns) row-major floats on the device, for one or both directions.
  * `staging` may be changed once this returns and the queue has drained. */
 enum dun_directions { DUN_FORWARD = 1, DUN_BACKWARD = 2 };
 int dun_matrix_load(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
                     uint32_t columns, unsigned directions);
+
+/* Adds rows below those that are loaded (none: *out is all zero), from a staging buffer of theirs alone. The
+ * columns, and the directions, are those of the first. */
+int dun_matrix_append(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
+                      uint32_t columns, unsigned directions);
+
+/* How many rows of a weight one part can have, at most all: layouts stay below the device's largest buffer.
+ */
+uint32_t dun_matrix_part_rows(const dun_gemm *gemm, uint32_t rows, uint32_t columns);
 void dun_matrix_free(dun_matrix *matrix);
+uint64_t dun_matrix_bytes(const dun_matrix *matrix);
 
 /* y (M, rows) at y_offset floats = x (M, columns) W^T [+ add (M, rows)]; `add` NULL or a buffer, perhaps y
  * itself when y_offset is 0. */

@@ -8,20 +8,31 @@ static const char *cannot_run(const dun_device_info *info) {
     return info->max_group_size < 64 ? "its tiles need work-groups of at least 64 items" : NULL;
 }
 
+/* add into out, which CLBlast adds to in place. */
+static int copy_rows(const dun_product *p) {
+    int rc = DUN_OK;
+    bool whole = p->N == p->ldo;
+    size_t row = p->N * sizeof(float), stride = p->ldo * sizeof(float);
+    for (uint32_t i = 0; i < (whole ? 1 : p->M); i++)
+        TRY(dun_buffer_copy(p->out, p->out_offset * sizeof(float) + i * stride, p->add,
+                            p->add_offset * sizeof(float) + i * stride, whole ? p->M * row : row));
+out:
+    return rc;
+}
+
 static int clblast_run(dun_gemm *gemm, const dun_product *p) {
     int rc = DUN_OK;
-    size_t bytes = (size_t)p->M * p->N * sizeof(float);
     if (p->M == 0)
         goto out;
     if (p->add && p->add->mem != p->out->mem)
-        TRY(dun_buffer_copy(p->out, p->out_offset * sizeof(float), p->add, 0, bytes));
+        TRY(copy_rows(p));
     CLBlastStatusCode code =
-        dun_fault_here()
-            ? CLBlastOpenCLOutOfResources
-            : CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo,
-                           p->backward ? CLBlastTransposeNo : CLBlastTransposeYes, p->M, p->N, p->K, 1.0f,
-                           p->a->mem, 0, p->K, p->b->mem, 0, p->backward ? p->N : p->K, p->add ? 1.0f : 0.0f,
-                           p->out->mem, p->out_offset, p->N, &gemm->device->queue, NULL);
+        dun_fault_here() ? CLBlastOpenCLOutOfResources
+                         : CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo,
+                                        p->backward ? CLBlastTransposeNo : CLBlastTransposeYes, p->M, p->N,
+                                        p->K, 1.0f, p->a->mem, p->a_offset, p->lda, p->b->mem, 0,
+                                        p->backward ? p->N : p->K, p->add ? 1.0f : 0.0f, p->out->mem,
+                                        p->out_offset, p->ldo, &gemm->device->queue, NULL);
     if (code != CLBlastSuccess)
         TRY(dun_error(DUN_BAD_DEVICE, "CLBlast failed with code %d on %s, driver %s; try device.gemm = naive",
                       (int)code, gemm->device->info.name, gemm->device->info.driver));

@@ -16,8 +16,9 @@ static int naive_run(dun_gemm *gemm, const dun_product *p) {
     size_t group = gemm->tiles.group;
     const dun_buffer *add = p->add ? p->add : p->out;
     return DUN_LAUNCH(gemm->kernels[0], ((dun_range){{ceil_div(p->N, group), p->M}, group}), DUN_BUF(*p->out),
-                      DUN_OFFSET(p->out_offset), DUN_BUF(*p->a), DUN_BUF(*p->b),
-                      DUN_INT(p->backward ? 1 : p->K), DUN_INT(p->backward ? p->N : 1), DUN_BUF(*add),
+                      DUN_OFFSET(p->out_offset), DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset),
+                      DUN_INT(p->lda), DUN_BUF(*p->b), DUN_INT(p->backward ? 1 : p->K),
+                      DUN_INT(p->backward ? p->N : 1), DUN_BUF(*add), DUN_OFFSET(p->add_offset),
                       DUN_INT(p->add != NULL), DUN_INT(p->N), DUN_INT(p->K));
 }
 
@@ -50,8 +51,9 @@ static int reg_run(dun_gemm *gemm, const dun_product *p) {
     size_t n_tiles = tiles * panels / items;
     n_tiles = n_tiles < 1 ? 1 : n_tiles > tiles ? tiles : n_tiles;
     dun_range range = {{ceil_div(tiles, n_tiles), panels}, 1};
-    return DUN_LAUNCH(gemm->kernels[0], range, DUN_BUF(*p->out), DUN_OFFSET(p->out_offset), DUN_BUF(*p->a),
-                      DUN_BUF(*p->b), DUN_BUF(*add), DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N),
+    return DUN_LAUNCH(gemm->kernels[0], range, DUN_BUF(*p->out), DUN_OFFSET(p->out_offset), DUN_INT(p->ldo),
+                      DUN_BUF(*p->a), DUN_OFFSET(p->a_offset), DUN_INT(p->lda), DUN_BUF(*p->b), DUN_BUF(*add),
+                      DUN_OFFSET(p->add_offset), DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N),
                       DUN_INT(p->K), DUN_INT(n_tiles));
 }
 

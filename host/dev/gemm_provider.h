@@ -4,22 +4,26 @@
 
 #include "gemm.h"
 
-/* One product: out (M, N) at out_offset = a (M, K) B (K, N) [+ add], B in the provider's layout for that
- * direction. */
+/* One product: out (M, N) = a (M, K) B (K, N) [+ add], B in the provider's layout for that direction. Rows of
+ * a lie lda floats apart, those of out and add ldo; offsets are in floats. */
 typedef struct {
     dun_buffer *out;
-    size_t out_offset;
-    const dun_buffer *a, *b, *add;
-    uint32_t M, N, K;
+    size_t out_offset, a_offset, add_offset;
+    const dun_buffer *a, *b, *add; /* add: NULL, or perhaps out with the same offset */
+    uint32_t M, N, K, lda, ldo;
     bool backward; /* b is (K, N) = (rows, columns) of the weight; else its transpose */
 } dun_product;
+
+enum { DUN_GEMM_KERNELS = 3 };
 
 typedef struct {
     const char *name;
     /* NULL when the provider can run on the device, else why not. */
     const char *(*cannot)(const dun_device_info *info);
     /* Kernels the provider needs, NULL-terminated. */
-    const char *kernels[3];
+    const char *kernels[DUN_GEMM_KERNELS + 1];
+    /* Runs on the local tile of dun_tiles, which must be there. */
+    bool tiles;
     /* Lays a staged weight out for one direction; NULL when both directions use a plain copy. */
     int (*pack)(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging, uint32_t rows, uint32_t columns,
                 bool backward);
@@ -29,11 +33,18 @@ typedef struct {
 struct dun_gemm {
     dun_device *device;
     const dun_gemm_provider *provider;
-    dun_kernel *kernels[2]; /* in the order of provider->kernels */
+    dun_kernel *kernels[DUN_GEMM_KERNELS]; /* in the order of provider->kernels */
     dun_tiles tiles;
-    const char *reason;
+    dun_buffer scratch; /* partial sums of providers that cut K */
+    char reason[400];
 };
 
-extern const dun_gemm_provider dun_gemm_naive, dun_gemm_reg, dun_gemm_clblast;
+/* The provider of a name, or NULL. */
+const dun_gemm_provider *dun_gemm_find(const char *name);
+
+/* The same; DUN_USAGE when there is none, DUN_BAD_DEVICE when it cannot run on the device. */
+int dun_gemm_require(const dun_gemm_provider **out, const dun_device_info *info, const char *name);
+
+extern const dun_gemm_provider dun_gemm_naive, dun_gemm_reg, dun_gemm_clblast, dun_gemm_local;
 
 #endif

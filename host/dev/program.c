@@ -156,6 +156,29 @@ void dun_kernel_free(dun_kernel *kernel) {
     dun_free(kernel);
 }
 
+int dun_kernel_check(const dun_kernel *kernel, size_t group) {
+    int rc = DUN_OK;
+    const dun_device *device = kernel->device;
+    size_t most = 0;
+    cl_ulong bytes = 0;
+    TRY_CL(device, kernel->name,
+           clGetKernelWorkGroupInfo(kernel->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most,
+                                    NULL));
+    TRY_CL(device, kernel->name,
+           clGetKernelWorkGroupInfo(kernel->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes,
+                                    &bytes, NULL));
+    if (group > most)
+        TRY(dun_error(DUN_BAD_DEVICE,
+                      "kernel %s: %s launches it in work-groups of at most %zu items, not %zu", kernel->name,
+                      device->info.name, most, group));
+    if (bytes > device->info.local_bytes)
+        TRY(dun_error(DUN_BAD_DEVICE, "kernel %s takes %llu bytes of local memory; %s has %llu", kernel->name,
+                      (unsigned long long)bytes, device->info.name,
+                      (unsigned long long)device->info.local_bytes));
+out:
+    return rc;
+}
+
 static cl_int set_arg(cl_kernel kernel, cl_uint index, const dun_arg *arg) {
     switch (arg->kind) {
     case DUN_ARG_BUFFER: {

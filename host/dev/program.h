@@ -30,6 +30,10 @@ typedef struct dun_kernel dun_kernel;
 int dun_kernel_create(dun_kernel **out, dun_program *program, const char *name);
 void dun_kernel_free(dun_kernel *kernel);
 
+/* DUN_BAD_DEVICE, saying so, when the driver cannot launch the built kernel in work-groups of that many
+ * items, or it takes more local memory than there is. */
+int dun_kernel_check(const dun_kernel *kernel, size_t group);
+
 /* What goes into one kernel argument. */
 typedef struct {
     enum { DUN_ARG_BUFFER, DUN_ARG_INT, DUN_ARG_FLOAT, DUN_ARG_OFFSET } kind;

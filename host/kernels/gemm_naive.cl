@@ -3,21 +3,22 @@
  * Forward of a linear layer with w (rows N, columns K): stride_n = K, stride_k = 1. Backward to data with the
  * same w (rows K, columns N): stride_n = 1, stride_k = N.
  * One work-item an output element; 2*M*N*K flops, no reuse. Range: (N, M). */
-__kernel void gemm_naive(__global float *out, ulong out_offset, /* (M, N) */
-                         __global const float *a,               /* (M, K) */
+__kernel void gemm_naive(__global float *out, ulong out_offset, int ldo,   /* (M, N), rows ldo apart */
+                         __global const float *a, ulong a_offset, int lda, /* (M, K), rows lda apart */
                          __global const float *w, int stride_n, int stride_k,
-                         __global const float *add, int has_add, /* (M, N); may be out itself */
+                         __global const float *add, ulong add_offset, int has_add, /* as out; may be out */
                          int N, int K) {
     int n = (int)get_global_id(0);
     size_t m = get_global_id(1);
     if (n >= N)
         return;
-    a += m * (size_t)K;
+    a += a_offset + m * (size_t)lda;
     w += (size_t)n * (size_t)stride_n;
     float sum = 0.0f;
     for (int k = 0; k < K; k++)
         sum = fma(a[k], w[(size_t)k * (size_t)stride_k], sum);
+    size_t at = m * (size_t)ldo + (size_t)n;
     if (has_add)
-        sum += add[m * (size_t)N + (size_t)n];
-    out[out_offset + m * (size_t)N + (size_t)n] = sum;
+        sum += add[add_offset + at];
+    out[out_offset + at] = sum;
 }

@@ -78,10 +78,11 @@ typedef struct {
     __global const float *add;       /* (M, N), or 0 */
     __global const float *ahead;     /* n_ahead times NR floats to ask for */
     int n_ahead, row0, column0, M, N, K;
+    int lda, ldo; /* floats from row to row of a; of out and add */
 } reg_product;
 
 /* Rows beyond M read the last row again; their results are not stored. */
-#define POINTER(r) __global const float *a##r = p.a + (size_t)min(p.row0 + r, p.M - 1) * (size_t)p.K;
+#define POINTER(r) __global const float *a##r = p.a + (size_t)min(p.row0 + r, p.M - 1) * (size_t)p.lda;
 #define CLEAR(r) reg_vec left##r = 0.0f, right##r = 0.0f;
 #define STEP(r)                                                                                              \
     {                                                                                                        \
@@ -91,7 +92,7 @@ typedef struct {
     }
 #define FINISH(r)                                                                                            \
     if (p.row0 + r < p.M) {                                                                                  \
-        size_t at = (size_t)(p.row0 + r) * (size_t)p.N + (size_t)p.column0;                                  \
+        size_t at = (size_t)(p.row0 + r) * (size_t)p.ldo + (size_t)p.column0;                                \
         int columns = p.N - p.column0;                                                                       \
         if (p.add) {                                                                                         \
             left##r += reg_load_some(p.add + at, columns);                                                   \
@@ -128,10 +129,10 @@ REG_TILE(reg_short_tile, EACH_SHORT_ROW)
 #undef STEP
 #undef FINISH
 
-__kernel void gemm_reg(__global float *out, ulong out_offset,          /* (M, N) */
-                       __global const float *a,                        /* (M, K) */
-                       __global const float *packed,                   /* (N/NR, K, NR) */
-                       __global const float *add, int has_add,         /* (M, N); may be out itself */
+__kernel void gemm_reg(__global float *out, ulong out_offset, int ldo,   /* (M, N), rows ldo apart */
+                       __global const float *a, ulong a_offset, int lda, /* (M, K), rows lda apart */
+                       __global const float *packed,                     /* (N/NR, K, NR) */
+                       __global const float *add, ulong add_offset, int has_add, /* as out; may be out */
                        int M, int N, int K, int n_tiles) {
     /* All tiles are tall, but the last one is short if that is enough for the rest, and the last two are if
      * they hold what a tall one and the rest do. */
@@ -140,8 +141,10 @@ __kernel void gemm_reg(__global float *out, ulong out_offset,          /* (M, N)
     int tile = (int)get_global_id(0) * n_tiles, end = min(tile + n_tiles, tiles);
     reg_product p;
     p.out = out + out_offset;
-    p.a = a;
-    p.add = has_add ? add : 0;
+    p.a = a + a_offset;
+    p.add = has_add ? add + add_offset : 0;
+    p.lda = lda;
+    p.ldo = ldo;
     p.M = M;
     p.N = N;
     p.K = K;

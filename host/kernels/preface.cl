@@ -6,6 +6,12 @@
 #ifndef VW
 #    define VW 4
 #endif
+#ifndef SUB_GROUPS
+#    define SUB_GROUPS 0
+#endif
+#if SUB_GROUPS && defined(cl_khr_subgroups)
+#    pragma OPENCL EXTENSION cl_khr_subgroups : enable
+#endif
 #ifndef HEAD_DIM
 #    define HEAD_DIM 64
 #endif
@@ -41,7 +47,16 @@ float sum1(float v) {
 
 /* Sum of x over the work-group, given to every item. `scratch` holds WG floats; calls may follow each other. */
 float group_sum(float x, __local float *scratch) {
-#if WG > 1
+#if WG > 1 && SUB_GROUPS
+    x = sub_group_reduce_add(x);
+    if (get_sub_group_local_id() == 0)
+        scratch[get_sub_group_id()] = x;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    x = scratch[0];
+    for (uint i = 1; i < get_num_sub_groups(); i++)
+        x += scratch[i];
+    barrier(CLK_LOCAL_MEM_FENCE);
+#elif WG > 1
     int lid = (int)get_local_id(0);
     scratch[lid] = x;
     barrier(CLK_LOCAL_MEM_FENCE);

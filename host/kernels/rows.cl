@@ -2,15 +2,19 @@
  * unit. One work-group a row (see preface.cl); each moves a few floats a flop, bound by memory. */
 
 /* embed_fwd: out[n] = ids[n] >= 0 ? table[ids[n]] : prompt[-1 - ids[n]]. A negative id is a prompt row, so hard
- * and soft tokens mix freely. Range: N groups. */
+ * and soft tokens mix freely. The table is rows first .. first + n_table - 1 of it; rows of other parts are left
+ * alone, prompt rows come with the first part. Range: N groups. */
 __kernel void embed_fwd(__global float *out,          /* (N, C) */
                         __global const int *ids,      /* (N) */
-                        __global const float *table,  /* (V, C) */
+                        __global const float *table,  /* (n_table, C) */
                         __global const float *prompt, /* (P, C) */
-                        int C) {
+                        int first, int n_table, int C) {
     size_t n = get_group_id(0);
     int id = ids[n];
-    __global const float *in = id >= 0 ? table + (size_t)id * (size_t)C : prompt + (size_t)(-1 - id) * (size_t)C;
+    if (id >= 0 ? id < first || id - first >= n_table : first > 0)
+        return;
+    __global const float *in =
+        id >= 0 ? table + (size_t)(id - first) * (size_t)C : prompt + (size_t)(-1 - id) * (size_t)C;
     out += n * (size_t)C;
     FOR_VECTORS(i, C)
         vec_store(vec_load(i, in), i, out);

@@ -2,6 +2,7 @@
 #ifndef DUN_KERNELS_H
 #define DUN_KERNELS_H
 
+#include "choice.h"
 #include "gemm.h"
 #include "program.h"
 #include "tiles.h"
@@ -57,6 +58,7 @@ typedef struct {
     dun_program *program;
     dun_kernel *kernel[DUN_N_KERNELS];
     dun_gemm *gemm;
+    char reason[DUN_REASON_BYTES]; /* why these tiles */
 } dun_compute;
 
 /* Builds the program for heads of head_dim floats (any legal value where no model is run) and the GEMM
@@ -66,10 +68,17 @@ int dun_compute_create(dun_compute *out, dun_device *device, uint32_t head_dim, 
 /* The same from a kernel text of the caller's, for tests that break a kernel on purpose. */
 int dun_compute_create_text(dun_compute *out, dun_device *device, const char *text, uint32_t head_dim,
                             const char *gemm);
+
+/* The same as the user wishes; `text` NULL: the program's own. Tiles that the driver does not take give way
+ * to simpler ones, with a warning. */
+int dun_compute_create_wish(dun_compute *out, dun_device *device, const char *text, const dun_wish *wish);
 void dun_compute_free(dun_compute *compute);
 
 /* Ranges: one work-group for each of n rows; one item for each of n, in groups of the tile's size. */
 dun_range dun_rows(const dun_compute *compute, size_t n);
 dun_range dun_items(const dun_compute *compute, size_t n);
+
+/* One work-group of attention, or one item where tiles say so, for each of n (row, head) or (row, group). */
+dun_range dun_attention_items(const dun_compute *compute, size_t n);
 
 #endif

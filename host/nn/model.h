@@ -17,11 +17,19 @@ typedef struct {
     dun_buffer attn_norm, ffn_norm;  /* (C) */
 } dun_layer;
 
+/* The rows of a table in buffers of part_rows rows each (the last may have fewer): one, unless the table is
+ * larger than the device's largest buffer. */
+typedef struct {
+    dun_buffer *parts;
+    size_t n_parts;
+    uint32_t part_rows;
+} dun_table_parts;
+
 typedef struct {
     dun_spec spec;
     dun_layer *layers;
-    uint32_t n_layers;    /* loaded: as many as the point needs */
-    dun_buffer embedding; /* (V, C) */
+    uint32_t n_layers;         /* loaded: as many as the point needs */
+    dun_table_parts embedding; /* (V, C) */
     dun_buffer final_norm;
     dun_matrix head; /* loaded only when points are logits */
 } dun_model;

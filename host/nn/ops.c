@@ -60,11 +60,17 @@ static dun_buffer *target_of(dun_run *run, const dun_step *step, size_t *offset)
 }
 
 static int embed_forward(dun_run *run, const dun_step *step) {
+    int rc = DUN_OK;
     dun_engine *e = run->engine;
+    const dun_table_parts *table = &e->model.embedding;
     uint32_t C = value_of(run, step->out)->columns;
-    return DUN_LAUNCH(kernel(run, DUN_K_embed_fwd), row_range(run, e->batch.n_rows),
-                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(e->batch.ids), DUN_BUF(e->model.embedding),
-                      DUN_BUF(e->prompt), DUN_INT(C));
+    for (size_t i = 0; i < table->n_parts; i++)
+        TRY(DUN_LAUNCH(kernel(run, DUN_K_embed_fwd), row_range(run, e->batch.n_rows),
+                       DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(e->batch.ids), DUN_BUF(table->parts[i]),
+                       DUN_BUF(e->prompt), DUN_INT(i * table->part_rows), DUN_INT(table->part_rows),
+                       DUN_INT(C)));
+out:
+    return rc;
 }
 
 static int embed_backward(dun_run *run, const dun_step *step) {
@@ -146,7 +152,8 @@ static int attention_forward(dun_run *run, const dun_step *step) {
         kv = value_of(run, kv)->same_as;
     const dun_buffer *own = kv_buffer(run, kv, step->layer, &offset);
     uint32_t Nq = rows_of(run, step->out);
-    return DUN_LAUNCH(kernel(run, DUN_K_attention_fwd), dun_items(e->compute, (size_t)Nq * spec->n_heads),
+    return DUN_LAUNCH(kernel(run, DUN_K_attention_fwd),
+                      dun_attention_items(e->compute, (size_t)Nq * spec->n_heads),
                       DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->stats)),
                       DUN_BUF(*buffer_of(run, step->in[0])), DUN_BUF(e->cache[step->layer]), DUN_BUF(*own),
                       DUN_OFFSET(offset), DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len), DUN_BUF(b->start),
@@ -166,19 +173,21 @@ static int attention_backward(dun_run *run, const dun_step *step) {
     bool q_before = accumulates(run, q), kv_before = accumulates(run, kv);
     assert(!q_before && !kv_before);
     (void)q_before, (void)kv_before;
-    TRY(DUN_LAUNCH(kernel(run, DUN_K_attention_bwd_q), dun_items(e->compute, (size_t)Nq * spec->n_heads),
-                   DUN_BUF(*gradient_of(run, q)), DUN_BUF(e->delta), DUN_BUF(*gradient_of(run, step->out)),
+    TRY(DUN_LAUNCH(kernel(run, DUN_K_attention_bwd_q),
+                   dun_attention_items(e->compute, (size_t)Nq * spec->n_heads), DUN_BUF(*gradient_of(run, q)),
+                   DUN_BUF(e->delta), DUN_BUF(*gradient_of(run, step->out)),
                    DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->stats)),
                    DUN_BUF(*buffer_of(run, q)), DUN_BUF(e->cache[step->layer]), DUN_BUF(*buffer_of(run, kv)),
                    DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len), DUN_BUF(b->start), DUN_BUF(b->sequence),
                    DUN_BUF(*row_map_of(run, step->out)), DUN_INT(Nq), DUN_INT(spec->n_heads),
                    DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e))));
-    TRY(DUN_LAUNCH(
-        kernel(run, DUN_K_attention_bwd_kv), dun_items(e->compute, (size_t)b->n_rows * spec->n_kv_heads),
-        DUN_BUF(*gradient_of(run, kv)), DUN_BUF(e->delta), DUN_BUF(*gradient_of(run, step->out)),
-        DUN_BUF(*buffer_of(run, step->stats)), DUN_BUF(*buffer_of(run, q)), DUN_BUF(*buffer_of(run, kv)),
-        DUN_BUF(*query_start), DUN_BUF(b->sequence), DUN_BUF(*row_map_of(run, step->out)), DUN_INT(b->n_rows),
-        DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e))));
+    TRY(DUN_LAUNCH(kernel(run, DUN_K_attention_bwd_kv),
+                   dun_attention_items(e->compute, (size_t)b->n_rows * spec->n_kv_heads),
+                   DUN_BUF(*gradient_of(run, kv)), DUN_BUF(e->delta), DUN_BUF(*gradient_of(run, step->out)),
+                   DUN_BUF(*buffer_of(run, step->stats)), DUN_BUF(*buffer_of(run, q)),
+                   DUN_BUF(*buffer_of(run, kv)), DUN_BUF(*query_start), DUN_BUF(b->sequence),
+                   DUN_BUF(*row_map_of(run, step->out)), DUN_INT(b->n_rows), DUN_INT(spec->n_heads),
+                   DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e))));
 out:
     return rc;
 }

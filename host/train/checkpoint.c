@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const char magic[8] = "DUNCKPT";
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 typedef struct {
     char magic[8];

@@ -6,7 +6,7 @@
 
 #include "buffer.h"
 
-enum { DUN_CHECKPOINT_TENSORS = 24, DUN_CHECKPOINT_TILES_BYTES = 120 };
+enum { DUN_CHECKPOINT_TENSORS = 24, DUN_CHECKPOINT_TILES_BYTES = 240 };
 
 typedef struct {
     uint64_t config_hash, model_hash;

@@ -253,12 +253,15 @@ out:
 
 json_t *dun_run_dir_device_json(const dun_compute *compute) {
     const dun_device_info *info = dun_device_describe(compute->device);
-    const dun_tiles *tiles = &compute->tiles;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:i, s:i, s:i, s:i}}", "name", info->name, "platform",
-                     info->platform, "driver", info->driver, "type", dun_device_type_name(info->type), "gemm",
-                     dun_gemm_name(compute->gemm), "tiles", "group", (int)tiles->group, "vector",
-                     (int)tiles->vector, "reg_rows", (int)tiles->reg_rows, "reg_vector",
-                     (int)tiles->reg_vector);
+    dun_text tiles = {0};
+    json_t *json = NULL;
+    if (dun_tiles_write(&tiles, &compute->tiles) == DUN_OK)
+        json =
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", info->name, "platform", info->platform,
+                      "driver", info->driver, "type", dun_device_type_name(info->type), "gemm",
+                      dun_gemm_name(compute->gemm), "tiles", tiles.bytes, "tiles_reason", compute->reason);
+    dun_text_free(&tiles);
+    return json;
 }
 
 static json_t *timings_json(const dun_timings *t) {

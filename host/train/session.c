@@ -220,6 +220,7 @@ static void tell_device(const dun_session *session) {
 
 int dun_session_start_engine(dun_session *session, bool backward) {
     int rc = DUN_OK;
+    dun_text tiles = {0};
     const dun_config *config = session->config;
     const dun_spec *spec = dun_weights_spec(session->weights);
     const dun_weight_source source = {.self = session->weights, .read = read_weights};
@@ -240,9 +241,15 @@ int dun_session_start_engine(dun_session *session, bool backward) {
         dun_device_set_watch(session->device, (dun_device_watch){.self = session->observer->self,
                                                                  .say = session->observer->say});
     tell_device(session);
-    TRY(dun_compute_create(&session->compute, session->device, spec->head_dim, gemms[config->device.gemm]));
+    const dun_wish wish = {.head_dim = spec->head_dim,
+                           .gemm = gemms[config->device.gemm],
+                           .tiles = config->device.tiles,
+                           .half_weights = config->device.weights == DUN_WEIGHTS_F16};
+    TRY(dun_compute_create_wish(&session->compute, session->device, NULL, &wish));
     dun_observe_say(session->observer, "gemm      %s: %s", dun_gemm_name(session->compute.gemm),
                     dun_gemm_reason(session->compute.gemm));
+    TRY(dun_tiles_write(&tiles, &session->compute.tiles));
+    dun_observe_say(session->observer, "tiles     %s: %s", tiles.bytes, session->compute.reason);
     session->timings.build += dun_clock_seconds() - begun;
     begun = dun_clock_seconds();
     TRY(dun_engine_create(&session->engine, &session->compute, spec, &source, &options));
@@ -258,6 +265,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
                     (double)(session->engine.text_plan.bytes + session->engine.points_plan.bytes) / 1e6);
     session->timings.load += dun_clock_seconds() - begun;
 out:
+    dun_text_free(&tiles);
     return rc;
 }
 

@@ -34,7 +34,6 @@ static const struct {
      {"t.ini:4: centroid.momentum = 0.5", "centroid.optimizer = adam",
       "needed is centroid.optimizer = default or sgd"}},
     {"[centroid]\nlethargy = 0.5\n", {"centroid.lethargy = 0.5", "centroid.update = none", "class-mean"}},
-    {"[device]\ngemm = local\n", {"t.ini:2: device.gemm = local is not supported", "clblast, reg or naive"}},
     {"[loss]\nmargin = 1\nkind = centroid\n",
      {"t.ini:2: loss.margin = 1", "loss.kind = centroid", "cross-entropy"}},
     {"[model]\nlayer = 3\n", {NULL}},

@@ -18,7 +18,8 @@ static dun_compute compute;
 static int open_all(void **state) {
     (void)state;
     device = check_open_device();
-    check_ok(dun_compute_create(&compute, device, 64, "auto"));
+    dun_tiles tiles = dun_tiles_default(dun_device_describe(device), 64); /* with the local tile */
+    check_ok(check_compute_create(&compute, device, &tiles, dun_program_text(), "auto"));
     return 0;
 }
 
@@ -37,9 +38,11 @@ static void run_cases(dun_compute *on, dun_gemm *gemm) {
     check_init(&c, on);
     c.gemm = gemm;
     check_run(&c, &check_gemm, false);
-    print_message("%s, tile of %u x %u: %zu cases, %zu comparisons, worst %.2f of its tolerance\n",
-                  dun_gemm_name(gemm), on->tiles.reg_rows, 2 * on->tiles.reg_vector, c.n_cases, c.n_compared,
-                  c.worst);
+    dun_text tiles = {0};
+    check_ok(dun_tiles_write(&tiles, &on->tiles));
+    print_message("%s, %s: %zu cases, %zu comparisons, worst %.2f of its tolerance\n", dun_gemm_name(gemm),
+                  tiles.bytes, c.n_cases, c.n_compared, c.worst);
+    dun_text_free(&tiles);
     if (c.n_failed)
         fail_msg("%zu failed; first: %s", c.n_failed, c.message);
 }
@@ -64,6 +67,87 @@ static void test_tiles(void **state) {
         run_cases(&other, other.gemm);
         dun_compute_free(&other);
     }
+}
+
+/* Local tiles of every shape of work: larger and smaller than the products, one item and many, tiles that the
+ * items of a group do not share out evenly, vectors of each width, with padding and without, K in parts, and
+ * weights stored as f16 (whose cases have weights that are f16 numbers). What a device cannot take is left
+ * out. */
+static void test_local_tiles(void **state) {
+    (void)state;
+    static const char *const sets[] = {
+        "TS_M=64 TS_N=64 TS_K=16 WPT_M=8 WPT_N=4 TS_VW=4 TS_PAD=4 TS_SPLIT=8",
+        "TS_M=16 TS_N=16 TS_K=8 WPT_M=2 WPT_N=2 TS_VW=2 TS_PAD=2 TS_SPLIT=4",
+        "TS_M=16 TS_N=32 TS_K=32 WPT_M=1 WPT_N=4 TS_VW=1 TS_PAD=0 TS_SPLIT=2",
+        "TS_M=32 TS_N=16 TS_K=8 WPT_M=8 WPT_N=16 TS_VW=4 TS_PAD=8 TS_SPLIT=1",
+        "TS_M=16 TS_N=32 TS_K=16 WPT_M=4 WPT_N=4 TS_VW=4 TS_PAD=4 TS_SPLIT=8 TS_HALF=1",
+    };
+    dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device);
+    uint32_t kept = info->compute_units;
+    info->compute_units = 64; /* a device so large that K is cut into parts */
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        dun_tiles tiles = compute.tiles;
+        dun_text fault = {0};
+        dun_compute other;
+        check_ok(dun_tiles_read(&tiles, sets[i], "test"));
+        check_ok(dun_tiles_fault(&fault, &tiles, dun_device_describe(device)));
+        if (fault.length == 0) {
+            check_ok(check_compute_create(&other, device, &tiles, dun_program_text(), "local"));
+            run_cases(&other, other.gemm);
+            dun_compute_free(&other);
+        }
+        dun_text_free(&fault);
+    }
+    info->compute_units = kept;
+}
+
+/* Products cut to launches of few rows and weights cut to small buffers give the same. Both limits are the
+ * device's, whose description is changed for a moment. */
+static void test_cut(void **state) {
+    enum { M = 300, ROWS = 700, COLUMNS = 130 };
+    dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device), kept = *info;
+    check c;
+    (void)state;
+    check_init(&c, &compute);
+    for (const char *const *name = dun_gemm_provider_names; *name; name++) {
+        dun_gemm *gemm;
+        dun_matrix matrix = {0};
+        check_begin(&c, 0, "%s, cut", *name);
+        double *x = check_random(&c, M * COLUMNS, 1.0), *w = check_random(&c, ROWS * COLUMNS, 1.0);
+        double *dy = check_random(&c, M * ROWS, 1.0), *add = check_random(&c, M * ROWS, 1.0);
+        double *y_want = check_doubles(&c, M * ROWS), *dx_want = check_doubles(&c, M * COLUMNS);
+        check_tensor *x_in = check_input(&c, "x", x, M * COLUMNS),
+                     *dy_in = check_input(&c, "dy", dy, M * ROWS);
+        check_tensor *add_in = check_input(&c, "add", add, M * ROWS);
+        check_tensor *y = check_output(&c, "y", M * ROWS), *dx = check_output(&c, "dx", M * COLUMNS);
+        check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
+        info->largest_buffer_bytes = 300 * 256 * sizeof(float);
+        uint32_t most = dun_matrix_part_rows(gemm, ROWS, COLUMNS);
+        assert_int_equal(most, 256);
+        for (uint32_t done = 0; done < ROWS; done += most) {
+            uint32_t n = ROWS - done < most ? ROWS - done : most;
+            check_tensor *rows = check_input(&c, "w", w + done * COLUMNS, n * COLUMNS);
+            check_ok(dun_matrix_append(&matrix, gemm, &rows->buffer, n, COLUMNS, DUN_FORWARD | DUN_BACKWARD));
+        }
+        info->largest_buffer_bytes = kept.largest_buffer_bytes;
+        assert_int_equal(matrix.n_parts, 3);
+        info->type = DUN_DEVICE_GPU;
+        info->clock_mhz = info->compute_units = 1; /* launches of 128 rows */
+        check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &x_in->buffer, &matrix, &add_in->buffer, M));
+        check_ok(dun_gemm_backward(gemm, &dx->buffer, &dy_in->buffer, &matrix, false, M));
+        *info = kept;
+        ref_linear_fwd(y_want, x, w, M, ROWS, COLUMNS);
+        for (int i = 0; i < M * ROWS; i++)
+            y_want[i] += add[i];
+        ref_linear_bwd(dx_want, dy, w, M, ROWS, COLUMNS);
+        check_close(&c, y, y_want, 3e-6);
+        check_close(&c, dx, dx_want, 3e-6);
+        dun_matrix_free(&matrix);
+        dun_gemm_free(gemm);
+        check_end(&c);
+    }
+    if (c.n_failed)
+        fail_msg("%s", c.message);
 }
 
 /* Large enough that CLBlast takes its other, blocked way. */
@@ -110,12 +194,12 @@ static void test_edges(void **state) {
         check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, 33, 7, DUN_FORWARD | DUN_BACKWARD));
         check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &w_in->buffer, &matrix, NULL, 0));
         check_ok(dun_gemm_backward(gemm, &y->buffer, &w_in->buffer, &matrix, false, 0));
-        size_t both = matrix.forward.bytes + matrix.backward.bytes;
+        size_t both = dun_matrix_bytes(&matrix);
         dun_matrix_free(&matrix);
-        assert_null(matrix.forward.mem);
+        assert_null(matrix.parts);
         check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, 33, 7, DUN_FORWARD));
-        assert_true(matrix.forward.bytes >= 33 * 7 * sizeof(float));
-        assert_true(matrix.shared ? both == matrix.forward.bytes : both > matrix.forward.bytes);
+        assert_true(dun_matrix_bytes(&matrix) >= 33 * 7 * sizeof(float));
+        assert_true(matrix.shared ? both == dun_matrix_bytes(&matrix) : both > dun_matrix_bytes(&matrix));
         dun_matrix_free(&matrix);
         dun_gemm_free(gemm);
         check_end(&c);
@@ -137,14 +221,15 @@ static void test_choice(void **state) {
     dun_gemm *gemm;
     bool cpu = dun_device_describe(device)->type == DUN_DEVICE_CPU;
     (void)state;
-    assert_string_equal(dun_gemm_name(compute.gemm), cpu ? "reg" : "clblast");
+    assert_string_equal(dun_gemm_name(compute.gemm), cpu ? "reg" : "local");
     assert_non_null(strstr(dun_gemm_reason(compute.gemm), "default"));
     check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, "naive"));
     assert_string_equal(dun_gemm_name(gemm), "naive");
     assert_non_null(strstr(dun_gemm_reason(gemm), "device.gemm"));
     dun_gemm_free(gemm);
-    expect_refusal("regg", DUN_USAGE,
-                   (const char *const[]){"device.gemm = regg", "auto", "reg", "clblast", "naive", NULL});
+    expect_refusal(
+        "regg", DUN_USAGE,
+        (const char *const[]){"device.gemm = regg", "auto", "reg", "local", "clblast", "naive", NULL});
     expect_refusal("", DUN_USAGE, (const char *const[]){"device.gemm", "auto", NULL});
 }
 
@@ -161,7 +246,7 @@ static void test_cannot(void **state) {
     info->max_group_size = kept;
     info->type = DUN_DEVICE_GPU;
     check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, "auto"));
-    assert_string_equal(dun_gemm_name(gemm), "clblast");
+    assert_string_equal(dun_gemm_name(gemm), "local");
     assert_non_null(strstr(dun_gemm_reason(gemm), "default"));
     dun_gemm_free(gemm);
     info->type = type;
@@ -173,8 +258,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROVIDER(naive),
         PROVIDER(reg),
+        PROVIDER(local),
         PROVIDER(clblast),
         cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_local_tiles),
+        cmocka_unit_test(test_cut),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_edges),
         cmocka_unit_test(test_choice),

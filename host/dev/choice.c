@@ -1,0 +1,94 @@
+/* See choice.h. */
+#include "choice.h"
+
+#include "err.h"
+#include "gemm_provider.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void add_reason(char *reason, const char *text) {
+    size_t used = strlen(reason);
+    snprintf(reason + used, DUN_REASON_BYTES - used, "%s%.200s", used ? "; " : "", text);
+}
+
+/* The first provider for a device without a tuning row that can run there. */
+static const dun_gemm_provider *choose_gemm(dun_choice *out, const dun_device_info *info) {
+    const char *reason, *cannot;
+    const dun_gemm_provider *provider = dun_gemm_find(dun_gemm_default(&reason, &cannot, info));
+    add_reason(out->gemm_reason, reason);
+    const dun_gemm_provider *const others[] = {&dun_gemm_clblast, &dun_gemm_naive};
+    for (size_t i = 0; cannot && i < sizeof others / sizeof *others; i++) {
+        add_reason(out->gemm_reason, provider->name);
+        add_reason(out->gemm_reason, cannot);
+        provider = others[i];
+        cannot = provider->cannot(info);
+    }
+    return provider;
+}
+
+static int read_wish(dun_choice *out, const dun_wish *wish) {
+    int rc = DUN_OK;
+    if (!wish->tiles || !*wish->tiles || strcmp(wish->tiles, "auto") == 0)
+        goto out;
+    TRY(dun_tiles_read(&out->tiles, wish->tiles, "device.tiles"));
+    add_reason(out->tiles_reason, "asked for by device.tiles");
+out:
+    return rc;
+}
+
+int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wish) {
+    int rc = DUN_OK;
+    dun_text said = {0};
+    const dun_gemm_provider *provider;
+    *out = (dun_choice){.tiles = dun_tiles_default(info, wish->head_dim)};
+    if (wish->gemm && strcmp(wish->gemm, "auto") != 0) {
+        TRY(dun_gemm_require(&provider, info, wish->gemm));
+        add_reason(out->gemm_reason, "asked for by device.gemm");
+    } else {
+        provider = choose_gemm(out, info);
+    }
+    out->gemm = provider->name;
+    TRY(read_wish(out, wish));
+    if (!provider->tiles) {
+        if (wish->half_weights)
+            TRY(dun_error(DUN_USAGE,
+                          "device.weights = f16: GEMM %s keeps weights as f32; device.gemm = local "
+                          "can",
+                          provider->name));
+        dun_tiles_drop_local(&out->tiles);
+    } else if (wish->half_weights) {
+        out->tiles.half_weights = 1;
+    }
+    TRY(dun_tiles_fit(&said, &out->tiles, info));
+    if (said.length)
+        add_reason(out->tiles_reason, said.bytes);
+    if (!out->tiles_reason[0])
+        add_reason(out->tiles_reason,
+                   info->type == DUN_DEVICE_CPU ? "default for CPUs, not tuned" : "default, not tuned");
+    if (provider->tiles && !out->tiles.local_m)
+        TRY(dun_error(DUN_BAD_DEVICE, "device.gemm = %s cannot run on %s: %s; naive always works",
+                      provider->name, info->name, said.length ? said.bytes : "no local tile fits"));
+out:
+    dun_text_free(&said);
+    return rc;
+}
+
+bool dun_choice_simplify(dun_choice *choice, const dun_device_info *info, const char *why) {
+    dun_tiles *t = &choice->tiles;
+    dun_tiles plain = dun_tiles_default(info, t->head_dim);
+    if (t->sub_groups)
+        t->sub_groups = 0;
+    else if (t->attention_group > 1)
+        t->attention_group = t->attention_group > 8 ? t->attention_group / 2 : 1;
+    else if (t->local_m && t->local_m * t->local_n > 16 * 16)
+        dun_tiles_smallest_local(t);
+    else if (t->group > 1)
+        t->group /= 2;
+    else if (t->reg_rows > 4 || t->vector > plain.vector)
+        t->reg_rows = t->reg_vector = t->vector = 4;
+    else
+        return false;
+    add_reason(choice->tiles_reason, why);
+    return true;
+}

@@ -1,0 +1,32 @@
+/* What a device runs: GEMM provider and tiles; wished for, tuned or default, cut down to the device's limits,
+ * and why. */
+#ifndef DUN_CHOICE_H
+#define DUN_CHOICE_H
+
+#include "tiles.h"
+
+/* What the user asked for. Zero but for head_dim: everything is the program's to choose. */
+typedef struct {
+    uint32_t head_dim;
+    const char *gemm;  /* a provider's name; NULL or "auto": choose */
+    const char *tiles; /* "WG=64 ...": these values; NULL, "" or "auto": choose */
+    bool half_weights; /* store weights as f16 where the provider can */
+} dun_wish;
+
+enum { DUN_REASON_BYTES = 400 };
+
+typedef struct {
+    const char *gemm; /* a provider's name */
+    dun_tiles tiles;  /* without the local tile where the provider does not use it */
+    char gemm_reason[DUN_REASON_BYTES], tiles_reason[DUN_REASON_BYTES];
+} dun_choice;
+
+/* DUN_USAGE: a wish that nobody has, or tiles that do not fit the device; DUN_BAD_DEVICE: a provider that
+ * cannot run there. */
+int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wish);
+
+/* After `why` (a build that failed, a limit met later): the next simpler tiles; false when these are the
+ * simplest already. The reason grows by `why`. */
+bool dun_choice_simplify(dun_choice *choice, const dun_device_info *info, const char *why);
+
+#endif
