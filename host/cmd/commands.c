@@ -21,6 +21,7 @@
     X(report)                                                                                                \
     X(export)                                                                                                \
     X(boids)                                                                                                 \
+    X(tune)                                                                                                  \
     X(devices)                                                                                               \
     X(cache)
 

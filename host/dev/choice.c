@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "gemm_provider.h"
+#include "tuning.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,29 +28,51 @@ static const dun_gemm_provider *choose_gemm(dun_choice *out, const dun_device_in
     return provider;
 }
 
-static int read_wish(dun_choice *out, const dun_wish *wish) {
-    int rc = DUN_OK;
-    if (!wish->tiles || !*wish->tiles || strcmp(wish->tiles, "auto") == 0)
-        goto out;
-    TRY(dun_tiles_read(&out->tiles, wish->tiles, "device.tiles"));
-    add_reason(out->tiles_reason, "asked for by device.tiles");
-out:
-    return rc;
+/* The words of the wish after "default", or all; "" for none. */
+static const char *wished_tiles(bool *tuned, const dun_wish *wish) {
+    static const char word[] = "default";
+    const char *tiles = wish->tiles && strcmp(wish->tiles, "auto") != 0 ? wish->tiles : "";
+    *tuned = strncmp(tiles, word, sizeof word - 1) != 0 || !strchr(" ", tiles[sizeof word - 1]);
+    return *tuned ? tiles : tiles + sizeof word - 1;
+}
+
+/* The device's tuning row over the defaults; *provider is set when there is a row whose provider can run. */
+static void use_tuning(dun_choice *out, const dun_gemm_provider **provider, const dun_device_info *info) {
+    dun_tuning row;
+    dun_tiles tiles = out->tiles;
+    if (!dun_tuning_find(&row, info))
+        return;
+    *provider = dun_gemm_find(row.gemm);
+    if (!*provider || (*provider)->cannot(info) || dun_tiles_read(&tiles, row.tiles, row.where) < 0) {
+        dun_warn("tuning row %s does not fit this program or device and is not used", row.where);
+        *provider = NULL;
+        return;
+    }
+    out->tiles = tiles;
+    snprintf(out->tiles_reason, sizeof out->tiles_reason, "tuned, %.180s (%.180s)", row.where, row.note);
+    snprintf(out->gemm_reason, sizeof out->gemm_reason, "tuned, %.180s", row.where);
 }
 
 int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wish) {
     int rc = DUN_OK;
     dun_text said = {0};
-    const dun_gemm_provider *provider;
+    const dun_gemm_provider *provider = NULL;
+    bool tuned;
+    const char *words = wished_tiles(&tuned, wish);
     *out = (dun_choice){.tiles = dun_tiles_default(info, wish->head_dim)};
+    if (tuned)
+        use_tuning(out, &provider, info);
     if (wish->gemm && strcmp(wish->gemm, "auto") != 0) {
         TRY(dun_gemm_require(&provider, info, wish->gemm));
-        add_reason(out->gemm_reason, "asked for by device.gemm");
-    } else {
+        snprintf(out->gemm_reason, sizeof out->gemm_reason, "asked for by device.gemm");
+    } else if (!provider) {
         provider = choose_gemm(out, info);
     }
     out->gemm = provider->name;
-    TRY(read_wish(out, wish));
+    if (words[strspn(words, " ")]) {
+        TRY(dun_tiles_read(&out->tiles, words, "device.tiles"));
+        snprintf(out->tiles_reason, sizeof out->tiles_reason, "asked for by device.tiles");
+    }
     if (!provider->tiles) {
         if (wish->half_weights)
             TRY(dun_error(DUN_USAGE,
@@ -60,6 +83,10 @@ int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wis
     } else if (wish->half_weights) {
         out->tiles.half_weights = 1;
     }
+    if (wish->exact)
+        TRY(dun_tiles_fault(&said, &out->tiles, info));
+    if (said.length)
+        TRY(dun_error(DUN_BAD_DEVICE, "%s", said.bytes));
     TRY(dun_tiles_fit(&said, &out->tiles, info));
     if (said.length)
         add_reason(out->tiles_reason, said.bytes);

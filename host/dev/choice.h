@@ -9,8 +9,10 @@
 typedef struct {
     uint32_t head_dim;
     const char *gemm;  /* a provider's name; NULL or "auto": choose */
-    const char *tiles; /* "WG=64 ...": these values; NULL, "" or "auto": choose */
+    const char *tiles; /* "WG=64 ...": these values over the choice; NULL, "" or "auto": choose. The word
+                        * "default" before them leaves tuning rows out */
     bool half_weights; /* store weights as f16 where the provider can */
+    bool exact;        /* fail rather than take simpler tiles */
 } dun_wish;
 
 enum { DUN_REASON_BYTES = 400 };
