@@ -234,6 +234,15 @@ static void measure(check *c, difference *d, const check_tensor *t, const double
     }
 }
 
+/* Where an error belongs in the histogram; a NaN is in the last bin. */
+static size_t bin_of(double error, double bound) {
+    static const double ends[CHECK_BINS - 1] = {0.0, 0.01, 0.03, 0.1, 0.3, 1.0};
+    size_t bin = 0;
+    while (bin < CHECK_BINS - 1 && !(error <= ends[bin] * bound))
+        bin++;
+    return bin;
+}
+
 void check_close_floor(check *c, const check_tensor *t, const double *want, double tolerance, double floor) {
     difference d = {0};
     measure(c, &d, t, want);
@@ -243,6 +252,7 @@ void check_close_floor(check *c, const check_tensor *t, const double *want, doub
     double bound = tolerance * (sqrt(d.norm) + floor * sqrt((double)d.n));
     double largest_bound = 30.0 * tolerance * (d.largest + floor);
     double error = sqrt(d.error);
+    c->histogram[bin_of(error, bound)]++;
     if (bound > 0.0 && !(c->worst >= error / bound))
         c->worst = error / bound;
     if (!(error <= bound) || !(d.largest_error <= largest_bound))

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CHECK_CANARY_WORDS = 64, CHECK_TENSORS = 48, CHECK_BLOCKS = 256, CHECK_OWNED = 8 };
+enum { CHECK_CANARY_WORDS = 64, CHECK_TENSORS = 48, CHECK_BLOCKS = 256, CHECK_OWNED = 8, CHECK_BINS = 7 };
 
 /* A buffer under test: n words of data, then canary words of all ones, which are a NaN too. */
 typedef struct {
@@ -28,9 +28,11 @@ typedef struct {
     dun_gemm *gemm; /* of the products; compute's own unless a test sets another */
     bool launched[DUN_N_KERNELS];
     size_t n_cases, n_compared, n_failed;
-    double worst;      /* largest error met, as a part of its tolerance */
-    char message[700]; /* the first failure */
-    char name[160];    /* of the running case */
+    double worst; /* largest error met, as a part of its tolerance */
+    size_t
+        histogram[CHECK_BINS]; /* of comparisons: error 0; below 1, 3, 10, 30, 100 % of the tolerance; more */
+    char message[700];         /* the first failure */
+    char name[160];            /* of the running case */
     uint64_t draws;
     check_tensor tensors[CHECK_TENSORS];
     size_t n_tensors;

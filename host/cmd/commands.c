@@ -23,6 +23,7 @@
     X(boids)                                                                                                 \
     X(tune)                                                                                                  \
     X(devices)                                                                                               \
+    X(check)                                                                                                 \
     X(cache)
 
 #define X(name) extern const dun_command dun_command_##name;

@@ -9,6 +9,7 @@
 #include "report.h"
 #include "runlog.h"
 #include "train_group.h"
+#include "trust.h"
 
 #include <stdlib.h>
 
@@ -27,6 +28,7 @@ static int go_on(const char *path, const dun_overrides *overrides, const dun_obs
     if (!experiment.run_path)
         TRY(dun_error(DUN_USAGE, "--resume %s: is not the folder of a run", path));
     TRY(dun_session_read_data(session, true));
+    TRY(dun_trust_config(&experiment.config, &logged));
     TRY(dun_run_dir_resume(&run, path));
     TRY(dun_run_log_open(&log, run.path));
     TRY(dun_session_start_engine(session, true));
@@ -103,6 +105,8 @@ static int run(const dun_args *args) {
     const char *resume = dun_args_value(args, "resume");
     dun_interrupt_watch();
     TRY(dun_overrides_read(&overrides, args));
+    if (dun_args_has(args, "force")) /* it was given, so there is room for it */
+        overrides.sets[overrides.n_sets++] = "device.check=force";
     if (resume) {
         TRY(resume_run(resume, args, &overrides, &observer));
         goto out;
@@ -125,6 +129,7 @@ static const dun_option options[] = {
      .repeatable = true,
      .help = "Runs with each of the values; several make a grid."},
     {.name = "seeds", .argument = "N", .help = "Runs with N seeds, the config's and those after it."},
+    {.name = "force", .help = "Trains even on a device that fails its self-test (see dunlin check)."},
     {.name = "out",
      .letter = 'o',
      .argument = "DIR",

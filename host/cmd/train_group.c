@@ -12,6 +12,7 @@
 #include "reopen.h"
 #include "report.h"
 #include "train.h"
+#include "trust.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -182,7 +183,7 @@ out:
 static int run_row(group *g, size_t index) {
     int rc = DUN_OK;
     dun_sweep_row *row = &g->table.rows[index];
-    const dun_config *config = &g->configs[index];
+    dun_config *config = &g->configs[index];
     bool alone = g->table.n_rows == 1 && !g->folder, trained = false;
     dun_run_dir run = {0};
     dun_run_result result = {0};
@@ -192,6 +193,7 @@ static int run_row(group *g, size_t index) {
     const dun_observer logged = dun_run_log_observer(&log);
     TRY(run_folder(&folder, g, index));
     TRY(dun_session_reopen(&g->session, config, &logged));
+    TRY(dun_trust_config(config, &logged));
     TRY(dun_run_dir_create(&run, folder.bytes ? folder.bytes : "", row->config, config));
     TRY_PTR(row->run, dun_strdup(run.path));
     TRY(dun_run_log_open(&log, run.path));

@@ -99,17 +99,38 @@ out:
     return rc;
 }
 
+/* The kernels' text: the embedded one, or what DUNLIN_KERNELS names, which `read` then holds. */
+static int kernel_text(const char **text, dun_text *read) {
+    int rc = DUN_OK;
+    const char *path = getenv("DUNLIN_KERNELS");
+    *text = dun_kernel_text;
+    if (!path)
+        goto out;
+    TRY(dun_source_read(read, path));
+    *text = read->bytes;
+out:
+    return rc;
+}
+
+int dun_program_identity(dun_text *out, const dun_device_info *info, const char *defines) {
+    int rc = DUN_OK;
+    dun_text read = {0};
+    const char *text;
+    TRY(kernel_text(&text, &read));
+    TRY(dun_program_key(out, info, text, defines));
+out:
+    dun_text_free(&read);
+    return rc;
+}
+
 int dun_program_build(dun_program **out, dun_device *device, const char *defines) {
     int rc = DUN_OK;
     dun_program *program = NULL;
     dun_text read = {0}, key = {0};
-    const char *path = getenv("DUNLIN_KERNELS"), *text = dun_kernel_text;
+    const char *text;
     *out = NULL;
-    if (path) {
-        TRY(dun_source_read(&read, path));
-        text = read.bytes;
-    }
-    TRY(dun_program_key(&key, device, text, defines));
+    TRY(kernel_text(&text, &read));
+    TRY(dun_program_key(&key, &device->info, text, defines));
     TRY_NEW(program, 1);
     program->device = device;
     TRY(build_cached(program, text, defines, &key));

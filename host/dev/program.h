@@ -3,6 +3,7 @@
 #define DUN_PROGRAM_H
 
 #include "device.h"
+#include "text.h"
 
 typedef struct dun_program dun_program;
 
@@ -21,6 +22,10 @@ typedef struct {
     double seconds;
 } dun_program_origin;
 dun_program_origin dun_program_origin_of(const dun_program *program);
+
+/* Appends all that a compiled program of the device depends on: device, driver, platform, defines, kernel
+ * text (embedded, or that of DUNLIN_KERNELS). Its first line names the device, for people. */
+int dun_program_identity(dun_text *out, const dun_device_info *info, const char *defines);
 
 /* The embedded kernel text, zero-terminated. */
 const char *dun_program_text(void);

@@ -11,8 +11,7 @@
 /* The first line is what people see; raise the number when host code asks other things of the kernels. */
 enum { FORMAT = 1 };
 
-int dun_program_key(dun_text *out, const dun_device *device, const char *text, const char *defines) {
-    const dun_device_info *info = &device->info;
+int dun_program_key(dun_text *out, const dun_device_info *info, const char *text, const char *defines) {
     size_t length = strlen(text);
     return dun_text_addf(out,
                          "%s, driver %s: %s\nplatform %s, %s\nversion %s\nsource %016llx of %zu bytes\n"

@@ -7,7 +7,7 @@
 #include "text.h"
 
 /* All that a compiled program depends on: device, driver, platform, defines, kernel text. */
-int dun_program_key(dun_text *out, const dun_device *device, const char *text, const char *defines);
+int dun_program_key(dun_text *out, const dun_device_info *info, const char *text, const char *defines);
 
 /* What the cache had. */
 typedef struct {

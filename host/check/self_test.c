@@ -1,0 +1,164 @@
+/* See self_test.h. */
+#include "self_test.h"
+
+#include "clock.h"
+#include "err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Heads of this size: those of most models. Kernels that are cut by it are tested with it. */
+enum { HEAD_DIM = 64 };
+
+/* Cases of a topic in a quick test and in a whole one: enough for every kind of each topic, and for ten
+ * seconds on two cores. */
+enum { QUICK_CASES = 20, MOST_CASES = 110 };
+
+static const check_topic *const topics[] = {&check_rows,  &check_norm,   &check_rope,     &check_attention,
+                                            &check_loss,  &check_optim,  &check_distance, &check_centroid,
+                                            &check_boids, &check_reparam};
+
+static dun_self_test_row *new_row(dun_self_test *report, const char *topic, const char *gemm) {
+    dun_self_test_row *row = &report->rows[report->n_rows++];
+    *row = (dun_self_test_row){.topic = topic, .gemm = gemm};
+    return row;
+}
+
+/* Scattered over the list of cases, kinds included; all of them when there are no more than `most`. */
+static void run_cases(check *c, const check_topic *topic, size_t most) {
+    const size_t n = topic->n_cases;
+    size_t stride = n > most ? n * 5 / 8 : 1;
+    for (size_t a = stride, b = n; n > most && a != 1;) { /* until it has no common divisor with n */
+        while (b) {
+            size_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a != 1) {
+            a = ++stride;
+            b = n;
+        }
+    }
+    for (size_t i = 0, at = 0; i < n && i < most; i++, at = (at + stride) % n)
+        check_run_case(c, topic->run, at);
+}
+
+static void run_topic(dun_self_test *report, bool *launched, dun_compute *compute, dun_gemm *gemm,
+                      const check_topic *topic, const char *name) {
+    dun_self_test_row *row = new_row(report, topic->name, name);
+    check c;
+    check_init(&c, compute);
+    c.gemm = gemm;
+    run_cases(&c, topic, report->quick ? QUICK_CASES : MOST_CASES);
+    row->n_cases = c.n_cases;
+    row->n_compared = c.n_compared;
+    row->n_failed = c.n_failed;
+    row->worst = c.worst;
+    memcpy(row->histogram, c.histogram, sizeof row->histogram);
+    snprintf(row->message, sizeof row->message, "%s", c.message);
+    for (size_t i = 0; i < DUN_N_KERNELS; i++)
+        launched[i] |= c.launched[i];
+}
+
+/* CLBlast compiles for many seconds on CPUs, where nobody wants it: there only when it is asked for. */
+static bool leave_out(const dun_device *device, const char *name, const char *wanted) {
+    return dun_device_describe(device)->type == DUN_DEVICE_CPU && strcmp(name, "clblast") == 0 &&
+           strcmp(wanted, name) != 0;
+}
+
+static int test_provider(dun_self_test *report, bool *launched, dun_compute *compute, const char *name) {
+    int rc = DUN_OK;
+    dun_gemm *gemm = NULL;
+    rc = dun_gemm_create(&gemm, compute->device, compute->program, &compute->tiles, name);
+    if (rc == DUN_BAD_DEVICE) { /* it cannot run here */
+        dun_self_test_row *row = new_row(report, check_gemm.name, name);
+        row->cannot = "cannot run on this device";
+        rc = DUN_OK;
+        goto out;
+    }
+    TRY(rc);
+    run_topic(report, launched, compute, gemm, &check_gemm, name);
+out:
+    dun_gemm_free(gemm);
+    return rc;
+}
+
+static bool provider_passes(const dun_self_test *report, const char *name) {
+    for (size_t i = 0; i < report->n_rows; i++) {
+        const dun_self_test_row *row = &report->rows[i];
+        if (row->gemm && strcmp(row->gemm, name) == 0)
+            return !row->cannot && row->n_failed == 0;
+    }
+    return false;
+}
+
+/* The provider to use, by what the rows say: the one asked for, or the default, or the first that passes. */
+static void choose(dun_self_test *report, const dun_device *device, const char *wanted) {
+    const char *reason, *cannot;
+    const char *first = strcmp(wanted, "auto") == 0
+                            ? dun_gemm_default(&reason, &cannot, dun_device_describe(device))
+                            : wanted;
+    const char *chosen = provider_passes(report, first) ? first : NULL;
+    for (const char *const *name = dun_gemm_provider_names; *name && !chosen; name++)
+        if (strcmp(wanted, "auto") == 0 && provider_passes(report, *name))
+            chosen = *name;
+    snprintf(report->gemm, sizeof report->gemm, "%s", chosen ? chosen : "");
+    report->set_aside = chosen && strcmp(chosen, first) != 0;
+}
+
+/* The training step with the chosen provider, or with the plainest one where none can be chosen. */
+static int test_step(dun_self_test *report, bool *launched, dun_compute *compute) {
+    int rc = DUN_OK;
+    dun_gemm *gemm = NULL, *own = compute->gemm;
+    TRY(dun_gemm_create(&gemm, compute->device, compute->program, &compute->tiles,
+                        *report->gemm ? report->gemm : "naive"));
+    compute->gemm = gemm;
+    run_topic(report, launched, compute, gemm, &check_step, NULL);
+out:
+    compute->gemm = own;
+    dun_gemm_free(gemm);
+    return rc;
+}
+
+static void judge(dun_self_test *report) {
+    report->passed = *report->gemm != '\0';
+    for (size_t i = 0; i < report->n_rows; i++)
+        report->passed &= report->rows[i].gemm || report->rows[i].n_failed == 0;
+}
+
+const char *dun_self_test_failure(const dun_self_test *report) {
+    const char *of_gemm = "";
+    if (report->passed)
+        return "";
+    for (size_t i = 0; i < report->n_rows; i++) {
+        const dun_self_test_row *row = &report->rows[i];
+        if (row->n_failed > 0 && !row->gemm)
+            return row->message;
+        if (row->n_failed > 0 && !*of_gemm)
+            of_gemm = row->message;
+    }
+    return *of_gemm ? of_gemm : "no way to multiply matrices passes";
+}
+
+int dun_self_test_run(dun_self_test *report, dun_device *device, const char *wanted, bool quick) {
+    int rc = DUN_OK;
+    bool launched[DUN_N_KERNELS] = {false};
+    dun_compute compute = {0};
+    double begun = dun_clock_seconds();
+    *report = (dun_self_test){.quick = quick};
+    TRY(dun_compute_create(&compute, device, HEAD_DIM, "naive"));
+    for (const char *const *name = dun_gemm_provider_names; *name; name++)
+        if (!leave_out(device, *name, wanted))
+            TRY(test_provider(report, launched, &compute, *name));
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
+        run_topic(report, launched, &compute, compute.gemm, topics[i], NULL);
+    choose(report, device, wanted);
+    TRY(test_step(report, launched, &compute));
+    judge(report);
+    for (size_t i = 0; i < DUN_N_KERNELS; i++)
+        report->n_kernels += launched[i];
+    report->seconds = dun_clock_seconds() - begun;
+out:
+    dun_compute_free(&compute);
+    return rc;
+}

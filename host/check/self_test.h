@@ -1,0 +1,39 @@
+/* The known-answer self-test of a device: every kernel, every way to multiply matrices, and a whole training
+ * step, against double loops on the host, on that very device and driver. */
+#ifndef DUN_SELF_TEST_H
+#define DUN_SELF_TEST_H
+
+#include "check_topics.h"
+
+enum { DUN_SELF_TEST_ROWS = 24 };
+
+/* One topic, or one GEMM provider. */
+typedef struct {
+    const char *topic;
+    const char *gemm;   /* the provider that this row is about; NULL: a topic of its own */
+    const char *cannot; /* why the provider was not tested, or NULL */
+    size_t n_cases, n_compared, n_failed;
+    double worst; /* largest error as a part of what is allowed */
+    size_t histogram[CHECK_BINS];
+    char message[700]; /* the first failure */
+} dun_self_test_row;
+
+typedef struct {
+    dun_self_test_row rows[DUN_SELF_TEST_ROWS];
+    size_t n_rows;
+    char gemm[32];  /* the provider to use: the one asked for, else the first that passes; empty: none does */
+    bool set_aside; /* it is not the device's default, which failed */
+    bool passed;    /* with that provider the device can be trusted */
+    bool quick;
+    size_t n_kernels; /* kernels that were launched */
+    double seconds;
+} dun_self_test;
+
+/* Tests a device; `gemm` is a provider's name or "auto". `quick`: some cases of each topic instead of all.
+ * An error only when the kernels cannot be built at all; failures are in the report. */
+int dun_self_test_run(dun_self_test *report, dun_device *device, const char *gemm, bool quick);
+
+/* Why the device cannot be trusted: the first failure of a row that matters; "" when it passed. */
+const char *dun_self_test_failure(const dun_self_test *report);
+
+#endif

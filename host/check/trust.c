@@ -1,0 +1,145 @@
+/* See trust.h. */
+#include "trust.h"
+
+#include "cache.h"
+#include "err.h"
+#include "json.h"
+#include "program.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Heads of any size: the identity of the kernels is in their text and the other defines. */
+enum { HEAD_DIM = 64, FORMAT = 1 };
+
+static int make_key(dun_text *out, const dun_device_info *info, const char *gemm) {
+    int rc = DUN_OK;
+    dun_text defines = {0};
+    const dun_tiles tiles = dun_tiles_default(info, HEAD_DIM);
+    TRY(dun_tiles_defines(&defines, &tiles));
+    TRY(dun_text_addf(out, "self-test of "));
+    TRY(dun_program_identity(out, info, defines.bytes));
+    TRY(dun_text_addf(out, "gemm %s\ndunlin %s, test %d\n", gemm, DUN_VERSION, FORMAT));
+out:
+    dun_text_free(&defines);
+    return rc;
+}
+
+dun_verdict dun_verdict_of(const dun_self_test *report) {
+    dun_verdict verdict = {
+        .known = true, .passed = report->passed, .set_aside = report->set_aside, .quick = report->quick};
+    snprintf(verdict.gemm, sizeof verdict.gemm, "%s", report->gemm);
+    snprintf(verdict.failure, sizeof verdict.failure, "%s", dun_self_test_failure(report));
+    for (size_t i = 0; report->passed && report->set_aside && i < report->n_rows; i++)
+        if (report->rows[i].n_failed > 0 && !*verdict.failure)
+            snprintf(verdict.failure, sizeof verdict.failure, "%s", report->rows[i].message);
+    return verdict;
+}
+
+static void read_text(char *out, size_t size, const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    snprintf(out, size, "%s", text ? text : "");
+}
+
+int dun_verdict_recall(dun_verdict *verdict, const dun_device_info *info, const char *gemm) {
+    int rc = DUN_OK;
+    dun_text key = {0};
+    dun_cached cached;
+    json_t *object = NULL;
+    *verdict = (dun_verdict){0};
+    TRY(make_key(&key, info, gemm));
+    if (!dun_cache_find(&cached, DUN_CACHE_CHECKS, &key))
+        goto out;
+    rc = dun_json_parse(&object, (const char *)cached.bytes, cached.length, "a kept self-test", 1);
+    dun_cached_close(&cached);
+    TRY(rc);
+    verdict->known = true;
+    verdict->passed = json_is_true(json_object_get(object, "passed"));
+    verdict->set_aside = json_is_true(json_object_get(object, "set_aside"));
+    verdict->quick = json_is_true(json_object_get(object, "quick"));
+    read_text(verdict->gemm, sizeof verdict->gemm, object, "gemm");
+    read_text(verdict->failure, sizeof verdict->failure, object, "failure");
+out:
+    json_decref(object);
+    dun_text_free(&key);
+    return rc;
+}
+
+int dun_verdict_keep(const dun_verdict *verdict, const dun_device_info *info, const char *gemm) {
+    int rc = DUN_OK;
+    dun_text key = {0}, text = {0};
+    char problem[128];
+    json_t *object = json_object();
+    TRY(make_key(&key, info, gemm));
+    TRY(dun_json_set(object, "passed", json_boolean(verdict->passed)));
+    TRY(dun_json_set(object, "set_aside", json_boolean(verdict->set_aside)));
+    TRY(dun_json_set(object, "quick", json_boolean(verdict->quick)));
+    TRY(dun_json_set(object, "gemm", json_string(verdict->gemm)));
+    TRY(dun_json_set(object, "failure", json_string(verdict->failure)));
+    TRY(dun_json_dump(&text, object));
+    (void)dun_cache_keep(problem, sizeof problem, DUN_CACHE_CHECKS, &key, text.bytes, text.length);
+out:
+    json_decref(object);
+    dun_text_free(&text);
+    dun_text_free(&key);
+    return rc;
+}
+
+static int test_device(dun_verdict *verdict, dun_device *device, const char *gemm,
+                       const dun_observer *observer) {
+    int rc = DUN_OK;
+    dun_self_test report;
+    const dun_device_info *info = dun_device_describe(device);
+    if (observer)
+        dun_device_set_watch(device, (dun_device_watch){.self = observer->self, .say = observer->say});
+    dun_observe_say(observer, "check     %s was not tested yet with this driver; testing it", info->name);
+    TRY(dun_self_test_run(&report, device, gemm, true));
+    *verdict = dun_verdict_of(&report);
+    if (report.passed)
+        dun_observe_say(observer, "check     passed in %.1f s", report.seconds);
+    TRY(dun_verdict_keep(verdict, info, gemm));
+out:
+    return rc;
+}
+
+int dun_trust(char *gemm_out, size_t gemm_size, const char *selector, const char *gemm, bool force,
+              const dun_observer *observer) {
+    int rc = DUN_OK;
+    dun_device *device = NULL;
+    dun_verdict verdict;
+    TRY(dun_device_open(&device, selector));
+    const dun_device_info *info = dun_device_describe(device);
+    TRY(dun_verdict_recall(&verdict, info, gemm));
+    if (!verdict.known)
+        TRY(test_device(&verdict, device, gemm, observer));
+    snprintf(gemm_out, gemm_size, "%s", verdict.set_aside && verdict.passed ? verdict.gemm : gemm);
+    if (verdict.passed && verdict.set_aside)
+        dun_warn("this device fails the self-test with its usual matrix products (%s); %s stands in, slower",
+                 verdict.failure, verdict.gemm);
+    if (!verdict.passed && force)
+        dun_warn("this device fails the self-test, and is used all the same: %s", verdict.failure);
+    else if (!verdict.passed)
+        TRY(dun_error(DUN_BAD_DEVICE,
+                      "%s, driver %s, fails the self-test: %s; choose another device or driver, look with "
+                      "`dunlin check`, or force it with --force or device.check = force",
+                      info->name, info->driver, verdict.failure));
+out:
+    dun_device_close(device);
+    return rc;
+}
+
+int dun_trust_config(dun_config *config, const dun_observer *observer) {
+    int rc = DUN_OK;
+    char chosen[32];
+    dun_text wanted = {0};
+    if (config->device.check == DUN_CHECK_NO)
+        goto out;
+    TRY(dun_config_get(&wanted, config, DUN_KEY_device_gemm));
+    TRY(dun_trust(chosen, sizeof chosen, config->device.use, wanted.bytes,
+                  config->device.check == DUN_CHECK_FORCE, observer));
+    if (strcmp(chosen, wanted.bytes) != 0)
+        TRY(dun_config_put(config, DUN_KEY_device_gemm, chosen, "the self-test"));
+out:
+    dun_text_free(&wanted);
+    return rc;
+}
