@@ -24,6 +24,7 @@
     X(tune)                                                                                                  \
     X(devices)                                                                                               \
     X(check)                                                                                                 \
+    X(compare)                                                                                               \
     X(cache)
 
 #define X(name) extern const dun_command dun_command_##name;

@@ -284,6 +284,7 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     failed |= json_object_set_new(root, "seconds", timings_json(&session->timings));
     failed |=
         json_object_set_new(root, "device_memory_bytes", json_integer((json_int_t)dun_buffer_peak_bytes()));
+    failed |= json_object_set_new(root, "trained_texts", json_integer((json_int_t)result->trained_texts));
     failed |= json_object_set_new(root, "steps", json_integer((json_int_t)result->steps));
     failed |= json_object_set_new(root, "last_loss", json_real((double)result->last_loss));
     failed |= json_object_set_new(root, "model", json_string(dun_weights_spec(session->weights)->name));

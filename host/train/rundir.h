@@ -60,14 +60,14 @@ int dun_run_dir_step(dun_run_dir *run, const dun_step_record *record);
 
 /* What a finished run says of itself. */
 typedef struct {
-    dun_metrics metrics;  /* validation texts, trained */
-    dun_metrics baseline; /* the same with class means under the starting prompt */
-    double majority;      /* accuracy of always naming the largest class */
-    double probe_before;  /* accuracy of a linear probe under the starting prompt; NAN: none */
-    double probe_after;   /* under the trained one */
-    float *distances;     /* (n_valid, K), trained */
-    float *centroids;     /* (K, D), trained */
-    uint64_t steps;
+    dun_metrics metrics;           /* validation texts, trained */
+    dun_metrics baseline;          /* the same with class means under the starting prompt */
+    double majority;               /* accuracy of always naming the largest class */
+    double probe_before;           /* accuracy of a linear probe under the starting prompt; NAN: none */
+    double probe_after;            /* under the trained one */
+    float *distances;              /* (n_valid, K), trained */
+    float *centroids;              /* (K, D), trained */
+    uint64_t steps, trained_texts; /* texts: of the steps of this process, in all epochs */
     float last_loss;
     double seconds;
 } dun_run_result;

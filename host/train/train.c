@@ -326,6 +326,7 @@ static int train_epoch(trainer *t, uint64_t epoch, uint32_t done) {
                 (double)loss, (unsigned long long)t->result->steps));
         dun_watch_loss(&t->watch, (double)loss);
         done += n;
+        t->result->trained_texts += n;
         sums.loss += (double)loss * n;
         sums.correct += right;
         sums.step_accuracy = (double)right / n;

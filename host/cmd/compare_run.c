@@ -1,0 +1,312 @@
+/* One device of a comparison; see compare.h. */
+#include "compare.h"
+
+#include "err.h"
+#include "file.h"
+#include "interrupt.h"
+#include "json.h"
+#include "mem.h"
+#include "process.h"
+#include "utf8.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CHECK_SECONDS = 300 };
+
+/* The path of one of a device's files. */
+static int path_of(dun_text *out, const dun_compare_job *job, size_t number, const char *name) {
+    dun_text_clear(out);
+    return dun_text_addf(out, "%s/%zu-%s", job->folder, number, name);
+}
+
+static int read_json(json_t **out, const char *path, size_t first_line) {
+    int rc = DUN_OK;
+    dun_file file = {0};
+    *out = NULL;
+    TRY(dun_file_map(&file, path));
+    TRY(dun_json_parse(out, (const char *)file.bytes, file.length, path, first_line));
+out:
+    dun_file_unmap(&file);
+    return rc;
+}
+
+/* The last line of a file that is not empty, made fit for JSON; nothing when there is none. */
+static int last_line(dun_text *out, const char *path) {
+    int rc = DUN_OK;
+    dun_file file = {0};
+    if (dun_file_map(&file, path) < 0)
+        goto out;
+    size_t end = file.length;
+    while (end > 0 && file.bytes[end - 1] == '\n')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && file.bytes[begin - 1] != '\n')
+        begin--;
+    TRY(dun_utf8_repair(out, (const char *)file.bytes + begin, end - begin));
+out:
+    dun_file_unmap(&file);
+    return rc;
+}
+
+/* Why a process did not finish. */
+static int describe_end(dun_text *out, const dun_process_end *end, double limit_s, const char *err_path) {
+    int rc = DUN_OK;
+    if (end->timed_out)
+        TRY(dun_text_addf(out, "took longer than %.0f s and was ended", limit_s));
+    else if (end->signal)
+        TRY(dun_text_addf(out, "killed by signal %d (%s)", end->signal, strsignal(end->signal)));
+    else
+        TRY(last_line(out, err_path));
+    if (!out->length)
+        TRY(dun_text_addf(out, "ended with status %d", end->status));
+out:
+    return rc;
+}
+
+/* A line of history.jsonl to the losses; lines that a killed process left unfinished end the list. */
+static int read_losses(json_t *result, const char *path) {
+    int rc = DUN_OK;
+    dun_file file = {0};
+    json_t *losses = json_array();
+    TRY(dun_json_set(result, "losses", losses));
+    if (dun_file_map(&file, path) < 0)
+        goto out; /* it did not get as far */
+    const char *at = (const char *)file.bytes, *end = at + file.length;
+    for (const char *next; at < end && (next = memchr(at, '\n', (size_t)(end - at))); at = next + 1) {
+        json_t *line;
+        if (dun_json_parse(&line, at, (size_t)(next - at), path, 1) < 0)
+            break;
+        const json_t *loss = json_object_get(line, "loss");
+        rc = loss ? dun_json_append(losses, json_real(json_number_value(loss))) : DUN_OK;
+        json_decref(line);
+        TRY(rc);
+    }
+out:
+    dun_file_unmap(&file);
+    return rc;
+}
+
+/* The third column of predictions.tsv below its header. */
+static int read_predictions(json_t *result, const char *path) {
+    int rc = DUN_OK;
+    dun_file file = {0};
+    json_t *predictions = json_array();
+    TRY(dun_json_set(result, "predictions", predictions));
+    TRY(dun_file_map(&file, path));
+    const char *at = (const char *)file.bytes, *end = at + file.length;
+    bool header = true;
+    for (const char *next; at < end && (next = memchr(at, '\n', (size_t)(end - at))); at = next + 1) {
+        const char *column = at;
+        for (int i = 0; i < 2 && column; i++) {
+            column = memchr(column, '\t', (size_t)(next - column));
+            column += column != NULL;
+        }
+        const char *stop = column ? memchr(column, '\t', (size_t)(next - column)) : NULL;
+        if (!header && stop)
+            TRY(dun_json_append(predictions, json_stringn(column, (size_t)(stop - column))));
+        header = false;
+    }
+out:
+    dun_file_unmap(&file);
+    return rc;
+}
+
+static int read_run(json_t *result, const char *run_path) {
+    int rc = DUN_OK;
+    json_t *metrics = NULL;
+    dun_text path = {0};
+    TRY(dun_text_addf(&path, "%s/history.jsonl", run_path));
+    TRY(read_losses(result, path.bytes));
+    if (strcmp(json_string_value(json_object_get(result, "status")), "finished") != 0)
+        goto out;
+    dun_text_clear(&path);
+    TRY(dun_text_addf(&path, "%s/predictions.tsv", run_path));
+    TRY(read_predictions(result, path.bytes));
+    dun_text_clear(&path);
+    TRY(dun_text_addf(&path, "%s/metrics.json", run_path));
+    TRY(read_json(&metrics, path.bytes, 1));
+    TRY(dun_json_set(result, "accuracy", json_incref(json_object_get(metrics, "accuracy"))));
+    TRY(dun_json_set(result, "seconds", json_incref(json_object_get(metrics, "seconds"))));
+    TRY(dun_json_set(result, "metrics", json_incref(metrics)));
+out:
+    json_decref(metrics);
+    dun_text_free(&path);
+    return rc;
+}
+
+/* A process of this program: its arguments, and where its output goes. */
+static int run_process(dun_process_end *end, char **argv, const dun_compare_job *job, size_t number,
+                       const char *what, double limit_s, const dun_observer *observer) {
+    int rc = DUN_OK;
+    dun_text out = {0}, err = {0}, name = {0};
+    pid_t child;
+    TRY(dun_text_addf(&name, "%s.out", what));
+    TRY(path_of(&out, job, number, name.bytes));
+    dun_text_clear(&name);
+    TRY(dun_text_addf(&name, "%s.log", what));
+    TRY(path_of(&err, job, number, name.bytes));
+    TRY(dun_process_start(&child, argv, out.bytes, err.bytes));
+    dun_observe_say(observer, "compare   %s in process %ld", what, (long)child);
+    TRY(dun_process_wait(end, child, limit_s));
+    if (dun_interrupted())
+        TRY(dun_error(DUN_INTERRUPTED, "interrupted; what has been run is in %s", job->folder));
+out:
+    dun_text_free(&name);
+    dun_text_free(&err);
+    dun_text_free(&out);
+    return rc;
+}
+
+/* The device's self-test: {"passed", "worst": {"rows": .., "gemm reg": ..}} or {"problem"}. */
+static int run_check(json_t *result, const dun_compare_job *job, const char *selector, size_t number,
+                     const dun_observer *observer) {
+    int rc = DUN_OK;
+    char *argv[] = {
+        "dunlin", "check", "--quick", "--json", "--quiet", "--device", (char *)(uintptr_t)selector, NULL};
+    dun_process_end end;
+    dun_text path = {0}, problem = {0};
+    json_t *report = NULL, *check = json_object(), *worst = json_object();
+    const json_t *test;
+    size_t i;
+    TRY(dun_json_set(result, "check", json_incref(check)));
+    TRY(dun_json_set(check, "worst", json_incref(worst)));
+    TRY(run_process(&end, argv, job, number, "check", CHECK_SECONDS, observer));
+    TRY(path_of(&path, job, number, "check.out"));
+    const bool read = (end.status == 0 || end.status == 4) && read_json(&report, path.bytes, 1) == DUN_OK;
+    const json_t *device = json_array_get(report, 0);
+    TRY(dun_json_set(check, "passed", json_boolean(json_is_true(json_object_get(device, "passed")))));
+    if (!read) {
+        TRY(path_of(&path, job, number, "check.log"));
+        TRY(describe_end(&problem, &end, CHECK_SECONDS, path.bytes));
+        TRY(dun_json_set(check, "problem", json_string(problem.bytes)));
+        goto out;
+    }
+    json_array_foreach(json_object_get(device, "tests"), i, test) {
+        const char *gemm = json_string_value(json_object_get(test, "gemm"));
+        if (json_object_get(test, "cannot"))
+            continue;
+        dun_text_clear(&path);
+        TRY(dun_text_addf(&path, "%s%s%s", json_string_value(json_object_get(test, "test")), gemm ? " " : "",
+                          gemm ? gemm : ""));
+        TRY(dun_json_set(worst, path.bytes, json_incref(json_object_get(test, "worst"))));
+    }
+out:
+    json_decref(worst);
+    json_decref(check);
+    json_decref(report);
+    dun_text_free(&problem);
+    dun_text_free(&path);
+    return rc;
+}
+
+static int run_training(json_t *result, const dun_compare_job *job, const char *selector, size_t number,
+                        const dun_observer *observer) {
+    int rc = DUN_OK;
+    dun_text run = {0}, log = {0}, problem = {0};
+    dun_process_end end;
+    char **argv = NULL;
+    size_t n = 0;
+    TRY(path_of(&run, job, number, "run"));
+    TRY(path_of(&log, job, number, "train.log"));
+    TRY_NEW(argv, 16 + 2 * job->n_sets);
+    const char *const fixed[] = {"dunlin",           "train",    job->config, "--out", run.bytes, "--set",
+                                 "output.report=no", "--device", selector};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        argv[n++] = (char *)(uintptr_t)fixed[i];
+    for (size_t i = 0; i < job->n_sets; i++) {
+        argv[n++] = "--set";
+        argv[n++] = (char *)(uintptr_t)job->sets[i];
+    }
+    const double before = dun_energy_joules();
+    TRY(run_process(&end, argv, job, number, "train", job->limit_s, observer));
+    const double used = before < 0 ? -1 : dun_energy_joules() - before;
+    const bool finished = end.status == 0;
+    TRY(dun_json_set(result, "status", json_string(finished ? "finished" : "failed")));
+    TRY(dun_json_set(result, "run", json_string(run.bytes)));
+    TRY(dun_json_set(result, "wall_seconds", dun_json_real(end.seconds)));
+    TRY(dun_json_set(result, "energy_joules", used < 0 ? json_null() : json_real(used)));
+    if (!finished) {
+        TRY(describe_end(&problem, &end, job->limit_s, log.bytes));
+        TRY(dun_json_set(result, "problem", json_string(problem.bytes)));
+    }
+    TRY(read_run(result, run.bytes));
+out:
+    dun_free(argv);
+    dun_text_free(&problem);
+    dun_text_free(&log);
+    dun_text_free(&run);
+    return rc;
+}
+
+int dun_compare_run(json_t *results, const dun_compare_job *job, const dun_device_info *info, uint32_t index,
+                    size_t number, const dun_observer *observer) {
+    int rc = DUN_OK;
+    char selector[16];
+    dun_text name = {0};
+    json_t *result = json_object();
+    TRY(dun_json_append(results, result));
+    snprintf(selector, sizeof selector, "%u", index);
+    TRY(dun_utf8_repair(&name, info->name, strlen(info->name)));
+    TRY(dun_json_set(result, "name", json_string(name.bytes ? name.bytes : "?")));
+    dun_text_clear(&name);
+    TRY(dun_utf8_repair(&name, info->platform, strlen(info->platform)));
+    TRY(dun_json_set(result, "platform", json_string(name.bytes ? name.bytes : "?")));
+    TRY(dun_json_set(result, "driver", json_string(info->driver)));
+    TRY(dun_json_set(result, "selector", json_integer((json_int_t)index)));
+    dun_observe_say(observer, "compare   device %u: %s (%s)", index, info->name, info->platform);
+    TRY(run_check(result, job, selector, number, observer));
+    TRY(run_training(result, job, selector, number, observer));
+out:
+    dun_text_free(&name);
+    return rc;
+}
+
+/* How a result's losses and predictions differ from another's. */
+static int add_versus(json_t *result, const json_t *with) {
+    int rc = DUN_OK;
+    const json_t *a = json_object_get(with, "losses"), *b = json_object_get(result, "losses");
+    const json_t *p = json_object_get(with, "predictions"), *q = json_object_get(result, "predictions");
+    size_t n = json_array_size(a) < json_array_size(b) ? json_array_size(a) : json_array_size(b);
+    size_t n_texts = json_array_size(p), parts_at = 0, same = 0;
+    double first = NAN, largest = n ? 0 : NAN;
+    json_t *versus = json_object();
+    TRY(dun_json_set(result, "versus", versus));
+    for (size_t i = 0; i < n; i++) {
+        double x = json_number_value(json_array_get(a, i)), y = json_number_value(json_array_get(b, i));
+        double difference = fabs(x - y) / fmax(fabs(x), 1e-12);
+        if (i == 0)
+            first = difference;
+        if (!(difference <= largest))
+            largest = difference;
+        if (!parts_at && !(difference <= DUN_COMPARE_PARTS))
+            parts_at = i + 1;
+    }
+    for (size_t i = 0; n_texts == json_array_size(q) && i < n_texts; i++)
+        same += (size_t)json_equal(json_array_get(p, i), json_array_get(q, i));
+    TRY(dun_json_set(versus, "first_difference", dun_json_real(first)));
+    TRY(dun_json_set(versus, "parts_at", parts_at ? json_integer((json_int_t)parts_at) : json_null()));
+    TRY(dun_json_set(versus, "largest_difference", dun_json_real(largest)));
+    TRY(dun_json_set(versus, "agreement",
+                     n_texts && n_texts == json_array_size(q) ? json_real((double)same / (double)n_texts)
+                                                              : json_null()));
+out:
+    return rc;
+}
+
+int dun_compare_versus(json_t *results) {
+    int rc = DUN_OK;
+    const json_t *reference = NULL;
+    json_t *result;
+    size_t i;
+    json_array_foreach(results, i, result) {
+        const char *status = json_string_value(json_object_get(result, "status"));
+        if (reference)
+            TRY(add_versus(result, reference));
+        else if (status && strcmp(status, "finished") == 0)
+            reference = result;
+    }
+out:
+    return rc;
+}
