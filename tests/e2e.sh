@@ -229,6 +229,13 @@ same "$?" 3 'status of a bad JSON line'
 same "$(wc -l <out)" 1 'answers before a bad JSON line'
 says err 'bad.jsonl:2'
 
+# A label with a tab and a newline keeps to its line.
+printf 'text,label\nthen the in,no\nzz qq,"y\te\ns"\n' >odd.csv
+expect 0 train tiny.ini --set data.train=odd.csv --set data.valid=odd.csv --set data.header=yes --out odd
+expect 0 classify odd lines.txt --output tsv
+same "$(wc -l <out)" 5 'answers with odd labels'
+same "$(cut -f 2 out | sort -u | tr '\n' ,)" 'no,y e s,' 'odd labels'
+
 # An answer leaves before the next line is written, also when a part of that line is there already.
 mkfifo questions answers
 "$dunlin" classify run - <questions >answers 2>err &

@@ -49,6 +49,15 @@ out:
     return rc;
 }
 
+int dun_text_add_field(dun_text *text, const char *bytes, size_t length) {
+    size_t begin = text->length;
+    int rc = dun_text_add(text, bytes, length);
+    for (size_t at = begin; at < text->length; at++)
+        if ((unsigned char)text->bytes[at] < ' ' || text->bytes[at] == 0x7f)
+            text->bytes[at] = ' ';
+    return rc;
+}
+
 void dun_text_clear(dun_text *text) {
     text->length = 0;
     if (text->bytes)

@@ -38,9 +38,12 @@ static int answer_plain(classify_job *job, const float *distances) {
     dun_text *line = &job->answer;
     dun_answer answer = dun_answer_of(&job->rule, distances);
     dun_text_clear(line);
-    TRY(dun_text_addf(line, "%s", answer.label));
-    if (job->form == FORM_TSV)
-        TRY(dun_text_addf(line, "\t%s\t%.6g", answer.nearest, answer.confidence));
+    TRY(dun_text_add_field(line, answer.label, strlen(answer.label)));
+    if (job->form == FORM_TSV) {
+        TRY(dun_text_add(line, "\t", 1));
+        TRY(dun_text_add_field(line, answer.nearest, strlen(answer.nearest)));
+        TRY(dun_text_addf(line, "\t%.6g", answer.confidence));
+    }
     for (uint32_t k = 0; k < job->rule.saved->n_classes; k++)
         TRY(dun_text_addf(line, "\t%.6g", (double)distances[k]));
     TRY(dun_text_add(line, "\n", 1));
@@ -148,7 +151,7 @@ static int run(const dun_args *args) {
     job.rule.temperature = experiment.config.loss.temperature;
     TRY(dun_answer_check(&job.rule));
     TRY(dun_session_start_engine(&experiment.session, false));
-    TRY(dun_classifier_create(&job.classifier, &experiment.session, &experiment.saved));
+    TRY(dun_classifier_open(&job.classifier, &experiment.session, &experiment.saved));
     TRY(classify_lines(&job, lines));
 out:
     dun_text_free(&job.texts);

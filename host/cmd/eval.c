@@ -1,5 +1,6 @@
 /* dunlin eval: metrics of a run on its validation texts, or of the untrained class means of a config. */
 #include "centroid.h"
+#include "classifier.h"
 #include "cmd.h"
 #include "err.h"
 #include "evaluate.h"
@@ -10,20 +11,20 @@
 #include "progress.h"
 
 /* The run's centroids, or the class means under the config's starting prompt. */
-static int load_centroids(dun_buffer *centroids, dun_experiment *e) {
+static int open_classifier(dun_classifier *classifier, dun_experiment *e) {
     int rc = DUN_OK;
     float *means = NULL;
-    size_t n = (size_t)e->session.labels.n_classes * dun_session_point_width(&e->session);
-    TRY(dun_buffer_create(centroids, e->session.device, n * sizeof(float), "the centroids"));
-    if (e->run_path && (size_t)e->saved.n_classes * e->saved.point_width != n)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: its centroids are (%u, %u); its config makes (%u, %u)", e->run_path,
-                      e->saved.n_classes, e->saved.point_width, e->session.labels.n_classes,
-                      dun_session_point_width(&e->session)));
-    if (!e->run_path) {
-        TRY_NEW(means, n);
-        TRY(dun_centroid_means(means, &e->session));
+    uint32_t K = e->session.labels.n_classes;
+    if (e->run_path && e->saved.n_classes != K)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: it has %u classes; the data of its config have %u", e->run_path,
+                      e->saved.n_classes, K));
+    if (e->run_path) {
+        TRY(dun_classifier_open(classifier, &e->session, &e->saved));
+        goto out;
     }
-    TRY(dun_buffer_write(centroids, 0, e->run_path ? e->saved.centroids : means, n * sizeof(float)));
+    TRY_NEW(means, (size_t)K * dun_session_point_width(&e->session));
+    TRY(dun_centroid_means(means, &e->session));
+    TRY(dun_classifier_create(classifier, &e->session, means, K));
 out:
     dun_free(means);
     return rc;
@@ -32,22 +33,16 @@ out:
 static int measure(dun_metrics *metrics, dun_experiment *e) {
     int rc = DUN_OK;
     dun_session *session = &e->session;
-    dun_buffer centroids = {0};
-    dun_loss loss = {0};
+    dun_classifier classifier = {0};
     float *distances = NULL;
-    const dun_loss_settings settings = dun_loss_settings_from(&e->config);
-    TRY(load_centroids(&centroids, e));
-    TRY(dun_loss_create(&loss, &session->compute, &settings, session->engine.options.max_sequences,
-                        session->labels.n_classes, dun_session_point_width(session)));
+    TRY(open_classifier(&classifier, e));
     TRY_NEW(distances, (size_t)session->n_valid * session->labels.n_classes);
-    TRY(dun_evaluate(distances, session, &loss, &centroids, session->n_train, session->n_valid,
-                     "validation"));
+    TRY(dun_classifier_evaluate(distances, &classifier));
     TRY(dun_metrics_create(metrics, session->labels.n_classes));
     dun_evaluate_metrics(metrics, session, distances);
 out:
     dun_free(distances);
-    dun_loss_free(&loss);
-    dun_buffer_free(&centroids);
+    dun_classifier_free(&classifier);
     return rc;
 }
 

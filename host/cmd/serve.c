@@ -119,7 +119,7 @@ static int run(const dun_args *args) {
     s.rule.temperature = s.experiment.config.loss.temperature;
     TRY(dun_answer_check(&s.rule));
     TRY(dun_session_start_engine(&s.experiment.session, false));
-    TRY(dun_classifier_create(&s.classifier, &s.experiment.session, &s.experiment.saved));
+    TRY(dun_classifier_open(&s.classifier, &s.experiment.session, &s.experiment.saved));
     s.options.max_body_bytes = (size_t)body_kb << 10;
     s.options.max_texts = (size_t)texts;
     s.options.timeout_s = (unsigned)timeout;

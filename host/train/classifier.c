@@ -2,21 +2,18 @@
 #include "classifier.h"
 
 #include "err.h"
+#include "evaluate.h"
 #include "mem.h"
 
-int dun_classifier_create(dun_classifier *c, dun_session *session, const dun_saved_prompt *saved) {
+int dun_classifier_create(dun_classifier *c, dun_session *session, const float *centroids, uint32_t K) {
     int rc = DUN_OK;
     const dun_loss_settings settings = dun_loss_settings_from(session->config);
-    uint32_t K = saved->n_classes, D = dun_session_point_width(session);
-    uint32_t most = session->engine.options.max_sequences;
-    size_t bytes = (size_t)K * D * sizeof(float);
+    uint32_t D = dun_session_point_width(session), most = session->engine.options.max_sequences;
+    size_t bytes = (size_t)K * D * sizeof *centroids;
     *c = (dun_classifier){.session = session};
-    if (saved->point_width != D)
-        TRY(dun_error(DUN_BAD_INPUT, "the run's centroids are %u wide; its config makes points %u wide",
-                      saved->point_width, D));
     TRY(dun_loss_create(&c->loss, &session->compute, &settings, most, K, D));
     TRY(dun_buffer_create(&c->centroids, session->device, bytes, "the centroids"));
-    TRY(dun_buffer_write(&c->centroids, 0, saved->centroids, bytes));
+    TRY(dun_buffer_write(&c->centroids, 0, centroids, bytes));
     TRY_NEW(c->distances, (size_t)most * K);
     TRY_NEW(c->which, most);
     for (uint32_t i = 0; i < most; i++)
@@ -25,6 +22,14 @@ out:
     if (rc < 0)
         dun_classifier_free(c);
     return rc;
+}
+
+int dun_classifier_open(dun_classifier *c, dun_session *session, const dun_saved_prompt *saved) {
+    *c = (dun_classifier){0};
+    if (saved->point_width != dun_session_point_width(session))
+        return dun_error(DUN_BAD_INPUT, "the run's centroids are %u wide; its config makes points %u wide",
+                         saved->point_width, dun_session_point_width(session));
+    return dun_classifier_create(c, session, saved->centroids, saved->n_classes);
 }
 
 void dun_classifier_free(dun_classifier *c) {
@@ -63,4 +68,9 @@ int dun_classifier_run(uint32_t *n_answered, dun_classifier *c) {
     dun_texts_drop(&session->texts, n);
 out:
     return rc;
+}
+
+int dun_classifier_evaluate(float *distances, dun_classifier *c) {
+    return dun_evaluate(distances, c->session, &c->loss, &c->centroids, c->session->n_train,
+                        c->session->n_valid, "validation");
 }

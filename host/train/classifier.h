@@ -1,4 +1,5 @@
-/* A trained run used on new texts: queue some, run them together, read their distances to the centroids. */
+/* Texts against centroids, nothing trained: the session's validation texts, or new ones, which are queued,
+ * run together, and answered with their distances. */
 #ifndef DUN_CLASSIFIER_H
 #define DUN_CLASSIFIER_H
 
@@ -13,11 +14,18 @@ typedef struct {
     float *distances;     /* (answered, K) after dun_classifier_run */
 } dun_classifier;
 
-/* For a session whose engine is started without gradients and that reads no data sets of its own. */
-int dun_classifier_create(dun_classifier *classifier, dun_session *session, const dun_saved_prompt *saved);
+/* Centroids (K, D) for a session whose engine is started without gradients; or those of a run (DUN_BAD_INPUT:
+ * they are as wide as the points of another config). */
+int dun_classifier_create(dun_classifier *classifier, dun_session *session, const float *centroids,
+                          uint32_t K);
+int dun_classifier_open(dun_classifier *classifier, dun_session *session, const dun_saved_prompt *saved);
 void dun_classifier_free(dun_classifier *classifier);
 
-/* Queues a text (any bytes, empty too), cut to the config's max_length. */
+/* Distances (n_valid, K) of the session's validation texts. */
+int dun_classifier_evaluate(float *distances, dun_classifier *classifier);
+
+/* The rest is for a session that reads no data sets of its own. Queues a text (any bytes, empty too), cut to
+ * the config's max_length. */
 int dun_classifier_add(dun_classifier *classifier, const char *text, size_t length);
 uint32_t dun_classifier_queued(const dun_classifier *classifier);
 

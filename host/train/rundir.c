@@ -209,20 +209,7 @@ out:
     return rc;
 }
 
-/* A field of a table and what ends it (0: nothing yet); tabs and newlines become spaces. */
-static int add_field(dun_text *out, const char *bytes, size_t length, char end) {
-    int rc = DUN_OK;
-    size_t begin = out->length;
-    TRY(dun_text_add(out, bytes, length));
-    for (size_t at = begin; at < out->length; at++)
-        if (out->bytes[at] == '\t' || out->bytes[at] == '\n' || out->bytes[at] == '\r')
-            out->bytes[at] = ' ';
-    TRY(dun_text_add(out, &end, end ? 1 : 0));
-out:
-    return rc;
-}
-
-/* line, label, predicted, one distance a class, text; tabs and newlines of a text become spaces. */
+/* line, label, predicted, one distance a class, text; control characters become spaces. */
 static int write_predictions(const dun_run_dir *run, const dun_session *session,
                              const dun_run_result *result) {
     int rc = DUN_OK;
@@ -230,20 +217,24 @@ static int write_predictions(const dun_run_dir *run, const dun_session *session,
     uint32_t K = session->labels.n_classes;
     char *const *names = session->labels.names;
     TRY(dun_text_addf(&text, "line\tlabel\tpredicted"));
-    for (uint32_t k = 0; k < K; k++)
-        TRY(dun_text_addf(&text, "\tdistance_%s", names[k]));
+    for (uint32_t k = 0; k < K; k++) {
+        TRY(dun_text_addf(&text, "\tdistance_"));
+        TRY(dun_text_add_field(&text, names[k], strlen(names[k])));
+    }
     TRY(dun_text_addf(&text, "\ttext\n"));
     for (uint32_t i = 0; i < session->n_valid; i++) {
         const dun_example *example = &session->valid->examples[i];
         const float *distances = result->distances + (size_t)i * K;
         TRY(dun_text_addf(&text, "%u\t", example->line));
-        TRY(add_field(&text, names[example->label], strlen(names[example->label]), '\t'));
+        TRY(dun_text_add_field(&text, names[example->label], strlen(names[example->label])));
+        TRY(dun_text_add(&text, "\t", 1));
         const char *predicted = names[dun_nearest_centroid(distances, K)];
-        TRY(add_field(&text, predicted, strlen(predicted), 0));
+        TRY(dun_text_add_field(&text, predicted, strlen(predicted)));
         for (uint32_t k = 0; k < K; k++)
             TRY(dun_text_addf(&text, "\t%.6g", (double)distances[k]));
         TRY(dun_text_add(&text, "\t", 1));
-        TRY(add_field(&text, example->text, example->length, '\n'));
+        TRY(dun_text_add_field(&text, example->text, example->length));
+        TRY(dun_text_add(&text, "\n", 1));
     }
     TRY(dun_run_dir_write(run, "predictions.tsv", &text));
 out:
