@@ -204,6 +204,25 @@ seq -f 'the line %g' 500 >long.txt
 expect 0 classify run long.txt
 same "$(wc -l <out)" 500 'answers to 500 lines'
 
+# Words round text and prompt, a prompt before the text, one that a network makes, an earlier layer: each a run
+# like any other, before its training and after.
+n=0
+for setting in 'prompt.template={text} so it is {soft:2} and {soft:3} .' prompt.placement=prefix \
+    'prompt.template=the {soft:1} {text}' prompt.reparametrize=yes model.layer=1; do
+    n=$((n + 1))
+    expect 0 points tiny.ini --set "$setting" --out "before$n.safetensors"
+    expect 0 train tiny.ini --set "$setting" --out "variant$n" --quiet
+    expect 0 eval "variant$n" --json
+    same "$(accuracy_of out)" "$(accuracy_of "variant$n/metrics.json")" "accuracy of eval, $setting"
+    expect 0 points "variant$n" --out "after$n.safetensors"
+    cmp -s "before$n.safetensors" "after$n.safetensors" && fail "$setting: training does not move the points"
+    cmp -s of-run.safetensors "after$n.safetensors" && fail "$setting: changes nothing"
+    expect 0 classify "variant$n" lines.txt
+    same "$(wc -l <out)" 5 "answers, $setting"
+done
+expect 2 bench tiny.ini --set prompt.placement=prefix
+says err prompt.placement
+
 # Hostile lines, and the other forms of answers: as many lines as went in.
 {
     printf 'a\0b\n\e[31mred\e[0m\n<b>&\n\r\n\xf0\x9f\x98\x80 \xd7\xa9\n'

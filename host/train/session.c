@@ -172,6 +172,8 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
     if (backward && !keep) {
         if (session->texts.n && session->texts.longest < longest)
             longest = session->texts.longest;
+        if (session->n_train && session->n_train < batch)
+            batch = session->n_train;
         options.max_sequences = sequences;
         options.max_rows = at_least(batch * (longest + own), TEXT_ROWS);
     }
