@@ -100,11 +100,11 @@ static int run(const dun_args *args) {
     long port, body_kb, texts, timeout;
     const char *host = dun_args_value(args, "host");
     host = host ? host : "127.0.0.1";
-    dun_progress_init(&progress, dun_args_has(args, "quiet"));
     dun_observer observer = dun_progress_observer(&progress);
     /* Before any thread is made, so that only wait_for_signal sees them. */
     closing_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
+    TRY(dun_talk(&progress, args));
     TRY(read_count(&port, args, "port", DEFAULT_PORT, 0, UINT16_MAX));
     TRY(read_count(&body_kb, args, "max-body", DEFAULT_BODY_KB, 1, 1 << 20));
     TRY(read_count(&texts, args, "max-texts", DEFAULT_TEXTS, 1, MAX_PENDING));
@@ -148,7 +148,7 @@ static const dun_option options[] = {
      .help = "Most seconds for a request to arrive, 30 by default."},
     DUN_UNSURE_OPTION,
     DUN_OVERRIDE_OPTIONS,
-    {.name = "quiet", .letter = 'q', .help = "Nothing on stderr but warnings."},
+    DUN_TALK_OPTIONS,
     {0},
 };
 

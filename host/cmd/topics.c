@@ -25,6 +25,9 @@ const dun_topic_row dun_run_files[] = {
     {"checkpoint", "What --resume goes on from; checkpoint.previous is the one before."},
     {"run.log", "All that the run said, with times in UTC, warnings and details included."},
     {"report.html", "The run as a page, unless [output] report = no."},
+    {"scatter.png, scatter.svg, training.gif", "Pictures, unless [output] pictures = no."},
+    {"trajectory, projection.safetensors", "What the page and the pictures are made from."},
+    {"sweep.csv, sweep.json", "In the folder of several runs made together: their table."},
     {"events.out.tfevents.*", "Scalars for TensorBoard, with [output] tensorboard = yes."},
     {0},
 };
@@ -34,6 +37,7 @@ const dun_topic_row dun_environment_rows[] = {
      "Any key of a config, as DUNLIN_PROMPT_LR for prompt.lr. It goes before the config "
      "file; --set goes before it."},
     {"DUNLIN_MODEL_PATH", "So the model file, for `dunlin tokenize` as well."},
+    {"DUNLIN_CACHE", "Folder of what is kept between runs; off keeps nothing."},
     {"DUNLIN_KERNELS", "A kernels.cl that is used instead of the one inside the program."},
     {"DUNLIN_FAIL_AT", "For tests: the n-th allocation, OpenCL call or file write fails."},
     {"XDG_DATA_HOME", "Models and data are looked for in its folder dunlin, else in ~/.local/share/dunlin."},
