@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Every kernel on a simulated device that watches each access: nothing out of bounds, no data race. First a
-# kernel that is broken on purpose shows that the watch sees something. Usage: oclgrind.sh TEST_KERNELS SOURCE
+# kernel that is broken on purpose shows that the watch sees something. Then the kernels that
+# use local memory, on devices with little of it. Usage: oclgrind.sh TEST_KERNELS TEST_GEMM SOURCE
 set -uo pipefail
 
 test_kernels=$1
-source=$2
+test_gemm=$2
+source=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export DUNLIN_TEST_DEVICE=0
@@ -38,4 +40,19 @@ if [ -s "$work/log" ]; then
     echo "FAILED: Oclgrind reports the above"
     exit 1
 fi
+
+# small LOCAL_BYTES TEST PROGRAM: one test on a device with work-groups of 256 items and so much local memory.
+small() {
+    if ! DUNLIN_TEST_FILTER=$2 timeout 300 oclgrind --data-races --max-wgsize 256 --local-mem-size "$1" \
+        --max-errors 20 --log "$work/small" "$3" >"$work/small.out" 2>&1 || [ -s "$work/small" ]; then
+        head -n 40 "$work/small"
+        tail -n 30 "$work/small.out"
+        echo "FAILED: $2 on a device with $1 bytes of local memory"
+        exit 1
+    fi
+}
+for bytes in 16384 32768; do
+    small "$bytes" test_small_device "$test_gemm"
+    small "$bytes" test_small_groups "$test_kernels"
+done
 echo "no access out of bounds, no data race"

@@ -163,6 +163,7 @@ void dun_device_close(dun_device *device) {
         return;
     if (dun_trace_is_on())
         dun_trace_drain();
+    CL_RELEASE(clReleaseEvent, device->mark);
     CL_RELEASE(clReleaseCommandQueue, device->queue);
     CL_RELEASE(clReleaseContext, device->context);
     dun_free(device);

@@ -36,6 +36,7 @@ static int clblast_run(dun_gemm *gemm, const dun_product *p) {
     if (code != CLBlastSuccess)
         TRY(dun_error(DUN_BAD_DEVICE, "CLBlast failed with code %d on %s, driver %s; try device.gemm = naive",
                       (int)code, gemm->device->info.name, gemm->device->info.driver));
+    TRY(dun_queue_launched(gemm->device));
 out:
     return rc;
 }

@@ -14,7 +14,12 @@ struct dun_device {
     cl_context context;
     cl_command_queue queue;
     dun_device_watch watch;
+    cl_event mark; /* the queue some launches ago, see queue.c; or NULL */
+    uint32_t n_launched;
 };
+
+/* To be called after every launch: bounds the depth of the queue. */
+int dun_queue_launched(dun_device *device);
 
 /* Tells the device's watch a line, if there is one. */
 void dun_device_say(const dun_device *device, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -249,6 +249,7 @@ int dun_launch(dun_kernel *kernel, dun_range range, const dun_arg *args, size_t 
                                   dun_trace_is_on() ? &event : NULL));
     if (event)
         trace_launch(kernel, event, range, args, n_args);
+    TRY(dun_queue_launched(kernel->device));
 out:
     return rc;
 }

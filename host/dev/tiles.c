@@ -244,16 +244,14 @@ out:
     return rc;
 }
 
-/* Each define that is not zero, with what stands before it. */
+/* Each define with what stands before it; those of the local tile only when there is one. */
 static int add_all(dun_text *out, const dun_tiles *tiles, const char *before) {
     int rc = DUN_OK;
     const char *space = "";
     for (size_t i = 0; i < N_ROWS; i++) {
-        uint32_t value = get(tiles, i);
-        bool of_local = tiles->local_m && rows[i].offset == offsetof(dun_tiles, local_pad);
-        if (value == 0 && !of_local)
+        if (!tiles->local_m && rows[i].offset >= offsetof(dun_tiles, local_m))
             continue;
-        TRY(dun_text_addf(out, "%s%s%s=%u", space, before, rows[i].define, value));
+        TRY(dun_text_addf(out, "%s%s%s=%u", space, before, rows[i].define, get(tiles, i)));
         space = " ";
     }
 out:

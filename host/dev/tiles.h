@@ -57,7 +57,7 @@ int dun_tiles_fit(dun_text *said, dun_tiles *tiles, const dun_device_info *info)
  * `origin` opens the message. */
 int dun_tiles_read(dun_tiles *tiles, const char *words, const char *origin);
 
-/* Appends "WG=1 VW=16 ...", which reads back; without what is 0 by default. */
+/* Appends "WG=1 VW=16 ...", which reads back. */
 int dun_tiles_write(dun_text *out, const dun_tiles *tiles);
 
 /* Appends "-DWG=1 -DVW=16 ...". */

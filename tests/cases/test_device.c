@@ -297,6 +297,34 @@ static void test_faults(void **state) {
     assert_true(n > 20 && n < 200);
 }
 
+/* A GPU's queue is kept short. The device's description is changed for a moment, the device behind it is not.
+ */
+static void test_queue(void **state) {
+    enum { LAUNCHES = 1100 };
+    dun_device *device = check_open_device();
+    dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device);
+    static const char count[] = "__kernel void count(__global int *n) { n[0]++; }";
+    dun_program *program;
+    dun_kernel *kernel;
+    dun_buffer buffer;
+    int32_t n = 0;
+    (void)state;
+    info->type = DUN_DEVICE_GPU;
+    check_ok(dun_program_build_text(&program, device, count, ""));
+    check_ok(dun_kernel_create(&kernel, program, "count"));
+    check_ok(dun_buffer_create(&buffer, device, sizeof n, "a count"));
+    check_ok(dun_buffer_write(&buffer, 0, &n, sizeof n));
+    for (int i = 0; i < LAUNCHES; i++)
+        check_ok(DUN_LAUNCH(kernel, ((dun_range){{1, 1}, 1}), DUN_BUF(buffer)));
+    check_ok(dun_buffer_read(&n, &buffer, 0, sizeof n));
+    assert_int_equal(n, LAUNCHES);
+    dun_buffer_free(&buffer);
+    dun_kernel_free(kernel);
+    dun_program_free(program);
+    dun_device_close(device);
+    assert_int_equal(dun_device_live_objects(), 0);
+}
+
 static void test_program_errors(void **state) {
     dun_device *device = check_open_device();
     dun_program *program;
@@ -376,7 +404,7 @@ int main(void) {
         cmocka_unit_test(test_buffers),        cmocka_unit_test(test_buffer_errors),
         cmocka_unit_test(test_launch),         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_program_errors), cmocka_unit_test(test_kernels_from_disk),
-        cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_tiles),          cmocka_unit_test(test_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,6 +101,24 @@ static void test_local_tiles(void **state) {
     info->compute_units = kept;
 }
 
+/* A few products, for simulated small devices. */
+static void test_small_device(void **state) {
+    enum { FIRST = 63, END = 112 }; /* 3 rows, weights up to 64 x 48 */
+    check c;
+    dun_gemm *gemm;
+    (void)state;
+    check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, "local"));
+    check_init(&c, &compute);
+    c.gemm = gemm;
+    for (size_t i = FIRST; i < END; i++) {
+        check_gemm.run(&c, i);
+        check_end(&c);
+    }
+    dun_gemm_free(gemm);
+    if (c.n_failed)
+        fail_msg("%s", c.message);
+}
+
 /* Products cut to launches of few rows and weights cut to small buffers give the same. Both limits are the
  * device's, whose description is changed for a moment. */
 static void test_cut(void **state) {
@@ -262,11 +280,13 @@ int main(void) {
         PROVIDER(clblast),
         cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_local_tiles),
+        cmocka_unit_test(test_small_device),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_edges),
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_cannot),
     };
+    cmocka_set_test_filter(getenv("DUNLIN_TEST_FILTER"));
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
