@@ -28,6 +28,9 @@ int dun_table_add(dun_table *table, const char *format, ...) {
     va_start(args, format);
     vsnprintf(cell, sizeof cell, format, args);
     va_end(args);
+    for (char *c = cell; *c; c++) /* names come from files: none may command a terminal */
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
     TRY_GROW(table->cells, table->capacity, table->n_cells);
     TRY_PTR(table->cells[table->n_cells], dun_strdup(cell));
     table->n_cells++;

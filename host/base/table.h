@@ -16,7 +16,7 @@ typedef struct {
 void dun_table_init(dun_table *table, const char *columns);
 void dun_table_free(dun_table *table);
 
-/* Adds the next cell; the row is full after as many cells as there are columns. */
+/* Adds the next cell, control characters as '?'; the row is full after as many cells as there are columns. */
 int dun_table_add(dun_table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Appends the rows, two spaces between columns, none at the ends of lines: a row of empty cells is an empty

@@ -42,6 +42,9 @@ static void add_line(dun_run_log *log, const char *kind, const char *line, size_
     TRY(add_time(&text));
     TRY(dun_text_addf(&text, "%s", kind));
     TRY(dun_text_add(&text, line, length));
+    for (char *c = text.bytes; *c; c++) /* a label may hold anything */
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
     TRY(dun_text_add(&text, "\n", 1));
     if (log->file)
         write_bytes(log, &text);

@@ -200,7 +200,7 @@ static void count(void *self, const char *line) {
 
 static void test_run_log(void **state) {
     (void)state;
-    static const char first[] = "dunlin " DUN_VERSION "\nearly\nwarning: odd\nin full\none\ntwo\n";
+    static const char first[] = "dunlin " DUN_VERSION "\nearly\nwarning: odd\nin full\none\ntwo\na?[2J?b\n";
     int heard = 0;
     const dun_observer inner = {.self = &heard, .say = count};
     char text[256];
@@ -212,6 +212,7 @@ static void test_run_log(void **state) {
     check_ok(dun_run_log_open(&log, train_folder()));
     dun_observe_detail(&observer, "in full");
     dun_run_log_note(&log, "one\n\ntwo\n");
+    dun_run_log_note(&log, "a\033[2J\tb");
     dun_run_log_close(&log, DUN_OK);
     assert_int_equal(heard, 1);
     expect_log(first);
