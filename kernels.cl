@@ -14,6 +14,7 @@
  * rope.cl           rope_fwd                             rotary positions                   rope_bwd
  * attention.cl      attention_fwd                        causal, grouped heads, cached text attention_bwd_q, attention_bwd_kv
  * attention_group.cl  the same three                     the same, a work-group a row and head
+ * cache.cl          kv_keep                              keys and values in half precision  kv_recall is its reverse
  * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd
  * loss.cl           loss_<name>, loss_pairs, loss_total  value and gradient of distances    (same kernel)
  * boids.cl          boids_loss                           a flock's pairs                    (same kernel)
@@ -47,6 +48,7 @@
 #else
 #include "host/kernels/attention_group.cl"
 #endif
+#include "host/kernels/cache.cl"
 #include "host/kernels/norm.cl"
 #include "host/kernels/rope.cl"
 #include "host/kernels/rows.cl"

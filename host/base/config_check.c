@@ -41,7 +41,7 @@ static const rule rules[] = {
     {DUN_KEY_train_weight_decay, "!0", DUN_KEY_train_optimizer, "adamw|sgd", false,
      "Adam with decoupled decay is adamw"},
     {DUN_KEY_loss_margin, "!0", DUN_KEY_loss_kind, "cross-entropy", false, "only its softmax has a margin"},
-    {DUN_KEY_device_cache_budget_mb, "!auto", DUN_KEY_device_cache_kv, "auto|yes", false,
+    {DUN_KEY_device_cache_budget_mb, "!auto", DUN_KEY_device_cache_kv, "auto|f32|f16", false,
      "nothing is kept without the cache"},
 };
 

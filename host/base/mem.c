@@ -1,4 +1,5 @@
 /* See mem.h. */
+#define _DEFAULT_SOURCE /* _SC_AVPHYS_PAGES */
 #include "mem.h"
 
 #include "err.h"
@@ -8,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static atomic_size_t live_blocks;
 
@@ -69,4 +71,13 @@ int dun_grow(void **block, size_t *capacity, size_t n, size_t size) {
     *block = grown;
     *capacity = larger;
     return DUN_OK;
+}
+
+uint64_t dun_memory_free_bytes(void) {
+    long pages = -1, page_bytes = -1;
+#ifdef _SC_AVPHYS_PAGES
+    pages = sysconf(_SC_AVPHYS_PAGES);
+    page_bytes = sysconf(_SC_PAGESIZE);
+#endif
+    return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0;
 }

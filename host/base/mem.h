@@ -4,6 +4,7 @@
 #define DUN_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zeroed block of count * size bytes (at least one), or NULL with the error recorded (overflow, no memory).
  */
@@ -19,6 +20,9 @@ char *dun_strdup(const char *text);
 char *dun_strndup(const char *text, size_t length);
 
 void dun_free(void *block);
+
+/* Bytes of the machine's memory that are free now; 0 where the system does not say. */
+uint64_t dun_memory_free_bytes(void);
 
 /* Number of blocks allocated and not yet freed. */
 size_t dun_mem_live(void);

@@ -1,6 +1,7 @@
 /* See engine.h. */
 #include "engine.h"
 
+#include "engine_inside.h"
 #include "err.h"
 #include "mem.h"
 #include "ops.h"
@@ -100,44 +101,13 @@ int dun_engine_resize(dun_engine *engine, const dun_engine_options *options) {
     return create_sized(engine);
 }
 
-static void free_cache(dun_engine *engine) {
-    for (uint32_t i = 0; engine->cache && i < engine->options.point.n_blocks; i++)
-        dun_buffer_free(&engine->cache[i]);
-    dun_free(engine->cache);
-    engine->cache = NULL;
-    engine->cache_rows = 0;
-}
-
 void dun_engine_free(dun_engine *engine) {
-    free_cache(engine);
+    dun_engine_free_cache(engine);
     free_sized(engine);
     dun_graph_free(&engine->text);
     dun_graph_free(&engine->points);
     dun_model_free(&engine->model);
     *engine = (dun_engine){0};
-}
-
-static uint32_t kv_columns(const dun_spec *spec) {
-    return 2 * spec->n_kv_heads * spec->head_dim;
-}
-
-uint64_t dun_engine_cache_bytes_per_row(const dun_spec *spec, const dun_point_spec *point) {
-    return (uint64_t)point->n_blocks * kv_columns(spec) * sizeof(float);
-}
-
-int dun_engine_create_cache(dun_engine *engine, uint32_t rows) {
-    int rc = DUN_OK;
-    size_t bytes = (size_t)rows * kv_columns(&engine->model.spec) * sizeof(float);
-    free_cache(engine);
-    TRY_NEW(engine->cache, engine->options.point.n_blocks);
-    for (uint32_t i = 0; i < engine->options.point.n_blocks; i++)
-        TRY(dun_buffer_create(&engine->cache[i], engine->compute->device, bytes,
-                              "the cache of keys and values of one layer"));
-    engine->cache_rows = rows;
-out:
-    if (rc < 0)
-        free_cache(engine);
-    return rc;
 }
 
 static int walk_forward(dun_run *run) {

@@ -31,6 +31,9 @@ typedef struct {
     dun_buffer d_prompt;   /* (P, C) */
     dun_buffer *cache;     /* [n_blocks] (cache_rows, 2*G*D) */
     uint32_t cache_rows;
+    dun_buffer *kept; /* [n_blocks] (kept_rows, 2*G*D) halves, or NULL */
+    uint32_t kept_rows;
+    dun_buffer recalled; /* (cache_rows, 2) what dun_engine_recall copies: to a cached row, from a kept one */
     bool *gradient_written; /* [points.n_values] scratch of the backward walk */
 } dun_engine;
 
@@ -48,6 +51,21 @@ uint64_t dun_engine_cache_bytes_per_row(const dun_spec *spec, const dun_point_sp
 /* Room for the keys and values of `rows` text tokens; needed before any text or point is run, even with 0
  * rows. Replaces an earlier cache. */
 int dun_engine_create_cache(dun_engine *engine, uint32_t rows);
+
+/* Room for the keys and values of `rows` text tokens in half precision beside the cache, whose rows they are
+ * recalled into. The cache comes first. */
+int dun_engine_create_kept(dun_engine *engine, uint32_t rows);
+
+/* Rounds n cached rows into kept ones. */
+int dun_engine_keep(dun_engine *engine, uint32_t kept_row, uint32_t cache_row, uint32_t n);
+
+/* Widens n kept rows into cached ones: pairs (n, 2) of a cached and a kept row. */
+int dun_engine_recall(dun_engine *engine, const int32_t *pairs, uint32_t n);
+
+/* Copies n rows of keys and values, (n_blocks, n, 2*G*D) floats or, for kept rows, halves, from or to the
+ * host; both wait. */
+int dun_engine_read_rows(void *rows, dun_engine *engine, bool kept, uint32_t row, uint32_t n);
+int dun_engine_write_rows(dun_engine *engine, bool kept, uint32_t row, const void *rows, uint32_t n);
 
 /* Runs whole texts and leaves their keys and values in the cache from row `cache_row` on, one row a token in
  * the batch's order. Sequences have no prefix. */

@@ -21,6 +21,8 @@
     X(attention_fwd)                                                                                         \
     X(attention_bwd_q)                                                                                       \
     X(attention_bwd_kv)                                                                                      \
+    X(kv_keep)                                                                                               \
+    X(kv_recall)                                                                                             \
     X(distance_fwd)                                                                                          \
     X(distance_finish)                                                                                       \
     X(distance_weights)                                                                                      \

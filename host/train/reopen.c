@@ -114,11 +114,10 @@ static bool same_sizes(const dun_engine_options *a, const dun_engine_options *b)
 /* The engine round its weights, for batches or a prompt of another size. */
 static int resize(dun_session *session, const dun_engine_options *options) {
     int rc = DUN_OK;
-    /* Texts that are not kept are run into scratch rows, as many as a batch needs. */
-    if (session->cache.n_resident < session->texts.n)
-        dun_text_cache_free(&session->cache);
+    bool still_there;
     dun_batch_free(&session->batch);
     TRY(dun_engine_resize(&session->engine, options));
+    TRY(dun_text_cache_refit(&still_there, &session->cache));
     TRY(dun_batch_create(&session->batch, options->max_sequences, options->max_rows));
 out:
     return rc;

@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,24 +272,56 @@ out:
     return rc;
 }
 
-/* Rows of keys and values to keep. auto: half of what the device has left, bounded by its largest buffer. */
-static uint64_t budget_rows(const dun_session *session) {
+/* Bytes for kept keys and values: on the device (auto: half of what it has left) and, of what the budget
+ * allows beyond that, in the host's memory. A CPU device's memory is the host's: there all is on the device.
+ */
+static void budget_bytes(uint64_t *on_device, uint64_t *on_host, const dun_session *session) {
     const dun_config *config = session->config;
-    const dun_spec *spec = dun_weights_spec(session->weights);
     const dun_device_info *info = dun_device_describe(session->device);
-    const dun_point_spec *point = &session->engine.options.point;
-    uint64_t row_bytes = dun_engine_cache_bytes_per_row(spec, point);
     uint64_t used = dun_buffer_live_bytes();
-    uint64_t free_bytes = info->memory_bytes > used ? (info->memory_bytes - used) / 2 : 0;
-    uint64_t most = info->largest_buffer_bytes / (row_bytes / point->n_blocks);
+    uint64_t left = info->memory_bytes > used ? info->memory_bytes - used : 0;
+    bool shared = info->type == DUN_DEVICE_CPU || info->unified_memory;
+    *on_device = *on_host = 0;
     if (config->device.cache_kv == DUN_CACHE_NO)
-        return 0;
-    if (config->device.cache_budget_mb != DUN_CONFIG_UNSET)
-        free_bytes = (uint64_t)config->device.cache_budget_mb << 20;
-    else if (config->device.cache_kv == DUN_CACHE_YES)
-        free_bytes = UINT64_MAX;
-    uint64_t rows = free_bytes / row_bytes;
-    return rows < most ? rows : most;
+        return;
+    if (config->device.cache_budget_mb == DUN_CONFIG_UNSET) {
+        *on_device = left / 2;
+        *on_host = shared ? 0 : dun_memory_free_bytes() / 2;
+        return;
+    }
+    uint64_t budget = (uint64_t)config->device.cache_budget_mb << 20;
+    *on_device = shared || budget < left / 10 * 9 ? budget : left / 10 * 9;
+    *on_host = budget - *on_device;
+}
+
+static dun_cache_room cache_room(const dun_session *session, uint64_t row_bytes) {
+    const dun_engine_options *options = &session->engine.options;
+    uint64_t on_device, on_host;
+    uint64_t largest = dun_device_describe(session->device)->largest_buffer_bytes;
+    uint64_t most = largest / (row_bytes / options->point.n_blocks);
+    budget_bytes(&on_device, &on_host, session);
+    uint64_t rows = on_device / row_bytes;
+    return (dun_cache_room){.device_rows = rows < most ? rows : most,
+                            .host_rows = on_host / row_bytes,
+                            .scratch_rows = (uint64_t)options->max_sequences * session->texts.longest,
+                            .half = session->config->device.cache_kv == DUN_CACHE_F16};
+}
+
+static void tell_cache(const dun_session *session, const dun_cache_room *room, uint64_t row_bytes) {
+    const dun_text_cache *cache = &session->cache;
+    uint32_t n = session->texts.n, kept = cache->n_resident + cache->n_hosted;
+    char hosted[64] = "";
+    if (cache->n_hosted > 0)
+        snprintf(hosted, sizeof hosted, ", %u of them in the host's memory", cache->n_hosted);
+    dun_observe_say(session->observer,
+                    "cache     keys and values of %u of %u texts as %s: %.0f MB (budget %.0f MB)%s%s", kept,
+                    n, room->half ? "f16" : "f32",
+                    (double)(n ? session->texts.start[kept] : 0) * (double)row_bytes / 1e6,
+                    (double)(room->device_rows + room->host_rows) * (double)row_bytes / 1e6, hosted,
+                    kept == n    ? ""
+                    : room->half ? "; the others are computed again each time"
+                                 : "; the others are computed again each time (device.cache_kv = f16 keeps "
+                                   "twice as many)");
 }
 
 int dun_session_read_texts(dun_session *session) {
@@ -296,7 +329,9 @@ int dun_session_read_texts(dun_session *session) {
     double begun = dun_clock_seconds();
     uint64_t row_bytes =
         dun_engine_cache_bytes_per_row(dun_weights_spec(session->weights), &session->engine.options.point);
-    uint64_t budget = budget_rows(session);
+    if (session->config->device.cache_kv == DUN_CACHE_F16)
+        row_bytes /= 2;
+    dun_cache_room room = cache_room(session, row_bytes);
     if (runs_whole(session)) {
         dun_observe_say(session->observer,
                         "cache     none: the prompt stands before the text, so every step runs "
@@ -304,14 +339,8 @@ int dun_session_read_texts(dun_session *session) {
         return DUN_OK;
     }
     dun_text_cache_free(&session->cache);
-    TRY(dun_text_cache_create(&session->cache, &session->engine, &session->texts, budget,
-                              (uint64_t)session->engine.options.max_sequences * session->texts.longest));
-    dun_observe_say(
-        session->observer, "cache     keys and values of %u of %u texts: %.0f MB (budget %.0f MB)%s",
-        session->cache.n_resident, session->texts.n,
-        (double)session->cache.resident_rows * (double)row_bytes / 1e6,
-        (double)budget * (double)row_bytes / 1e6,
-        session->cache.n_resident < session->texts.n ? "; the others are computed again each time" : "");
+    TRY(dun_text_cache_create(&session->cache, &session->engine, &session->texts, &room));
+    tell_cache(session, &room, row_bytes);
     TRY(dun_text_cache_fill(&session->cache, session->observer));
 out:
     session->timings.texts += dun_clock_seconds() - begun;

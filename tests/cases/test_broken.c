@@ -51,6 +51,9 @@ static const struct {
      false},
     {"a row left unscaled", &check_distance, "distance_bwd", "right = scale_b[k] *", "right =", "naive",
      false},
+    {"a kept row off by one", &check_cache, "kv_keep", "(size_t)kept_row + r", "(size_t)kept_row + r + 1",
+     "naive", false},
+    {"a row recalled twice", &check_cache, "kv_recall", "rows[2 * r + 1]", "rows[1]", "naive", false},
     {"a squared length", &check_distance, "inverse_norm", "sqrt(group_sum", "(group_sum", "naive", false},
     {"a softmax over all but the first", &check_loss, "loss_cross_entropy", "total += e;",
      "total += k ? e : 0.0f;", "naive", false},
@@ -153,9 +156,9 @@ static void test_break(void **state) {
 
 /* Every topic has a row here. */
 static void test_topics(void **state) {
-    static const check_topic *const topics[] = {&check_rows,      &check_norm,     &check_rope,
-                                                &check_attention, &check_distance, &check_loss,
-                                                &check_optim,     &check_centroid, &check_gemm};
+    static const check_topic *const topics[] = {&check_rows,     &check_norm, &check_rope,  &check_attention,
+                                                &check_distance, &check_loss, &check_optim, &check_centroid,
+                                                &check_gemm,     &check_cache};
     (void)state;
     for (size_t k = 0; k < sizeof topics / sizeof *topics; k++) {
         size_t n = 0;

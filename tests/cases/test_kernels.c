@@ -19,9 +19,9 @@ static dun_device *device;
 static dun_compute compute;
 static bool covered[DUN_N_KERNELS];
 
-static const check_topic *const topics[] = {&check_rows,     &check_norm,   &check_rope,  &check_attention,
-                                            &check_distance, &check_loss,   &check_optim, &check_centroid,
-                                            &check_boids,    &check_reparam};
+static const check_topic *const topics[] = {&check_rows,     &check_norm,    &check_rope,  &check_attention,
+                                            &check_distance, &check_loss,    &check_optim, &check_centroid,
+                                            &check_boids,    &check_reparam, &check_cache};
 enum { N_TOPICS = sizeof topics / sizeof *topics };
 
 static int open_all(void **state) {
@@ -130,7 +130,7 @@ static void test_coverage(void **state) {
     (void)state;
     for (size_t i = 0; i < DUN_N_KERNELS; i++)
         if (!covered[i])
-            fail_msg("no case launches %s: add one to its topic in tests/support", names[i]);
+            fail_msg("no case launches %s: add one to its topic in host/check", names[i]);
 }
 
 static double *numbers(check *c, const json_t *object, const char *key, size_t n) {
@@ -219,6 +219,7 @@ int main(void) {
         TOPIC(centroid),
         TOPIC(boids),
         TOPIC(reparam),
+        TOPIC(cache),
         cmocka_unit_test(test_coverage),
         cmocka_unit_test(test_head_dims),
         cmocka_unit_test(test_groups),

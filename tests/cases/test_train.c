@@ -80,7 +80,7 @@ static void test_cache(void **state) {
     static const struct {
         const char *name, *lines;
         bool some, all; /* kept */
-    } caches[] = {{"cache-yes", "cache_kv = yes", true, true},
+    } caches[] = {{"cache-f32", "cache_kv = f32", true, true},
                   {"cache-budget", "cache_budget_mb = 1", true, false},
                   {"cache-no", "cache_kv = no", false, false}};
     float *prompt = NULL, losses[TRAIN_LOSSES] = {0};

@@ -1,0 +1,50 @@
+/* Cases of host/kernels/cache.cl: keys and values through half precision and back. */
+#include "check_topics.h"
+
+#include <math.h>
+
+/* What half precision (IEEE 754 binary16: 11 significant bits, least normal exponent -14) makes of a float:
+ * nearest, ties to even, at most its largest number. */
+static double to_half(double x) {
+    int exponent;
+    (void)frexp(x, &exponent); /* |x| in [2^(e-1), 2^e) */
+    double step = ldexp(1.0, (exponent < -13 ? -13 : exponent) - 11);
+    return fmin(fmax(nearbyint(x / step) * step, -65504.0), 65504.0);
+}
+
+/* Rows go out at kept row 2, and come back in reverse order into another place of the cache. */
+static void there_and_back(check *c, int N, int C, double scale) {
+    enum { KEPT_ROW = 2, CACHE_ROW = 1 };
+    size_t rows = (size_t)(2 * N + CACHE_ROW), columns = (size_t)C;
+    double *cache = check_random(c, rows * columns, scale), *want = check_doubles(c, rows * columns);
+    int32_t *pairs = check_ints(c, 2 * (size_t)N);
+    for (size_t i = 0; i < rows * columns; i++)
+        want[i] = cache[i];
+    for (int r = 0; r < N; r++) {
+        int to = CACHE_ROW + N + r, from = N - 1 - r;
+        pairs[2 * r] = to;
+        pairs[2 * r + 1] = KEPT_ROW + from;
+        for (size_t j = 0; j < columns; j++)
+            want[(size_t)to * columns + j] = to_half(cache[(size_t)(CACHE_ROW + from) * columns + j]);
+    }
+    check_tensor *cached = check_in_out(c, "cache", cache, rows * columns);
+    check_tensor *kept = check_output(c, "kept", ((size_t)(N + KEPT_ROW) * columns + 1) / 2); /* two a word */
+    check_tensor *pairs_in = check_input_ints(c, "rows", pairs, 2 * (size_t)N);
+    CHECK_LAUNCH(c, kv_keep, CHECK_ROWS(c, N), DUN_BUF(kept->buffer), DUN_BUF(cached->buffer),
+                 DUN_INT(KEPT_ROW), DUN_INT(CACHE_ROW), DUN_INT(C));
+    CHECK_LAUNCH(c, kv_recall, CHECK_ROWS(c, N), DUN_BUF(cached->buffer), DUN_BUF(kept->buffer),
+                 DUN_BUF(pairs_in->buffer), DUN_INT(C));
+    check_close(c, cached, want, 0.0);
+}
+
+static void run(check *c, size_t index) {
+    static const int rows[] = {1, 2, 5, 37};
+    static const double scales[] = {1.0, 1e-5,
+                                    4e4}; /* the second below half's normal numbers, the third above */
+    size_t width = index % CHECK_N_WIDTHS, scale = index / CHECK_N_WIDTHS;
+    int N = rows[(width + scale) % 4], C = check_widths[width];
+    check_begin(c, index, "%d rows of %d, numbers of size %g", N, C, scales[scale]);
+    there_and_back(c, N, C, scales[scale]);
+}
+
+const check_topic check_cache = {"cache", 3 * (size_t)CHECK_N_WIDTHS, run, false};

@@ -1,0 +1,101 @@
+/* Where keys and values are kept - on the device, in half precision, in the host's memory, nowhere - changes
+ * no bit of a point but by the rounding to half precision, which is the same wherever a text is. */
+#include "check.h"
+#include "device_check.h"
+#include "train_sample.h"
+
+enum { N_TEXTS = 60, SHORTEST = 1, LONGEST = 40, BATCH = 16 };
+
+typedef struct {
+    const char *name;
+    uint64_t device_rows, host_rows;
+    bool half;
+} room;
+
+/* Points of all texts (n, D), in batches whose texts come from everywhere. */
+static float *points_with(train_run *t, const room *r, bool *some_hosted, bool *some_missing) {
+    dun_session *session = &t->session;
+    uint32_t n = session->texts.n, D = dun_session_point_width(session), which[BATCH];
+    float *points = calloc((size_t)n * D, sizeof *points), *part = calloc((size_t)BATCH * D, sizeof *part);
+    dun_cache_room all = {.device_rows = r->device_rows,
+                          .host_rows = r->host_rows,
+                          .scratch_rows =
+                              (uint64_t)session->engine.options.max_sequences * session->texts.longest,
+                          .half = r->half};
+    assert_true(points && part);
+    dun_text_cache_free(&session->cache);
+    check_ok(dun_text_cache_create(&session->cache, &session->engine, &session->texts, &all));
+    check_ok(dun_text_cache_fill(&session->cache, NULL));
+    *some_hosted = session->cache.n_hosted > 0;
+    *some_missing = session->cache.n_resident + session->cache.n_hosted < n;
+    for (uint32_t done = 0; done < n; done += BATCH) {
+        uint32_t count = n - done < BATCH ? n - done : BATCH;
+        for (uint32_t i = 0; i < count; i++)
+            which[i] = (done + i) * 7 % n;
+        check_ok(dun_session_run(session, which, count));
+        check_ok(dun_buffer_read(part, dun_engine_point_buffer(&session->engine), 0,
+                                 (size_t)count * D * sizeof *part));
+        for (uint32_t i = 0; i < count; i++)
+            memcpy(points + (size_t)which[i] * D, part + (size_t)i * D, D * sizeof *part);
+    }
+    free(part);
+    return points;
+}
+
+static double apart(const float *a, const float *b, size_t n) {
+    double *x = calloc(n, sizeof *x), *y = calloc(n, sizeof *y);
+    assert_true(x && y);
+    for (size_t i = 0; i < n; i++) {
+        x[i] = (double)a[i];
+        y[i] = (double)b[i];
+    }
+    double error = check_relative_error(x, y, n);
+    free(x);
+    free(y);
+    return error;
+}
+
+static void test_rooms(void **state) {
+    (void)state;
+    static const room rooms[] = {{"all on the device", UINT32_MAX, 0, false},
+                                 {"a part on the device", 300, 0, false},
+                                 {"nothing kept", 0, 0, false},
+                                 {"the rest in the host's memory", 300, UINT32_MAX, false},
+                                 {"all in the host's memory", 0, UINT32_MAX, false},
+                                 {"a part in each", 300, 300, false},
+                                 {"all as halves", UINT32_MAX, 0, true},
+                                 {"a part as halves", 300, 0, true},
+                                 {"nothing kept, rounded", 0, 0, true},
+                                 {"halves in the host's memory", 0, UINT32_MAX, true},
+                                 {"halves in each", 300, 300, true}};
+    train_run t;
+    float *exact = NULL, *rounded = NULL;
+    write_letters("letters.tsv", N_TEXTS, SHORTEST, LONGEST, "");
+    configure_data(&t, "letters.tsv", "max_length = 40\n[train]\nbatch_size = 16\n[prompt]\ninit = random\n");
+    check_ok(train_run_open(&t, NULL));
+    size_t n = (size_t)t.session.texts.n * dun_session_point_width(&t.session);
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
+        bool hosted, missing;
+        float *points = points_with(&t, &rooms[i], &hosted, &missing), **first;
+        first = rooms[i].half ? &rounded : &exact;
+        assert_int_equal(hosted, rooms[i].host_rows > 0);
+        assert_int_equal(missing, rooms[i].device_rows < UINT32_MAX && rooms[i].host_rows < UINT32_MAX);
+        if (*first && memcmp(points, *first, n * sizeof *points) != 0)
+            fail_msg("%s: other points, %g apart", rooms[i].name, apart(points, *first, n));
+        if (*first)
+            free(points);
+        else
+            *first = points;
+    }
+    double error = apart(rounded, exact, n);
+    print_message("points with keys and values in half precision: %.2g apart\n", error);
+    assert_true(error > 0 && error < 2e-3);
+    free(exact);
+    free(rounded);
+    train_run_close(&t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rooms)};
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
