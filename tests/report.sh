@@ -14,6 +14,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
+# Some distributions' package is only a pointer to another packager.
+if ! "$chromium" --version >/dev/null 2>&1; then
+    echo "skipped: $chromium does not start"
+    exit 77
+fi
+
 fail() {
     printf 'FAILED: %s\n' "$*"
     exit 1
@@ -55,4 +61,5 @@ printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.i
 "$dunlin" boids boids.ini -q --out flock >/dev/null || fail "boids"
 "$dunlin" report one two --out both.html >/dev/null || fail "two runs side by side"
 [ "$(wc -c <one/report.html)" -lt 400000 ] || fail "the long text is not cut"
-"$python" "$here/report_browser.py" "$chromium" "$work" one/report.html flock/boids.html both.html $shots || fail "in the browser"
+"$python" "$here/report_browser.py" "$chromium" "$work" \
+    one/report.html flock/boids.html both.html "$shots" || fail "in the browser"

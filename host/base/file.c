@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 int dun_file_map(dun_file *file, const char *path) {
@@ -122,4 +124,19 @@ out:
 bool dun_dir_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int dun_disk_require(const char *folder, uint64_t bytes) {
+    struct statvfs disk;
+    bool full = dun_fault_here();
+    if (statvfs(folder, &disk) < 0 || disk.f_blocks == 0)
+        return DUN_OK;
+    uint64_t block = disk.f_frsize ? disk.f_frsize : disk.f_bsize;
+    uint64_t free_bytes = (uint64_t)disk.f_bavail * block;
+    if (!full && bytes <= free_bytes)
+        return DUN_OK;
+    return dun_error(
+        DUN_FAILED,
+        "%s: its disk has %.1f MB free and about %.1f MB are needed; make room, or write elsewhere", folder,
+        (double)free_bytes / 1e6, (double)bytes / 1e6);
 }

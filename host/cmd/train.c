@@ -8,6 +8,7 @@
 #include "progress.h"
 #include "report.h"
 #include "runlog.h"
+#include "space.h"
 #include "train_group.h"
 #include "trust.h"
 
@@ -31,6 +32,7 @@ static int go_on(const char *path, const dun_overrides *overrides, const dun_obs
     TRY(dun_trust_config(&experiment.config, &logged));
     TRY(dun_run_dir_resume(&run, path));
     TRY(dun_run_log_open(&log, run.path));
+    TRY(dun_space_check(session, &run));
     TRY(dun_session_start_engine(session, true));
     TRY(dun_session_read_texts(session));
     TRY(dun_train(&result, session, &run, true));

@@ -11,6 +11,7 @@
 #include "paths.h"
 #include "reopen.h"
 #include "report.h"
+#include "space.h"
 #include "train.h"
 #include "trust.h"
 
@@ -197,6 +198,7 @@ static int run_row(group *g, size_t index) {
     TRY(dun_run_dir_create(&run, folder.bytes ? folder.bytes : "", row->config, config));
     TRY_PTR(row->run, dun_strdup(run.path));
     TRY(dun_run_log_open(&log, run.path));
+    TRY(dun_space_check(&g->session, &run));
     TRY(dun_session_ready(&g->session));
     trained = true;
     TRY(dun_train(&result, &g->session, &run, false));

@@ -3,10 +3,15 @@
 #include "train_sample.h"
 
 #include "err.h"
+#include "fault.h"
 #include "projection.h"
+#include "report.h"
+#include "space.h"
 #include "trajectory.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <sys/stat.h>
 
 static void test_plan(void **state) {
     (void)state;
@@ -74,6 +79,61 @@ static void test_frames(void **state) {
     dun_free(values);
     free(points);
     train_run_close(&t);
+}
+
+static uint64_t folder_bytes(const char *path) {
+    uint64_t bytes = 0;
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        char file[600];
+        struct stat info;
+        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        assert_int_equal(stat(file, &info), 0);
+        bytes += S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
+    }
+    closedir(folder);
+    return bytes;
+}
+
+/* A run with its report takes no more than what was asked for, which is not absurdly more. */
+static void test_space(void **state) {
+    (void)state;
+    train_run t;
+    configure(&t, "[train]\nepochs = 20\nbatch_size = 2\n[prompt]\ninit = vocab\n");
+    train_run_all(&t, "space");
+    check_ok(dun_report_finish(&t.run, true));
+    uint64_t taken = folder_bytes(t.run.path), asked = dun_space_needed_bytes(&t.session);
+    print_message("%.2f MB asked for, %.2f MB taken\n", (double)asked / 1e6, (double)taken / 1e6);
+    assert_true(taken <= asked && asked < (uint64_t)20 << 20);
+    check_ok(dun_space_check(&t.session, &t.run));
+    assert_int_equal(dun_disk_require(t.run.path, UINT64_MAX), DUN_FAILED);
+    assert_non_null(strstr(dun_error_message(), "MB free"));
+    check_ok(dun_disk_require(t.run.path, 1));
+    train_run_close(&t);
+}
+
+/* Failures while a report is written: a message, nothing left alive, and the old page or the new one. */
+static void test_report_faults(void **state) {
+    (void)state;
+    char *path = dun_strdup(train_path("space"));
+    const dun_run_dir run = {.path = path};
+    size_t blocks = dun_mem_live();
+    unsigned long n = 1, failures = 0;
+    for (bool done = false; !done; n += 1 + n / 12) {
+        dun_error_clear();
+        dun_fault_set(n);
+        int rc = dun_report_finish(&run, true);
+        done = rc >= 0 && dun_fault_count() < n;
+        dun_fault_set(0);
+        if (rc < 0 && !*dun_error_message())
+            fail_msg("operation %lu failed without a message", n);
+        failures += rc < 0;
+        assert_int_equal(dun_mem_live(), blocks);
+    }
+    print_message("%lu failures\n", failures);
+    assert_true(failures > 40);
+    dun_free(path);
 }
 
 /* report = no leaves neither file. */
@@ -179,8 +239,9 @@ static void test_thinning(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plan), cmocka_unit_test(test_frames),
-                                       cmocka_unit_test(test_without), cmocka_unit_test(test_hostile),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plan),          cmocka_unit_test(test_frames),
+                                       cmocka_unit_test(test_without),       cmocka_unit_test(test_space),
+                                       cmocka_unit_test(test_report_faults), cmocka_unit_test(test_hostile),
                                        cmocka_unit_test(test_thinning)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

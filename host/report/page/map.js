@@ -26,46 +26,50 @@ class TextMap {
     return !this.hidden.has(this.p.label[i]) && (!this.onlyWrong || this.wrong[i]);
   }
 
-  // Markers drawn once a class and copied, so that thousands stay fluid.
+  // Markers drawn once a class and copied, so that thousands stay fluid: [right, wrong] of each class.
   sprites(ratio, r) {
     const key = ratio + ":" + r + ":" + isDark();
     if (this.spriteKey === key) return this.cached;
     this.spriteKey = key;
-    this.cached = this.run.classes.map((_, k) => {
-      const size = Math.ceil(2.6 * r * ratio) + 2;
-      const canvas = document.createElement("canvas");
-      canvas.width = canvas.height = size;
+    const side = 2 * Math.ceil((r + 4) * ratio);
+    const draw = (k, wrong) => {
+      const canvas = document.createElement("canvas"), middle = side / ratio / 2;
+      canvas.width = canvas.height = side;
       const ctx = canvas.getContext("2d");
       ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-      marker(ctx, k, size / ratio / 2, size / ratio / 2, r, null, 1.4);
+      ctx.globalAlpha = wrong ? 1 : 0.72;
+      marker(ctx, k, middle, middle, r, null, 1.4);
+      if (wrong) {
+        ctx.beginPath();
+        ctx.arc(middle, middle, r + 2.4, 0, 2 * Math.PI);
+        ctx.strokeStyle = color("ink");
+        ctx.lineWidth = 1.5;
+        ctx.stroke();
+      }
       return canvas;
-    });
+    };
+    this.cached = this.run.classes.map((_, k) => [draw(k, false), draw(k, true)]);
     return this.cached;
   }
 
   draw(ctx, view) {
     const p = this.p, r = this.n > 2500 ? 3.1 : this.n > 600 ? 3.9 : 4.8;
     const sprites = this.sprites(view.ratio, r), ink = color("ink"), plot = color("plot");
+    const half = sprites[0][0].width / 2, unit = view.unit() * view.ratio;
+    const left = view.x(0) * view.ratio - half, top = view.y(0) * view.ratio - half;
+    ctx.setTransform(1, 0, 0, 1, 0, 0); // whole device pixels are copied fastest
     for (const i of this.order) {
       if (!this.visible(i)) continue;
-      const x = view.x(p.x[i]), y = view.y(p.y[i]);
-      if (x < -20 || y < -20 || x > view.width + 20 || y > view.height + 20) continue;
-      const sprite = sprites[p.label[i]], side = sprite.width / view.ratio;
-      ctx.globalAlpha = this.wrong[i] ? 1 : 0.72;
-      ctx.drawImage(sprite, x - side / 2, y - side / 2, side, side);
-      if (this.wrong[i]) {
-        ctx.beginPath();
-        ctx.arc(x, y, r + 2.4, 0, 2 * Math.PI);
-        ctx.strokeStyle = ink;
-        ctx.lineWidth = 1.5;
-        ctx.stroke();
-      }
+      const x = Math.round(left + p.x[i] * unit), y = Math.round(top - p.y[i] * unit);
+      if (x < -2 * half || y < -2 * half || x > ctx.canvas.width || y > ctx.canvas.height) continue;
+      ctx.drawImage(sprites[p.label[i]][this.wrong[i] ? 1 : 0], x, y);
     }
-    ctx.globalAlpha = 1;
+    ctx.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
+    const size = p.cx.length > 30 ? 8 : 12;
     p.cx.forEach((cx, k) => {
       if (this.hidden.has(k)) return;
-      marker(ctx, k, view.x(cx), view.y(p.cy[k]), 12, plot, 6);
-      marker(ctx, k, view.x(cx), view.y(p.cy[k]), 12, ink, 2);
+      marker(ctx, k, view.x(cx), view.y(p.cy[k]), size, plot, 6);
+      marker(ctx, k, view.x(cx), view.y(p.cy[k]), size, ink, 2);
     });
     if (this.picked >= 0) this.drawPicked(ctx, view, ink);
   }

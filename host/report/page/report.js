@@ -59,7 +59,7 @@ function scores(run) {
   const m = run.metrics, meter = (v) => el("span", { class: "meter" }, el("i", { style: { width: 100 * v + "%" } }));
   const row = (name, s, k) => el("tr", {}, el("td", {}, el("span", { class: "tag" }, k === undefined ? null : badge(k), el("span", { class: "text" }, name))),
     el("td", {}, s.precision.toFixed(3)), el("td", {}, s.recall.toFixed(3)), el("td", {}, s.f1.toFixed(3), meter(s.f1)), el("td", {}, s.support));
-  return el("section", {}, el("h2", {}, "Classification report"), el("div", { class: "scroll" }, el("table", {},
+  return el("section", {}, el("h2", {}, "Classification report"), el("div", { class: "scroll tall" }, el("table", {},
     el("thead", {}, el("tr", {}, ["Class", "Precision", "Recall", "F1", "Texts"].map((h) => el("th", { scope: "col" }, h)))),
     el("tbody", {}, m.classes.map((c, k) => row(run.classes[k], c, k)), m.macro_avg ? row("macro average", m.macro_avg) : null,
       m.weighted_avg ? row("weighted average", m.weighted_avg) : null))));
@@ -99,6 +99,7 @@ function animation(run) {
   let position = frames.length - 1;
   const view = new View(boxOf(all("x", "cx"), all("y", "cy")), (ctx, v) => {
     const now = Math.floor(position), next = Math.min(now + 1, frames.length - 1), part = position - now, ink = color("ink");
+    const plot = color("plot"), size = names.length > 30 ? 8 : 12;
     drawWake(ctx, v, frames, position, 12, 5, (k) => !hidden.has(k));
     names.forEach((_, k) => {
       if (hidden.has(k)) return;
@@ -112,8 +113,8 @@ function animation(run) {
       ctx.lineWidth = 2.5;
       ctx.stroke();
       ctx.globalAlpha = 1;
-      marker(ctx, k, v.x(at[0]), v.y(at[1]), 12, color("plot"), 6);
-      marker(ctx, k, v.x(at[0]), v.y(at[1]), 12, ink, 2);
+      marker(ctx, k, v.x(at[0]), v.y(at[1]), size, plot, 6);
+      marker(ctx, k, v.x(at[0]), v.y(at[1]), size, ink, 2);
     });
   }, { label: "Training batches and centroids over training" });
   view.canvas.id = "animation";
