@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DUN_DRAW_HUES = 8, DUN_DRAW_SHADES = 24 };
+enum { DUN_DRAW_HUES = 8, DUN_DRAW_SHADES = 12 };
 
 /* Data coordinates to pixels, the same scale both ways. */
 typedef struct {
