@@ -156,7 +156,7 @@ static int add_remark(dun_table *cells, const dun_sweep_table *table, const dun_
         return dun_table_add(cells, "%s", "");
     const char *status = dun_row_status_name(rows[worst].status);
     return s->n_rows == 1 ? dun_table_add(cells, "%s", status)
-                          : dun_table_add(cells, "%zu of %zu %s", s->n_rows - s->n_done, s->n_rows, status);
+                          : dun_table_add(cells, "%s, %zu of %zu done", status, s->n_done, s->n_rows);
 }
 
 static int add_setting(dun_table *cells, const dun_sweep_table *table, const dun_sweep_summary *s) {
