@@ -15,12 +15,14 @@
  * attention.cl      attention_fwd                        causal, grouped heads, cached text attention_bwd_q, attention_bwd_kv
  * attention_group.cl  the same three                     the same, a work-group a row and head
  * cache.cl          kv_keep                              keys and values in half precision  kv_recall is its reverse
+ * normalize.cl      affine_fwd, unit_fwd                 points, before they are compared   affine_bwd, unit_bwd
  * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd
  * loss.cl           loss_<name>, loss_pairs, loss_total  value and gradient of distances    (same kernel)
  * boids.cl          boids_loss                           a flock's pairs                    (same kernel)
  * centroid.cl       centroid_total, centroid_pull        calculated centroids               -
  * optim.cl          adam_step, sgd_step                  one parameter tensor               -
  *                   row_squares, clip_gain               length of all gradients            -
+ *                   average_step                         moving average of a tensor         -
  * reparam.cl        reparam_product, reparam_norm_fwd    a prompt through a small network   itself, reparam_*_bwd, *_bwd_gain
  *
  * Defines (each program is built once with its set; the host chooses, see host/nn/kernels.c):
@@ -55,6 +57,7 @@
 
 #include "host/kernels/distance.cl"
 #include "host/kernels/loss.cl"
+#include "host/kernels/normalize.cl"
 #include "host/kernels/boids.cl"
 #include "host/kernels/centroid.cl"
 #include "host/kernels/optim.cl"

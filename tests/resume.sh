@@ -39,23 +39,47 @@ eval_every = 7
 checkpoint_every = 3
 END
 
+# Everything that has a state of its own: moments and velocities, the schedule, an average, fitted constants.
+cat >rich.ini <<END
+include = config.ini
+[model]
+normalize = zscore
+[centroid]
+train = no
+update = class-mean
+momentum = 0.5
+every = 2
+repulsion = 0.1
+[loss]
+kind = attract-repel
+[train]
+optimizer = sgd
+momentum = 0.9
+schedule = cosine
+warmup = 5
+clip = 1
+average = 0.9
+END
+
+# same_result RUN [UNDISTURBED]
 same_result() {
     local file
     for file in prompt.safetensors history.jsonl predictions.tsv config.ini trajectory projection.safetensors; do
-        cmp "undisturbed/$file" "$1/$file" || fail "$1/$file differs from the undisturbed run's"
+        cmp "${2:-undisturbed}/$file" "$1/$file" || fail "$1/$file differs from the undisturbed run's"
     done
 }
 
 begin=$(date +%s%N)
 "$dunlin" train -q config.ini --out undisturbed >/dev/null || fail "the undisturbed run"
+"$dunlin" train -q rich.ini --out undisturbed-rich >/dev/null || fail "the undisturbed run with every state"
 span_us=$((($(date +%s%N) - begin) / 1000))
 
-# go RUN: begins a run, or goes on with it.
+# go RUN CONFIG: begins a run, or goes on with it.
 go() {
     if [ -f "$1/config.ini" ]; then
         exec "$dunlin" train -q --resume "$1"
     else
-        exec "$dunlin" train -q config.ini --out "$1"
+        exec "$dunlin" train -q "$2" --out "$1"
     fi
 }
 
@@ -65,8 +89,14 @@ killed=0
 chain=0
 while [ $killed -lt "$kills" ]; do
     run=chain-$((++chain))
+    config=config.ini
+    like=undisturbed
+    if [ $((chain % 2)) -eq 0 ]; then
+        config=rich.ini
+        like=undisturbed-rich
+    fi
     for _ in 1 2 3; do
-        (go $run) >/dev/null 2>&1 &
+        (go $run $config) >/dev/null 2>&1 &
         pid=$!
         delay=$((span_us * (RANDOM % 1000) / 1000))
         sleep "$(printf '%d.%06d' $((delay / 1000000)) $((delay % 1000000)))"
@@ -76,9 +106,9 @@ while [ $killed -lt "$kills" ]; do
         wait $pid 2>/dev/null
     done
     if [ ! -f $run/metrics.json ]; then
-        (go $run) >/dev/null 2>err || fail "resuming $run: $(cat err)"
+        (go $run $config) >/dev/null 2>err || fail "resuming $run: $(cat err)"
     fi
-    same_result $run
+    same_result $run $like
 done
 printf '%d kills in %d runs, every result the same\n' $killed $chain
 

@@ -104,7 +104,7 @@ int dun_config_set(dun_config *config, const char *assignment);
 /* Sets one key to a value without quotes; `origin` says who did, in messages and dun_config_origin. */
 int dun_config_put(dun_config *config, enum dun_config_id id, const char *value, const char *origin);
 
-/* Keys against each other: impossible combinations, and values that this version has no engine for. */
+/* Keys against each other: impossible combinations. */
 int dun_config_check(const dun_config *config);
 
 /* Fails when a key (a string) that a command cannot do without is not set. */

@@ -1,5 +1,4 @@
-/* Config keys against each other. Two tables: what never fits together, and what this version has no engine
- * for; a row of the second goes away when its engine arrives. */
+/* Config keys against each other: a table of what never fits together. */
 #include "config.h"
 
 #include "config_value.h"
@@ -43,13 +42,6 @@ static const rule rules[] = {
     {DUN_KEY_loss_margin, "!0", DUN_KEY_loss_kind, "cross-entropy", false, "only its softmax has a margin"},
     {DUN_KEY_device_cache_budget_mb, "!auto", DUN_KEY_device_cache_kv, "auto|f32|f16", false,
      "nothing is kept without the cache"},
-};
-
-static const struct {
-    enum dun_config_id id;
-    const char *possible;
-} supported[] = {
-    {DUN_KEY_model_normalize, "none"},
 };
 
 static bool is_listed(const char *list, const char *value) {
@@ -113,13 +105,6 @@ out:
     return rc;
 }
 
-int dun_config_add_supported(dun_text *out, enum dun_config_id id) {
-    for (size_t i = 0; i < sizeof supported / sizeof *supported; i++)
-        if (supported[i].id == id)
-            return add_list(out, supported[i].possible);
-    return DUN_OK;
-}
-
 /* The value of a key as text in a scratch text. */
 static int value_of(const char **value, dun_text *scratch, const dun_config *config, enum dun_config_id id) {
     dun_text_clear(scratch);
@@ -158,30 +143,10 @@ out:
     return rc;
 }
 
-static int check_supported(const dun_config *config, enum dun_config_id id, const char *possible) {
-    int rc;
-    dun_text scratch = {0}, fact = {0}, right = {0};
-    const char *value;
-    TRY(value_of(&value, &scratch, config, id));
-    if (is_listed(possible, value))
-        goto out;
-    TRY(add_fact(&fact, config, id, false));
-    TRY(add_needed(&right, id, possible));
-    TRY(dun_error(DUN_USAGE, "%s: %s is not supported by this version; possible is %s",
-                  dun_config_origin(config, id), fact.bytes, right.bytes));
-out:
-    dun_text_free(&scratch);
-    dun_text_free(&fact);
-    dun_text_free(&right);
-    return rc;
-}
-
 int dun_config_check(const dun_config *config) {
     int rc = DUN_OK;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         TRY(check_rule(config, &rules[i]));
-    for (size_t i = 0; i < sizeof supported / sizeof *supported; i++)
-        TRY(check_supported(config, supported[i].id, supported[i].possible));
 out:
     return rc;
 }

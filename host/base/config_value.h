@@ -23,10 +23,6 @@ int dun_config_unquote(char *out, const char *raw, size_t length, bool in_file, 
 /* Appends text in quotes if a file could not hold it without. */
 int dun_config_quote(dun_text *out, const char *text);
 
-/* Appends the values of a key that this version has an engine for, as "adam or sgd"; nothing when it has all.
- */
-int dun_config_add_supported(dun_text *out, enum dun_config_id id);
-
 /* What makes bytes unfit for a config (a control byte, not UTF-8), or NULL. */
 const char *dun_config_fault(const char *bytes, size_t length);
 

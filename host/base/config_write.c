@@ -48,24 +48,20 @@ out:
     return rc;
 }
 
-/* Help, what the key takes, what this version supports of it, and the line with the default. */
+/* Help, what the key takes, and the line with the default. */
 static int add_key(dun_text *out, enum dun_config_id id) {
     int rc;
     const dun_config_key *key = &dun_config_key_table[id];
-    dun_text takes = {0}, supported = {0};
+    dun_text takes = {0};
     TRY(add_comment(out, key->help));
     TRY(dun_text_addf(&takes, "Takes "));
     TRY(dun_config_accepts(&takes, id));
-    TRY(dun_config_add_supported(&supported, id));
-    if (supported.length)
-        TRY(dun_text_addf(&takes, "; in this version only %s", supported.bytes));
     TRY(dun_text_addf(&takes, "."));
-    if (key->type != DUN_CONFIG_STRING || supported.length)
+    if (key->type != DUN_CONFIG_STRING)
         TRY(add_comment(out, takes.bytes));
     TRY(dun_text_addf(out, "%s =%s%s\n", key->name, key->initial[0] ? " " : "", key->initial));
 out:
     dun_text_free(&takes);
-    dun_text_free(&supported);
     return rc;
 }
 

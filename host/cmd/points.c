@@ -1,4 +1,5 @@
 /* dunlin points: the points of the validation texts, for other tools. */
+#include "centroid.h"
 #include "cmd.h"
 #include "err.h"
 #include "experiment.h"
@@ -16,6 +17,17 @@ static int read_batch(void *self, uint32_t first, uint32_t count) {
     size_t D = dun_session_point_width(job->session);
     return dun_buffer_read(job->points + (first - job->session->n_train) * D,
                            dun_engine_point_buffer(&job->session->engine), 0, count * D * sizeof(float));
+}
+
+/* Fits the normalisation of a config's points; a run has its own. */
+static int fit(dun_session *session) {
+    int rc = DUN_OK;
+    float *means = NULL;
+    TRY_NEW(means, session->labels.n_classes * (size_t)dun_session_point_width(session));
+    TRY(dun_centroid_means(means, session));
+out:
+    dun_free(means);
+    return rc;
 }
 
 static int write_points(dun_session *session, const char *path) {
@@ -46,8 +58,11 @@ static int run(const dun_args *args) {
     TRY(dun_args_require(&path, args, "out"));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
-    TRY(dun_session_read_data(&experiment.session, false));
+    bool to_fit = !experiment.run_path && dun_normalize_is_affine(experiment.config.model.normalize);
+    TRY(dun_session_read_data(&experiment.session, to_fit));
     TRY(dun_session_start_engine(&experiment.session, false));
+    if (to_fit)
+        TRY(fit(&experiment.session));
     TRY(write_points(&experiment.session, path));
 out:
     dun_progress_close(&progress);

@@ -70,3 +70,15 @@ __kernel void clip_gain(__global float *gain, __global const float *squares, /* 
     float norm = sqrt(sum);
     gain[0] = norm > longest ? longest / norm : 1.0f;
 }
+
+/* mean += rate (live - mean), the moving average of a tensor of n floats. Range: an item for
+ * each vector. */
+__kernel void average_step(__global float *mean, __global const float *live, /* (n) */
+                           float rate, int n) {
+    int v = (int)get_global_id(0);
+    if (v < n / VW)
+        vec_store(vec_load(v, mean) + rate * (vec_load(v, live) - vec_load(v, mean)), v, mean);
+    if (get_group_id(0) == 0)
+        FOR_REST(j, n)
+            mean[j] += rate * (live[j] - mean[j]);
+}

@@ -44,7 +44,12 @@
     X(row_squares)                                                                                           \
     X(clip_gain)                                                                                             \
     X(centroid_total)                                                                                        \
-    X(centroid_pull)
+    X(centroid_pull)                                                                                         \
+    X(affine_fwd)                                                                                            \
+    X(affine_bwd)                                                                                            \
+    X(unit_fwd)                                                                                              \
+    X(unit_bwd)                                                                                              \
+    X(average_step)
 
 enum dun_kernel_id {
 #define X(name) DUN_K_##name,

@@ -11,6 +11,7 @@ typedef struct {
     dun_session *session;
     float *points;   /* (S, D) */
     double *sums;    /* (K, D) */
+    double *squares; /* (D), NULL: nothing to fit */
     uint64_t *count; /* (K) */
 } mean_job;
 
@@ -25,8 +26,35 @@ static int add_batch(void *self, uint32_t first, uint32_t count) {
         job->count[k]++;
         for (size_t j = 0; j < D; j++)
             job->sums[k * D + j] += (double)job->points[i * D + j];
+        for (size_t j = 0; job->squares && j < D; j++)
+            job->squares[j] += (double)job->points[i * D + j] * (double)job->points[i * D + j];
     }
 out:
+    return rc;
+}
+
+/* Fits the normalisation and takes the sums (K, D) through it. */
+static int fit(mean_job *job) {
+    int rc = DUN_OK;
+    dun_normalizer *normalizer = &job->session->normalizer;
+    size_t K = job->session->labels.n_classes, D = dun_session_point_width(job->session);
+    double *all = NULL;
+    uint64_t n = 0;
+    TRY_NEW(all, D);
+    for (size_t k = 0; k < K; k++) {
+        n += job->count[k];
+        for (size_t j = 0; j < D; j++)
+            all[j] += job->sums[k * D + j];
+    }
+    TRY(dun_normalizer_fit(normalizer, all, job->squares, n));
+    if (job->session->sink)
+        dun_normalizer_apply(normalizer, job->session->sink, job->session->n_train);
+    for (size_t at = 0; at < K * D; at++) {
+        double shift = (double)normalizer->values[at % D], scale = (double)normalizer->values[D + at % D];
+        job->sums[at] = (job->sums[at] - (double)job->count[at / D] * shift) * scale;
+    }
+out:
+    dun_free(all);
     return rc;
 }
 
@@ -37,11 +65,17 @@ int dun_centroid_means(float *means, dun_session *session) {
     TRY_NEW(job.points, session->engine.options.max_sequences * D);
     TRY_NEW(job.sums, K * D);
     TRY_NEW(job.count, K);
+    bool to_fit = session->normalizer.values && !session->normalizer.fitted;
+    if (to_fit)
+        TRY_NEW(job.squares, D);
     TRY(dun_session_run_all(session, 0, session->n_train, "class means", add_batch, &job));
+    if (to_fit)
+        TRY(fit(&job));
     for (size_t at = 0; at < K * D; at++)
         means[at] = job.count[at / D] ? (float)(job.sums[at] / (double)job.count[at / D]) : 0.0f;
 out:
     dun_free(job.count);
+    dun_free(job.squares);
     dun_free(job.sums);
     dun_free(job.points);
     return rc;

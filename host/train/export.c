@@ -162,13 +162,13 @@ out:
     return rc;
 }
 
-static int write_tensor(const char *folder, const char *name, const dun_tensor *tensor) {
+static int write_tensors(const char *folder, const char *name, const dun_tensor *tensors, size_t n) {
     int rc = DUN_OK;
     char *path = NULL;
     json_t *metadata = json_object();
     TRY(dun_json_set(metadata, "format", json_string("pt")));
     TRY_PTR(path, dun_run_dir_file(folder, name));
-    TRY(dun_safetensors_write(path, tensor, 1, metadata));
+    TRY(dun_safetensors_write(path, tensors, n, metadata));
 out:
     json_decref(metadata);
     dun_free(path);
@@ -191,14 +191,17 @@ int dun_export_peft(const char *folder, const dun_session *session, const dun_sa
     json_t *own = json_object(), *peft = json_object();
     uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
     const dun_tensor prompt = {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, saved->rows, P * C * 4};
-    const dun_tensor centroids = {"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * 4};
+    const dun_tensor others[] = {
+        {"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * 4},
+        {"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * 4},
+    };
     TRY(describe(own, session, saved));
     TRY(describe_to_peft(peft, session, saved));
     TRY(dun_dir_make(folder));
     TRY(refuse_existing(folder));
     TRY(write_json(folder, settings_file, own));
-    TRY(write_tensor(folder, tensors_file, &centroids));
-    TRY(write_tensor(folder, "adapter_model.safetensors", &prompt));
+    TRY(write_tensors(folder, tensors_file, others, saved->normalization ? 2 : 1));
+    TRY(write_tensors(folder, "adapter_model.safetensors", &prompt, 1));
     TRY(write_json(folder, "adapter_config.json", peft));
     dun_warn("%s: %s (dunlin.json holds what else belongs to the prompt)", folder, note_of(session->config));
 out:
@@ -218,12 +221,13 @@ int dun_export_npz(const char *path, const dun_session *session, const dun_saved
         {"centroids", "<f4", 4, 2, {K, D}, saved->centroids},
         {.name = "classes"},
         {.name = "settings"},
+        {"normalization", "<f4", 4, 2, {2, D}, saved->normalization},
     };
     TRY(describe(own, session, saved));
     TRY(dun_json_dump(&settings, own));
     TRY(dun_npz_strings(&arrays[2], names_descr, &names, saved->class_names, K));
     TRY(dun_npz_strings(&arrays[3], text_descr, &text, &settings.bytes, 1));
-    TRY(dun_npz_write(path, arrays, sizeof arrays / sizeof *arrays));
+    TRY(dun_npz_write(path, arrays, saved->normalization ? 5 : 4));
 out:
     dun_free(text);
     dun_free(names);

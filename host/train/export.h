@@ -6,12 +6,12 @@
 
 /* A folder that PEFT loads: adapter_config.json and adapter_model.safetensors (`prompt_embeddings` F32 (P, C)
  * alone). PEFT puts a prompt before the text and knows no centroids, so dunlin.json says how the prompt is
- * meant and dunlin.safetensors holds the centroids. DUN_FAILED: it holds an export already, or cannot be
- * written. */
+ * meant and dunlin.safetensors holds the centroids and the normalization of points. DUN_FAILED: it holds an
+ * export already, or cannot be written. */
 int dun_export_peft(const char *folder, const dun_session *session, const dun_saved_prompt *saved);
 
 /* NumPy: `prompt_embeddings` (P, C), `centroids` (K, D), `classes` (K) as UTF-8 bytes, `settings` (1) the
- * text of dunlin.json. */
+ * text of dunlin.json, `normalization` (2, D) where points have one. */
 int dun_export_npz(const char *path, const dun_session *session, const dun_saved_prompt *saved);
 
 /* The points and labels of the validation texts to a file: points F32 (n, D), labels I64 (n), as .npz when

@@ -199,6 +199,7 @@ static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_
                               .n_classes = session->labels.n_classes,
                               .point_width = dun_session_point_width(session),
                               .centroids = result->centroids,
+                              .normalization = session->normalizer.values,
                               .class_names = session->labels.names,
                               .model_hash = dun_weights_hash(session->weights)};
     snprintf(saved.model_name, sizeof saved.model_name, "%s", dun_weights_spec(session->weights)->name);

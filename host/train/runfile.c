@@ -59,6 +59,21 @@ out:
     return rc;
 }
 
+/* The map that a run's points went through, where its config asks for one. */
+static int read_normalization(dun_saved_prompt *saved, const dun_safetensors *file, const char *path) {
+    int rc = DUN_OK;
+    uint32_t rows, columns;
+    const dun_tensor *tensor = dun_safetensors_find(file, "normalization");
+    if (!tensor)
+        goto out;
+    TRY(read_matrix(&saved->normalization, &rows, &columns, tensor, path));
+    if (rows != 2 || columns != saved->point_width)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor normalization is (%u, %u); (2, %u) is needed", path, rows,
+                      columns, saved->point_width));
+out:
+    return rc;
+}
+
 int dun_saved_prompt_read(dun_saved_prompt *saved, const char *path) {
     int rc = DUN_OK;
     dun_safetensors file = {0};
@@ -74,6 +89,7 @@ int dun_saved_prompt_read(dun_saved_prompt *saved, const char *path) {
     if (centroids) {
         TRY(read_matrix(&saved->centroids, &saved->n_classes, &saved->point_width, centroids, path));
         TRY(read_class_names(saved, &file, path));
+        TRY(read_normalization(saved, &file, path));
     }
 out:
     dun_safetensors_free(&file);
@@ -108,9 +124,10 @@ int dun_saved_prompt_write(const dun_saved_prompt *saved, const char *path) {
     dun_tensor tensors[] = {
         {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, saved->rows, P * C * sizeof(float)},
         {"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * sizeof(float)},
+        {"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * sizeof(float)},
     };
     TRY(make_metadata(&metadata, saved));
-    TRY(dun_safetensors_write(path, tensors, K ? 2 : 1, metadata));
+    TRY(dun_safetensors_write(path, tensors, !K ? 1 : saved->normalization ? 3 : 2, metadata));
 out:
     json_decref(metadata);
     return rc;
@@ -121,6 +138,7 @@ void dun_saved_prompt_free(dun_saved_prompt *saved) {
         dun_free(saved->class_names[k]);
     dun_free(saved->class_names);
     dun_free(saved->centroids);
+    dun_free(saved->normalization);
     dun_free(saved->rows);
     *saved = (dun_saved_prompt){0};
 }

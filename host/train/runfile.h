@@ -1,5 +1,6 @@
 /* The trained result of a run as a file: prompt.safetensors with prompt_embeddings F32 (P, C), centroids
- * F32 (K, D) and what they belong to. Also reads a file with prompt_embeddings alone (other tools write it).
+ * F32 (K, D), perhaps normalization F32 (2, D), and what they belong to. Also reads a file with
+ * prompt_embeddings alone (other tools write it).
  */
 #ifndef DUN_RUNFILE_H
 #define DUN_RUNFILE_H
@@ -11,6 +12,7 @@ typedef struct {
     float *rows;                     /* (P, C) */
     uint32_t n_classes, point_width; /* K, D; 0 without centroids */
     float *centroids;                /* (K, D) */
+    float *normalization;            /* (2, D): shift and scale of points; NULL: none */
     char **class_names;              /* [K]; NULL without centroids */
     uint64_t model_hash;             /* 0: not recorded */
     char model_name[96];

@@ -47,6 +47,8 @@ out:
 void dun_session_close(dun_session *session) {
     dun_batch_free(&session->batch);
     dun_text_cache_free(&session->cache);
+    dun_normalizer_free(&session->normalizer);
+    dun_free(session->saved_normalization);
     dun_engine_free(&session->engine);
     dun_compute_free(&session->compute);
     dun_device_close(session->device);
@@ -66,6 +68,40 @@ int dun_session_start_prompt(dun_session *session) {
     TRY(dun_prompt_start(&session->prompt, session->config, session->template.n_soft, session->weights,
                          session->tokenizer));
     TRY(dun_template_resolve(&session->template, session->tokenizer, session->prompt.n_rows));
+out:
+    return rc;
+}
+
+/* The constants that the config asks for. */
+static int use_normalization(dun_session *session, const dun_saved_prompt *saved, const char *path) {
+    int rc = DUN_OK;
+    if (!dun_normalize_is_affine(session->config->model.normalize))
+        goto out;
+    if (!saved->normalization)
+        TRY(dun_error(
+            DUN_BAD_INPUT,
+            "%s: has no tensor normalization, which model.normalize (%s) needs: it was trained without", path,
+            dun_config_origin(session->config, DUN_KEY_model_normalize)));
+    session->saved_width = saved->point_width;
+    TRY_NEW(session->saved_normalization, 2 * (size_t)saved->point_width);
+    memcpy(session->saved_normalization, saved->normalization,
+           2 * (size_t)saved->point_width * sizeof(float));
+out:
+    return rc;
+}
+
+/* The normalisation of points, with the saved prompt's constants if there are any. */
+static int start_normalizer(dun_session *session) {
+    int rc = DUN_OK;
+    uint32_t D = dun_session_point_width(session);
+    TRY(dun_normalizer_create(&session->normalizer, &session->compute, session->config->model.normalize,
+                              session->engine.options.max_sequences, D));
+    if (!session->saved_normalization)
+        goto out;
+    if (session->saved_width != D)
+        TRY(dun_error(DUN_BAD_INPUT, "the run's normalization is %u wide; its config makes points %u wide",
+                      session->saved_width, D));
+    TRY(dun_normalizer_set(&session->normalizer, session->saved_normalization));
 out:
     return rc;
 }
@@ -90,6 +126,7 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
     TRY_NEW(session->prompt.rows, (size_t)saved->n_rows * saved->width);
     memcpy(session->prompt.rows, saved->rows, (size_t)saved->n_rows * saved->width * sizeof(float));
     TRY(dun_template_resolve(&session->template, session->tokenizer, saved->n_rows));
+    TRY(use_normalization(session, saved, path));
 out:
     return rc;
 }
@@ -258,6 +295,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_engine_create(&session->engine, &session->compute, spec, &source, &options));
     TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
+    TRY(start_normalizer(session));
     if (runs_whole(session))
         TRY(dun_engine_create_cache(&session->engine, 0));
     TRY(dun_device_finish(session->device));
@@ -379,6 +417,17 @@ int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
         TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, template->tail.ids,
                                  template->tail.n));
     TRY(dun_engine_points(&session->engine, &session->batch));
+    TRY(dun_normalizer_fwd(&session->normalizer, dun_engine_point_buffer(&session->engine), n));
+out:
+    return rc;
+}
+
+int dun_session_backward(dun_session *session, uint32_t n) {
+    int rc = DUN_OK;
+    dun_engine *engine = &session->engine;
+    TRY(dun_normalizer_bwd(&session->normalizer, dun_engine_point_gradient(engine),
+                           dun_engine_point_buffer(engine), n));
+    TRY(dun_engine_backward(engine));
 out:
     return rc;
 }

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "engine.h"
+#include "normalizer.h"
 #include "observer.h"
 #include "prompt.h"
 #include "runfile.h"
@@ -32,6 +33,9 @@ typedef struct {
     dun_device *device;
     dun_compute compute;
     dun_engine engine;
+    dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
+    float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
+    uint32_t saved_width;       /* that D */
     dun_text_cache cache;
     dun_batch batch; /* the prompt after up to max_sequences texts */
     dun_timings timings;
@@ -73,8 +77,12 @@ int dun_session_set_prompt(dun_session *session, const float *rows);
 uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n);
 
 /* Runs the prompt in use with n texts (indices into session->texts, no more than a pass takes); the points
- * (n, D) are then in the engine's point buffer. */
+ * (n, D), normalised as the config says, are then in the engine's point buffer. */
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n);
+
+/* The way back of n points that dun_session_run left, from their gradient (n, D) in the engine's buffer for
+ * it, which is overwritten: leaves the gradient of the prompt in engine.d_prompt. */
+int dun_session_backward(dun_session *session, uint32_t n);
 
 /* The same for texts first .. first + n - 1, pass by pass, with progress: `each` is called after every
  * batch with the batch's first text and its count. */

@@ -1,6 +1,7 @@
 /* See train.h. */
 #include "train.h"
 
+#include "average.h"
 #include "calculated.h"
 #include "centroid.h"
 #include "checkpoint.h"
@@ -31,6 +32,7 @@ typedef struct {
     dun_reparam reparam;               /* makes the prompt; unused without prompt.reparametrize */
     dun_buffer centroids, d_centroids; /* (K, D) */
     dun_calculated calculated;         /* moves the centroids; unused without centroid.update */
+    dun_average average;               /* of prompt and centroids; what is measured and saved */
     uint64_t n_steps;                  /* of the whole run */
     double rate;                       /* the schedule's factor in the last step */
     uint32_t *order;                   /* [n_train] */
@@ -166,6 +168,9 @@ static int prepare(trainer *t) {
                           isnan(config->centroid.lr) ? config->prompt.lr : config->centroid.lr));
     if (config->centroid.update == DUN_UPDATE_CLASS_MEAN)
         TRY(dun_calculated_create(&t->calculated, &session->compute, config, &t->centroids, K, D));
+    dun_average_init(&t->average, &session->compute, config->train.average);
+    TRY(dun_average_add(&t->average, &engine->prompt, "the averaged prompt"));
+    TRY(dun_average_add(&t->average, &t->centroids, "the averaged centroids"));
     if (config->output.report)
         TRY(dun_kept_points_create(&t->kept, session->n_valid, D));
     TRY(prepare_probe(t));
@@ -195,12 +200,13 @@ static int train_step(trainer *t, float *loss, uint32_t *correct, const uint32_t
     if (config->centroid.update == DUN_UPDATE_CLASS_MEAN &&
         is_multiple(t->result->steps, config->centroid.every))
         TRY(dun_calculated_step(&t->calculated, dun_engine_point_buffer(engine), &t->loss.label, n, t->rate));
-    TRY(dun_engine_backward(engine));
+    TRY(dun_session_backward(session, n));
     if (config->prompt.reparametrize)
         TRY(dun_reparam_backward(&t->reparam, &engine->d_prompt));
     TRY(dun_optim_step(&t->optim, t->rate));
     if (config->prompt.reparametrize)
         TRY(dun_reparam_forward(&engine->prompt, &t->reparam));
+    TRY(dun_average_step(&t->average, t->result->steps));
     TRY(dun_loss_read(loss, t->distances, &t->loss, n));
     *correct = count_correct(t, n);
 out:
@@ -214,7 +220,9 @@ static int validate(trainer *t) {
     dun_run_result *result = t->result;
     double begun = dun_clock_seconds();
     dun_metrics_clear(&result->metrics);
+    TRY(dun_average_swap_in(&t->average));
     TRY(dun_evaluate_valid(result->distances, &t->kept, session, &t->loss, &t->centroids, "validation"));
+    TRY(dun_average_swap_out(&t->average));
     dun_evaluate_metrics(&result->metrics, session, result->distances);
     t->measured_step = result->steps;
     dun_watch_valid(&t->watch, result->metrics.accuracy);
@@ -355,11 +363,12 @@ static double majority_accuracy(const dun_session *session, const dun_metrics *m
     return session->n_valid ? (double)most / session->n_valid : 0.0;
 }
 
-/* Brings the trained prompt and centroids to the host. */
+/* Brings the trained prompt and centroids, or their averages, to the host; they then stay in use. */
 static int collect(trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     size_t n = (size_t)session->labels.n_classes * dun_session_point_width(session);
+    TRY(dun_average_swap_in(&t->average));
     TRY_NEW(t->result->centroids, n);
     TRY(dun_buffer_read(t->result->centroids, &t->centroids, 0, n * sizeof(float)));
     TRY(dun_buffer_read(session->prompt.rows, &session->engine.prompt, 0,
@@ -402,6 +411,10 @@ static int prepare_checkpoint(trainer *t) {
     for (size_t i = 0; i < sizeof optims / sizeof *optims; i++)
         state->n_device += dun_optim_states(state->device + state->n_device,
                                             DUN_CHECKPOINT_TENSORS - state->n_device, optims[i]);
+    for (size_t i = 0; i < t->average.n_tensors; i++)
+        state->device[state->n_device++] = &t->average.tensors[i].mean;
+    if (session->normalizer.values)
+        state->device[state->n_device++] = &session->normalizer.constants;
     state->host_bytes = sizeof t->watch + baseline_bytes(t);
     TRY_NEW(t->saved, state->host_bytes);
     state->host = t->saved;
@@ -422,6 +435,7 @@ static int begin(trainer *t, bool resume) {
         t->optim.step = t->at.optim_step;
         t->calculated.optim.step = t->at.calculated_step;
         unpack_state(t);
+        TRY(dun_normalizer_adopt(&t->session->normalizer));
         dun_metrics_finish(&result->baseline);
         dun_observe_say(t->session->observer, "resume    epoch %llu, step %llu",
                         (unsigned long long)t->at.epoch, (unsigned long long)t->at.step);
@@ -431,6 +445,8 @@ static int begin(trainer *t, bool resume) {
     }
     if (t->session->config->prompt.reparametrize)
         TRY(dun_reparam_forward(&t->session->engine.prompt, &t->reparam));
+    if (!found)
+        TRY(dun_average_start(&t->average));
     TRY(dun_run_dir_rewind(t->run, t->at.history_bytes));
     if (t->session->config->output.tensorboard)
         TRY(dun_run_dir_tensorboard(t->run, result->steps));
@@ -511,6 +527,7 @@ static void free_trainer(trainer *t) {
     dun_optim_free(&t->optim);
     dun_reparam_free(&t->reparam);
     dun_calculated_free(&t->calculated);
+    dun_average_free(&t->average);
     dun_loss_free(&t->loss);
     dun_buffer_free(&t->centroids);
     dun_buffer_free(&t->d_centroids);
@@ -541,8 +558,8 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     result->majority = majority_accuracy(session, &result->metrics);
     warn_one_class(session, &result->metrics);
     dun_watch_warn(&t.watch, t.epoch_loss);
-    TRY(probe_trained(&t));
     TRY(collect(&t));
+    TRY(probe_trained(&t));
     TRY(project(&t));
     result->seconds = dun_clock_seconds() - begun;
     TRY(dun_run_dir_finish(run, session, result));

@@ -85,6 +85,12 @@ static const struct {
      "total[j] * others", "naive", false},
     {"an absent class that moves", &check_centroid, "centroid_pull", "active[k] = n > 0", "active[k] = 1",
      "naive", false},
+    {"a shift kept", &check_normalize, "affine_fwd", "(points[j] - constants[j])", "points[j]", "naive",
+     false},
+    {"a gradient along the point", &check_normalize, "unit_bwd", "- rest * vec_load(i, y)", "", "naive",
+     false},
+    {"an average the other way", &check_normalize, "average_step", "rate * (live[j] - mean[j])",
+     "(1.0f - rate) * (live[j] - mean[j])", "naive", false},
     {"a sum that skips one", &check_centroid, "centroid_total", "int k = 0;", "int k = 1;", "naive", false},
     {"an addition forgotten", &check_gemm, "gemm_naive", "if (has_add)", "if (!has_add)", "naive", false},
     {"an offset forgotten", &check_gemm, "gemm_naive", "out[out_offset + ", "out[", "naive", false},
@@ -158,7 +164,7 @@ static void test_break(void **state) {
 static void test_topics(void **state) {
     static const check_topic *const topics[] = {&check_rows,     &check_norm, &check_rope,  &check_attention,
                                                 &check_distance, &check_loss, &check_optim, &check_centroid,
-                                                &check_gemm,     &check_cache};
+                                                &check_gemm,     &check_cache, &check_normalize};
     (void)state;
     for (size_t k = 0; k < sizeof topics / sizeof *topics; k++) {
         size_t n = 0;

@@ -39,7 +39,6 @@ static const struct {
     {"[model]\nlayer = 3\n", {NULL}},
     {"[model]\nlayer = 3\npoint = logits\n",
      {"t.ini:2: model.layer = 3", "model.point = logits", "needed is model.point = hidden"}},
-    {"[model]\nnormalize = unit\n", {"t.ini:2: ", "not supported"}},
     {"[prompt]\nreparametrize = yes\nbottleneck = 16\n", {NULL}},
     {"[prompt]\nbottleneck = 16\n",
      {"t.ini:2: prompt.bottleneck = 16", "prompt.reparametrize = no",

@@ -21,7 +21,7 @@ static bool covered[DUN_N_KERNELS];
 
 static const check_topic *const topics[] = {&check_rows,     &check_norm,    &check_rope,  &check_attention,
                                             &check_distance, &check_loss,    &check_optim, &check_centroid,
-                                            &check_boids,    &check_reparam, &check_cache};
+                                            &check_boids,    &check_reparam, &check_cache, &check_normalize};
 enum { N_TOPICS = sizeof topics / sizeof *topics };
 
 static int open_all(void **state) {
@@ -217,6 +217,7 @@ int main(void) {
         TOPIC(loss),
         TOPIC(optim),
         TOPIC(centroid),
+        TOPIC(normalize),
         TOPIC(boids),
         TOPIC(reparam),
         TOPIC(cache),
