@@ -2,16 +2,22 @@
  * of the other centroids. The move is written as a gradient, so that any optimiser can make it (optim.cl); plain
  * descent at rate 1 makes exactly it, with momentum a true velocity. */
 
-/* total[j] = sum over the centroids, in their order. Range: groups of WG*VW columns. */
+/* total[j] = sum over the centroids, in their order. An item takes 2 vectors, so that a line of memory and its
+ * neighbour are read together. Range: groups of 2*WG*VW columns. */
 __kernel void centroid_total(__global float *total,           /* (D) */
                              __global const float *centroids, /* (K, D) */
                              int K, int D) {
-    int v = (int)get_global_id(0);
-    if (v < D / VW) {
-        vec sum = 0.0f;
-        for (int k = 0; k < K; k++)
-            sum += vec_load(v, centroids + (size_t)k * (size_t)D);
-        vec_store(sum, v, total);
+    int n_vectors = D / VW, v0 = (int)get_group_id(0) * 2 * WG + (int)get_local_id(0), v1 = v0 + WG;
+    int v2 = min(v1, n_vectors - 1); /* read instead of v1 where that is beyond the row */
+    if (v0 < n_vectors) {
+        vec left = 0.0f, right = 0.0f;
+        for (int k = 0; k < K; k++) {
+            left += vec_load(v0, centroids + (size_t)k * (size_t)D);
+            right += vec_load(v2, centroids + (size_t)k * (size_t)D);
+        }
+        vec_store(left, v0, total);
+        if (v1 < n_vectors)
+            vec_store(right, v1, total);
     }
     if (get_group_id(0) == 0)
         FOR_REST(j, D) {
@@ -35,24 +41,42 @@ __kernel void centroid_pull(__global float *gradient, __global int *active, /* (
                             int B, int K, int D, float rate, float repulsion, int away) {
     __local float scratch[WG];
     int k = (int)get_group_id(0), n = 0;
-    float others = 1.0f / (float)(K - 1), squares = 0.0f;
+    float others = 1.0f / (float)(K - 1), rest = 0.0f;
     gradient += (size_t)k * (size_t)D;
     centroids += (size_t)k * (size_t)D;
     for (int i = 0; i < B; i++)
         n += label[i] == k;
-    for (int j = (int)get_local_id(0); repulsion != 0.0f && j < D; j += WG) {
-        float m = (total[j] - centroids[j]) * others, u = away ? centroids[j] - m : m;
-        squares = fma(u, u, squares);
+    float pull = n ? rate : 0.0f, push = 0.0f;
+    if (repulsion != 0.0f) { /* the same for the whole group */
+        vec squares = 0.0f;
+        FOR_VECTORS(v, D) {
+            vec c = vec_load(v, centroids), m = (vec_load(v, total) - c) * others, u = away ? c - m : m;
+            squares = fma(u, u, squares);
+        }
+        FOR_REST(j, D) {
+            float m = (total[j] - centroids[j]) * others, u = away ? centroids[j] - m : m;
+            rest = fma(u, u, rest);
+        }
+        push = repulsion * inverse_distance(sqrt(group_sum(vec_sum(squares) + rest, scratch)));
     }
-    float push = repulsion * inverse_distance(sqrt(group_sum(squares, scratch)));
-    float share = n ? 1.0f / (float)n : 0.0f, pull = n ? rate : 0.0f;
-    for (int j = (int)get_local_id(0); j < D; j += WG) {
-        float sum = 0.0f, c = centroids[j], m = (total[j] - c) * others;
-        for (int i = 0; i < B; i++)
-            if (label[i] == k)
-                sum += points[(size_t)i * (size_t)D + (size_t)j];
-        gradient[j] = pull * (c - (sum * share + push * (away ? c - m : m)));
+    FOR_VECTORS(v, D) {
+        vec c = vec_load(v, centroids), m = push != 0.0f ? (vec_load(v, total) - c) * others : (vec)(0.0f);
+        vec_store(pull * (c - push * (away ? c - m : m)), v, gradient);
     }
+    FOR_REST(j, D) {
+        float c = centroids[j], m = push != 0.0f ? (total[j] - c) * others : 0.0f;
+        gradient[j] = pull * (c - push * (away ? c - m : m));
+    }
+    /* Each point of the class is walked along once; an item comes back to its own columns. */
+    for (int i = 0; i < B; i++)
+        if (label[i] == k) {
+            __global const float *point = points + (size_t)i * (size_t)D;
+            float share = pull / (float)n;
+            FOR_VECTORS(v, D)
+                vec_store(vec_load(v, gradient) - share * vec_load(v, point), v, gradient);
+            FOR_REST(j, D)
+                gradient[j] -= share * point[j];
+        }
     if (get_local_id(0) == 0)
         active[k] = n > 0;
 }

@@ -15,6 +15,7 @@
  * of two times three, so caches hold few of them at one column: a group takes tiles of DISTANCE_ROWS rows, and
  * each load serves all of them. */
 #define DISTANCE_ROWS 4
+#define DISTANCE_BWD_ROWS 8
 #define DISTANCE_CHUNK 4096 /* columns of one partial sum */
 
 #define DISTANCE_EUCLIDEAN 0
@@ -22,6 +23,7 @@
 #define DISTANCE_COSINE 2
 
 #define EACH_TILE_ROW(X) X(0) X(1) X(2) X(3)
+#define EACH_BLOCK_ROW(X) EACH_TILE_ROW(X) X(4) X(5) X(6) X(7)
 #define EACH_TILE_PAIR(X)                                                                                    \
     X(0, 0) X(0, 1) X(0, 2) X(0, 3) X(1, 0) X(1, 1) X(1, 2) X(1, 3)                                          \
     X(2, 0) X(2, 1) X(2, 2) X(2, 3) X(3, 0) X(3, 1) X(3, 2) X(3, 3)
@@ -155,16 +157,16 @@ __kernel void distance_weights(__global float *weight, __global float *shift, /*
 
 /* d_a[i] = beta * d_a[i] + scale_a[i] * ( sum_k weight[i][k] * (scale_a[i] a_i - scale_b[k] b_k)
  *                                         + shift[i] - own[i] * scale_a[i] a_i ).
- * An item holds 2 vectors of 4 rows of a and walks over the rows of b. Range: (column blocks, tiles of 4 rows)
+ * An item holds 2 vectors of 8 rows of a and walks over the rows of b. Range: (column blocks, tiles of 8 rows)
  * groups; a column block is 2*WG*VW floats, and the first block also takes the columns behind the last vector.
- * Reads A/4 * B*D floats. */
+ * Reads A/8 * B*D floats. */
 __kernel void distance_bwd(__global float *d_a,                                      /* (A, D) */
                            __global const float *weight, __global const float *shift, /* (A, B), (A) */
                            __global const float *own,                                /* (A) */
                            __global const float *a, __global const float *b,         /* (A, D), (B, D) */
                            __global const float *scale_a, __global const float *scale_b, /* (A), (B) */
                            int A, int B, int D, int beta) {
-    int row0 = (int)get_group_id(1) * DISTANCE_ROWS, n_vectors = D / VW;
+    int row0 = (int)get_group_id(1) * DISTANCE_BWD_ROWS, n_vectors = D / VW;
     int v0 = (int)get_group_id(0) * 2 * WG + (int)get_local_id(0), v1 = v0 + WG;
     int v2 = min(v1, n_vectors - 1); /* read instead of v1 where that is beyond the row */
 #define ROW(t)                                                                                               \
@@ -194,19 +196,19 @@ __kernel void distance_bwd(__global float *d_a,                                 
         sum = ra##t * (sum + shift[i##t] - own[i##t] * x);                                                   \
         d_a[at##t + (size_t)j] = beta ? d_a[at##t + (size_t)j] + sum : sum;                                  \
     }
-    EACH_TILE_ROW(ROW)
+    EACH_BLOCK_ROW(ROW)
     if (v0 < n_vectors) {
-        EACH_TILE_ROW(LOAD)
+        EACH_BLOCK_ROW(LOAD)
         for (int k = 0; k < B; k++) {
             __global const float *row = b + (size_t)k * (size_t)D;
             vec left = scale_b[k] * vec_load(v0, row), right = scale_b[k] * vec_load(v2, row);
-            EACH_TILE_ROW(STEP)
+            EACH_BLOCK_ROW(STEP)
         }
-        EACH_TILE_ROW(STORE)
+        EACH_BLOCK_ROW(STORE)
     }
     if (get_group_id(0) == 0)
         FOR_REST(j, D) {
-            EACH_TILE_ROW(REST)
+            EACH_BLOCK_ROW(REST)
         }
 #undef ROW
 #undef LOAD

@@ -67,9 +67,11 @@ int dun_calculated_step(dun_calculated *c, const dun_buffer *points, const dun_b
                         uint32_t n_points, double factor) {
     int rc = DUN_OK;
     uint32_t K = c->n_classes, D = c->width;
-    TRY(DUN_LAUNCH(c->compute->kernel[DUN_K_centroid_total],
-                   dun_items(c->compute, (D + c->compute->tiles.vector - 1) / c->compute->tiles.vector),
-                   DUN_BUF(c->total), DUN_BUF(*c->centroids), DUN_INT(K), DUN_INT(D)));
+    size_t columns = 2 * (size_t)c->compute->tiles.group * c->compute->tiles.vector; /* of a group */
+    if (c->repulsion != 0.0f)
+        TRY(DUN_LAUNCH(c->compute->kernel[DUN_K_centroid_total],
+                       dun_rows(c->compute, (D + columns - 1) / columns), DUN_BUF(c->total),
+                       DUN_BUF(*c->centroids), DUN_INT(K), DUN_INT(D)));
     TRY(DUN_LAUNCH(c->compute->kernel[DUN_K_centroid_pull], dun_rows(c->compute, K), DUN_BUF(c->gradient),
                    DUN_BUF(c->optim.groups[0].active), DUN_BUF(*points), DUN_BUF(*labels),
                    DUN_BUF(*c->centroids), DUN_BUF(c->total), DUN_INT(n_points), DUN_INT(K), DUN_INT(D),

@@ -7,7 +7,7 @@
 #include <assert.h>
 
 /* As in distance.cl. */
-enum { ROWS = 4, CHUNK = 4096, SIDE_A = 0, SIDE_B = 1, SIDE_PAIRS = 2 };
+enum { ROWS = 4, BWD_ROWS = 8, CHUNK = 4096, SIDE_A = 0, SIDE_B = 1, SIDE_PAIRS = 2 };
 
 static size_t blocks(size_t n, size_t size) {
     return (n + size - 1) / size;
@@ -115,7 +115,7 @@ static int backward(dun_distance *d, dun_buffer *d_x, const dun_buffer *d_out, c
     int rc = DUN_OK;
     const dun_compute *c = d->compute;
     dun_range blocks_of_rows = dun_rows(c, blocks(d->width, 2 * (size_t)c->tiles.group * c->tiles.vector));
-    blocks_of_rows.groups[1] = blocks(own->n, ROWS);
+    blocks_of_rows.groups[1] = blocks(own->n, BWD_ROWS);
     TRY(DUN_LAUNCH(c->kernel[DUN_K_distance_weights], dun_rows(c, own->n), DUN_BUF(d->weight),
                    DUN_BUF(d->shift), DUN_BUF(d->own), DUN_BUF(*d_out), DUN_BUF(*out), DUN_INT(own->n),
                    DUN_INT(other->n), DUN_INT(d->kind), DUN_FLOAT(eps_of(d)), DUN_INT(which)));
