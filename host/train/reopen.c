@@ -131,6 +131,7 @@ int dun_session_ready(dun_session *session) {
         TRY(dun_session_start_engine(session, true));
     else if (!same_sizes(&options, &session->engine.options))
         TRY(resize(session, &options));
+    TRY(dun_session_start_normalizer(session));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
     if (!session->cache.engine)
         TRY(dun_session_read_texts(session));

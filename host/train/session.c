@@ -90,10 +90,10 @@ out:
     return rc;
 }
 
-/* The normalisation of points, with the saved prompt's constants if there are any. */
-static int start_normalizer(dun_session *session) {
+int dun_session_start_normalizer(dun_session *session) {
     int rc = DUN_OK;
     uint32_t D = dun_session_point_width(session);
+    dun_normalizer_free(&session->normalizer);
     TRY(dun_normalizer_create(&session->normalizer, &session->compute, session->config->model.normalize,
                               session->engine.options.max_sequences, D));
     if (!session->saved_normalization)
@@ -295,7 +295,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_engine_create(&session->engine, &session->compute, spec, &source, &options));
     TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
-    TRY(start_normalizer(session));
+    TRY(dun_session_start_normalizer(session));
     if (runs_whole(session))
         TRY(dun_engine_create_cache(&session->engine, 0));
     TRY(dun_device_finish(session->device));

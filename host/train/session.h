@@ -70,6 +70,10 @@ int dun_session_start_engine(dun_session *session, bool backward);
  * nothing where the prompt stands before the text. */
 int dun_session_read_texts(dun_session *session);
 
+/* The normalisation of points anew: with the saved prompt's constants if there are any, else not fitted yet.
+ * Part of starting the engine. */
+int dun_session_start_normalizer(dun_session *session);
+
 /* Uploads rows (P, C) as the prompt in use. */
 int dun_session_set_prompt(dun_session *session, const float *rows);
 

@@ -196,6 +196,10 @@ static const char *const variants[] = {
     "[prompt]\nplacement = prefix\n",
     "limit_train = 6\n[prompt]\nplacement = prefix\n",
     "[prompt]\nreparametrize = yes\n",
+    "[model]\nnormalize = zscore\n",
+    "[experiment]\nseed = 9\n[model]\nnormalize = zscore\n[train]\naverage = 0.9\n",
+    "[model]\nnormalize = unit\n",
+    "[model]\nnormalize = unit\n[train]\nbatch_size = 40\n[centroid]\ntrain = no\nupdate = class-mean\n",
     "",
 };
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
