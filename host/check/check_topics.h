@@ -14,7 +14,8 @@ typedef struct {
 } check_topic;
 
 extern const check_topic check_rows, check_norm, check_rope, check_attention, check_distance, check_loss,
-    check_optim, check_centroid, check_normalize, check_gemm, check_boids, check_reparam, check_step, check_cache;
+    check_optim, check_centroid, check_normalize, check_gemm, check_boids, check_reparam, check_step,
+    check_cache;
 
 /* Runs a topic's cases; up to the first failure, or all. */
 void check_run(check *c, const check_topic *topic, bool stop_at_failure);

@@ -16,7 +16,7 @@ enum { QUICK_CASES = 20, MOST_CASES = 110 };
 
 static const check_topic *const topics[] = {&check_rows,  &check_norm,    &check_rope,     &check_attention,
                                             &check_loss,  &check_optim,   &check_distance, &check_centroid,
-                                            &check_boids, &check_reparam, &check_cache, &check_normalize};
+                                            &check_boids, &check_reparam, &check_cache,    &check_normalize};
 
 static dun_self_test_row *new_row(dun_self_test *report, const char *topic, const char *gemm) {
     dun_self_test_row *row = &report->rows[report->n_rows++];

@@ -162,9 +162,9 @@ static void test_break(void **state) {
 
 /* Every topic has a row here. */
 static void test_topics(void **state) {
-    static const check_topic *const topics[] = {&check_rows,     &check_norm, &check_rope,  &check_attention,
-                                                &check_distance, &check_loss, &check_optim, &check_centroid,
-                                                &check_gemm,     &check_cache, &check_normalize};
+    static const check_topic *const topics[] = {
+        &check_rows,  &check_norm,     &check_rope, &check_attention, &check_distance, &check_loss,
+        &check_optim, &check_centroid, &check_gemm, &check_cache,     &check_normalize};
     (void)state;
     for (size_t k = 0; k < sizeof topics / sizeof *topics; k++) {
         size_t n = 0;

@@ -1,5 +1,6 @@
 /* The losses as training calls them, dun_loss_run from points and labels to value and gradients, against
  * vectors made with PyTorch. test_kernels compares the kernels alone with the same vectors. */
+#include "calculated.h"
 #include "device_check.h"
 #include "loss.h"
 #include "mem.h"
@@ -93,6 +94,55 @@ static void check_case(const json_t *stored, const dun_loss_settings *settings) 
     dun_buffer_free(&d_centroids);
 }
 
+static double number(const json_t *stored, const char *key) {
+    return json_number_value(json_object_get(stored, key));
+}
+
+/* One calculated update as training makes it. */
+static void check_update(const json_t *stored) {
+    dun_config config;
+    dun_calculated calculated;
+    dun_buffer label;
+    int32_t labels[64];
+    const char *form = json_string_value(json_object_get(stored, "form"));
+    const json_t *list = json_object_get(stored, "labels");
+    uint32_t B = (uint32_t)json_array_size(list), D = (uint32_t)number(stored, "dim");
+    uint32_t K = (uint32_t)json_array_size(json_object_get(stored, "centroids")) / D;
+    assert_in_range(B, 1, 64);
+    for (uint32_t i = 0; i < B; i++)
+        labels[i] = (int32_t)json_integer_value(json_array_get(list, i));
+    check_ok(dun_config_init(&config));
+    config.centroid.repulsion = number(stored, "repulsion");
+    config.centroid.lethargy = number(stored, "lethargy");
+    config.centroid.repulsion_form =
+        form && strcmp(form, "away") == 0 ? DUN_REPULSION_AWAY : DUN_REPULSION_ORIGINAL;
+    dun_buffer points = upload(json_object_get(stored, "points"), "points");
+    dun_buffer centroids = upload(json_object_get(stored, "centroids"), "centroids");
+    check_ok(dun_buffer_create(&label, device, B * sizeof *labels, "labels"));
+    check_ok(dun_buffer_write(&label, 0, labels, B * sizeof *labels));
+    check_ok(dun_calculated_create(&calculated, &compute, &config, &centroids, K, D));
+    check_ok(dun_calculated_step(&calculated, &points, &label, B, 1.0));
+    expect_buffer(&centroids, json_object_get(stored, "updated"), "calculated centroids");
+    dun_calculated_free(&calculated);
+    dun_buffer_free(&label);
+    dun_buffer_free(&points);
+    dun_buffer_free(&centroids);
+    dun_config_free(&config);
+}
+
+static void test_updates(void **state) {
+    json_t *root = reference_open(*state);
+    const json_t *stored, *list = json_object_get(root, "calculated_centroid");
+    size_t i;
+    if (!root) {
+        print_message("%s is not here\n", (const char *)*state);
+        skip();
+    }
+    assert_true(json_array_size(list) > 0);
+    json_array_foreach(list, i, stored) check_update(stored);
+    json_decref(root);
+}
+
 static void test_vectors(void **state) {
     const char *path = *state;
     json_t *root = reference_open(path);
@@ -137,6 +187,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         {"test_vectors of this project", test_vectors, NULL, NULL, (void *)(uintptr_t)own},
         {"test_vectors shared", test_vectors, NULL, NULL, (void *)(uintptr_t)shared},
+        {"test_updates of this project", test_updates, NULL, NULL, (void *)(uintptr_t)own},
+        {"test_updates shared", test_updates, NULL, NULL, (void *)(uintptr_t)shared},
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
