@@ -3,11 +3,13 @@
 #include "device.h"
 #include "err.h"
 #include "gemm.h"
+#include "icd.h"
 #include "json.h"
 #include "mem.h"
 #include "out.h"
 #include "table.h"
 #include "tiles.h"
+#include "trust.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -19,6 +21,8 @@ typedef struct {
     size_t n;
     uint32_t *wanted; /* [n_wanted] indices into infos */
     size_t n_wanted;
+    dun_icds icds; /* the drivers' files */
+    bool selected; /* not everything is wanted: drivers that give nothing are left out */
     uint32_t best; /* what "best" means, n when there is no usable device */
 } device_list;
 
@@ -27,8 +31,16 @@ enum { ANY_HEAD_DIM = 64 };
 
 static int list_devices(device_list *list, const char *selector) {
     int rc = DUN_OK;
-    size_t n_best;
-    TRY(dun_device_list(&list->infos, &list->n));
+    size_t n_best, n_broken = 0;
+    list->selected = selector != NULL;
+    if (!dun_icds_trying())
+        TRY(dun_icds_try(&list->icds));
+    for (size_t i = 0; i < list->icds.n; i++)
+        n_broken += list->icds.icds[i].problem != NULL;
+    rc = dun_device_list(&list->infos, &list->n);
+    if (rc == DUN_BAD_DEVICE && n_broken > 0 && !selector) /* the broken drivers are the list */
+        rc = DUN_OK;
+    TRY(rc);
     TRY_NEW(list->wanted, list->n);
     list->best = (uint32_t)list->n;
     rc = dun_device_select(list->wanted, &n_best, list->infos, list->n, "best");
@@ -53,28 +65,57 @@ static int add_size(dun_table *table, uint64_t bytes) {
                     : dun_table_add(table, "%.0f MiB", (double)bytes / (1 << 20));
 }
 
-static int add_driver_text(dun_table *table, const char *bytes) {
+static const char *const head[] = {"",      "device", "type",      "units", "memory", "largest",
+                                   "local", "fp16",   "subgroups", "GEMM",  "tiles",  "check"};
+static const char alignment[] = "rllrrrrlllll";
+enum { N_COLUMNS = sizeof head / sizeof *head, NAME_COLUMNS = 26 };
+
+/* The name's first columns; the whole of it is in the notes. */
+static int add_name(dun_table *table, const char *name) {
     int rc = DUN_OK;
     dun_text text = {0};
-    TRY(dun_utf8_show(&text, bytes, strlen(bytes)));
-    TRY(dun_table_add(table, "%s", text.length ? text.bytes : ""));
+    TRY(dun_utf8_show(&text, name, strlen(name)));
+    size_t length = text.length;
+    while (length > NAME_COLUMNS ||
+           (length < text.length && ((unsigned char)text.bytes[length] & 0xc0) == 0x80))
+        length--;
+    TRY(dun_table_add(table, "%.*s", (int)length, text.length ? text.bytes : "?"));
 out:
     dun_text_free(&text);
     return rc;
 }
 
-static const char *const head[] = {"",       "device",         "platform", "type", "units",
-                                   "memory", "largest buffer", "driver",   "GEMM", "tiles"};
-static const char alignment[] = "rlllrrrlll";
+static const char *yes_or_no(bool value) {
+    return value ? "yes" : "no";
+}
+
+/* What a self-test with this driver and these kernels found; "-": there was none. */
+static int recall_check(dun_verdict *verdict, const char **word, const dun_device_info *info) {
+    int rc = dun_verdict_recall(verdict, info, "auto");
+    *word = !verdict->known ? "-" : !verdict->passed ? "FAILED" : verdict->quick ? "passed, quick" : "passed";
+    return rc;
+}
 
 static int add_choice(dun_table *table, const dun_device_info *info) {
     int rc = DUN_OK;
-    const char *reason, *cannot;
+    const char *reason, *cannot, *checked;
+    dun_verdict verdict;
     const char *gemm = dun_gemm_default(&reason, &cannot, info);
     dun_tiles tiles = dun_tiles_default(info, ANY_HEAD_DIM);
-    TRY(dun_table_add(table, "%s%s", gemm, cannot ? " (cannot run)" : ""));
-    TRY(dun_table_add(table, "WG %u, VW %u, MR %u x %u", tiles.group, tiles.vector, tiles.reg_rows,
-                      2 * tiles.reg_vector));
+    TRY(recall_check(&verdict, &checked, info));
+    if (verdict.known && verdict.passed && verdict.set_aside)
+        gemm = verdict.gemm;
+    TRY(dun_table_add(table, "%s%s", gemm, cannot ? " (cannot)" : ""));
+    TRY(dun_table_add(table, "%u/%u %ux%u", tiles.group, tiles.vector, tiles.reg_rows, 2 * tiles.reg_vector));
+    TRY(dun_table_add(table, "%s", checked));
+out:
+    return rc;
+}
+
+static int add_empty(dun_table *table, size_t from) {
+    int rc = DUN_OK;
+    for (size_t i = from; i < N_COLUMNS; i++)
+        TRY(dun_table_add(table, "%s", ""));
 out:
     return rc;
 }
@@ -83,33 +124,65 @@ static int add_row(dun_table *table, const device_list *list, uint32_t index) {
     int rc = DUN_OK;
     const dun_device_info *info = &list->infos[index];
     TRY(dun_table_add(table, "%s%u", index == list->best ? "* " : "", index));
-    TRY(add_driver_text(table, *info->name ? info->name : "?"));
-    TRY(add_driver_text(table, info->platform));
+    TRY(add_name(table, *info->name ? info->name : info->platform));
     if (info->error[0]) {
         TRY(dun_table_add(table, "broken"));
-        for (size_t i = 4; i < sizeof head / sizeof *head; i++)
-            TRY(dun_table_add(table, "%s", ""));
+        TRY(add_empty(table, 3));
         goto out;
     }
     TRY(dun_table_add(table, "%s", dun_device_type_name(info->type)));
     TRY(dun_table_add(table, "%u", info->compute_units));
     TRY(add_size(table, info->memory_bytes));
     TRY(add_size(table, info->largest_buffer_bytes));
-    TRY(add_driver_text(table, info->driver));
+    TRY(dun_table_add(table, "%llu KiB", (unsigned long long)(info->local_bytes >> 10)));
+    TRY(dun_table_add(table, "%s", yes_or_no(info->fp16)));
+    TRY(dun_table_add(table, "%s", yes_or_no(info->sub_groups)));
     TRY(add_choice(table, info));
 out:
     return rc;
 }
 
-/* What does not fit a column: why a device is broken, why its GEMM was chosen. */
+/* The driver's own words: name, platform, version; why it is broken, why its GEMM was chosen. */
 static int add_note(dun_text *out, const device_list *list, uint32_t index) {
+    int rc = DUN_OK;
     const dun_device_info *info = &list->infos[index];
-    const char *reason, *cannot;
-    if (info->error[0])
-        return dun_text_addf(out, "%u: broken: %s\n", index, info->error);
+    const char *reason, *cannot, *checked;
+    dun_verdict verdict;
+    TRY(dun_text_addf(out, "%u: ", index));
+    TRY(dun_utf8_show(out, info->name, strlen(info->name)));
+    TRY(dun_text_addf(out, " ("));
+    TRY(dun_utf8_show(out, info->platform, strlen(info->platform)));
+    TRY(dun_text_addf(out, ", driver "));
+    TRY(dun_utf8_show(out, info->driver, strlen(info->driver)));
+    TRY(dun_text_addf(out, ")"));
+    if (info->error[0]) {
+        TRY(dun_text_addf(out, "\n   broken: %s\n", info->error));
+        goto out;
+    }
     const char *gemm = dun_gemm_default(&reason, &cannot, info);
-    return dun_text_addf(out, "%u: GEMM %s, %s%s%s\n", index, gemm, reason,
-                         cannot ? "; but it cannot run: " : "", cannot ? cannot : "");
+    TRY(dun_text_addf(out, "\n   GEMM %s, %s%s%s\n", gemm, reason, cannot ? "; but it cannot run: " : "",
+                      cannot ? cannot : ""));
+    TRY(recall_check(&verdict, &checked, info));
+    if (*verdict.failure)
+        TRY(dun_text_addf(out, "   self-test: %s\n", verdict.failure));
+out:
+    return rc;
+}
+
+static int add_broken_icds(dun_table *table, const device_list *list) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < list->icds.n && !list->selected; i++) {
+        const dun_icd *icd = &list->icds.icds[i];
+        const char *slash = strrchr(icd->path, '/');
+        if (!icd->problem)
+            continue;
+        TRY(dun_table_add(table, "-"));
+        TRY(add_name(table, slash ? slash + 1 : icd->path));
+        TRY(dun_table_add(table, "broken"));
+        TRY(add_empty(table, 3));
+    }
+out:
+    return rc;
 }
 
 static int print_table(const device_list *list) {
@@ -117,16 +190,21 @@ static int print_table(const device_list *list) {
     dun_table table;
     dun_text text = {0};
     dun_table_init(&table, alignment);
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+    for (size_t i = 0; i < N_COLUMNS; i++)
         TRY(dun_table_add(&table, "%s", head[i]));
     for (size_t i = 0; i < list->n_wanted; i++)
         TRY(add_row(&table, list, list->wanted[i]));
+    TRY(add_broken_icds(&table, list));
     TRY(dun_table_print(&text, &table));
     TRY(dun_text_addf(&text, "\n"));
     for (size_t i = 0; i < list->n_wanted; i++)
         TRY(add_note(&text, list, list->wanted[i]));
-    TRY(dun_text_addf(&text,
-                      "tiles: work-group, vector width, register tile of a product in rows x columns\n"));
+    for (size_t i = 0; i < list->icds.n && !list->selected; i++)
+        if (list->icds.icds[i].problem)
+            TRY(dun_text_addf(&text, "-: %s %s%s\n", list->icds.icds[i].path, list->icds.icds[i].problem,
+                              list->icds.icds[i].fatal ? "; left out here, but other programs load it" : ""));
+    TRY(dun_text_addf(&text, "\nlargest: largest buffer. tiles: work-group/vector width, register tile of a "
+                             "product. check: last `dunlin check`\n"));
     if (list->best < list->n)
         TRY(dun_text_addf(&text, "*: what [device] use = best means\n"));
     TRY(dun_out_text(&text));
@@ -183,7 +261,8 @@ out:
 static int device_json(json_t *object, const device_list *list, uint32_t index) {
     int rc = DUN_OK;
     const dun_device_info *info = &list->infos[index];
-    const char *reason, *cannot;
+    const char *reason, *cannot, *checked;
+    dun_verdict verdict;
     char address[32];
     snprintf(address, sizeof address, "%u:%u", info->platform_index, info->device_index);
     TRY(set_size(object, "selector", index));
@@ -205,6 +284,11 @@ static int device_json(json_t *object, const device_list *list, uint32_t index) 
     if (cannot)
         TRY(dun_json_set(object, "gemm_cannot_run", json_string(cannot)));
     TRY(add_tiles_json(object, info));
+    TRY(recall_check(&verdict, &checked, info));
+    TRY(dun_json_set(object, "check",
+                     verdict.known ? json_string(verdict.passed ? "passed" : "failed") : json_null()));
+    if (*verdict.failure)
+        TRY(dun_json_set(object, "check_failure", text_json(verdict.failure)));
 out:
     return rc;
 }
@@ -216,6 +300,15 @@ static int print_json(const device_list *list) {
         json_t *object = json_object();
         TRY(dun_json_append(array, object));
         TRY(device_json(object, list, list->wanted[i]));
+    }
+    for (size_t i = 0; i < list->icds.n && !list->selected; i++) {
+        if (!list->icds.icds[i].problem)
+            continue;
+        json_t *object = json_object();
+        TRY(dun_json_append(array, object));
+        TRY(dun_json_set(object, "selector", json_null()));
+        TRY(dun_json_set(object, "icd", text_json(list->icds.icds[i].path)));
+        TRY(dun_json_set(object, "error", text_json(list->icds.icds[i].problem)));
     }
     TRY(dun_out_json(array));
 out:
@@ -229,6 +322,7 @@ static int run(const dun_args *args) {
     TRY(list_devices(&list, dun_args_operand(args, 0)));
     TRY(dun_args_has(args, "json") ? print_json(&list) : print_table(&list));
 out:
+    dun_icds_free(&list.icds);
     dun_free(list.wanted);
     dun_free(list.infos);
     return rc;

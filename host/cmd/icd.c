@@ -1,0 +1,154 @@
+/* See icd.h. */
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "icd.h"
+
+#include "err.h"
+#include "mem.h"
+#include "process.h"
+#include "text.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LIMIT_SECONDS = 20 };
+
+static const char vendors[] = "OCL_ICD_VENDORS", trying[] = "DUNLIN_TRIES_ICD";
+
+bool dun_icds_trying(void) {
+    return getenv(trying) != NULL;
+}
+
+static bool is_icd(const char *name) {
+    size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, ".icd") == 0;
+}
+
+static int compare_paths(const void *a, const void *b) {
+    return strcmp(((const dun_icd *)a)->path, ((const dun_icd *)b)->path);
+}
+
+/* The .icd files of a folder, by name; none when it cannot be read or is not a folder. */
+static int find_icds(dun_icds *out, const char *folder) {
+    int rc = DUN_OK;
+    size_t capacity = 0;
+    struct dirent *entry;
+    dun_text path = {0};
+    DIR *dir = opendir(folder);
+    while (dir && (entry = readdir(dir))) {
+        if (!is_icd(entry->d_name))
+            continue;
+        dun_text_clear(&path);
+        TRY(dun_text_addf(&path, "%s/%s", folder, entry->d_name));
+        TRY_GROW(out->icds, capacity, out->n);
+        out->icds[out->n] = (dun_icd){0};
+        TRY_PTR(out->icds[out->n].path, dun_strdup(path.bytes));
+        out->n++;
+    }
+    if (out->n > 1)
+        qsort(out->icds, out->n, sizeof *out->icds, compare_paths);
+out:
+    if (dir)
+        closedir(dir);
+    dun_text_free(&path);
+    return rc;
+}
+
+/* What the loader does with this driver alone. */
+static int try_one(dun_icd *icd) {
+    int rc = DUN_OK;
+    char *argv[] = {"dunlin", "devices", "--json", NULL};
+    dun_process_end end;
+    pid_t child;
+    dun_text problem = {0};
+    setenv(vendors, icd->path, 1);
+    setenv(trying, "1", 1);
+    rc = dun_process_start(&child, argv, "/dev/null", "/dev/null");
+    if (rc == DUN_OK)
+        rc = dun_process_wait(&end, child, LIMIT_SECONDS);
+    unsetenv(trying);
+    TRY(rc);
+    icd->fatal = end.timed_out || end.signal || (end.status != 0 && end.status != 4);
+    if (end.timed_out)
+        TRY(dun_text_addf(&problem, "hangs: nothing within %d s", LIMIT_SECONDS));
+    else if (end.signal)
+        TRY(dun_text_addf(&problem, "crashes when it is loaded (%s)", strsignal(end.signal)));
+    else if (end.status == 4)
+        TRY(dun_text_addf(&problem, "gives no platform: its library is missing or is no OpenCL driver"));
+    else if (end.status != 0)
+        TRY(dun_text_addf(&problem, "ends its process with status %d", end.status));
+    if (problem.length)
+        TRY_PTR(icd->problem, dun_strdup(problem.bytes));
+out:
+    dun_text_free(&problem);
+    return rc;
+}
+
+/* A folder of links to the drivers that work. */
+static int make_folder(dun_icds *icds) {
+    int rc = DUN_OK;
+    dun_text link = {0};
+    char target[4096];
+    const char *parent = getenv("TMPDIR");
+    TRY(dun_text_addf(&link, "%s/dunlin-icd-XXXXXX", parent && *parent ? parent : "/tmp"));
+    if (!mkdtemp(link.bytes))
+        TRY(dun_error(DUN_FAILED, "%s cannot be made", link.bytes));
+    TRY_PTR(icds->folder, dun_strdup(link.bytes));
+    for (size_t i = 0; i < icds->n; i++) {
+        if (icds->icds[i].problem || !realpath(icds->icds[i].path, target))
+            continue;
+        dun_text_clear(&link);
+        TRY(dun_text_addf(&link, "%s/%zu.icd", icds->folder, i));
+        if (symlink(target, link.bytes) < 0)
+            TRY(dun_error(DUN_FAILED, "%s cannot be made", link.bytes));
+    }
+out:
+    dun_text_free(&link);
+    return rc;
+}
+
+int dun_icds_try(dun_icds *icds) {
+    int rc = DUN_OK;
+    const char *set = getenv(vendors);
+    char *before = NULL;
+    bool any_fatal = false;
+    *icds = (dun_icds){0};
+    if (set && *set)
+        TRY_PTR(before, dun_strdup(set));
+    TRY(find_icds(icds, before ? before : "/etc/OpenCL/vendors"));
+    for (size_t i = 0; i < icds->n; i++) {
+        TRY(try_one(&icds->icds[i]));
+        any_fatal |= icds->icds[i].fatal;
+    }
+    if (any_fatal)
+        TRY(make_folder(icds));
+out:
+    if (icds->folder)
+        setenv(vendors, icds->folder, 1);
+    else if (before)
+        setenv(vendors, before, 1);
+    else
+        unsetenv(vendors);
+    dun_free(before);
+    return rc;
+}
+
+void dun_icds_free(dun_icds *icds) {
+    char link[4200];
+    for (size_t i = 0; i < icds->n; i++) {
+        if (icds->folder) {
+            snprintf(link, sizeof link, "%s/%zu.icd", icds->folder, i);
+            unlink(link);
+        }
+        dun_free(icds->icds[i].path);
+        dun_free(icds->icds[i].problem);
+    }
+    if (icds->folder)
+        rmdir(icds->folder);
+    dun_free(icds->folder);
+    dun_free(icds->icds);
+    *icds = (dun_icds){0};
+}
