@@ -193,7 +193,9 @@ def config_text(args, folder):
             "[loss]\nkind = cross-entropy\n"
             # Larger than any number of steps: only the end is measured.
             f"[train]\nepochs = {args.epochs}\nbatch_size = {args.batch_size}\neval_every = 1000000000\n"
-            f"[output]\ndir = {quoted(folder / 'run')}\n")
+            # PyTorch makes no such things either.
+            "probe = no\n[output]\nreport = no\n"
+            f"dir = {quoted(folder / 'run')}\n")
 
 
 def run_dunlin(args):
