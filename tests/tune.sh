@@ -32,6 +32,10 @@ grep -q wrong out && fail "local is wrong"
 if measure "local TS_M=128 TS_N=128 WPT_M=1 WPT_N=1 TS_VW=1"; then fail "work-groups of 16384 items"; fi
 grep -q 'work-groups of 16384 items' err || fail "the limit is not named"
 
+# The self-test that stands before every training knows local too.
+"$dunlin" check --device cpu >out 2>err || fail "check"
+grep -q '^gemm local .*passed' out || fail "check does not test local"
+
 cp -r "$source/kernels.cl" "$source/host" .
 sed -i 's/left##r = fma(x, b_left, left##r)/left##r = fma(x, b_left, x)/' host/kernels/gemm_reg.cl
 cmp -s host/kernels/gemm_reg.cl "$source/host/kernels/gemm_reg.cl" && fail "nothing was broken: change this script"

@@ -146,7 +146,8 @@ int dun_self_test_run(dun_self_test *report, dun_device *device, const char *wan
     dun_compute compute = {0};
     double begun = dun_clock_seconds();
     *report = (dun_self_test){.quick = quick};
-    TRY(dun_compute_create(&compute, device, HEAD_DIM, "naive"));
+    const dun_wish wish = {.head_dim = HEAD_DIM, .gemm = "naive", .every_gemm = true};
+    TRY(dun_compute_create_wish(&compute, device, NULL, &wish));
     for (const char *const *name = dun_gemm_provider_names; *name; name++)
         if (!leave_out(device, *name, wanted))
             TRY(test_provider(report, launched, &compute, *name));

@@ -2,6 +2,7 @@
 #include "trust.h"
 
 #include "cache.h"
+#include "choice.h"
 #include "err.h"
 #include "json.h"
 #include "program.h"
@@ -15,8 +16,9 @@ enum { HEAD_DIM = 64, FORMAT = 1 };
 static int make_key(dun_text *out, const dun_device_info *info, const char *gemm) {
     int rc = DUN_OK;
     dun_text defines = {0};
-    const dun_tiles tiles = dun_tiles_default(info, HEAD_DIM);
-    TRY(dun_tiles_defines(&defines, &tiles));
+    dun_choice choice; /* of the tiles that the test would take */
+    TRY(dun_choose(&choice, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = "naive", .every_gemm = true}));
+    TRY(dun_tiles_defines(&defines, &choice.tiles));
     TRY(dun_text_addf(out, "self-test of "));
     TRY(dun_program_identity(out, info, defines.bytes));
     TRY(dun_text_addf(out, "gemm %s\ndunlin %s, test %d\n", gemm, DUN_VERSION, FORMAT));

@@ -79,7 +79,8 @@ int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wis
                           "device.weights = f16: GEMM %s keeps weights as f32; device.gemm = local "
                           "can",
                           provider->name));
-        dun_tiles_drop_local(&out->tiles);
+        if (!wish->every_gemm)
+            dun_tiles_drop_local(&out->tiles);
     } else if (wish->half_weights) {
         out->tiles.half_weights = 1;
     }
@@ -110,6 +111,8 @@ bool dun_choice_simplify(dun_choice *choice, const dun_device_info *info, const 
         t->attention_group = t->attention_group > 8 ? t->attention_group / 2 : 1;
     else if (t->local_m && t->local_m * t->local_n > 16 * 16)
         dun_tiles_smallest_local(t);
+    else if (t->local_m && strcmp(choice->gemm, dun_gemm_local.name) != 0)
+        dun_tiles_drop_local(t);
     else if (t->group > 1)
         t->group /= 2;
     else if (t->reg_rows > 4 || t->vector > plain.vector)

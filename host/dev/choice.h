@@ -12,6 +12,7 @@ typedef struct {
     const char *tiles; /* "WG=64 ...": these values over the choice; NULL, "" or "auto": choose. The word
                         * "default" before them leaves tuning rows out */
     bool half_weights; /* store weights as f16 where the provider can */
+    bool every_gemm;   /* the program is to serve every provider: the local tile stays */
     bool exact;        /* fail rather than take simpler tiles */
 } dun_wish;
 
