@@ -12,6 +12,10 @@ all epochs, then the validation texts are scored once. The clock runs from the l
 texts to the accuracy; PyTorch has run one batch before. dunlin also scores the validation texts before
 training, for its baseline, inside the time that counts. The ways draw their orders of texts differently, so
 losses agree to the last digits only where one batch is all (--texts 32 --epochs 1).
+
+With --products no training runs and no texts are read: every matrix product of the model, forward and
+backward, its head included, with the rows of a training batch and of a pass over texts, in dunlin and in
+PyTorch in turns; GFLOP/s of both and their ratio.
 """
 
 import argparse
@@ -32,6 +36,7 @@ sys.dont_write_bytecode = True
 import torch
 from transformers import DynamicCache
 
+import bench_products
 import reference_losses
 import reference_model
 
@@ -264,6 +269,18 @@ def run_all(args):
     return {name: results[name] for name in args.only if name in results}
 
 
+def run_products(args):
+    """GFLOP/s of the model's products in both."""
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    with tempfile.TemporaryDirectory() as name:
+        config = Path(name) / "products.ini"
+        config.write_text(f"[device]\nuse = {args.device}\n[model]\npath = {quoted(args.model.resolve())}\n"
+                          f"[prompt]\ninit = text\ntext = {quoted(args.prompt)}\n"
+                          f"[train]\nbatch_size = {args.batch_size}\n", encoding="utf-8")
+        return bench_products.run(args.dunlin, config, os.environ | {"POCL_MAX_PTHREAD_COUNT": str(args.threads)})
+
+
 def print_table(results):
     print(f"{'':10}" + "".join(f"{stage + ' s':>10}" for stage in [*STAGES, 'total'])
           + f"{'accuracy':>10}{'loss':>10}{'x dunlin':>10}")
@@ -278,8 +295,8 @@ def arguments():
     parser = argparse.ArgumentParser(prog="bench-pytorch", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     ways = ["original", "cached", "dunlin"]
-    parser.add_argument("--train", type=Path, required=True, help="training texts, TSV: text, label")
-    parser.add_argument("--valid", type=Path, required=True, help="validation texts")
+    parser.add_argument("--train", type=Path, help="training texts, TSV: text, label")
+    parser.add_argument("--valid", type=Path, help="validation texts")
     parser.add_argument("--limit-train", type=int, metavar="N", help="only the first N training texts")
     parser.add_argument("--limit-valid", type=int, metavar="N", help="only the first N validation texts")
     parser.add_argument("--texts", type=int, metavar="N", help="both limits, for a short trial")
@@ -296,8 +313,12 @@ def arguments():
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="GGUF file (default: %(default)s)")
     parser.add_argument("--dunlin", type=Path, default=DEFAULT_DUNLIN, help="program (default: %(default)s)")
     parser.add_argument("--only", nargs="+", choices=ways, default=ways, help="some of the ways")
+    parser.add_argument("--products", action="store_true",
+                        help="compare the model's matrix products instead; needs no texts")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     args = parser.parse_args()
+    if not args.products and not (args.train and args.valid):
+        parser.error("the following arguments are required: --train, --valid")
     if args.texts:
         args.limit_train = args.limit_valid = args.texts
     if args.steps:
@@ -307,7 +328,8 @@ def arguments():
 
 def missing_file(args):
     """A needed file that is not there, or None."""
-    needed = [args.train, args.valid, args.model] + ([args.dunlin] if "dunlin" in args.only else [])
+    needed = [args.model, args.dunlin] if args.products else [args.train, args.valid, args.model] + (
+        [args.dunlin] if "dunlin" in args.only else [])
     return next((path for path in needed if not path.is_file()), None)
 
 
@@ -318,6 +340,13 @@ def main():
         return 1
     # Every way gets the same processors, dunlin included: children inherit them.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
+    if args.products:
+        results = run_products(args)
+        if args.json:
+            print(json.dumps(results))
+        else:
+            bench_products.print_table(results)
+        return 0
     results = run_all(args)
     if args.json:
         job = {key: getattr(args, key) for key in ("limit_train", "limit_valid", "epochs", "batch_size", "lr",
