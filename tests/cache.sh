@@ -23,6 +23,7 @@ done >data.tsv
 cat >config.ini <<END
 [device]
 use = $device
+check = no
 [model]
 path = $fixtures/tiny-a.gguf
 [data]
