@@ -257,7 +257,7 @@ done
 for path in fifo none none/none /dev/null; do
     bad 2 "$path: " train $path
 done
-bad 3 'is not a run directory' train folder
+bad 2 'folder: is a folder; a regular file is needed' train folder
 bad 3 'none.txt: ' tokenize --model "$model" none.txt
 bad_output() {
     bad 1 "$1: " train c.ini --quiet --out "$1"

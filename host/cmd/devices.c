@@ -92,7 +92,7 @@ static const char *yes_or_no(bool value) {
 /* What a self-test with this driver and these kernels found; "-": there was none. */
 static int recall_check(dun_verdict *verdict, const char **word, const dun_device_info *info) {
     int rc = dun_verdict_recall(verdict, info, "auto");
-    *word = !verdict->known ? "-" : !verdict->passed ? "FAILED" : verdict->quick ? "passed, quick" : "passed";
+    *word = !verdict->known ? "-" : !verdict->passed ? "FAILED" : verdict->quick ? "quick" : "passed";
     return rc;
 }
 
@@ -206,7 +206,9 @@ static int print_table(const device_list *list) {
     TRY(dun_text_addf(&text, "\nlargest: largest buffer. tiles: work-group/vector width, register tile of a "
                              "product. check: last `dunlin check`\n"));
     if (list->best < list->n)
-        TRY(dun_text_addf(&text, "*: what [device] use = best means\n"));
+        TRY(dun_text_addf(
+            &text,
+            "*: what [device] use = best means. quick: passed the short test that comes before a training\n"));
     TRY(dun_out_text(&text));
 out:
     dun_table_free(&table);
