@@ -127,7 +127,9 @@ uint32_t dun_matrix_part_rows(const dun_gemm *gemm, uint32_t rows, uint32_t colu
     if (most >= (uint64_t)rows + PART_ROWS - 1)
         return rows;
     most = most / PART_ROWS * PART_ROWS;
-    return most == 0 ? PART_ROWS : most < rows ? (uint32_t)most : rows;
+    if (most == 0)
+        most = PART_ROWS; /* perhaps too large all the same: then making the buffer fails */
+    return most < rows ? (uint32_t)most : rows;
 }
 
 static void free_part(dun_matrix_part *part) {

@@ -127,6 +127,72 @@ static void test_groups(void **state) {
     dun_compute_free(&other);
 }
 
+/* A table and a head larger than the device's largest buffer are loaded in parts, whose rows are the model's.
+ * The device's description is changed for a moment, the device behind it is not. */
+static void test_loaded_parts(void **state) {
+    enum { VOCAB = 500, LARGEST = 17000 }; /* the table: 132 rows of 32 floats; the head: 128 */
+    static float got[VOCAB * MAX_WIDTH], want[VOCAB * MAX_WIDTH];
+    dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device);
+    uint64_t kept = info->largest_buffer_bytes;
+    dun_spec spec = scene_models[0];
+    const dun_point_spec point = {spec.n_layers, true, true};
+    dun_compute naive;
+    dun_model model;
+    random_model random;
+    (void)state;
+    spec.vocab = VOCAB;
+    check_ok(random_model_create(&random, &spec, 5));
+    check_ok(dun_compute_create(&naive, device, spec.head_dim, "naive")); /* keeps weights as they are */
+    const dun_weight_source source = random_model_source(&random);
+    info->largest_buffer_bytes = LARGEST;
+    int rc = dun_model_create(&model, &naive, &spec, &source, &point, false);
+    info->largest_buffer_bytes = kept;
+    check_ok(rc);
+    assert_int_equal(model.embedding.n_parts, 4);
+    assert_int_equal(model.head.n_parts, 4);
+    for (int head = 0; head < 2; head++) {
+        float *at = got;
+        for (size_t i = 0; i < 4; i++) {
+            const dun_buffer *part = head ? &model.head.parts[i].forward : &model.embedding.parts[i];
+            check_ok(dun_buffer_read(at, part, 0, part->bytes));
+            at += part->bytes / sizeof *at;
+        }
+        assert_int_equal(at - got, VOCAB * spec.width);
+        check_ok(source.read(want, source.self, head ? DUN_W_HEAD : DUN_W_EMBED, 0, 0, VOCAB));
+        assert_memory_equal(got, want, VOCAB * spec.width * sizeof *got);
+    }
+    dun_model_free(&model);
+    dun_compute_free(&naive);
+    random_model_free(&random);
+}
+
+/* Points with the table in parts of 20 rows. */
+static void test_table_parts(void **state) {
+    enum { PART_ROWS = 20, PARTS = 3 };
+    scene s;
+    const dun_point_spec point = {3, true, false};
+    size_t row = scene_models[0].width * sizeof(float), rows = scene_models[0].vocab;
+    (void)state;
+    check_ok(scene_create(&s, &computes[0], &weights[0], prompt, 0, &point, false));
+    check_ok(scene_spoil(&s));
+    dun_table_parts *table = &s.engine.model.embedding, whole = *table;
+    assert_int_equal(whole.n_parts, 1);
+    *table = (dun_table_parts){.parts = dun_calloc(PARTS, sizeof(dun_buffer)), .part_rows = PART_ROWS};
+    assert_non_null(table->parts);
+    for (size_t i = 0; i < PARTS; i++) {
+        size_t n = rows - i * PART_ROWS < PART_ROWS ? rows - i * PART_ROWS : PART_ROWS;
+        check_ok(dun_buffer_create(&table->parts[table->n_parts++], device, n * row, "a part"));
+        check_ok(dun_buffer_copy(&table->parts[i], 0, &whole.parts[0], i * PART_ROWS * row, n * row));
+    }
+    dun_buffer_free(&whole.parts[0]);
+    dun_free(whole.parts);
+    check_ok(scene_cache(&s, 3, 5, 2));
+    check_ok(scene_cache(&s, 0, 3, 25));
+    check_ok(scene_points(&s, scene_in_order, N_SEQUENCES));
+    compare_points(&s);
+    scene_free(&s);
+}
+
 static void test_providers(void **state) {
     (void)state;
     dun_compute all; /* with the local tile */
@@ -338,6 +404,7 @@ static int close_all(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reference),     cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_loaded_parts),  cmocka_unit_test(test_table_parts),
         cmocka_unit_test(test_providers),     cmocka_unit_test(test_packing),
         cmocka_unit_test(test_gradient_sums), cmocka_unit_test(test_repeat),
         cmocka_unit_test(test_sizes),         cmocka_unit_test(test_bad_source),
