@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -139,4 +140,16 @@ int dun_disk_require(const char *folder, uint64_t bytes) {
         DUN_FAILED,
         "%s: its disk has %.1f MB free and about %.1f MB are needed; make room, or write elsewhere", folder,
         (double)free_bytes / 1e6, (double)bytes / 1e6);
+}
+
+int dun_dir_temporary(dun_text *out, const char *purpose) {
+    int rc = DUN_OK;
+    const char *parent = getenv("TMPDIR");
+    size_t before = out->length;
+    TRY(dun_text_addf(out, "%s/dunlin-%s-XXXXXX", parent && *parent ? parent : "/tmp", purpose));
+    if (dun_fault_here() || !mkdtemp(out->bytes + before))
+        TRY(dun_error(DUN_FAILED, "%s: no temporary folder can be made there: %s", out->bytes + before,
+                      strerror(errno)));
+out:
+    return rc;
 }

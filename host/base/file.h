@@ -3,7 +3,9 @@
 #ifndef DUN_FILE_H
 #define DUN_FILE_H
 
+#include "text.h"
 #include <stdbool.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,5 +30,9 @@ int dun_dir_make(const char *path);
  * that does not tell is trusted. */
 int dun_disk_require(const char *folder, uint64_t bytes);
 bool dun_dir_exists(const char *path);
+
+/* Creates a folder of its own under $TMPDIR, else /tmp: "dunlin-PURPOSE-" and six letters; its path is
+ * appended to `out`. The caller removes it. DUN_FAILED with the errno text. */
+int dun_dir_temporary(dun_text *out, const char *purpose);
 
 #endif

@@ -3,6 +3,7 @@
 #include "icd.h"
 
 #include "err.h"
+#include "file.h"
 #include "mem.h"
 #include "process.h"
 #include "text.h"
@@ -92,10 +93,7 @@ static int make_folder(dun_icds *icds) {
     int rc = DUN_OK;
     dun_text link = {0};
     char target[4096];
-    const char *parent = getenv("TMPDIR");
-    TRY(dun_text_addf(&link, "%s/dunlin-icd-XXXXXX", parent && *parent ? parent : "/tmp"));
-    if (!mkdtemp(link.bytes))
-        TRY(dun_error(DUN_FAILED, "%s cannot be made", link.bytes));
+    TRY(dun_dir_temporary(&link, "icd"));
     TRY_PTR(icds->folder, dun_strdup(link.bytes));
     for (size_t i = 0; i < icds->n; i++) {
         if (icds->icds[i].problem || !realpath(icds->icds[i].path, target))

@@ -306,8 +306,7 @@ out:
 static int tune(const dun_args *args, const char *model, const char *selector) {
     int rc = DUN_OK;
     static const char *const head[] = {"candidate", "text, ms", "step, ms", "build, ms", ""};
-    char folder[] = "/tmp/dunlin-tune-XXXXXX";
-    bool made = false;
+    dun_text folder = {0};
     search s = {
         .args = args, .model = model, .quick = dun_args_has(args, "quick"), .begun = dun_clock_seconds()};
     dun_table_init(&s.table, "lrrrl");
@@ -317,10 +316,8 @@ static int tune(const dun_args *args, const char *model, const char *selector) {
     TRY(read_spec(&s));
     TRY(dun_child_self(&s.self));
     TRY(dun_journal_path(&s.journal, &s.info));
-    made = mkdtemp(folder) != NULL;
-    if (!made)
-        TRY(dun_error(DUN_FAILED, "%s: no temporary folder can be made there", folder));
-    TRY(dun_text_addf(&s.reference, "%s/reference", folder));
+    TRY(dun_dir_temporary(&folder, "tune"));
+    TRY(dun_text_addf(&s.reference, "%s/reference", folder.bytes));
     rc = search_all(&s);
     int printed = print_table(&s);
     TRY(rc);
@@ -329,8 +326,9 @@ static int tune(const dun_args *args, const char *model, const char *selector) {
 out:
     if (s.reference.length)
         (void)unlink(s.reference.bytes);
-    if (made)
-        (void)rmdir(folder);
+    if (folder.length)
+        (void)rmdir(folder.bytes);
+    dun_text_free(&folder);
     dun_text_free(&s.journal);
     dun_text_free(&s.reference);
     dun_text_free(&s.self);
