@@ -75,7 +75,7 @@ static void check_run(const curve *c, const json_t *ids, const json_t *expected,
                      "[model]\npath = %s\npoint = %s\n"
                      "[data]\ntrain = %s\nvalid = %s\nlimit_valid = 2\nmax_length = %d\n"
                      "[prompt]\ntext = \"%s\"\nlr = %.17g\n"
-                     "[train]\nepochs = 1\nbatch_size = %d\nshuffle = no\n",
+                     "[train]\nepochs = 1\nbatch_size = %d\nshuffle = no\nprobe = no\n[output]\nreport = no\n",
                      real_model, point, c->tsv, c->tsv,
                      (int)json_integer_value(json_object_get(expected, "max_length")), c->prompt,
                      json_number_value(json_object_get(expected, "lr")),
