@@ -1,7 +1,7 @@
 """The matrix products of a model in dunlin and in PyTorch: what tools/bench-pytorch --products runs.
 
-dunlin bench names the shapes and its seconds; PyTorch then multiplies the same shapes, and both once more, so
-that neither has the machine at its better moment alone. One repetition is one product with each of as many
+dunlin bench names the shapes and its seconds; PyTorch then multiplies the same shapes, and both again a few
+times, so that neither has the machine at its better moment alone. One repetition is one product with each of as many
 matrices as the model has layers (one for the head), so that no weights wait in a cache; both write into memory
 that is there already and count repetitions alike. Forward is (M, K) times a weight (N, K) transposed, backward
 (M, K) times a weight (K, N), all float32.
@@ -15,7 +15,7 @@ import time
 
 import torch
 
-ROUNDS = 2
+ROUNDS = 4
 # As dunlin bench repeats: a first time that does not count, then until both are enough.
 MIN_REPEATS, MAX_REPEATS, ENOUGH_SECONDS = 5, 100, 0.5
 

@@ -8,7 +8,8 @@
  * rows are 12 tall tiles and 2 short ones, not 14 tall ones. An output is the same sum in either.
  * One work-item (work-group of 1) computes `n_tiles` tiles of one column panel, one below the other, so that
  * the panel (K*NR*4 bytes) stays in the second-level cache, and meanwhile asks for its share of the next panel,
- * which comes from memory. Range: (tiles / n_tiles, column panels).
+ * which comes from memory. A panel too long for that cache (the way back through the vocabulary) is taken in
+ * blocks of REG_KC rows, whose products are summed in order. Range: (tiles / n_tiles, column panels).
  * Bytes: each panel of B once from memory, a from cache; flops 2*M*N*K.
  * Its backward (data gradient) is itself with the other packing of the same weight.
  *
@@ -24,6 +25,7 @@
 #    define REG_AHEAD 0
 #endif
 #define REG_NR (2 * REG_VW)
+#define REG_KC 4096 /* as in gemm_own.c; more than any width inside a model's layers usually is */
 #define REG_SR (REG_MR == 12 ? 8 : 4)
 
 #define reg_vec JOIN(float, REG_VW)
@@ -150,14 +152,20 @@ __kernel void gemm_reg(__global float *out, ulong out_offset, int ldo,   /* (M, 
     p.K = K;
     p.column0 = (int)get_global_id(1) * REG_NR;
     p.panel = packed + (size_t)p.column0 * (size_t)K;
-    p.n_ahead = REG_AHEAD && p.column0 + REG_NR < N ? (K + tiles - 1) / tiles : 0;
-    for (; tile < end; tile++) {
-        p.ahead = p.panel + ((size_t)K + (size_t)(tile * p.n_ahead)) * REG_NR;
-        p.row0 = min(tile, tall) * REG_MR + max(tile - tall, 0) * REG_SR;
-        if (tile < tall)
-            reg_tall_tile(p);
-        else
-            reg_short_tile(p);
+    for (int k0 = 0; k0 < K; k0 += REG_KC) {
+        p.K = min(K - k0, REG_KC);
+        p.n_ahead = REG_AHEAD && p.column0 + REG_NR < N ? (p.K + tiles - 1) / tiles : 0;
+        for (int t = tile; t < end; t++) {
+            p.ahead = p.panel + (size_t)(p.K + t * p.n_ahead) * REG_NR;
+            p.row0 = min(t, tall) * REG_MR + max(t - tall, 0) * REG_SR;
+            if (t < tall)
+                reg_tall_tile(p);
+            else
+                reg_short_tile(p);
+        }
+        p.a += p.K;
+        p.panel += (size_t)p.K * REG_NR;
+        p.add = p.out;
     }
 }
 

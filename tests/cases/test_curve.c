@@ -71,15 +71,15 @@ static void check_run(const curve *c, const json_t *ids, const json_t *expected,
     const char *point = json_string_value(json_object_get(expected, "point"));
     snprintf(name, sizeof name, "%s-%zu", c->name, index);
     print_message("%s, %s\n", c->json, point);
-    train_run_config(&t,
-                     "[model]\npath = %s\npoint = %s\n"
-                     "[data]\ntrain = %s\nvalid = %s\nlimit_valid = 2\nmax_length = %d\n"
-                     "[prompt]\ntext = \"%s\"\nlr = %.17g\n"
-                     "[train]\nepochs = 1\nbatch_size = %d\nshuffle = no\nprobe = no\n[output]\nreport = no\n",
-                     real_model, point, c->tsv, c->tsv,
-                     (int)json_integer_value(json_object_get(expected, "max_length")), c->prompt,
-                     json_number_value(json_object_get(expected, "lr")),
-                     (int)json_integer_value(json_object_get(expected, "batch_size")));
+    train_run_config(
+        &t,
+        "[model]\npath = %s\npoint = %s\n"
+        "[data]\ntrain = %s\nvalid = %s\nlimit_valid = 2\nmax_length = %d\n"
+        "[prompt]\ntext = \"%s\"\nlr = %.17g\n"
+        "[train]\nepochs = 1\nbatch_size = %d\nshuffle = no\nprobe = no\n[output]\nreport = no\n",
+        real_model, point, c->tsv, c->tsv, (int)json_integer_value(json_object_get(expected, "max_length")),
+        c->prompt, json_number_value(json_object_get(expected, "lr")),
+        (int)json_integer_value(json_object_get(expected, "batch_size")));
     train_run_all(&t, name);
     expect_prompt_ids(&t.session, c->prompt, ids);
     expect_losses(&t, json_object_get(expected, "losses"), c->most_loss);

@@ -119,6 +119,38 @@ static void test_small_device(void **state) {
         fail_msg("%s", c.message);
 }
 
+/* Sums so long that the register tile takes its panel in blocks (REG_KC in gemm_reg.cl): the last one short,
+ * added to what is there or not, few rows and many. */
+static void test_long_sums(void **state) {
+    enum { ROWS = 9001, COLUMNS = 33 };
+    static const int batches[] = {1, 13, 60};
+    check c;
+    (void)state;
+    check_init(&c, &compute);
+    for (size_t i = 0; i < 2 * sizeof batches / sizeof *batches; i++) {
+        int M = batches[i / 2];
+        bool beta = i % 2;
+        dun_matrix matrix = {0};
+        check_begin(&c, i, "%s, sums of %d, %d rows%s", dun_gemm_name(compute.gemm), ROWS, M,
+                    beta ? ", beta" : "");
+        size_t n_in = (size_t)(M * ROWS), n_out = (size_t)(M * COLUMNS), n_w = (size_t)ROWS * COLUMNS;
+        double *dy = check_random(&c, n_in, 1.0), *w = check_random(&c, n_w, 1.0);
+        double *old = check_random(&c, n_out, 1.0), *want = check_doubles(&c, n_out);
+        check_tensor *in = check_input(&c, "dy", dy, n_in), *staging = check_input(&c, "w", w, n_w);
+        check_tensor *out = beta ? check_in_out(&c, "dx", old, n_out) : check_output(&c, "dx", n_out);
+        check_ok(dun_matrix_load(&matrix, compute.gemm, &staging->buffer, ROWS, COLUMNS, DUN_BACKWARD));
+        check_ok(dun_gemm_backward(compute.gemm, &out->buffer, &in->buffer, &matrix, beta, (uint32_t)M));
+        ref_linear_bwd(want, dy, w, M, ROWS, COLUMNS);
+        for (size_t j = 0; beta && j < n_out; j++)
+            want[j] += old[j];
+        check_close(&c, out, want, 5e-6);
+        dun_matrix_free(&matrix);
+        check_end(&c);
+    }
+    if (c.n_failed)
+        fail_msg("%s", c.message);
+}
+
 /* Products cut to launches of few rows and weights cut to small buffers give the same. Both limits are the
  * device's, whose description is changed for a moment. */
 static void test_cut(void **state) {
@@ -281,6 +313,7 @@ int main(void) {
         cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_local_tiles),
         cmocka_unit_test(test_small_device),
+        cmocka_unit_test(test_long_sums),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_edges),
