@@ -104,8 +104,8 @@ says err 'fails the self-test: rmsnorm.*--force'
 expect 0 train config.ini --device "$device" --out forced --force
 says err 'used all the same'
 cp "$source/host/kernels/norm.cl" host/kernels/
-sed -i 's/min(k0 + 64, K)/min(k0 + 63, K)/' host/kernels/gemm_reg.cl
-if "$dunlin" devices "$device" --json | grep -q '"gemm":"reg"'; then
+sed -i 's|\* 64 + 64, K)|* 64 + 63, K)|' host/kernels/gemm_reg.cl
+if [[ $("$dunlin" devices "$device" --json) == *'"gemm":"reg"'* ]]; then
     expect 0 train config.ini --device "$device" --out aside
     says err 'stands in, slower'
     says aside/config.ini '^gemm = (naive|local)'

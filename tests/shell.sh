@@ -120,7 +120,7 @@ typed() {
 offers() {
     local word
     for word in "$@"; do
-        printf '%s\n' "${COMPREPLY[@]}" | grep -qxF -e "$word" ||
+        grep -qxF -e "$word" < <(printf '%s\n' "${COMPREPLY[@]}") ||
             fail "bash: '${COMP_WORDS[*]}' does not offer $word, but ${COMPREPLY[*]}"
     done
 }

@@ -169,17 +169,34 @@ __kernel void gemm_reg(__global float *out, ulong out_offset, int ldo,   /* (M, 
     }
 }
 
-/* gemm_reg_pack: packed[p][k][j] = w[(p*NR + j) * stride_n + k * stride_k], zero where p*NR + j >= N.
+/* gemm_reg_pack: packed[p][k][j] = w[(p*NR + j) * stride_n + k * stride_k], zero where p*NR + j >= N. One of the
+ * strides is 1; along it w is read, into a small block on the way: rows of a weight are often a multiple of the
+ * caches' sets apart, and would push each other out if a few floats of each were read at a time.
  * Range: (panels, blocks of 64 k). Runs once a weight, at load. */
+#define PACK_K 16
 __kernel void gemm_reg_pack(__global float *packed, __global const float *w, int stride_n, int stride_k, int N,
                             int K) {
     int panel = (int)get_global_id(0);
-    int k0 = (int)get_global_id(1) * 64;
+    int k_end = min((int)get_global_id(1) * 64 + 64, K), n_columns = min(N - panel * REG_NR, REG_NR);
     __global float *out = packed + (size_t)panel * (size_t)K * REG_NR;
-    for (int j = 0; j < REG_NR; j++) {
-        int n = panel * REG_NR + j;
-        for (int k = k0; k < min(k0 + 64, K); k++)
-            out[(size_t)k * REG_NR + (size_t)j] =
-                n < N ? w[(size_t)n * (size_t)stride_n + (size_t)k * (size_t)stride_k] : 0.0f;
+    __global const float *in = w + (size_t)panel * REG_NR * (size_t)stride_n;
+    for (int k0 = (int)get_global_id(1) * 64; k0 < k_end; k0 += PACK_K) {
+        float block[PACK_K][REG_NR];
+        int n_k = min(k_end - k0, PACK_K);
+        for (int k = 0; k < n_k; k++)
+            for (int j = n_columns; j < REG_NR; j++)
+                block[k][j] = 0.0f;
+        if (stride_k == 1) {
+            for (int j = 0; j < n_columns; j++)
+                for (int k = 0; k < n_k; k++)
+                    block[k][j] = in[(size_t)j * (size_t)stride_n + (size_t)(k0 + k)];
+        } else {
+            for (int k = 0; k < n_k; k++)
+                for (int j = 0; j < n_columns; j++)
+                    block[k][j] = in[(size_t)(k0 + k) * (size_t)stride_k + (size_t)(j * stride_n)];
+        }
+        for (int k = 0; k < n_k; k++)
+            for (int j = 0; j < REG_NR; j++)
+                out[(size_t)(k0 + k) * REG_NR + (size_t)j] = block[k][j];
     }
 }

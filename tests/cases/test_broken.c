@@ -96,7 +96,7 @@ static const struct {
     {"an offset forgotten", &check_gemm, "gemm_naive", "out[out_offset + ", "out[", "naive", false},
     {"a write beyond the last column", &check_gemm, "reg_store_some", "columns >= REG_VW", "columns >= 1",
      "reg", false},
-    {"a panel with a hole", &check_gemm, "gemm_reg_pack", "min(k0 + 64, K)", "min(k0 + 63, K)", "reg", false},
+    {"a panel with a hole", &check_gemm, "gemm_reg_pack", "* 64 + 64, K)", "* 64 + 63, K)", "reg", false},
     {"a tile that is one float short", &check_gemm, "gemm_local", "(tile) * TS_K + k, K,",
      "(tile) * TS_K + k, K - 1,", "local", true},
     {"columns of the tile beside", &check_gemm, "gemm_local", "(j * TS_COLUMNS + across) * TS_VW",
