@@ -158,7 +158,7 @@ static int run_block(workspace *w, const random_model *model, uint32_t layer, in
     int F = (int)s->ffn_width, ends[] = {0, n}, zero = 0;
     ref_rope_shape q_turn = {H, D, (int)s->rope_dim, H * D, s->rope_base};
     ref_rope_shape k_turn = {G, D, (int)s->rope_dim, 2 * G * D, s->rope_base};
-    ref_batch batch = {1, n, n, ends, w->zeros, &zero, &zero, w->positions};
+    ref_batch batch = {1, n, n, ends, w->zeros, &zero, &zero, &zero, w->positions};
     ref_heads heads = {H, G, D, 1.0 / sqrt(D)};
     ref_rmsnorm_fwd(w->a, w->x, slot_of(model, DUN_W_ATTN_NORM, layer), s->norm_eps, n, C);
     ref_linear_fwd(w->q, w->a, slot_of(model, DUN_W_Q, layer), n, H * D, C);

@@ -113,27 +113,33 @@ void ref_linear_bwd(double *dx, const double *dy, const double *w, int M, int ro
 
 /* One head of one query: where its keys and values lie, and its softmax. */
 typedef struct {
-    int n, n_prefix, row0, row_floats, at_key, at_value;
-    const double *prefix, *own;
+    int n, n_shared, n_cached, row0, row_floats, at_key, at_value;
+    const double *shared, *prefix, *own;
 } ref_view;
 
 static ref_view view_of(const double *prefix_kv, const double *own_kv, const ref_batch *b,
                         const ref_heads *heads, int query, int head) {
     int row = b->row_of[query], s = b->sequence[row], row_floats = 2 * heads->G * heads->D;
     int group = head / (heads->H / heads->G);
-    return (ref_view){.n = b->prefix_len[s] + row - b->start[s] + 1,
-                      .n_prefix = b->prefix_len[s],
+    int n_cached = b->shared_len[s] + b->prefix_len[s];
+    return (ref_view){.n = n_cached + row - b->start[s] + 1,
+                      .n_shared = b->shared_len[s],
+                      .n_cached = n_cached,
                       .row0 = b->start[s],
                       .row_floats = row_floats,
                       .at_key = group * heads->D,
                       .at_value = (heads->G + group) * heads->D,
+                      .shared = prefix_kv,
                       .prefix = prefix_kv + b->prefix_start[s] * row_floats,
                       .own = own_kv + b->start[s] * row_floats};
 }
 
 /* The key/value row of visible row t. */
 static const double *row_at(const ref_view *v, int t) {
-    return t < v->n_prefix ? v->prefix + t * v->row_floats : v->own + (t - v->n_prefix) * v->row_floats;
+    if (t < v->n_shared)
+        return v->shared + t * v->row_floats;
+    return t < v->n_cached ? v->prefix + (t - v->n_shared) * v->row_floats
+                           : v->own + (t - v->n_cached) * v->row_floats;
 }
 
 static double dot(const double *x, const double *y, int n) {
@@ -195,9 +201,9 @@ void ref_attention_bwd(double *dq, double *d_kv, const double *d_o, const double
                 double ds = heads->scale * p * (dot(doh, row_at(&v, t) + v.at_value, D) - mean);
                 for (int i = 0; i < D; i++)
                     dqh[i] += ds * k[i];
-                if (t < v.n_prefix)
+                if (t < v.n_cached)
                     continue; /* the cached text is constant */
-                double *d_row = d_kv + (v.row0 + t - v.n_prefix) * v.row_floats;
+                double *d_row = d_kv + (v.row0 + t - v.n_cached) * v.row_floats;
                 for (int i = 0; i < D; i++) {
                     d_row[v.at_key + i] += ds * qh[i];
                     d_row[v.at_value + i] += p * doh[i];

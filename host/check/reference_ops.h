@@ -8,10 +8,10 @@
 /* A ragged batch and the queries on it, as the kernels see them. */
 typedef struct {
     int S, N, Nq;
-    const int *start;                     /* (S+1) */
-    const int *sequence;                  /* (N) */
-    const int *prefix_start, *prefix_len; /* (S) */
-    const int *row_of;                    /* (Nq) */
+    const int *start;                                  /* (S+1) */
+    const int *sequence;                               /* (N) */
+    const int *shared_len, *prefix_start, *prefix_len; /* (S) */
+    const int *row_of;                                 /* (Nq) */
 } ref_batch;
 
 void ref_embed_fwd(double *out, const int *ids, const double *table, const double *prompt, int N, int C);

@@ -6,15 +6,16 @@
 
 enum { MAX_SEQUENCES = 8, MAX_ROWS = 24 };
 
-/* Rows of each sequence: cached, own. The forward takes keys in tiles of 16: TILES has 7 to 9, 15 to 17 and
- * 31 to 33 visible rows. */
-enum layout { LONE, RAGGED, TILES };
+/* Rows of each sequence: cached, own, shared with others. The forward takes keys in tiles of 16: TILES has 7
+ * to 9, 15 to 17 and 31 to 33 visible rows. */
+enum layout { LONE, RAGGED, TILES, SHARED };
 static const struct {
-    int prefix, own;
+    int prefix, own, shared;
 } layouts[][MAX_SEQUENCES] = {
     [LONE] = {{0, 1}},
     [RAGGED] = {{0, 1}, {1, 3}, {7, 5}, {50, 1}, {0, 5}, {50, 3}, {7, 1}, {1, 1}},
     [TILES] = {{0, 9}, {14, 3}, {30, 3}, {8, 1}, {7, 1}},
+    [SHARED] = {{0, 1, 19}, {5, 3, 19}, {0, 4, 0}, {12, 1, 0}, {17, 2, 4}, {0, 5, 19}},
 };
 
 typedef struct {
@@ -37,20 +38,22 @@ static const attention_case cases[] = {
     {3, 1, false, 0, 1e-6, 1e-6, RAGGED}, /* every visible row weighs the same */
     {3, 1, false, 0, 30.0, 3e-5, RAGGED}, {3, 1, false, 0, 1000.0, 1e-3, RAGGED},
     {3, 1, false, 0, 1e9, 0.0, RAGGED},   {3, 1, true, 0, 1e9, 0.0, TILES},
+    {9, 3, false, 0, 1.0, 1e-6, SHARED},  {4, 1, true, 0, 1.0, 1e-6, SHARED},
 };
 
 /* A case's tensors, host side. */
 typedef struct {
     ref_batch batch;
     ref_heads heads;
-    int32_t start[MAX_SEQUENCES + 1], query_start[MAX_SEQUENCES + 1], prefix_start[MAX_SEQUENCES],
-        prefix_len[MAX_SEQUENCES], sequence[MAX_ROWS], row_of[MAX_ROWS];
+    int32_t start[MAX_SEQUENCES + 1], query_start[MAX_SEQUENCES + 1], shared_len[MAX_SEQUENCES],
+        prefix_start[MAX_SEQUENCES], prefix_len[MAX_SEQUENCES], sequence[MAX_ROWS], row_of[MAX_ROWS];
     int row_floats;
     size_t n_q, n_kv, n_prefix; /* floats */
     double *q, *prefix, *own;
 } attention_data;
 
-/* Lays out the batch. Cached rows stand in reverse order of the sequences, with two unused rows between. */
+/* Lays out the batch. Cached rows stand in reverse order of the sequences, with two unused rows between,
+ * after those that are shared. */
 static void lay_out(attention_data *d, const attention_case *k, int D) {
     *d = (attention_data){.heads = {k->H, k->G, D, 1.0 / sqrt(D)}, .row_floats = 2 * k->G * D};
     int S = 0, N = 0, cached = 0;
@@ -59,6 +62,8 @@ static void lay_out(attention_data *d, const attention_case *k, int D) {
             d->sequence[N++] = S;
         d->start[S + 1] = N;
         d->prefix_len[S] = layouts[k->layout][S].prefix;
+        d->shared_len[S] = layouts[k->layout][S].shared;
+        cached = d->shared_len[S] > cached ? d->shared_len[S] : cached;
         d->query_start[S + 1] = k->last_rows ? S + 1 : N;
     }
     for (int s = S; s-- > 0;) {
@@ -71,7 +76,8 @@ static void lay_out(attention_data *d, const attention_case *k, int D) {
     d->n_q = (size_t)(Nq * k->H * D);
     d->n_kv = (size_t)(N * d->row_floats);
     d->n_prefix = (size_t)(cached * d->row_floats);
-    d->batch = (ref_batch){S, N, Nq, d->start, d->sequence, d->prefix_start, d->prefix_len, d->row_of};
+    d->batch = (ref_batch){
+        S, N, Nq, d->start, d->sequence, d->shared_len, d->prefix_start, d->prefix_len, d->row_of};
 }
 
 /* Random queries, keys and values; unused cached rows are NaN. */
@@ -82,16 +88,19 @@ static void fill(check *c, attention_data *d, double q_scale) {
     d->prefix = check_doubles(c, d->n_prefix);
     for (size_t i = 0; i < d->n_prefix; i++)
         d->prefix[i] = NAN;
-    for (int s = 0; s < d->batch.S; s++)
+    for (int s = 0; s < d->batch.S; s++) {
+        for (int i = 0; i < d->shared_len[s] * d->row_floats; i++)
+            d->prefix[i] = random[i];
         for (int i = 0; i < d->prefix_len[s] * d->row_floats; i++) {
             int at = d->prefix_start[s] * d->row_floats + i;
             d->prefix[at] = random[at];
         }
+    }
 }
 
 typedef struct {
-    check_tensor *q, *prefix, *own, *prefix_start, *prefix_len, *start, *query_start, *sequence, *row_of, *o,
-        *stats;
+    check_tensor *q, *prefix, *own, *shared_len, *prefix_start, *prefix_len, *start, *query_start, *sequence,
+        *row_of, *o, *stats;
 } attention_tensors;
 
 static void upload(check *c, attention_tensors *t, const attention_data *d) {
@@ -99,6 +108,7 @@ static void upload(check *c, attention_tensors *t, const attention_data *d) {
     t->q = check_input(c, "q", d->q, d->n_q);
     t->prefix = check_input(c, "prefix_kv", d->prefix, d->n_prefix);
     t->own = check_input(c, "own_kv", d->own, d->n_kv);
+    t->shared_len = check_input_ints(c, "shared_len", d->shared_len, S);
     t->prefix_start = check_input_ints(c, "prefix_start", d->prefix_start, S);
     t->prefix_len = check_input_ints(c, "prefix_len", d->prefix_len, S);
     t->start = check_input_ints(c, "start", d->start, S + 1);
@@ -125,10 +135,10 @@ static void forward(check *c, attention_tensors *t, const attention_data *d, con
     t->stats = check_output(c, "stats", n_stats);
     CHECK_LAUNCH(c, attention_fwd, CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(t->o->buffer),
                  DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
-                 DUN_BUF(own->buffer), DUN_OFFSET(offset), DUN_BUF(t->prefix_start->buffer),
-                 DUN_BUF(t->prefix_len->buffer), DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer),
-                 DUN_BUF(t->row_of->buffer), DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G),
-                 DUN_FLOAT(d->heads.scale));
+                 DUN_BUF(own->buffer), DUN_OFFSET(offset), DUN_BUF(t->shared_len->buffer),
+                 DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer), DUN_BUF(t->start->buffer),
+                 DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer), DUN_INT(d->batch.Nq),
+                 DUN_INT(k->H), DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
     ref_attention_fwd(o, stats, d->q, d->prefix, d->own, &d->batch, &d->heads);
     compare(c, t->o, o, k);
     compare(c, t->stats, stats, k);
@@ -146,9 +156,10 @@ static void backward(check *c, const attention_tensors *t, const attention_data 
     CHECK_LAUNCH(c, attention_bwd_q, CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(dq_out->buffer),
                  DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer), DUN_BUF(t->o->buffer),
                  DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
-                 DUN_BUF(t->own->buffer), DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer),
-                 DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer),
-                 DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
+                 DUN_BUF(t->own->buffer), DUN_BUF(t->shared_len->buffer), DUN_BUF(t->prefix_start->buffer),
+                 DUN_BUF(t->prefix_len->buffer), DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer),
+                 DUN_BUF(t->row_of->buffer), DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G),
+                 DUN_FLOAT(d->heads.scale));
     check_freeze(c, dq_out);
     check_freeze(c, delta);
     CHECK_LAUNCH(c, attention_bwd_kv, CHECK_ATTENTION(c, d->batch.N * k->G), DUN_BUF(d_kv_out->buffer),

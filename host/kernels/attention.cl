@@ -1,7 +1,7 @@
 /* Causal attention of few query rows over a cached text and the sequence's own rows, grouped heads.
- * Sequence s sees prefix_len[s] cached rows from prefix_start[s] of `prefix_kv` (the frozen text, or none),
- * then its own rows start[s] .. of `own_kv` up to and including the query's. Query row q is own row row_of[q]
- * (all rows, or only each sequence's last one). With keys k_t and values v_t of head h's group,
+ * Sequence s sees the first shared_len[s] cached rows (words before every text), then prefix_len[s] cached rows
+ * from prefix_start[s] of `prefix_kv` (the frozen text, or none), then its own rows start[s] .. of `own_kv` up to
+ * and including the query's. Query row q is own row row_of[q] (all rows, or only each sequence's last one). With keys k_t and values v_t of head h's group,
  *   s_t = scale * q . k_t,   p = softmax(s),   o = sum_t p_t v_t,   stats = max(s) + log sum exp(s - max(s))
  * computed in one pass with a running maximum (Milakov and Gimelshein 2018), TILE keys at a time.
  * Backward, with delta = do . o:
@@ -30,20 +30,24 @@ float head_dot(const head_vec *x, __global const float *y) {
     return head_sum(sum);
 }
 
-/* What a query sees, from its head's group of keys on: n_prefix cached rows, then own ones, n in all. */
+/* What a query sees, from its head's group of keys on: shared rows up to n_shared, its prefix up to n_cached,
+ * then own ones, n in all. */
 typedef struct {
-    __global const float *prefix, *own;
-    int n_prefix, n, row_floats;
+    __global const float *shared, *prefix, *own;
+    int n_shared, n_cached, n, row_floats;
 } visible_rows;
 
 visible_rows visible_to(int row, int group, __global const float *prefix_kv, __global const float *own_kv,
-                        __global const int *prefix_start, __global const int *prefix_len,
-                        __global const int *start, __global const int *sequence, int G) {
+                        __global const int *shared_len, __global const int *prefix_start,
+                        __global const int *prefix_len, __global const int *start,
+                        __global const int *sequence, int G) {
     int s = sequence[row];
     visible_rows seen;
     seen.row_floats = 2 * G * HEAD_DIM;
-    seen.n_prefix = prefix_len[s];
-    seen.n = seen.n_prefix + row - start[s] + 1;
+    seen.n_shared = shared_len[s];
+    seen.n_cached = seen.n_shared + prefix_len[s];
+    seen.n = seen.n_cached + row - start[s] + 1;
+    seen.shared = prefix_kv + (size_t)(group * HEAD_DIM);
     seen.prefix = prefix_kv + (size_t)prefix_start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
     seen.own = own_kv + (size_t)start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
     return seen;
@@ -51,8 +55,9 @@ visible_rows visible_to(int row, int group, __global const float *prefix_kv, __g
 
 /* The key of visible row t. Its value lies G*D further. */
 __global const float *key_at(const visible_rows *seen, int t) {
-    return t < seen->n_prefix ? seen->prefix + (size_t)t * (size_t)seen->row_floats
-                              : seen->own + (size_t)(t - seen->n_prefix) * (size_t)seen->row_floats;
+    return t < seen->n_shared   ? seen->shared + (size_t)t * (size_t)seen->row_floats
+           : t < seen->n_cached ? seen->prefix + (size_t)(t - seen->n_shared) * (size_t)seen->row_floats
+                                : seen->own + (size_t)(t - seen->n_cached) * (size_t)seen->row_floats;
 }
 
 /* Range: (H * Nq) items. */
@@ -61,6 +66,7 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
                             __global const float *q,            /* (Nq, H*D) */
                             __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
                             __global const float *own_kv, ulong own_offset, /* (N, 2*G*D) */
+                            __global const int *shared_len, /* (S) */
                             __global const int *prefix_start, __global const int *prefix_len, /* (S) */
                             __global const int *start,          /* (S+1) */
                             __global const int *sequence,       /* (N) */
@@ -70,8 +76,8 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
     if (item >= Nq * H)
         return;
     int query = item / H, head = item - query * H, group = head / (H / G);
-    const visible_rows seen = visible_to(row_of[query], group, prefix_kv, own_kv + own_offset, prefix_start,
-                                         prefix_len, start, sequence, G);
+    const visible_rows seen = visible_to(row_of[query], group, prefix_kv, own_kv + own_offset, shared_len,
+                                         prefix_start, prefix_len, start, sequence, G);
     const int n = seen.n, value = G * HEAD_DIM;
     q += (size_t)item * HEAD_DIM;
 
@@ -120,6 +126,7 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
                               __global const float *q,            /* (Nq, H*D) */
                               __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
                               __global const float *own_kv,       /* (N, 2*G*D) */
+                              __global const int *shared_len, /* (S) */
                               __global const int *prefix_start, __global const int *prefix_len, /* (S) */
                               __global const int *start,          /* (S+1) */
                               __global const int *sequence,       /* (N) */
@@ -129,8 +136,8 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
     if (item >= Nq * H)
         return;
     int query = item / H, head = item - query * H, group = head / (H / G);
-    const visible_rows seen =
-        visible_to(row_of[query], group, prefix_kv, own_kv, prefix_start, prefix_len, start, sequence, G);
+    const visible_rows seen = visible_to(row_of[query], group, prefix_kv, own_kv, shared_len, prefix_start,
+                                         prefix_len, start, sequence, G);
     const int n = seen.n, value = G * HEAD_DIM;
     size_t at = (size_t)item * HEAD_DIM;
 

@@ -53,21 +53,24 @@ void team_row(__local float *out, __global const float *in, float scale) {
         out[d] = in[d] * scale;
 }
 
-/* What the query of a group sees, from its head's group of keys on: n_prefix cached rows, then own ones, n in
- * all. */
+/* What the query of a group sees, from its head's group of keys on: shared rows up to n_shared, its prefix up to
+ * n_cached, then own ones, n in all. */
 typedef struct {
-    __global const float *prefix, *own;
-    int n_prefix, n, row_floats;
+    __global const float *shared, *prefix, *own;
+    int n_shared, n_cached, n, row_floats;
 } team_view;
 
 team_view team_visible(int row, int group, __global const float *prefix_kv, __global const float *own_kv,
-                       __global const int *prefix_start, __global const int *prefix_len,
-                       __global const int *start, __global const int *sequence, int G) {
+                       __global const int *shared_len, __global const int *prefix_start,
+                       __global const int *prefix_len, __global const int *start,
+                       __global const int *sequence, int G) {
     int s = sequence[row];
     team_view seen;
     seen.row_floats = 2 * G * HEAD_DIM;
-    seen.n_prefix = prefix_len[s];
-    seen.n = seen.n_prefix + row - start[s] + 1;
+    seen.n_shared = shared_len[s];
+    seen.n_cached = seen.n_shared + prefix_len[s];
+    seen.n = seen.n_cached + row - start[s] + 1;
+    seen.shared = prefix_kv + (size_t)(group * HEAD_DIM);
     seen.prefix = prefix_kv + (size_t)prefix_start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
     seen.own = own_kv + (size_t)start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
     return seen;
@@ -75,8 +78,9 @@ team_view team_visible(int row, int group, __global const float *prefix_kv, __gl
 
 /* The key of visible row t. Its value lies G*D further. */
 __global const float *team_key(team_view seen, int t) {
-    return t < seen.n_prefix ? seen.prefix + (size_t)t * (size_t)seen.row_floats
-                             : seen.own + (size_t)(t - seen.n_prefix) * (size_t)seen.row_floats;
+    return t < seen.n_shared   ? seen.shared + (size_t)t * (size_t)seen.row_floats
+           : t < seen.n_cached ? seen.prefix + (size_t)(t - seen.n_shared) * (size_t)seen.row_floats
+                               : seen.own + (size_t)(t - seen.n_cached) * (size_t)seen.row_floats;
 }
 
 /* Floats d0 .. d0+15 of `count` rows, row j at row(j), into a tile. */
@@ -100,6 +104,7 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
                             __global const float *q,            /* (Nq, H*D) */
                             __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
                             __global const float *own_kv, ulong own_offset, /* (N, 2*G*D) */
+                            __global const int *shared_len, /* (S) */
                             __global const int *prefix_start, __global const int *prefix_len, /* (S) */
                             __global const int *start,          /* (S+1) */
                             __global const int *sequence,       /* (N) */
@@ -108,7 +113,7 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
     __local float keys[TEAM_TILE], scratch[ATT_WG], weight[ATT_WG], query[HEAD_DIM];
     const int lid = (int)get_local_id(0), item = (int)get_group_id(0), head = item % H;
     const team_view seen = team_visible(row_of[item / H], head / (H / G), prefix_kv, own_kv + own_offset,
-                                        prefix_start, prefix_len, start, sequence, G);
+                                        shared_len, prefix_start, prefix_len, start, sequence, G);
     const int value = G * HEAD_DIM;
     float sum[TEAM_PARTS], top = -1e30f, total = 0.0f;
     for (int i = 0; i < TEAM_PARTS; i++)
@@ -159,6 +164,7 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
                               __global const float *q,            /* (Nq, H*D) */
                               __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
                               __global const float *own_kv,       /* (N, 2*G*D) */
+                              __global const int *shared_len, /* (S) */
                               __global const int *prefix_start, __global const int *prefix_len, /* (S) */
                               __global const int *start,          /* (S+1) */
                               __global const int *sequence,       /* (N) */
@@ -167,8 +173,8 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
     __local float keys[TEAM_TILE], values[TEAM_TILE], slope[ATT_WG];
     __local float query[HEAD_DIM], d_out[HEAD_DIM];
     const int lid = (int)get_local_id(0), item = (int)get_group_id(0), head = item % H;
-    const team_view seen = team_visible(row_of[item / H], head / (H / G), prefix_kv, own_kv, prefix_start,
-                                        prefix_len, start, sequence, G);
+    const team_view seen = team_visible(row_of[item / H], head / (H / G), prefix_kv, own_kv, shared_len,
+                                        prefix_start, prefix_len, start, sequence, G);
     const int value = G * HEAD_DIM;
     const size_t at = (size_t)item * HEAD_DIM;
     float sum[TEAM_PARTS], offset = 0.0f;

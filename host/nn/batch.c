@@ -13,6 +13,7 @@ int dun_batch_create(dun_batch *batch, uint32_t max_sequences, uint32_t max_rows
     TRY_NEW(batch->position, max_rows);
     TRY_NEW(batch->sequence, max_rows);
     TRY_NEW(batch->start, (size_t)max_sequences + 1);
+    TRY_NEW(batch->shared_len, max_sequences);
     TRY_NEW(batch->prefix_start, max_sequences);
     TRY_NEW(batch->prefix_len, max_sequences);
     TRY_NEW(batch->last_row, max_sequences);
@@ -27,6 +28,7 @@ void dun_batch_free(dun_batch *batch) {
     dun_free(batch->position);
     dun_free(batch->sequence);
     dun_free(batch->start);
+    dun_free(batch->shared_len);
     dun_free(batch->prefix_start);
     dun_free(batch->prefix_len);
     dun_free(batch->last_row);
@@ -43,12 +45,18 @@ bool dun_batch_fits(const dun_batch *batch, uint32_t n) {
 }
 
 int32_t *dun_batch_add(dun_batch *batch, uint32_t n, uint32_t prefix_start, uint32_t prefix_len) {
+    return dun_batch_add_shared(batch, n, 0, prefix_start, prefix_len);
+}
+
+int32_t *dun_batch_add_shared(dun_batch *batch, uint32_t n, uint32_t n_shared, uint32_t prefix_start,
+                              uint32_t prefix_len) {
     assert(dun_batch_fits(batch, n));
     uint32_t s = batch->n_sequences++, first = batch->n_rows;
     for (uint32_t j = 0; j < n; j++) {
-        batch->position[first + j] = (int32_t)(prefix_len + j);
+        batch->position[first + j] = (int32_t)(n_shared + prefix_len + j);
         batch->sequence[first + j] = (int32_t)s;
     }
+    batch->shared_len[s] = (int32_t)n_shared;
     batch->prefix_start[s] = (int32_t)prefix_start;
     batch->prefix_len[s] = (int32_t)prefix_len;
     batch->start[s] = (int32_t)first;
@@ -76,6 +84,7 @@ int dun_device_batch_create(dun_device_batch *out, dun_device *device, uint32_t 
     TRY(create_ints(&out->position, device, max_rows));
     TRY(create_ints(&out->sequence, device, max_rows));
     TRY(create_ints(&out->start, device, (size_t)max_sequences + 1));
+    TRY(create_ints(&out->shared_len, device, max_sequences));
     TRY(create_ints(&out->prefix_start, device, max_sequences));
     TRY(create_ints(&out->prefix_len, device, max_sequences));
     TRY(create_ints(&out->last_row, device, max_sequences));
@@ -96,6 +105,7 @@ void dun_device_batch_free(dun_device_batch *batch) {
     dun_buffer_free(&batch->position);
     dun_buffer_free(&batch->sequence);
     dun_buffer_free(&batch->start);
+    dun_buffer_free(&batch->shared_len);
     dun_buffer_free(&batch->prefix_start);
     dun_buffer_free(&batch->prefix_len);
     dun_buffer_free(&batch->last_row);
@@ -112,6 +122,7 @@ int dun_device_batch_upload(dun_device_batch *out, const dun_batch *batch) {
     TRY(upload_ints(&out->position, batch->position, N));
     TRY(upload_ints(&out->sequence, batch->sequence, N));
     TRY(upload_ints(&out->start, batch->start, S + 1));
+    TRY(upload_ints(&out->shared_len, batch->shared_len, S));
     TRY(upload_ints(&out->prefix_start, batch->prefix_start, S));
     TRY(upload_ints(&out->prefix_len, batch->prefix_len, S));
     TRY(upload_ints(&out->last_row, batch->last_row, S));

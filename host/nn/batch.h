@@ -13,7 +13,8 @@ typedef struct {
     int32_t *sequence;                  /* (N) */
     int32_t *start;                     /* (S+1) first row of each sequence, and N */
     int32_t *last_row;                  /* (S) */
-    int32_t *prefix_start, *prefix_len; /* (S) rows of the cache that the sequence continues */
+    int32_t *shared_len;                /* (S) how many of the cache's first rows it continues, */
+    int32_t *prefix_start, *prefix_len; /* (S) and which others after them */
 } dun_batch;
 
 int dun_batch_create(dun_batch *batch, uint32_t max_sequences, uint32_t max_rows);
@@ -24,13 +25,17 @@ void dun_batch_clear(dun_batch *batch);
  * fills the returned ids (n). It must fit (an internal promise). */
 int32_t *dun_batch_add(dun_batch *batch, uint32_t n, uint32_t prefix_start, uint32_t prefix_len);
 
+/* The same, and before those cached rows stand the first n_shared of the cache. */
+int32_t *dun_batch_add_shared(dun_batch *batch, uint32_t n, uint32_t n_shared, uint32_t prefix_start,
+                              uint32_t prefix_len);
+
 /* True when a sequence of n more rows fits. */
 bool dun_batch_fits(const dun_batch *batch, uint32_t n);
 
 /* The batch's arrays on the device. */
 typedef struct {
     uint32_t n_sequences, n_rows;
-    dun_buffer ids, position, sequence, start, prefix_start, prefix_len;
+    dun_buffer ids, position, sequence, start, shared_len, prefix_start, prefix_len;
     dun_buffer identity; /* 0, 1, 2, ...: "row of a query" when every row asks, "query start" when one a
                             sequence does */
     dun_buffer last_row; /* (S) */

@@ -152,13 +152,13 @@ static int attention_forward(dun_run *run, const dun_step *step) {
         kv = value_of(run, kv)->same_as;
     const dun_buffer *own = kv_buffer(run, kv, step->layer, &offset);
     uint32_t Nq = rows_of(run, step->out);
-    return DUN_LAUNCH(kernel(run, DUN_K_attention_fwd),
-                      dun_attention_items(e->compute, (size_t)Nq * spec->n_heads),
-                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->stats)),
-                      DUN_BUF(*buffer_of(run, step->in[0])), DUN_BUF(e->cache[step->layer]), DUN_BUF(*own),
-                      DUN_OFFSET(offset), DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len), DUN_BUF(b->start),
-                      DUN_BUF(b->sequence), DUN_BUF(*row_map_of(run, step->out)), DUN_INT(Nq),
-                      DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e)));
+    return DUN_LAUNCH(
+        kernel(run, DUN_K_attention_fwd), dun_attention_items(e->compute, (size_t)Nq * spec->n_heads),
+        DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->stats)),
+        DUN_BUF(*buffer_of(run, step->in[0])), DUN_BUF(e->cache[step->layer]), DUN_BUF(*own),
+        DUN_OFFSET(offset), DUN_BUF(b->shared_len), DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len),
+        DUN_BUF(b->start), DUN_BUF(b->sequence), DUN_BUF(*row_map_of(run, step->out)), DUN_INT(Nq),
+        DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e)));
 }
 
 static int attention_backward(dun_run *run, const dun_step *step) {
@@ -178,9 +178,9 @@ static int attention_backward(dun_run *run, const dun_step *step) {
                    DUN_BUF(e->delta), DUN_BUF(*gradient_of(run, step->out)),
                    DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->stats)),
                    DUN_BUF(*buffer_of(run, q)), DUN_BUF(e->cache[step->layer]), DUN_BUF(*buffer_of(run, kv)),
-                   DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len), DUN_BUF(b->start), DUN_BUF(b->sequence),
-                   DUN_BUF(*row_map_of(run, step->out)), DUN_INT(Nq), DUN_INT(spec->n_heads),
-                   DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e))));
+                   DUN_BUF(b->shared_len), DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len),
+                   DUN_BUF(b->start), DUN_BUF(b->sequence), DUN_BUF(*row_map_of(run, step->out)), DUN_INT(Nq),
+                   DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e))));
     TRY(DUN_LAUNCH(kernel(run, DUN_K_attention_bwd_kv),
                    dun_attention_items(e->compute, (size_t)b->n_rows * spec->n_kv_heads),
                    DUN_BUF(*gradient_of(run, kv)), DUN_BUF(e->delta), DUN_BUF(*gradient_of(run, step->out)),

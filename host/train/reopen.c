@@ -67,7 +67,7 @@ out:
     return rc;
 }
 
-static void forget_texts(dun_session *session) {
+static int forget_texts(dun_session *session) {
     dun_text_cache_free(&session->cache);
     dun_texts_free(&session->texts);
     dun_template_surround(&session->texts, &session->template);
@@ -76,6 +76,7 @@ static void forget_texts(dun_session *session) {
     dun_labels_free(&session->labels);
     session->valid = session->train = NULL;
     session->n_train = session->n_valid = 0;
+    return dun_texts_share(&session->texts, session->tokenizer);
 }
 
 int dun_session_reopen(dun_session *session, const dun_config *config, const dun_observer *observer) {
@@ -96,7 +97,7 @@ int dun_session_reopen(dun_session *session, const dun_config *config, const dun
     }
     TRY(dun_session_start_prompt(session));
     if (scope == DUN_SCOPE_DATA)
-        forget_texts(session);
+        TRY(forget_texts(session));
     if (scope >= DUN_SCOPE_DATA)
         TRY(dun_session_read_data(session, true));
 out:

@@ -26,6 +26,7 @@ int dun_session_open(dun_session *session, const dun_config *config, const dun_o
     TRY(dun_config_require(config, DUN_KEY_model_path));
     TRY(dun_weights_open(&session->weights, config->model.path));
     TRY(dun_tokenizer_create(&session->tokenizer, dun_weights_gguf(session->weights)));
+    TRY(dun_texts_share(&session->texts, session->tokenizer));
     const dun_spec *spec = dun_weights_spec(session->weights);
     if (config->model.layer > (int64_t)spec->n_layers)
         TRY(dun_error(DUN_USAGE,
@@ -170,6 +171,9 @@ int dun_session_read_data(dun_session *session, bool train) {
     dun_observe_say(session->observer,
                     "data      %zu training and %zu validation texts, %u classes, %zu tokens",
                     session->train->n, session->valid->n, session->labels.n_classes, session->texts.tokens.n);
+    if (session->texts.shared.n > 0)
+        dun_observe_say(session->observer, "data      %zu tokens stand before each of them and are run once",
+                        session->texts.shared.n);
 out:
     session->timings.load += dun_clock_seconds() - begun;
     return rc;
@@ -185,8 +189,8 @@ static uint32_t at_least(uint32_t a, uint32_t b) {
 }
 
 /* Training keeps the texts' keys and values and runs the rows after them. Without gradients each text is run
- * once, these rows in the same pass, and nothing is kept; so is a training batch whose prompt stands before
- * the text, all of it at once. */
+ * once, these rows in the same pass, and nothing is kept but what texts share; so is a training batch whose
+ * prompt stands before the text, all of it at once. */
 dun_engine_options dun_session_engine_options(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
     const dun_spec *spec = dun_weights_spec(session->weights);
@@ -200,7 +204,7 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
                   .final_norm = last,
                   .logits = config->model.point == DUN_POINT_LOGITS},
         .backward = backward,
-        .max_text_rows = keep ? at_least(longest, TEXT_ROWS) : 1,
+        .max_text_rows = keep ? at_least(longest, TEXT_ROWS) : at_least((uint32_t)session->texts.shared.n, 1),
         .max_texts = keep ? TEXT_ROWS : 1,
         .max_rows = keep ? sequences * own : at_least(longest + own, TEXT_ROWS),
         .max_sequences = keep ? sequences : PASS_TEXTS,
@@ -296,8 +300,10 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
     TRY(dun_session_start_normalizer(session));
-    if (runs_whole(session))
-        TRY(dun_engine_create_cache(&session->engine, 0));
+    if (runs_whole(session)) {
+        TRY(dun_engine_create_cache(&session->engine, (uint32_t)session->texts.shared.n));
+        TRY(dun_text_cache_run_shared(&session->engine, &session->texts));
+    }
     TRY(dun_device_finish(session->device));
     dun_observe_say(session->observer,
                     "model     %s: %u of %u layers, width %u, %.0f MB of weights, %.0f MB of activations",

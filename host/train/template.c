@@ -229,7 +229,8 @@ void dun_template_batch(dun_batch *batch, const dun_template *t, const dun_texts
     for (uint32_t i = 0; i < n; i++) {
         uint32_t length = dun_texts_length(texts, which[i]);
         const uint32_t *tokens = texts->tokens.ids + texts->start[which[i]];
-        int32_t *ids = dun_batch_add(batch, dun_template_own_rows(t) + length, 0, 0);
+        int32_t *ids = dun_batch_add_shared(batch, dun_template_own_rows(t) + length,
+                                            dun_texts_n_shared(texts, which[i]), 0, 0);
         memcpy(ids, t->head.ids, t->head.n * sizeof *ids);
         for (uint32_t j = 0; j < length; j++)
             ids[t->head.n + j] = (int32_t)tokens[j];

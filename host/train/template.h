@@ -51,7 +51,8 @@ uint32_t dun_template_own_rows(const dun_template *t);
 /* True when the prompt stands before the text, so that whole sequences are run. */
 bool dun_template_is_prefix(const dun_template *t);
 
-/* Makes `batch` the whole sequences of the n texts `which`; they must fit. */
+/* Makes `batch` the whole sequences of the n texts `which`, but for the tokens that texts share; they must
+ * fit. */
 void dun_template_batch(dun_batch *batch, const dun_template *t, const dun_texts *texts,
                         const uint32_t *which, uint32_t n);
 

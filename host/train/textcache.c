@@ -37,11 +37,28 @@ out:
     return rc;
 }
 
+int dun_text_cache_run_shared(dun_engine *engine, const dun_texts *texts) {
+    int rc = DUN_OK;
+    dun_batch batch = {0};
+    uint32_t n = (uint32_t)texts->shared.n;
+    if (n == 0)
+        goto out;
+    TRY(dun_batch_create(&batch, 1, n));
+    int32_t *ids = dun_batch_add(&batch, n, 0, 0);
+    for (uint32_t j = 0; j < n; j++)
+        ids[j] = (int32_t)texts->shared.ids[j];
+    TRY(dun_engine_text(engine, &batch, 0));
+out:
+    dun_batch_free(&batch);
+    return rc;
+}
+
 int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_texts *texts,
                           const dun_cache_room *room) {
     int rc = DUN_OK;
     const dun_engine_options *o = &engine->options;
-    *cache = (dun_text_cache){.engine = engine, .texts = texts, .half = room->half};
+    *cache = (dun_text_cache){
+        .engine = engine, .texts = texts, .half = room->half, .n_shared = (uint32_t)texts->shared.n};
     TRY(dun_batch_create(&cache->batch, o->max_texts, o->max_text_rows));
     cache->n_resident = count_fitting(texts, 0, room->device_rows);
     cache->n_hosted = count_fitting(texts, cache->n_resident, room->host_rows);
@@ -50,9 +67,9 @@ int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_t
     uint64_t scratch_rows = all_in_place ? 0 : room->scratch_rows;
     if (scratch_rows > 0 && scratch_rows < o->max_text_rows && (room->half || cache->n_hosted > 0))
         scratch_rows = o->max_text_rows; /* what is kept elsewhere is computed there first */
-    cache->scratch_row = room->half ? 0 : cache->resident_rows;
+    cache->scratch_row = cache->n_shared + (room->half ? 0 : cache->resident_rows);
     cache->staging_row = cache->resident_rows;
-    if (cache->resident_rows + scratch_rows > INT32_MAX)
+    if (cache->n_shared + cache->resident_rows + scratch_rows > INT32_MAX)
         TRY(dun_error(DUN_FAILED,
                       "the cache of keys and values needs more than %d rows; use a smaller "
                       "train.batch_size or data.max_length",
@@ -63,6 +80,7 @@ int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_t
     TRY_NEW(cache->prefix, o->max_sequences);
     TRY_NEW(cache->pairs, 2 * scratch_rows);
     TRY(create_host_rows(cache, (uint32_t)scratch_rows));
+    TRY(dun_text_cache_run_shared(engine, texts));
 out:
     if (rc < 0)
         dun_text_cache_free(cache);
@@ -104,7 +122,7 @@ out:
 
 static void push(dun_text_cache *cache, uint32_t index) {
     uint32_t n = dun_texts_length(cache->texts, index);
-    int32_t *ids = dun_batch_add(&cache->batch, n, 0, 0);
+    int32_t *ids = dun_batch_add_shared(&cache->batch, n, dun_texts_n_shared(cache->texts, index), 0, 0);
     for (uint32_t j = 0; j < n; j++)
         ids[j] = (int32_t)cache->texts->tokens.ids[cache->texts->start[index] + j];
 }
@@ -149,7 +167,7 @@ out:
 
 int dun_text_cache_fill(dun_text_cache *cache, const dun_observer *observer) {
     int rc = DUN_OK;
-    uint32_t n_kept = cache->n_resident + cache->n_hosted, end = 0, in_place = 0;
+    uint32_t n_kept = cache->n_resident + cache->n_hosted, end = 0, in_place = cache->n_shared;
     dun_observe_begin(observer, "reading texts", "texts", n_kept);
     for (uint32_t first = 0; first < n_kept; first = end) {
         uint32_t last = first < cache->n_resident ? cache->n_resident : n_kept; /* of its kind */
@@ -237,7 +255,7 @@ int dun_text_cache_batch(dun_batch *batch, dun_text_cache *cache, const uint32_t
     for (uint32_t i = 0; i < n; i++)
         if (which[i] < cache->n_resident) {
             uint32_t start = cache->texts->start[which[i]], length = dun_texts_length(cache->texts, which[i]);
-            cache->prefix[i] = cache->half ? next : start;
+            cache->prefix[i] = cache->half ? next : cache->n_shared + start;
             if (cache->half) {
                 add_pairs(cache, &n_pairs, next, start, length);
                 next += length;
@@ -247,8 +265,8 @@ int dun_text_cache_batch(dun_batch *batch, dun_text_cache *cache, const uint32_t
         TRY(dun_engine_recall(cache->engine, cache->pairs, n_pairs));
     dun_batch_clear(batch);
     for (uint32_t i = 0; i < n; i++) {
-        int32_t *ids =
-            dun_batch_add(batch, n_rows, cache->prefix[i], dun_texts_length(cache->texts, which[i]));
+        int32_t *ids = dun_batch_add_shared(batch, n_rows, dun_texts_n_shared(cache->texts, which[i]),
+                                            cache->prefix[i], dun_texts_length(cache->texts, which[i]));
         memcpy(ids, rows, n_rows * sizeof *rows);
     }
 out:

@@ -1,7 +1,8 @@
 /* Where the keys and values of texts are. The first texts that fit stay on the device: as floats in the cache
  * itself, or in half precision beside it. The next are kept in the host's memory, also as floats or halves.
  * The others are computed again whenever a batch needs them. All but the first kind are brought into scratch
- * rows of the cache for each batch. Wherever a text's are, its points are the same. */
+ * rows of the cache for each batch. Wherever a text's are, its points are the same. Those of the tokens that
+ * texts share are the first rows of the cache, once. */
 #ifndef DUN_TEXTCACHE_H
 #define DUN_TEXTCACHE_H
 
@@ -22,6 +23,7 @@ typedef struct {
     bool half;
     uint32_t n_resident, n_hosted; /* texts that stay on the device; that follow them in the host's memory */
     uint32_t resident_rows;        /* rows of the former */
+    uint32_t n_shared;             /* rows before theirs, which all texts continue */
     uint32_t scratch_row;          /* first scratch row of the cache */
     uint32_t staging_row;          /* half: first kept row that is not a resident text's */
     char *host, *moved;            /* rows of hosted texts; those of a batch, layer by layer */
@@ -30,10 +32,14 @@ typedef struct {
     dun_batch batch;               /* the text pass */
 } dun_text_cache;
 
-/* Makes room for as many texts as fit. Texts may be added later; they are computed when needed. */
+/* Makes room for as many texts as fit, and computes the shared rows. Texts may be added later; they are
+ * computed when needed. */
 int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_texts *texts,
                           const dun_cache_room *room);
 void dun_text_cache_free(dun_text_cache *cache);
+
+/* Runs the tokens that texts share, into the first rows of the engine's cache. */
+int dun_text_cache_run_shared(dun_engine *engine, const dun_texts *texts);
 
 /* After the engine was resized for batches of another size: keeps what is in the cache itself, true; else
  * frees everything, false. */

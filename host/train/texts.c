@@ -42,6 +42,49 @@ out:
     return rc;
 }
 
+/* The number of ids that two lists begin with alike. */
+static size_t count_common(const uint32_t *a, size_t n_a, const uint32_t *b, size_t n_b) {
+    size_t n = 0;
+    while (n < n_a && n < n_b && a[n] == b[n])
+        n++;
+    return n;
+}
+
+/* A text can change the last tokens of the words before it. What these endings leave alone is shared; a text
+ * that changes more of it is run whole. */
+int dun_texts_share(dun_texts *texts, dun_tokenizer *tokenizer) {
+    int rc = DUN_OK;
+    static const char *const endings[] = {"", "a", " a", "A", "1", ".", "\n", " "};
+    dun_tokens tokens = {0};
+    dun_text words = {0};
+    texts->shared.n = 0;
+    if (texts->inside || !texts->before)
+        goto out;
+    TRY(dun_tokenizer_encode(&texts->shared, tokenizer, texts->before, strlen(texts->before)));
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        tokens.n = 0;
+        dun_text_clear(&words);
+        TRY(dun_text_addf(&words, "%s%s", texts->before, endings[i]));
+        TRY(dun_tokenizer_encode(&tokens, tokenizer, words.bytes, words.length));
+        texts->shared.n = count_common(texts->shared.ids, texts->shared.n, tokens.ids, tokens.n);
+    }
+out:
+    dun_text_free(&words);
+    dun_tokens_free(&tokens);
+    return rc;
+}
+
+/* Takes the shared tokens away from those of a new text, from token `first` on, if it begins with them. */
+static bool leave_shared_out(dun_texts *texts, size_t first) {
+    uint32_t *ids = texts->tokens.ids + first;
+    size_t n = texts->tokens.n - first, n_shared = texts->shared.n;
+    if (n_shared == 0 || count_common(ids, n, texts->shared.ids, n_shared) < n_shared)
+        return false;
+    memmove(ids, ids + n_shared, (n - n_shared) * sizeof *ids);
+    texts->tokens.n -= n_shared;
+    return true;
+}
+
 static int encode_alone(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length,
                         uint32_t max_length) {
     int rc = DUN_OK;
@@ -66,13 +109,16 @@ int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, 
     }
     TRY_GROW(texts->start, texts->start_capacity, (size_t)texts->n + 1);
     TRY_GROW(texts->label, texts->label_capacity, texts->n);
+    TRY_GROW(texts->shares, texts->share_capacity, texts->n);
     if (texts->before || texts->after)
         TRY(encode_among_words(texts, tokenizer, text, length, max_length));
     else
         TRY(encode_alone(texts, tokenizer, text, length, max_length));
+    bool shares = leave_shared_out(texts, before);
     if (texts->tokens.n > INT32_MAX)
         TRY(dun_error(DUN_BAD_INPUT, "the texts have more than %d tokens together; use fewer", INT32_MAX));
     uint32_t n = (uint32_t)(texts->tokens.n - before);
+    texts->shares[texts->n] = shares;
     texts->label[texts->n++] = label;
     texts->start[texts->n] = (uint32_t)texts->tokens.n;
     if (texts->longest < n)
@@ -111,10 +157,13 @@ void dun_texts_drop(dun_texts *texts, uint32_t n) {
     for (uint32_t i = 0; i <= texts->n; i++)
         texts->start[i] = texts->start[n + i] - gone;
     memmove(texts->label, texts->label + n, texts->n * sizeof *texts->label);
+    memmove(texts->shares, texts->shares + n, texts->n * sizeof *texts->shares);
 }
 
 void dun_texts_free(dun_texts *texts) {
     dun_tokens_free(&texts->tokens);
+    dun_tokens_free(&texts->shared);
+    dun_free(texts->shares);
     dun_free(texts->start);
     dun_free(texts->label);
     dun_text_free(&texts->joined);
@@ -123,4 +172,8 @@ void dun_texts_free(dun_texts *texts) {
 
 uint32_t dun_texts_length(const dun_texts *texts, uint32_t index) {
     return texts->start[index + 1] - texts->start[index];
+}
+
+uint32_t dun_texts_n_shared(const dun_texts *texts, uint32_t index) {
+    return texts->shares[index] ? (uint32_t)texts->shared.n : 0;
 }

@@ -11,12 +11,18 @@ typedef struct {
     uint32_t *start;   /* [n+1] */
     uint32_t *label;   /* [n] class id */
     uint32_t n;
-    uint32_t longest; /* tokens of the longest text, words around it included */
-    size_t start_capacity, label_capacity;
+    uint32_t longest;  /* tokens of the longest text, words around it included, shared ones not */
+    dun_tokens shared; /* with which almost every text begins: tokens of the words before it */
+    bool *shares;      /* [n] those are left out of its tokens; else it begins otherwise, and has them all */
+    size_t start_capacity, label_capacity, share_capacity;
     const char *before, *after; /* words around every text, borrowed; NULL: none */
     bool inside;                /* something stands before: no beginning-of-text token */
     dun_text joined;            /* scratch: a text among its words */
 } dun_texts;
+
+/* From now on texts leave the tokens out that the words before them begin with, so that these can be run once
+ * for all. Nothing where something else stands before the words. */
+int dun_texts_share(dun_texts *texts, dun_tokenizer *tokenizer);
 
 /* Adds one text, cut to its first max_length tokens. Start from {0}. Words around it are tokenised together
  * with it, as one string; a token that holds a byte of the text is the text's, the others are never cut. */
@@ -30,6 +36,7 @@ void dun_texts_clear(dun_texts *texts);            /* keeps the memory */
 void dun_texts_drop(dun_texts *texts, uint32_t n); /* takes the first n away */
 void dun_texts_free(dun_texts *texts);
 
-uint32_t dun_texts_length(const dun_texts *texts, uint32_t index); /* tokens of one text */
+uint32_t dun_texts_length(const dun_texts *texts, uint32_t index);   /* tokens of one text */
+uint32_t dun_texts_n_shared(const dun_texts *texts, uint32_t index); /* shared ones before them */
 
 #endif

@@ -124,15 +124,23 @@ static void rope_backward(double *dx, const double *d_out, const double *x, cons
     ref_rope(dx, positions, 3, &rope_shape, -1.0);
 }
 
-/* Two sequences with 3 and 0 cached rows and 2 and 3 own ones; x is q, then the own keys and values. a: all
- * rows ask, or only the last ones. */
-static const int sequence[] = {0, 0, 1, 1, 1}, own_start[] = {0, 2, 5}, prefix_start[] = {1, 0},
-                 prefix_len[] = {3, 0}, all_rows[] = {0, 1, 2, 3, 4}, last_rows[] = {1, 4};
+/* Two sequences with 0 and 1 shared rows, 3 and 0 cached ones, and 2 and 3 own ones; x is q, then the own
+ * keys and values. a: all rows ask, or only the last ones. */
+static const int sequence[] = {0, 0, 1, 1, 1}, own_start[] = {0, 2, 5}, shared_len[] = {0, 1},
+                 prefix_start[] = {1, 0}, prefix_len[] = {3, 0}, all_rows[] = {0, 1, 2, 3, 4},
+                 last_rows[] = {1, 4};
 static const ref_heads heads = {4, 2, 3, 0.5};
 
 static ref_batch attention_batch(const op *o) {
-    return (ref_batch){
-        2, 5, o->a, own_start, sequence, prefix_start, prefix_len, o->a == 5 ? all_rows : last_rows};
+    return (ref_batch){2,
+                       5,
+                       o->a,
+                       own_start,
+                       sequence,
+                       shared_len,
+                       prefix_start,
+                       prefix_len,
+                       o->a == 5 ? all_rows : last_rows};
 }
 static void attention_forward(double *out, const double *x, const op *o) {
     ref_batch batch = attention_batch(o);

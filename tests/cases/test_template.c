@@ -168,6 +168,41 @@ static void test_agreeing(void **state) {
     }
 }
 
+/* Words before the text are run once, but for a text that makes another token of their end ("i" and "s"). */
+static void test_shared(void **state) {
+    (void)state;
+    static const struct {
+        const char *lines;
+        size_t n_shared;
+    } cases[] = {{"template = \"ag gi{text} {soft}\"\n", 5},  /* <s> a g " g" i */
+                 {"template = \"ag gi {text} {soft}\"\n", 6}, /* and the space: no letter joins it here */
+                 {"template = {text} {soft}\n", 0},
+                 {"template = \"{soft} ag gi{text}\"\n", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dun_config config;
+        dun_template template;
+        dun_texts texts = {0};
+        read_config(&config, cases[i].lines);
+        expect_ok(dun_template_parse(&template, &config));
+        dun_template_surround(&texts, &template);
+        expect_ok(dun_texts_share(&texts, with_bos));
+        assert_int_equal(texts.shared.n, cases[i].n_shared);
+        expect_ok(dun_texts_add(&texts, with_bos, "a", 1, 0, 9));
+        expect_ok(dun_texts_add(&texts, with_bos, "s", 1, 0, 9));
+        assert_int_equal(dun_texts_n_shared(&texts, 0), cases[i].n_shared);
+        assert_int_equal(dun_texts_n_shared(&texts, 1), i == 0 ? 0 : cases[i].n_shared);
+        if (i == 0) {
+            assert_int_equal(dun_texts_length(&texts, 0), 1); /* a */
+            assert_int_equal(dun_texts_length(&texts, 1), 5); /* <s> a g " g" is */
+        }
+        dun_texts_drop(&texts, 1);
+        assert_int_equal(dun_texts_n_shared(&texts, 0), i == 0 ? 0 : cases[i].n_shared);
+        dun_texts_free(&texts);
+        dun_template_free(&template);
+        dun_config_free(&config);
+    }
+}
+
 /* Parse, tokenise, add a text and batch it, as a session does. */
 static int whole_use(const dun_config *config) {
     int rc;
@@ -178,6 +213,7 @@ static int whole_use(const dun_config *config) {
     TRY(dun_template_parse(&template, config));
     TRY(dun_template_resolve(&template, with_bos, 3));
     dun_template_surround(&texts, &template);
+    TRY(dun_texts_share(&texts, with_bos));
     TRY(dun_texts_add(&texts, with_bos, "a g", 3, 0, 9));
     TRY(dun_batch_create(&batch, 1, 50));
     dun_template_batch(&batch, &template, &texts, &which, 1);
@@ -190,21 +226,25 @@ out:
 
 static void test_no_memory(void **state) {
     (void)state;
-    dun_config config;
-    read_config(&config, "template = g {soft:1} is {text}. {soft:2} is\n");
-    size_t live = dun_mem_live();
-    unsigned long n = 0;
-    int rc;
-    do {
-        dun_fault_set(++n);
-        rc = whole_use(&config);
-        dun_fault_set(0);
-        assert_true(rc == DUN_OK || rc == DUN_FAILED);
-        assert_int_equal(dun_mem_live(), live);
-    } while (rc < 0 && n < 1000);
-    print_message("%lu allocations\n", n - 1);
-    assert_true(n > 10 && n < 1000);
-    dun_config_free(&config);
+    static const char *const templates[] = {"template = g {soft:1} is {text}. {soft:2} is\n",
+                                            "template = g is {text}. {soft:3}\n"};
+    for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
+        dun_config config;
+        read_config(&config, templates[i]);
+        size_t live = dun_mem_live();
+        unsigned long n = 0;
+        int rc;
+        do {
+            dun_fault_set(++n);
+            rc = whole_use(&config);
+            dun_fault_set(0);
+            assert_true(rc == DUN_OK || rc == DUN_FAILED);
+            assert_int_equal(dun_mem_live(), live);
+        } while (rc < 0 && n < 1000);
+        print_message("%lu allocations\n", n - 1);
+        assert_true(n > 10 && n < 1000);
+        dun_config_free(&config);
+    }
 }
 
 static int open_tokenizers(void **state) {
@@ -228,10 +268,8 @@ static int close_tokenizers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_agreeing),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_refused),   cmocka_unit_test(test_agreeing),
+        cmocka_unit_test(test_shared), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, open_tokenizers, close_tokenizers);
 }

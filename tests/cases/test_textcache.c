@@ -1,5 +1,6 @@
 /* Where keys and values are kept - on the device, in half precision, in the host's memory, nowhere - changes
- * no bit of a point but by the rounding to half precision, which is the same wherever a text is. */
+ * no bit of a point but by the rounding to half precision, which is the same wherever a text is. Nor does it
+ * change a bit that words before all texts are run once. */
 #include "check.h"
 #include "device_check.h"
 #include "train_sample.h"
@@ -55,8 +56,16 @@ static double apart(const float *a, const float *b, size_t n) {
     return error;
 }
 
-static void test_rooms(void **state) {
-    (void)state;
+/* The same texts with the words before them as a part of each. */
+static void unshare(dun_session *session) {
+    assert_true(session->texts.shared.n > 0);
+    dun_texts_free(&session->texts);
+    dun_template_surround(&session->texts, &session->template);
+    check_ok(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, 40));
+    check_ok(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, 40));
+}
+
+static void check_rooms(const char *template, bool shared) {
     static const room rooms[] = {{"all on the device", UINT32_MAX, 0, false},
                                  {"a part on the device", 300, 0, false},
                                  {"nothing kept", 0, 0, false},
@@ -69,9 +78,12 @@ static void test_rooms(void **state) {
                                  {"halves in the host's memory", 0, UINT32_MAX, true},
                                  {"halves in each", 300, 300, true}};
     train_run t;
+    char more[300];
     float *exact = NULL, *rounded = NULL;
     write_letters("letters.tsv", N_TEXTS, SHORTEST, LONGEST, "");
-    configure_data(&t, "letters.tsv", "max_length = 40\n[train]\nbatch_size = 16\n[prompt]\ninit = random\n");
+    snprintf(more, sizeof more,
+             "max_length = 40\n[train]\nbatch_size = 16\n[prompt]\ninit = random\ntokens = 5\n%s", template);
+    configure_data(&t, "letters.tsv", more);
     check_ok(train_run_open(&t, NULL));
     size_t n = (size_t)t.session.texts.n * dun_session_point_width(&t.session);
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
@@ -90,12 +102,54 @@ static void test_rooms(void **state) {
     double error = apart(rounded, exact, n);
     print_message("points with keys and values in half precision: %.2g apart\n", error);
     assert_true(error > 0 && error < 2e-3);
+    assert_int_equal(t.session.texts.shared.n > 0, shared);
+    if (shared) {
+        bool hosted, missing;
+        unshare(&t.session);
+        float *points = points_with(&t, &rooms[0], &hosted, &missing);
+        assert_memory_equal(points, exact, n * sizeof *points);
+        free(points);
+    }
     free(exact);
     free(rounded);
     train_run_close(&t);
 }
 
+static void test_rooms(void **state) {
+    (void)state;
+    check_rooms("", false);
+}
+
+static void test_shared(void **state) {
+    (void)state;
+    check_rooms("template = \"xqz, so: bgk, no: kgb and {text} is {soft}\"\n", true);
+}
+
+/* Without gradients, as for classifying: one text that shares all its words, one that changes the last. */
+static void test_whole(void **state) {
+    (void)state;
+    train_run t;
+    write_letters("letters.tsv", N_TEXTS, SHORTEST, LONGEST, "");
+    configure_data(
+        &t, "letters.tsv",
+        "max_length = 40\n[prompt]\ninit = random\ntokens = 5\ntemplate = \"xqz, so: bgk{text} is {soft}\"\n");
+    dun_session *session = &t.session;
+    check_ok(dun_session_open(session, &t.config, NULL));
+    check_ok(dun_session_start_prompt(session));
+    check_ok(dun_session_read_data(session, true));
+    check_ok(dun_session_start_engine(session, false));
+    uint32_t n = session->texts.n;
+    float *shared = points_of(session, 0, n);
+    unshare(session);
+    float *whole = points_of(session, 0, n);
+    assert_memory_equal(shared, whole, (size_t)n * dun_session_point_width(session) * sizeof *whole);
+    free(shared);
+    free(whole);
+    train_run_close(&t);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rooms)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rooms), cmocka_unit_test(test_shared),
+                                       cmocka_unit_test(test_whole)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
