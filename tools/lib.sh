@@ -42,31 +42,36 @@ dun_missing_packages() {
     done <"$dun_root/tools/packages.txt"
 }
 
+# dun_install PACKAGE...: by apt, as root or through sudo.
+dun_install() {
+    local as_root=()
+    if ! command -v apt-get >/dev/null; then
+        dun_fail "there is no apt-get; please install: $*"
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            dun_fail "neither root nor sudo; please run as root: apt-get install $*"
+        fi
+        as_root=(sudo)
+    fi
+    dun_say "installing $*"
+    "${as_root[@]}" apt-get update -q >&2 || true # an old list may do
+    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -q -y --no-install-recommends "$@" >&2; then
+        dun_fail "could not install: $*"
+    fi
+}
+
 # Installs what is missing. A machine that has everything needs neither root nor a network.
 dun_install_packages() {
-    local missing as_root=()
+    local missing
     if ! command -v dpkg-query >/dev/null; then
         dun_say "this is not Debian or Ubuntu: what tools/packages.txt names must be installed by hand"
         return 0
     fi
     mapfile -t missing < <(dun_missing_packages)
-    if [ ${#missing[@]} -eq 0 ]; then
-        return 0
-    fi
-    if ! command -v apt-get >/dev/null; then
-        dun_fail "there is no apt-get; please install: ${missing[*]}"
-    fi
-    if [ "$(id -u)" -ne 0 ]; then
-        if ! command -v sudo >/dev/null; then
-            dun_fail "neither root nor sudo; please run as root: apt-get install ${missing[*]}"
-        fi
-        as_root=(sudo)
-    fi
-    dun_say "installing ${missing[*]}"
-    "${as_root[@]}" apt-get update -q >&2 || true # an old list may do
-    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends "${missing[@]}" >&2; then
-        dun_fail "could not install: ${missing[*]}"
+    if [ ${#missing[@]} -gt 0 ]; then
+        dun_install "${missing[@]}"
     fi
 }
 

@@ -196,7 +196,8 @@ dun_tiles dun_tiles_default(const dun_device_info *info, uint32_t head_dim) {
     /* The register tile needs 2*MR accumulators and 3 more: 32 registers with AVX-512, 16 with AVX. */
     tiles.reg_vector = tiles.vector;
     tiles.reg_rows = width == 16 ? 12 : width == 8 ? 6 : 4;
-    tiles.reg_ahead = cpu;
+    /* It hides the memory's delay on PoCL, does nothing on Intel's runtime, and ends rusticl's compiler. */
+    tiles.reg_ahead = cpu && strstr(info->platform, "Portable Computing Language");
     for (enum part part; (part = misfit(&tiles, info)) != FITS;)
         shrink(&tiles, part, info);
     choose_local(&tiles, info);

@@ -16,7 +16,9 @@
  * each load serves all of them. */
 #define DISTANCE_ROWS 4
 #define DISTANCE_BWD_ROWS 8
-#define DISTANCE_CHUNK 4096 /* columns of one partial sum */
+/* Columns of one partial sum, as in host/train/distance.c: a few hundred for each adder, whose rounding errors all
+ * have one sign where all columns are alike. */
+#define DISTANCE_CHUNK (WG * VW < 16 ? 1024 : 4096)
 
 #define DISTANCE_EUCLIDEAN 0
 #define DISTANCE_SQUARED 1

@@ -7,7 +7,7 @@
 #include <assert.h>
 
 /* As in distance.cl. */
-enum { ROWS = 4, BWD_ROWS = 8, CHUNK = 4096, SIDE_A = 0, SIDE_B = 1, SIDE_PAIRS = 2 };
+enum { ROWS = 4, BWD_ROWS = 8, SIDE_A = 0, SIDE_B = 1, SIDE_PAIRS = 2 };
 
 static size_t blocks(size_t n, size_t size) {
     return (n + size - 1) / size;
@@ -30,6 +30,11 @@ out:
     return rc;
 }
 
+/* Columns of one partial sum: DISTANCE_CHUNK of distance.cl. */
+static size_t chunk_columns(const dun_compute *compute) {
+    return compute->tiles.group * compute->tiles.vector < 16 ? 1024 : 4096;
+}
+
 int dun_distance_create(dun_distance *d, const dun_compute *compute, enum dun_loss_distance kind,
                         uint32_t max_a, uint32_t max_b, uint32_t width) {
     int rc = DUN_OK;
@@ -40,7 +45,8 @@ int dun_distance_create(dun_distance *d, const dun_compute *compute, enum dun_lo
     TRY(dun_buffer_create(&d->scale_b, device, B * bytes, "scales of centroids"));
     TRY(fill_ones(&d->scale_a));
     TRY(fill_ones(&d->scale_b));
-    TRY(dun_buffer_create(&d->sums, device, blocks(width, CHUNK) * most * B * bytes, "sums of distances"));
+    TRY(dun_buffer_create(&d->sums, device, blocks(width, chunk_columns(compute)) * most * B * bytes,
+                          "sums of distances"));
     TRY(dun_buffer_create(&d->weight, device, most * B * bytes, "weights of distances"));
     TRY(dun_buffer_create(&d->shift, device, most * bytes, "shifts of distances"));
     TRY(dun_buffer_create(&d->own, device, most * bytes, "own shares of distances"));
@@ -71,7 +77,7 @@ static int forward(dun_distance *d, dun_buffer *out, const dun_buffer *a, uint32
                    const dun_buffer *scale_a, const dun_buffer *b, uint32_t n_b, bool upper) {
     int rc = DUN_OK;
     const dun_compute *c = d->compute;
-    size_t chunks = blocks(d->width, CHUNK);
+    size_t chunks = blocks(d->width, chunk_columns(c));
     dun_range tiles = dun_rows(c, blocks(n_a, ROWS) * blocks(n_b, ROWS));
     tiles.groups[1] = chunks;
     TRY(DUN_LAUNCH(c->kernel[DUN_K_distance_fwd], tiles, DUN_BUF(d->sums), DUN_BUF(*a), DUN_BUF(*b),

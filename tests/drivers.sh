@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# One config on every OpenCL implementation that can be had here beside PoCL: the first step's losses within 1e-4,
+# the accuracy within a point. Usage: drivers.sh DUNLIN FIXTURES INSTALLER..., which print folders of drivers; the
+# status is 77, skipped, where none can install anything.
+set -uo pipefail
+
+dunlin=$1
+fixtures=$2
+shift 2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    tail -n 40 out err 2>/dev/null
+    exit 1
+}
+
+mkdir icd
+for installer in "$@"; do
+    if drivers=$("$installer" 2>err); then
+        cp "$drivers"/*.icd icd/
+    else
+        printf 'left out: %s: %s\n' "${installer##*/}" "$(tail -n 1 err)"
+    fi
+done
+[ -n "$(ls icd)" ] || exit 77
+export OCL_ICD_VENDORS=$work/icd RUSTICL_ENABLE=llvmpipe
+
+# Every fifth label is wrong, so that losses stay away from zero and accuracies from one.
+labels=(high low)
+for i in {1..100}; do
+    printf '%s %d\t%s\n' "$([ $((i % 2)) -eq 1 ] && echo 'aa ab ba' || echo 'zz zy yz')" "$i" \
+        "${labels[$(((i + (i % 5 == 0)) % 2))]}"
+done >data.tsv
+cat >config.ini <<END
+[model]
+path = $fixtures/tiny-a.gguf
+[data]
+train = data.tsv
+valid = data.tsv
+[prompt]
+init = random
+tokens = 3
+lr = 1e-2
+[centroid]
+start = mean
+[train]
+batch_size = 10
+[output]
+report = no
+END
+"$dunlin" compare config.ini --device all --out all >out 2>err || fail "compare"
+n_devices=$("$dunlin" devices --json | grep -o '"selector"' | wc -l)
+python3 - "$n_devices" all/*/ <<'END' || fail "the devices differ"
+import json, sys
+n, runs = int(sys.argv[1]), sys.argv[2:]
+losses = [json.loads(open(run + "history.jsonl").readline())["loss"] for run in runs]
+accuracies = [json.load(open(run + "metrics.json"))["accuracy"] for run in runs]
+print("losses of the first step", losses, "accuracies", accuracies)
+assert len(runs) == n > 1
+assert losses[0] > 0.01 and accuracies[0] < 1
+assert all(abs(loss - losses[0]) <= 1e-4 * losses[0] for loss in losses)
+assert all(abs(accuracy - accuracies[0]) <= 0.01 for accuracy in accuracies)
+END

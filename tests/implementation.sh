@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Another OpenCL implementation, alone: `dunlin check` there, and then the tests that are named.
+# Usage: implementation.sh DUNLIN INSTALLER ICD DEVICE TEST..., where INSTALLER prints a folder of drivers, among
+# which ICD names the one that is meant; without a way to install it the status is 77, skipped.
+set -uo pipefail
+
+dunlin=$1
+installer=$2
+icd=$3
+device=$4
+shift 4
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    tail -n 40 "$work/out" "$work/err" 2>/dev/null
+    exit 1
+}
+
+if ! drivers=$("$installer" 2>"$work/err"); then
+    printf 'SKIPPED: %s cannot be installed here: %s\n' "$device" "$(tail -n 1 "$work/err")"
+    exit 77
+fi
+mkdir "$work/icd"
+cp "$drivers/$icd" "$work/icd/" || fail "the installer left no $icd"
+export OCL_ICD_VENDORS=$work/icd DUNLIN_TEST_DEVICE=$device
+"$dunlin" check --device "$device" >"$work/out" 2>"$work/err" || fail "check on $device"
+tail -n 1 "$work/out"
+for test in "$@"; do
+    "$test" >"$work/out" 2>"$work/err" || fail "$test on $device"
+done
