@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One config on every OpenCL implementation that can be had here beside PoCL: the first step's losses within 1e-4,
-# the accuracy within a point. Usage: drivers.sh DUNLIN FIXTURES INSTALLER..., which print folders of drivers; the
+# the accuracy within a point. Then on all of them together, twice with the same shares: the same bits. Usage: drivers.sh DUNLIN FIXTURES INSTALLER..., which print folders of drivers; the
 # status is 77, skipped, where none can install anything.
 set -uo pipefail
 
@@ -53,13 +53,19 @@ report = no
 END
 "$dunlin" compare config.ini --device all --out all >out 2>err || fail "compare"
 n_devices=$("$dunlin" devices --json | grep -o '"selector"' | wc -l)
+"$dunlin" train config.ini --device "$(seq -s , 0 $((n_devices - 1)))" --out all/together >out 2>err ||
+    fail "train on all of them together"
+"$dunlin" train all/together/config.ini --out again >out 2>err || fail "the same again"
+for file in prompt.safetensors history.jsonl predictions.tsv; do
+    cmp all/together/$file again/$file || fail "together, twice: other bits"
+done
 python3 - "$n_devices" all/*/ <<'END' || fail "the devices differ"
 import json, sys
 n, runs = int(sys.argv[1]), sys.argv[2:]
 losses = [json.loads(open(run + "history.jsonl").readline())["loss"] for run in runs]
 accuracies = [json.load(open(run + "metrics.json"))["accuracy"] for run in runs]
 print("losses of the first step", losses, "accuracies", accuracies)
-assert len(runs) == n > 1
+assert len(runs) == n + 1 > 2
 assert losses[0] > 0.01 and accuracies[0] < 1
 assert all(abs(loss - losses[0]) <= 1e-4 * losses[0] for loss in losses)
 assert all(abs(accuracy - accuracies[0]) <= 0.01 for accuracy in accuracies)

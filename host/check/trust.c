@@ -132,15 +132,18 @@ out:
 
 int dun_trust_config(dun_config *config, const dun_observer *observer) {
     int rc = DUN_OK;
-    char chosen[32];
+    char chosen[32], selector[256];
     dun_text wanted = {0};
     if (config->device.check == DUN_CHECK_NO)
         goto out;
-    TRY(dun_config_get(&wanted, config, DUN_KEY_device_gemm));
-    TRY(dun_trust(chosen, sizeof chosen, config->device.use, wanted.bytes,
-                  config->device.check == DUN_CHECK_FORCE, observer));
-    if (strcmp(chosen, wanted.bytes) != 0)
-        TRY(dun_config_put(config, DUN_KEY_device_gemm, chosen, "the self-test"));
+    for (size_t i = 0; dun_device_selector(selector, sizeof selector, config->device.use, i); i++) {
+        dun_text_clear(&wanted);
+        TRY(dun_config_get(&wanted, config, DUN_KEY_device_gemm));
+        TRY(dun_trust(chosen, sizeof chosen, selector, wanted.bytes, config->device.check == DUN_CHECK_FORCE,
+                      observer));
+        if (strcmp(chosen, wanted.bytes) != 0)
+            TRY(dun_config_put(config, DUN_KEY_device_gemm, chosen, "the self-test"));
+    }
 out:
     dun_text_free(&wanted);
     return rc;

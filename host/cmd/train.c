@@ -35,6 +35,7 @@ static int go_on(const char *path, const dun_overrides *overrides, const dun_obs
     TRY(dun_space_check(session, &run));
     TRY(dun_session_start_engine(session, true));
     TRY(dun_session_read_texts(session));
+    TRY(dun_run_dir_settle(&run, &experiment.config, session));
     TRY(dun_train(&result, session, &run, true));
     TRY(dun_train_verdict(session, &result, &log, run.path, true));
     if (experiment.config.output.report)

@@ -200,6 +200,7 @@ static int run_row(group *g, size_t index) {
     TRY(dun_run_log_open(&log, run.path));
     TRY(dun_space_check(&g->session, &run));
     TRY(dun_session_ready(&g->session));
+    TRY(dun_run_dir_settle(&run, config, &g->session));
     trained = true;
     TRY(dun_train(&result, &g->session, &run, false));
     dun_sweep_row_take(row, &result);

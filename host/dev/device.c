@@ -188,6 +188,13 @@ void dun_device_say(const dun_device *device, const char *format, ...) {
     device->watch.say(device->watch.self, line);
 }
 
+int dun_device_flush(dun_device *device) {
+    int rc = DUN_OK;
+    TRY_CL(device, "flushing the queue", clFlush(device->queue));
+out:
+    return rc;
+}
+
 int dun_device_finish(dun_device *device) {
     int rc = DUN_OK;
     TRY_CL(device, "waiting for the device", clFinish(device->queue));

@@ -34,6 +34,9 @@ int dun_device_list(dun_device_info **infos, size_t *n);
 int dun_device_select(uint32_t *chosen, size_t *n_chosen, const dun_device_info *infos, size_t n,
                       const char *selector);
 
+/* The selector number `index` of several that are separated by commas; false: there are not as many. */
+bool dun_device_selector(char *out, size_t size, const char *selectors, size_t index);
+
 const char *dun_device_type_name(enum dun_device_type type);
 
 typedef struct dun_device dun_device;
@@ -50,6 +53,9 @@ typedef struct {
     void (*say)(void *self, const char *line);
 } dun_device_watch;
 void dun_device_set_watch(dun_device *device, dun_device_watch watch);
+
+/* Lets the device begin with what was launched, without waiting. */
+int dun_device_flush(dun_device *device);
 
 /* Waits until every launched kernel and copy is done. */
 int dun_device_finish(dun_device *device);

@@ -101,6 +101,21 @@ static int select_word(uint32_t *chosen, size_t *n_chosen, const dun_device_info
     return DUN_OK;
 }
 
+bool dun_device_selector(char *out, size_t size, const char *selectors, size_t index) {
+    for (; index > 0; index--) {
+        selectors = strchr(selectors, ',');
+        if (!selectors)
+            return false;
+        selectors++;
+    }
+    selectors += strspn(selectors, " ");
+    size_t length = strcspn(selectors, ",");
+    while (length > 0 && selectors[length - 1] == ' ')
+        length--;
+    snprintf(out, size, "%.*s", (int)length, selectors);
+    return true;
+}
+
 int dun_device_select(uint32_t *chosen, size_t *n_chosen, const dun_device_info *infos, size_t n,
                       const char *selector) {
     int rc = DUN_OK;

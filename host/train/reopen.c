@@ -22,9 +22,9 @@ static const struct {
     enum dun_config_id id;
     bool shapes;
 } run_keys[] = {
-    {DUN_KEY_prompt_tokens, true},      {DUN_KEY_prompt_init, true}, {DUN_KEY_prompt_text, true},
-    {DUN_KEY_prompt_file, true},        {DUN_KEY_prompt_lr, false},  {DUN_KEY_prompt_reparametrize, false},
-    {DUN_KEY_prompt_bottleneck, false},
+    {DUN_KEY_prompt_tokens, true},      {DUN_KEY_prompt_init, true},    {DUN_KEY_prompt_text, true},
+    {DUN_KEY_prompt_file, true},        {DUN_KEY_prompt_lr, false},     {DUN_KEY_prompt_reparametrize, false},
+    {DUN_KEY_prompt_bottleneck, false}, {DUN_KEY_device_shares, false},
 };
 
 static bool shapes_prompt(enum dun_config_id id) {
@@ -69,6 +69,7 @@ out:
 
 static int forget_texts(dun_session *session) {
     dun_text_cache_free(&session->cache);
+    dun_team_forget(&session->team);
     dun_texts_free(&session->texts);
     dun_template_surround(&session->texts, &session->template);
     dun_dataset_free(session->valid);
@@ -117,6 +118,7 @@ static int resize(dun_session *session, const dun_engine_options *options) {
     int rc = DUN_OK;
     bool still_there;
     dun_batch_free(&session->batch);
+    dun_team_free(&session->team); /* made again with the texts */
     TRY(dun_engine_resize(&session->engine, options));
     TRY(dun_text_cache_refit(&still_there, &session->cache));
     TRY(dun_batch_create(&session->batch, options->max_sequences, options->max_rows));

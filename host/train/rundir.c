@@ -99,6 +99,21 @@ out:
     return rc;
 }
 
+int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    if (session->team.n == 0 || config->device.shares[0])
+        goto out;
+    TRY(dun_team_shares(&text, &session->team));
+    TRY(dun_config_put(config, DUN_KEY_device_shares, text.bytes, "measured"));
+    dun_text_clear(&text);
+    TRY(dun_config_write(&text, config));
+    TRY(dun_run_dir_write(run, "config.ini", &text));
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
 int dun_run_dir_resume(dun_run_dir *run, const char *path) {
     int rc = DUN_OK;
     *run = (dun_run_dir){0};
@@ -256,6 +271,22 @@ json_t *dun_run_dir_device_json(const dun_compute *compute) {
     return json;
 }
 
+/* The devices of a team with their shares. */
+static json_t *team_json(const dun_team *team) {
+    json_t *array = json_array();
+    bool failed = !array;
+    for (uint32_t i = 0; !failed && i < team->n; i++) {
+        json_t *member = dun_run_dir_device_json(team->members[i].compute);
+        failed |= json_object_set_new(member, "share", json_integer(team->members[i].share)) != 0;
+        failed |= json_array_append_new(array, member) != 0;
+    }
+    if (failed) {
+        json_decref(array);
+        array = NULL;
+    }
+    return array;
+}
+
 static json_t *timings_json(const dun_timings *t) {
     return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "load", t->load, "build", t->build, "texts", t->texts,
                      "start", t->start, "train", t->train, "eval", t->eval);
@@ -273,6 +304,8 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
                                   json_pack("{s:o, s:o, s:f}", "before", dun_json_real(result->probe_before),
                                             "after", dun_json_real(result->probe_after), "l2", DUN_PROBE_L2));
     failed |= json_object_set_new(root, "device", dun_run_dir_device_json(&session->compute));
+    if (session->team.n > 0)
+        failed |= json_object_set_new(root, "devices", team_json(&session->team));
     failed |= json_object_set_new(root, "seconds", timings_json(&session->timings));
     failed |=
         json_object_set_new(root, "device_memory_bytes", json_integer((json_int_t)dun_buffer_peak_bytes()));

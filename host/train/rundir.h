@@ -23,6 +23,10 @@ int dun_run_dir_free_path(char **out, const char *name);
  * DUN_FAILED: it exists already, or cannot be written. */
 int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config);
 
+/* Writes what was measured for the run into its config, in memory and on file, so that it is not measured
+ * again: device.shares. */
+int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session);
+
 /* Opens the folder of a run that was begun, to go on with it. */
 int dun_run_dir_resume(dun_run_dir *run, const char *path);
 void dun_run_dir_close(dun_run_dir *run);

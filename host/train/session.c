@@ -1,5 +1,6 @@
 /* See session.h. */
 #include "session.h"
+#include "session_inside.h"
 
 #include "clock.h"
 #include "err.h"
@@ -46,6 +47,7 @@ out:
 }
 
 void dun_session_close(dun_session *session) {
+    dun_team_free(&session->team);
     dun_batch_free(&session->batch);
     dun_text_cache_free(&session->cache);
     dun_normalizer_free(&session->normalizer);
@@ -179,8 +181,8 @@ out:
     return rc;
 }
 
-static int read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
-                        uint32_t n_rows) {
+int dun_session_read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer,
+                             uint32_t first_row, uint32_t n_rows) {
     return dun_weights_read(out, self, slot, layer, first_row, n_rows);
 }
 
@@ -245,8 +247,7 @@ int dun_session_check_sizes(const dun_session *session, bool backward) {
     return DUN_OK;
 }
 
-/* True when a text is a part of every batch that it is in, instead of lying in the cache. */
-static bool runs_whole(const dun_session *session) {
+bool dun_session_runs_whole(const dun_session *session) {
     return !session->engine.options.backward || dun_template_is_prefix(&session->template);
 }
 
@@ -262,22 +263,31 @@ static void tell_device(const dun_session *session) {
                        (double)info->local_bytes / 1e3, info->fp16 ? ", half precision" : "");
 }
 
-int dun_session_start_engine(dun_session *session, bool backward) {
-    int rc = DUN_OK;
-    dun_text tiles = {0};
-    const dun_config *config = session->config;
-    const dun_spec *spec = dun_weights_spec(session->weights);
-    const dun_weight_source source = {.self = session->weights, .read = read_weights};
+dun_wish dun_session_wish(const dun_session *session) {
     static const char *const gemms[] = {[DUN_GEMM_AUTO] = "auto",
                                         [DUN_GEMM_CLBLAST] = "clblast",
                                         [DUN_GEMM_REG] = "reg",
                                         [DUN_GEMM_LOCAL] = "local",
                                         [DUN_GEMM_NAIVE] = "naive"};
+    const dun_config *config = session->config;
+    return (dun_wish){.head_dim = dun_weights_spec(session->weights)->head_dim,
+                      .gemm = gemms[config->device.gemm],
+                      .tiles = config->device.tiles,
+                      .half_weights = config->device.weights == DUN_WEIGHTS_F16};
+}
+
+int dun_session_start_engine(dun_session *session, bool backward) {
+    int rc = DUN_OK;
+    dun_text tiles = {0};
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_weight_source source = {.self = session->weights, .read = dun_session_read_weights};
+    char selector[256];
     dun_engine_options options;
     double begun = dun_clock_seconds();
     TRY(dun_session_check_sizes(session, backward));
     options = dun_session_engine_options(session, backward);
-    TRY(dun_device_open(&session->device, config->device.use));
+    dun_device_selector(selector, sizeof selector, session->config->device.use, 0);
+    TRY(dun_device_open(&session->device, selector));
     const dun_device_info *info = dun_device_describe(session->device);
     dun_observe_say(session->observer, "device    %s (%s, driver %s)", info->name, info->platform,
                     info->driver);
@@ -285,10 +295,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
         dun_device_set_watch(session->device, (dun_device_watch){.self = session->observer->self,
                                                                  .say = session->observer->say});
     tell_device(session);
-    const dun_wish wish = {.head_dim = spec->head_dim,
-                           .gemm = gemms[config->device.gemm],
-                           .tiles = config->device.tiles,
-                           .half_weights = config->device.weights == DUN_WEIGHTS_F16};
+    const dun_wish wish = dun_session_wish(session);
     TRY(dun_compute_create_wish(&session->compute, session->device, NULL, &wish));
     dun_observe_say(session->observer, "gemm      %s: %s", dun_gemm_name(session->compute.gemm),
                     dun_gemm_reason(session->compute.gemm));
@@ -300,7 +307,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
     TRY(dun_session_start_normalizer(session));
-    if (runs_whole(session)) {
+    if (dun_session_runs_whole(session)) {
         TRY(dun_engine_create_cache(&session->engine, (uint32_t)session->texts.shared.n));
         TRY(dun_text_cache_run_shared(&session->engine, &session->texts));
     }
@@ -316,81 +323,6 @@ out:
     return rc;
 }
 
-/* Bytes for kept keys and values: on the device (auto: half of what it has left) and, of what the budget
- * allows beyond that, in the host's memory. A CPU device's memory is the host's: there all is on the device.
- */
-static void budget_bytes(uint64_t *on_device, uint64_t *on_host, const dun_session *session) {
-    const dun_config *config = session->config;
-    const dun_device_info *info = dun_device_describe(session->device);
-    uint64_t used = dun_buffer_live_bytes();
-    uint64_t left = info->memory_bytes > used ? info->memory_bytes - used : 0;
-    bool shared = info->type == DUN_DEVICE_CPU || info->unified_memory;
-    *on_device = *on_host = 0;
-    if (config->device.cache_kv == DUN_CACHE_NO)
-        return;
-    if (config->device.cache_budget_mb == DUN_CONFIG_UNSET) {
-        *on_device = left / 2;
-        *on_host = shared ? 0 : dun_memory_free_bytes() / 2;
-        return;
-    }
-    uint64_t budget = (uint64_t)config->device.cache_budget_mb << 20;
-    *on_device = shared || budget < left / 10 * 9 ? budget : left / 10 * 9;
-    *on_host = budget - *on_device;
-}
-
-static dun_cache_room cache_room(const dun_session *session, uint64_t row_bytes) {
-    const dun_engine_options *options = &session->engine.options;
-    uint64_t on_device, on_host;
-    uint64_t largest = dun_device_describe(session->device)->largest_buffer_bytes;
-    uint64_t most = largest / (row_bytes / options->point.n_blocks);
-    budget_bytes(&on_device, &on_host, session);
-    uint64_t rows = on_device / row_bytes;
-    return (dun_cache_room){.device_rows = rows < most ? rows : most,
-                            .host_rows = on_host / row_bytes,
-                            .scratch_rows = (uint64_t)options->max_sequences * session->texts.longest,
-                            .half = session->config->device.cache_kv == DUN_CACHE_F16};
-}
-
-static void tell_cache(const dun_session *session, const dun_cache_room *room, uint64_t row_bytes) {
-    const dun_text_cache *cache = &session->cache;
-    uint32_t n = session->texts.n, kept = cache->n_resident + cache->n_hosted;
-    char hosted[64] = "";
-    if (cache->n_hosted > 0)
-        snprintf(hosted, sizeof hosted, ", %u of them in the host's memory", cache->n_hosted);
-    dun_observe_say(session->observer,
-                    "cache     keys and values of %u of %u texts as %s: %.0f MB (budget %.0f MB)%s%s", kept,
-                    n, room->half ? "f16" : "f32",
-                    (double)(n ? session->texts.start[kept] : 0) * (double)row_bytes / 1e6,
-                    (double)(room->device_rows + room->host_rows) * (double)row_bytes / 1e6, hosted,
-                    kept == n    ? ""
-                    : room->half ? "; the others are computed again each time"
-                                 : "; the others are computed again each time (device.cache_kv = f16 keeps "
-                                   "twice as many)");
-}
-
-int dun_session_read_texts(dun_session *session) {
-    int rc = DUN_OK;
-    double begun = dun_clock_seconds();
-    uint64_t row_bytes =
-        dun_engine_cache_bytes_per_row(dun_weights_spec(session->weights), &session->engine.options.point);
-    if (session->config->device.cache_kv == DUN_CACHE_F16)
-        row_bytes /= 2;
-    dun_cache_room room = cache_room(session, row_bytes);
-    if (runs_whole(session)) {
-        dun_observe_say(session->observer,
-                        "cache     none: the prompt stands before the text, so every step runs "
-                        "whole sequences, forward and backward");
-        return DUN_OK;
-    }
-    dun_text_cache_free(&session->cache);
-    TRY(dun_text_cache_create(&session->cache, &session->engine, &session->texts, &room));
-    tell_cache(session, &room, row_bytes);
-    TRY(dun_text_cache_fill(&session->cache, session->observer));
-out:
-    session->timings.texts += dun_clock_seconds() - begun;
-    return rc;
-}
-
 int dun_session_set_prompt(dun_session *session, const float *rows) {
     return dun_buffer_write(&session->engine.prompt, 0, rows,
                             (size_t)session->prompt.n_rows * session->prompt.width * sizeof *rows);
@@ -403,7 +335,7 @@ uint32_t dun_session_point_width(const dun_session *session) {
 /* Rows a text takes in the batch of dun_session_run. */
 static uint32_t pass_rows(const dun_session *session, uint32_t text) {
     uint32_t own = dun_template_own_rows(&session->template);
-    return runs_whole(session) ? dun_texts_length(&session->texts, text) + own : own;
+    return dun_session_runs_whole(session) ? dun_texts_length(&session->texts, text) + own : own;
 }
 
 uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n) {
@@ -417,12 +349,16 @@ uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
     const dun_template *template = &session->template;
-    if (runs_whole(session))
-        dun_template_batch(&session->batch, template, &session->texts, which, n);
-    else
-        TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, template->tail.ids,
-                                 template->tail.n));
-    TRY(dun_engine_points(&session->engine, &session->batch));
+    if (session->team.n > 0) {
+        TRY(dun_team_run(&session->team, which, n));
+    } else {
+        if (dun_session_runs_whole(session))
+            dun_template_batch(&session->batch, template, &session->texts, which, n);
+        else
+            TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, template->tail.ids,
+                                     template->tail.n));
+        TRY(dun_engine_points(&session->engine, &session->batch));
+    }
     TRY(dun_normalizer_fwd(&session->normalizer, dun_engine_point_buffer(&session->engine), n));
 out:
     return rc;
@@ -433,7 +369,10 @@ int dun_session_backward(dun_session *session, uint32_t n) {
     dun_engine *engine = &session->engine;
     TRY(dun_normalizer_bwd(&session->normalizer, dun_engine_point_gradient(engine),
                            dun_engine_point_buffer(engine), n));
-    TRY(dun_engine_backward(engine));
+    if (session->team.n > 0)
+        TRY(dun_team_backward(&session->team, n));
+    else
+        TRY(dun_engine_backward(engine));
 out:
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "observer.h"
 #include "prompt.h"
 #include "runfile.h"
+#include "team.h"
 #include "template.h"
 #include "textcache.h"
 #include "texts.h"
@@ -36,8 +37,9 @@ typedef struct {
     dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
     float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
     uint32_t saved_width;       /* that D */
-    dun_text_cache cache;
-    dun_batch batch; /* the prompt after up to max_sequences texts */
+    dun_text_cache cache;       /* unused by a team, which has one for each member */
+    dun_team team;              /* where device.use names several devices */
+    dun_batch batch;            /* the prompt after up to max_sequences texts */
     dun_timings timings;
     bool patient; /* Ctrl-C is the caller's to notice */
     float *sink;  /* (texts.n, D) where dun_session_run_all leaves every point as well; NULL: nowhere */
@@ -66,8 +68,9 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
  * prompt before the text is trained on whole sequences too. */
 int dun_session_start_engine(dun_session *session, bool backward);
 
-/* For training: makes the cache for session->texts within the config's budget and computes what is resident;
- * nothing where the prompt stands before the text. */
+/* For training: opens the other devices of device.use, makes the cache for session->texts within the config's
+ * budget (for each device its own) and computes what is resident; no cache where the prompt stands before the
+ * text. */
 int dun_session_read_texts(dun_session *session);
 
 /* The normalisation of points anew: with the saved prompt's constants if there are any, else not fitted yet.

@@ -67,6 +67,7 @@ int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_t
     uint64_t scratch_rows = all_in_place ? 0 : room->scratch_rows;
     if (scratch_rows > 0 && scratch_rows < o->max_text_rows && (room->half || cache->n_hosted > 0))
         scratch_rows = o->max_text_rows; /* what is kept elsewhere is computed there first */
+    cache->next_row = cache->n_shared;
     cache->scratch_row = cache->n_shared + (room->half ? 0 : cache->resident_rows);
     cache->staging_row = cache->resident_rows;
     if (cache->n_shared + cache->resident_rows + scratch_rows > INT32_MAX)
@@ -165,27 +166,39 @@ out:
     return rc;
 }
 
+uint32_t dun_text_cache_kept(const dun_text_cache *cache) {
+    return cache->n_resident + cache->n_hosted;
+}
+
+int dun_text_cache_fill_some(dun_text_cache *cache) {
+    int rc = DUN_OK;
+    uint32_t first = cache->n_filled, end = first, row = cache->scratch_row;
+    bool resident = first < cache->n_resident, stays = resident && !cache->half;
+    uint32_t last = resident ? cache->n_resident : dun_text_cache_kept(cache); /* of its kind */
+    while (end < last && dun_batch_fits(&cache->batch, dun_texts_length(cache->texts, end)))
+        push(cache, end++);
+    TRY(flush(cache, stays ? &cache->next_row : &row));
+    if (!stays && end > first)
+        TRY(put_away(cache, first, end));
+    cache->n_filled = end;
+out:
+    dun_batch_clear(&cache->batch);
+    return rc;
+}
+
 int dun_text_cache_fill(dun_text_cache *cache, const dun_observer *observer) {
     int rc = DUN_OK;
-    uint32_t n_kept = cache->n_resident + cache->n_hosted, end = 0, in_place = cache->n_shared;
+    uint32_t n_kept = dun_text_cache_kept(cache);
     dun_observe_begin(observer, "reading texts", "texts", n_kept);
-    for (uint32_t first = 0; first < n_kept; first = end) {
-        uint32_t last = first < cache->n_resident ? cache->n_resident : n_kept; /* of its kind */
-        while (end < last && dun_batch_fits(&cache->batch, dun_texts_length(cache->texts, end)))
-            push(cache, end++);
-        uint32_t row = cache->scratch_row;
-        bool stays = !cache->half && first < cache->n_resident;
-        TRY(flush(cache, stays ? &in_place : &row));
-        if (!stays)
-            TRY(put_away(cache, first, end));
+    while (cache->n_filled < n_kept) {
+        TRY(dun_text_cache_fill_some(cache));
         TRY(dun_device_finish(cache->engine->compute->device));
         if (dun_interrupted())
             TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
-        dun_observe_advance(observer, end, NULL);
+        dun_observe_advance(observer, cache->n_filled, NULL);
     }
 out:
     dun_observe_end(observer);
-    dun_batch_clear(&cache->batch);
     return rc;
 }
 

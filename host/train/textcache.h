@@ -27,6 +27,7 @@ typedef struct {
     uint32_t scratch_row;          /* first scratch row of the cache */
     uint32_t staging_row;          /* half: first kept row that is not a resident text's */
     char *host, *moved;            /* rows of hosted texts; those of a batch, layer by layer */
+    uint32_t n_filled, next_row;   /* texts computed so far; where the next resident one goes */
     uint32_t *prefix;              /* [max_sequences] a batch's first cached row of each text */
     int32_t *pairs;                /* (scratch rows, 2) what to recall */
     dun_batch batch;               /* the text pass */
@@ -45,8 +46,13 @@ int dun_text_cache_run_shared(dun_engine *engine, const dun_texts *texts);
  * frees everything, false. */
 int dun_text_cache_refit(bool *still_there, dun_text_cache *cache);
 
-/* Computes the keys and values of the texts that are kept. */
+/* Texts that are kept, wherever. */
+uint32_t dun_text_cache_kept(const dun_text_cache *cache);
+
+/* Computes the keys and values of the texts that are kept: all of them, or as many as one pass takes, without
+ * waiting for the device. */
 int dun_text_cache_fill(dun_text_cache *cache, const dun_observer *observer);
+int dun_text_cache_fill_some(dun_text_cache *cache);
 
 /* Makes `batch` the n_rows rows `rows` (ids as in a batch) after each of the n texts `which` (at most
  * max_sequences), and brings the texts' keys and values into the cache. */

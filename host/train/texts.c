@@ -99,10 +99,9 @@ out:
     return rc;
 }
 
-int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length, uint32_t label,
-                  uint32_t max_length) {
+/* Room for one more text. */
+static int make_room(dun_texts *texts) {
     int rc = DUN_OK;
-    size_t before = texts->tokens.n;
     if (texts->start_capacity == 0) {
         TRY_GROW(texts->start, texts->start_capacity, 0);
         texts->start[0] = 0;
@@ -110,6 +109,25 @@ int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, 
     TRY_GROW(texts->start, texts->start_capacity, (size_t)texts->n + 1);
     TRY_GROW(texts->label, texts->label_capacity, texts->n);
     TRY_GROW(texts->shares, texts->share_capacity, texts->n);
+out:
+    return rc;
+}
+
+/* Makes what stands behind the last text's tokens the next text. */
+static void end_text(dun_texts *texts, uint32_t label, bool shares) {
+    uint32_t length = (uint32_t)texts->tokens.n - texts->start[texts->n];
+    texts->label[texts->n] = label;
+    texts->shares[texts->n++] = shares;
+    texts->start[texts->n] = (uint32_t)texts->tokens.n;
+    if (texts->longest < length)
+        texts->longest = length;
+}
+
+int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length, uint32_t label,
+                  uint32_t max_length) {
+    int rc = DUN_OK;
+    size_t before = texts->tokens.n;
+    TRY(make_room(texts));
     if (texts->before || texts->after)
         TRY(encode_among_words(texts, tokenizer, text, length, max_length));
     else
@@ -117,15 +135,33 @@ int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, 
     bool shares = leave_shared_out(texts, before);
     if (texts->tokens.n > INT32_MAX)
         TRY(dun_error(DUN_BAD_INPUT, "the texts have more than %d tokens together; use fewer", INT32_MAX));
-    uint32_t n = (uint32_t)(texts->tokens.n - before);
-    texts->shares[texts->n] = shares;
-    texts->label[texts->n++] = label;
-    texts->start[texts->n] = (uint32_t)texts->tokens.n;
-    if (texts->longest < n)
-        texts->longest = n;
+    end_text(texts, label, shares);
 out:
     if (rc < 0)
         texts->tokens.n = before;
+    return rc;
+}
+
+static int add_tokens(dun_tokens *out, const uint32_t *ids, size_t n) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < n; i++) {
+        TRY_GROW(out->ids, out->capacity, out->n);
+        out->ids[out->n++] = ids[i];
+    }
+out:
+    return rc;
+}
+
+int dun_texts_begin_part(dun_texts *part, const dun_texts *whole) {
+    return add_tokens(&part->shared, whole->shared.ids, whole->shared.n);
+}
+
+int dun_texts_take(dun_texts *part, const dun_texts *whole, uint32_t index) {
+    int rc = DUN_OK;
+    TRY(make_room(part));
+    TRY(add_tokens(&part->tokens, whole->tokens.ids + whole->start[index], dun_texts_length(whole, index)));
+    end_text(part, whole->label[index], whole->shares[index]);
+out:
     return rc;
 }
 

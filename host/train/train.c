@@ -402,6 +402,12 @@ static int prepare_checkpoint(trainer *t) {
     dun_text_clear(&text);
     TRY(dun_tiles_defines(&text, &session->compute.tiles));
     snprintf(t->at.tiles, sizeof t->at.tiles, "%s %s", dun_gemm_name(session->compute.gemm), text.bytes);
+    if (session->team.n > 0) {
+        uint64_t others;
+        TRY(dun_team_arithmetic(&others, &session->team));
+        snprintf(t->at.tiles, sizeof t->at.tiles, "%s %s, team %016llx", dun_gemm_name(session->compute.gemm),
+                 text.bytes, (unsigned long long)others);
+    }
     dun_checkpoint_data *state = &t->state;
     state->device[state->n_device++] = &session->engine.prompt;
     state->device[state->n_device++] = &t->centroids;
