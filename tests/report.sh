@@ -61,5 +61,16 @@ printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.i
 "$dunlin" boids boids.ini -q --out flock >/dev/null || fail "boids"
 "$dunlin" report one two --out both.html >/dev/null || fail "two runs side by side"
 [ "$(wc -c <one/report.html)" -lt 400000 ] || fail "the long text is not cut"
+"$dunlin" report flock 2>err && fail "a report on a flock"
+grep -q "flock: .*boids.html" err || fail "a report on a flock: $(cat err)"
+"$dunlin" serve one --port 0 --max-body 4 2>served &
+server=$!
+trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$work"' EXIT
+until address=$(grep -o 'http://[^ ]*' served); do
+    kill -0 $server 2>/dev/null || fail "serve: $(cat served)"
+    sleep 0.05
+done
 "$python" "$here/report_browser.py" "$chromium" "$work" \
-    one/report.html flock/boids.html both.html "$shots" || fail "in the browser"
+    one/report.html flock/boids.html both.html "$address" "$shots" || fail "in the browser"
+kill "$server"
+wait "$server" || fail "serve ended with $?"

@@ -33,6 +33,7 @@ class Browser:
         os.close(from_us)
         os.close(to_us)
         self.buffer, self.next_id, self.session, self.problems = b"", 0, None, []
+        self.allowed = ("file:", "data:")
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -57,7 +58,7 @@ class Browser:
         elif method == "Log.entryAdded" and details["entry"]["level"] in ("error", "warning"):
             self.problems.append("log: " + details["entry"]["text"][:300])
         elif method == "Network.requestWillBeSent":
-            if not details["request"]["url"].startswith(("file:", "data:")):
+            if not details["request"]["url"].startswith(self.allowed):
                 self.problems.append("network: " + details["request"]["url"][:300])
         return message
 
@@ -195,13 +196,34 @@ def check_player(browser, canvas, name):
     differs(browser, canvas, before, "scrubbing " + name)
 
 
+def check_served(browser, address):
+    """The page of dunlin serve: a sentence a line in, an answer each out, none of them markup."""
+    browser.allowed += (address,)
+    browser.call("Page.navigate", url=address)
+    browser.wait("document.readyState === 'complete' && !!document.querySelector('form button')")
+    browser.click("#text")
+    browser.call("Input.insertText", text="then the inn\n\n<b>bold</b><img src=x onerror='window.broken = 1'>\n\U0001F600 \u05e9")
+    browser.click("form button")
+    browser.wait("document.querySelectorAll('#answers article').length === 3")
+    check(browser, "document.querySelector('#answers article p').textContent === 'then the inn'", "the text is shown")
+    check(browser, "/confidence [01]\\.\\d/.test(document.querySelector('#answers article .near').textContent)", "its answer")
+    check(browser, "document.querySelectorAll('#answers article:first-child dt').length === 2", "a distance for each class")
+    check(browser, "!document.querySelector('b, img') && !window.broken", "no text became markup")
+    browser.call("Input.insertText", text="x".join(str(i) for i in range(2000)))
+    browser.run("document.querySelector('form').requestSubmit()")
+    browser.wait("!!document.querySelector('#error').textContent")
+    check(browser, "/large|long|limit|most/.test(document.querySelector('#error').textContent)", "what is too much is said")
+    check(browser, "document.querySelectorAll('#answers article').length === 3", "and the answers stay")
+    check_width(browser, "the page of serve")
+
+
 def check_width(browser, what):
     check(browser, "document.documentElement.scrollWidth <= window.innerWidth", what + ": nothing is wider than the screen")
 
 
 def main():
-    program, folder, report, boids, both = sys.argv[1:6]
-    shots = sys.argv[6] if len(sys.argv) > 6 else None
+    program, folder, report, boids, both, served = sys.argv[1:7]
+    shots = sys.argv[7] if len(sys.argv) > 7 else None
     profile = os.path.join(folder, "profile")
     browser = Browser(program, profile)
 
@@ -237,6 +259,9 @@ def main():
     check_map(browser)
     check_width(browser, "two runs")
     shot("both")
+    check_served(browser, served)
+    shot("serve")
+    browser.problems = [p for p in browser.problems if "status of 413" not in p]  # the refusal above
     browser.close()
     shutil.rmtree(profile, ignore_errors=True)
     if browser.problems:

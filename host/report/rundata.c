@@ -34,6 +34,9 @@ static int read_metrics(dun_run_data *data) {
     TRY(dun_file_map(&file, path));
     TRY(dun_json_parse(&data->metrics, (const char *)file.bytes, file.length, path, 1));
     const json_t *classes = json_object_get(data->metrics, "classes");
+    if (!classes && json_object_get(data->metrics, "least_distance"))
+        TRY(dun_error(DUN_USAGE, "%s: is a flock's folder; its page is %s/boids.html", data->path,
+                      data->path));
     data->n_classes = (uint32_t)json_array_size(classes);
     TRY_NEW(data->classes, data->n_classes);
     for (uint32_t k = 0; k < data->n_classes; k++) {
