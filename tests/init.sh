@@ -124,6 +124,23 @@ trains long
 # A model that is not there yet: said, not refused.
 DUNLIN_MODEL_PATH=$work/none.gguf init 0 later --data plain.tsv
 has err 'there is no such model file yet'
+has later/config.ini 'day number'
+has later/config.ini ' Label: good\nText: {text} Label:{soft}"'
+hasnt plain/config.ini 'Label: good' # that model reads 128 tokens
+has plain/config.ini 'template = Text: {text} Label:{soft}'
+
+# Texts that would break a template: braces are doubled; a class without a short line shows no example.
+for i in {1..9}; do
+    printf 'a set {%d} of {soft} things, open {\tx {y}\n%0120d\tz\nshort one here %d\tw\n' "$i" "$i" "$i"
+done >braces.tsv
+grep -v 0000 braces.tsv >shown.tsv
+DUNLIN_MODEL_PATH=$work/none.gguf init 0 shown --data shown.tsv
+has shown/config.ini '{{soft}} things, open {{ Label: x {{y}}'
+DUNLIN_MODEL_PATH=$work/none.gguf init 0 unshown --data braces.tsv
+has unshown/config.ini 'template = Text: {text} Label:{soft}'
+"$dunlin" eval shown/config.ini --set "model.path=$fixtures/tiny-a.gguf" --set data.max_length=8 \
+    --set prompt.tokens=1 --device "$device" >out 2>err
+hasnt err 'prompt.template ='
 
 # What cannot be right.
 printf 'a\tx\nb\tx\nc\tx\n' >one.tsv

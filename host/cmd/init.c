@@ -20,7 +20,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { VALID_PERCENT = 20, LEAST_LENGTH = 16, MOST_LENGTH = 512 };
+enum { VALID_PERCENT = 20, LEAST_LENGTH = 16, MOST_LENGTH = 512, USUAL_CONTEXT = 2048 };
 
 typedef struct {
     const char *folder, *data;
@@ -151,17 +151,23 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Room for a text in the model, beside the prompt's rows. */
-static int model_room(uint32_t *room, dun_tokenizer *tokenizer, const dun_gguf *gguf, const char *prompt) {
+/* Room for a text in the model, beside the template's words and the prompt's rows. */
+static int model_room(uint32_t *room, job *j, dun_tokenizer *tokenizer, const dun_gguf *gguf) {
     int rc = DUN_OK;
     dun_spec spec;
     const dun_architecture *architecture;
+    const char *prompt = dun_starter_prompt(&j->starter);
     dun_tokens tokens = {0};
+    dun_text words = {0};
     TRY(dun_architecture_find(&architecture, gguf));
     TRY(dun_architecture_spec(&spec, architecture, gguf));
+    j->starter.context = spec.context;
+    TRY(dun_starter_template(&words, &j->starter));
     TRY(dun_tokenizer_encode(&tokens, tokenizer, prompt, strlen(prompt)));
-    *room = spec.context > tokens.n + 1 ? spec.context - (uint32_t)tokens.n - 1 : 1;
+    size_t taken = tokens.n + words.length + 1;
+    *room = spec.context > taken ? spec.context - (uint32_t)taken : 1;
 out:
+    dun_text_free(&words);
     dun_tokens_free(&tokens);
     return rc;
 }
@@ -178,7 +184,7 @@ static int measure_texts(job *j) {
     if (j->starter.model_found) {
         TRY(dun_gguf_open(&gguf, j->starter.model));
         TRY(dun_tokenizer_create(&tokenizer, gguf));
-        TRY(model_room(&room, tokenizer, gguf, dun_starter_prompt(&j->starter)));
+        TRY(model_room(&room, j, tokenizer, gguf));
     }
     for (uint32_t i = 0; i < n; i++) {
         const dun_example *example = &j->dataset->examples[i];
@@ -324,6 +330,9 @@ static int run(const dun_args *args) {
     j.starter.found = &j.found;
     j.starter.labels = &j.labels;
     j.starter.counts = j.counts;
+    j.starter.dataset = j.dataset;
+    j.starter.to_valid = j.to_valid;
+    j.starter.context = USUAL_CONTEXT; /* until the model says better */
     TRY(measure_texts(&j));
     TRY(write_all(&j));
     if (!j.starter.model_found)

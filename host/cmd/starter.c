@@ -149,7 +149,8 @@ static bool is_recipe(const dun_config *config, int id) {
         if (strcmp(key->section, others[i]) == 0)
             return false;
     return config->origins[id] && id != DUN_KEY_model_path && id != DUN_KEY_prompt_text &&
-           id != DUN_KEY_prompt_file && id != DUN_KEY_prompt_init && id != DUN_KEY_prompt_tokens;
+           id != DUN_KEY_prompt_template && id != DUN_KEY_prompt_file && id != DUN_KEY_prompt_init &&
+           id != DUN_KEY_prompt_tokens;
 }
 
 /* The recipe's keys of a section, each with its help. */
@@ -183,13 +184,23 @@ out:
 
 static int add_prompt(dun_text *out, const dun_starter *s, const dun_config *config) {
     int rc = DUN_OK;
+    dun_text template = {0};
     TRY(dun_text_addf(out,
                       "[prompt]\n# What matters most: words behind which the model would say what the labels "
                       "are about. They are\n# the start; training changes them. The quotes keep the leading "
                       "space.\ninit = text\n"));
     TRY(add_line(out, "text", dun_starter_prompt(s)));
+    if (*config->prompt.template) {
+        TRY(dun_starter_template(&template, s));
+        TRY(dun_text_addf(out,
+                          "# What every text is put into. Examples are run once; better ones of your own may "
+                          "help, and a better word\n# than \"Label\". Without a template the prompt simply "
+                          "follows the text.\n"));
+        TRY(add_line(out, "template", template.bytes));
+    }
     TRY(add_recipe(out, config, "prompt"));
 out:
+    dun_text_free(&template);
     return rc;
 }
 

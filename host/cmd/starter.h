@@ -16,6 +16,9 @@ typedef struct {
     const dun_sniffed *found; /* borrowed, as the next two */
     const dun_labels *labels;
     const uint32_t *counts; /* [n_classes] texts */
+    const dun_dataset *dataset;
+    const bool *to_valid; /* [n] texts that the split gives to validation; NULL: none */
+    uint32_t context;     /* positions of the model */
     uint32_t max_length, longest, n_cut;
 } dun_starter;
 
@@ -29,6 +32,11 @@ int dun_starter_classes(dun_text *out, const dun_starter *starter);
 
 /* Words that make the model sum up what the labels are about. */
 const char *dun_starter_prompt(const dun_starter *starter);
+
+/* Appends a template that shows a short training text of each class and its label, then the text and the
+ * place of its label; where a class has no short text, there are many classes, or the model reads little, it
+ * shows none. */
+int dun_starter_template(dun_text *out, const dun_starter *starter);
 
 /* Appends the config. */
 int dun_starter_config(dun_text *out, const dun_starter *starter);
