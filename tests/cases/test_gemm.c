@@ -321,5 +321,6 @@ int main(void) {
         cmocka_unit_test(test_cannot),
     };
     cmocka_set_test_filter(getenv("DUNLIN_TEST_FILTER"));
+    cmocka_set_skip_filter(getenv("DUNLIN_TEST_SKIP"));
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

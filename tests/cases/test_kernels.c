@@ -237,5 +237,6 @@ int main(void) {
         {"test_vectors shared", test_vectors, NULL, NULL, (void *)(uintptr_t)shared},
     };
     cmocka_set_test_filter(getenv("DUNLIN_TEST_FILTER"));
+    cmocka_set_skip_filter(getenv("DUNLIN_TEST_SKIP"));
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
