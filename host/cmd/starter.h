@@ -22,7 +22,7 @@ typedef struct {
     uint32_t max_length, longest, n_cut;
 } dun_starter;
 
-/* Name and model: `model`, or with NULL the one that config/quickstart.ini names, by its full path where it
+/* Name and model: `model`, or with NULL the one that config/recommended.ini names, by its full path where it
  * is there. */
 int dun_starter_init(dun_starter *starter, const char *folder, const char *model);
 void dun_starter_free(dun_starter *starter);

@@ -129,7 +129,7 @@ out:
 int dun_session_ready(dun_session *session) {
     int rc = DUN_OK;
     dun_engine_options options = dun_session_engine_options(session, true);
-    TRY(dun_session_check_sizes(session, true));
+    TRY(dun_session_check(session, true));
     if (!session->device)
         TRY(dun_session_start_engine(session, true));
     else if (!same_sizes(&options, &session->engine.options))

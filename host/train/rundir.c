@@ -276,7 +276,7 @@ static json_t *team_json(const dun_team *team) {
     json_t *array = json_array();
     bool failed = !array;
     for (uint32_t i = 0; !failed && i < team->n; i++) {
-        json_t *member = dun_run_dir_device_json(team->members[i].compute);
+        json_t *member = dun_run_dir_device_json(team->members[i].engine->compute);
         failed |= json_object_set_new(member, "share", json_integer(team->members[i].share)) != 0;
         failed |= json_array_append_new(array, member) != 0;
     }

@@ -224,8 +224,8 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
     return options;
 }
 
-/* Positions that the model knows, and rows that can be counted. */
-int dun_session_check_sizes(const dun_session *session, bool backward) {
+/* Positions that the model knows, rows that can be counted, and shares for as many devices as there are. */
+int dun_session_check(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
     const dun_template *template = &session->template;
     uint32_t context = dun_weights_spec(session->weights)->context, own = dun_template_own_rows(template);
@@ -244,63 +244,75 @@ int dun_session_check_sizes(const dun_session *session, bool backward) {
             "many rows for a prompt before the text; a smaller batch is needed",
             dun_config_origin(config, DUN_KEY_train_batch_size), (long long)config->train.batch_size,
             (long long)config->data.max_length);
+    if (backward && config->device.shares[0] && !dun_session_has_team(session))
+        return dun_error(DUN_USAGE, "%s: device.shares = %s, but device.use = %s (%s) is one device",
+                         dun_config_origin(config, DUN_KEY_device_shares), config->device.shares,
+                         config->device.use, dun_config_origin(config, DUN_KEY_device_use));
     return DUN_OK;
+}
+
+bool dun_session_has_team(const dun_session *session) {
+    char second[256];
+    return dun_device_selector(second, sizeof second, session->config->device.use, 1);
 }
 
 bool dun_session_runs_whole(const dun_session *session) {
     return !session->engine.options.backward || dun_template_is_prefix(&session->template);
 }
 
-static void tell_device(const dun_session *session) {
-    const dun_device_info *info = dun_device_describe(session->device);
-    dun_observe_detail(session->observer,
+static void tell_device(const dun_session *session, const dun_device_info *info) {
+    const dun_observer *observer = session->observer;
+    dun_observe_say(observer, "device    %s (%s, driver %s)", info->name, info->platform, info->driver);
+    dun_observe_detail(observer,
                        "device    %s, %s, %u compute units at %u MHz, vector width %u, work-groups up to %zu",
                        dun_device_type_name(info->type), info->version, info->compute_units, info->clock_mhz,
                        info->vector_width, (size_t)info->max_group_size);
-    dun_observe_detail(session->observer,
+    dun_observe_detail(observer,
                        "device    %.0f MB of memory, largest buffer %.0f MB, local memory %.0f kB%s",
                        (double)info->memory_bytes / 1e6, (double)info->largest_buffer_bytes / 1e6,
                        (double)info->local_bytes / 1e3, info->fp16 ? ", half precision" : "");
 }
 
-dun_wish dun_session_wish(const dun_session *session) {
+int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
+                            const char *selector) {
+    int rc = DUN_OK;
     static const char *const gemms[] = {[DUN_GEMM_AUTO] = "auto",
                                         [DUN_GEMM_CLBLAST] = "clblast",
                                         [DUN_GEMM_REG] = "reg",
                                         [DUN_GEMM_LOCAL] = "local",
                                         [DUN_GEMM_NAIVE] = "naive"};
     const dun_config *config = session->config;
-    return (dun_wish){.head_dim = dun_weights_spec(session->weights)->head_dim,
-                      .gemm = gemms[config->device.gemm],
-                      .tiles = config->device.tiles,
-                      .half_weights = config->device.weights == DUN_WEIGHTS_F16};
+    const dun_observer *observer = session->observer;
+    const dun_wish wish = {.head_dim = dun_weights_spec(session->weights)->head_dim,
+                           .gemm = gemms[config->device.gemm],
+                           .tiles = config->device.tiles,
+                           .half_weights = config->device.weights == DUN_WEIGHTS_F16};
+    dun_text tiles = {0};
+    TRY(dun_device_open(device, selector));
+    if (observer)
+        dun_device_set_watch(*device, (dun_device_watch){.self = observer->self, .say = observer->say});
+    tell_device(session, dun_device_describe(*device));
+    TRY(dun_compute_create_wish(compute, *device, NULL, &wish));
+    dun_observe_say(observer, "gemm      %s: %s", dun_gemm_name(compute->gemm),
+                    dun_gemm_reason(compute->gemm));
+    TRY(dun_tiles_write(&tiles, &compute->tiles));
+    dun_observe_say(observer, "tiles     %s: %s", tiles.bytes, compute->reason);
+out:
+    dun_text_free(&tiles);
+    return rc;
 }
 
 int dun_session_start_engine(dun_session *session, bool backward) {
     int rc = DUN_OK;
-    dun_text tiles = {0};
     const dun_spec *spec = dun_weights_spec(session->weights);
     const dun_weight_source source = {.self = session->weights, .read = dun_session_read_weights};
     char selector[256];
     dun_engine_options options;
     double begun = dun_clock_seconds();
-    TRY(dun_session_check_sizes(session, backward));
+    TRY(dun_session_check(session, backward));
     options = dun_session_engine_options(session, backward);
     dun_device_selector(selector, sizeof selector, session->config->device.use, 0);
-    TRY(dun_device_open(&session->device, selector));
-    const dun_device_info *info = dun_device_describe(session->device);
-    dun_observe_say(session->observer, "device    %s (%s, driver %s)", info->name, info->platform,
-                    info->driver);
-    if (session->observer)
-        dun_device_set_watch(session->device, (dun_device_watch){.self = session->observer->self,
-                                                                 .say = session->observer->say});
-    tell_device(session);
-    const dun_wish wish = dun_session_wish(session);
-    TRY(dun_compute_create_wish(&session->compute, session->device, NULL, &wish));
-    dun_observe_say(session->observer, "gemm      %s: %s", dun_gemm_name(session->compute.gemm),
-                    dun_gemm_reason(session->compute.gemm));
-    TRY(dun_tiles_write(&tiles, &session->compute.tiles));
-    dun_observe_say(session->observer, "tiles     %s: %s", tiles.bytes, session->compute.reason);
+    TRY(dun_session_open_device(&session->device, &session->compute, session, selector));
     session->timings.build += dun_clock_seconds() - begun;
     begun = dun_clock_seconds();
     TRY(dun_engine_create(&session->engine, &session->compute, spec, &source, &options));
@@ -319,7 +331,6 @@ int dun_session_start_engine(dun_session *session, bool backward) {
                     (double)(session->engine.text_plan.bytes + session->engine.points_plan.bytes) / 1e6);
     session->timings.load += dun_clock_seconds() - begun;
 out:
-    dun_text_free(&tiles);
     return rc;
 }
 

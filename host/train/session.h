@@ -57,8 +57,9 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
  * texts and, where `train` says so, the training texts. */
 int dun_session_read_data(dun_session *session, bool train);
 
-/* DUN_USAGE: text and prompt are longer than the model can read, or a batch has too many rows. */
-int dun_session_check_sizes(const dun_session *session, bool backward);
+/* DUN_USAGE: text and prompt are longer than the model can read, a batch has too many rows, or one device
+ * shares the texts out. */
+int dun_session_check(const dun_session *session, bool backward);
 
 /* Sizes of the engine that the config, the prompt and the texts ask for. */
 dun_engine_options dun_session_engine_options(const dun_session *session, bool backward);

@@ -62,14 +62,14 @@ static void tell_cache(const dun_session *session, const dun_text_cache *cache, 
 }
 
 /* Makes a cache for texts on a device, and says how much is kept. */
-static int create_cache(dun_text_cache *cache, const dun_session *session, dun_device *device,
-                        dun_engine *engine, const dun_texts *texts) {
+static int create_cache(dun_text_cache *cache, const dun_session *session, dun_engine *engine,
+                        const dun_texts *texts) {
     int rc = DUN_OK;
     uint64_t row_bytes =
         dun_engine_cache_bytes_per_row(dun_weights_spec(session->weights), &engine->options.point);
     if (session->config->device.cache_kv == DUN_CACHE_F16)
         row_bytes /= 2;
-    dun_cache_room room = cache_room(session, device, texts, row_bytes);
+    dun_cache_room room = cache_room(session, engine->compute->device, texts, row_bytes);
     dun_text_cache_free(cache);
     TRY(dun_text_cache_create(cache, engine, texts, &room));
     tell_cache(session, cache, &room, row_bytes);
@@ -77,21 +77,29 @@ out:
     return rc;
 }
 
-/* The other devices beside the first, and each device's share. */
+/* Opens the other devices beside the first, with the same engine on each. */
 static int gather_team(dun_session *session) {
     int rc = DUN_OK;
-    const dun_config *config = session->config;
-    const dun_wish wish = dun_session_wish(session);
+    char selector[256];
+    const char *use = session->config->device.use;
     const dun_weight_source source = {.self = session->weights, .read = dun_session_read_weights};
-    const dun_team_plan plan = {.use = config->device.use,
-                                .wish = &wish,
-                                .spec = dun_weights_spec(session->weights),
-                                .source = &source,
-                                .observer = session->observer};
+    dun_team *team = &session->team;
+    uint32_t n = 1;
     double begun = dun_clock_seconds();
-    TRY(dun_team_create(&session->team, session->device, &session->compute, &session->engine,
-                        &session->template, &plan));
+    while (dun_device_selector(selector, sizeof selector, use, n))
+        n++;
+    TRY(dun_team_create(team, &session->template, &session->engine, n));
+    for (uint32_t i = 1; i < n; i++) {
+        dun_member *m = &team->members[i];
+        dun_device_selector(selector, sizeof selector, use, i);
+        TRY(dun_session_open_device(&m->device, &m->compute, session, selector));
+        TRY(dun_engine_create(m->engine, &m->compute, dun_weights_spec(session->weights), &source,
+                              &session->engine.options));
+    }
+    TRY(dun_team_prepare(team));
 out:
+    if (rc < 0)
+        dun_team_free(team);
     session->timings.load += dun_clock_seconds() - begun;
     return rc;
 }
@@ -114,7 +122,7 @@ static int read_texts_as_team(dun_session *session) {
         goto out;
     for (uint32_t i = 0; i < team->n; i++) {
         dun_member *m = &team->members[i];
-        TRY(create_cache(&m->cache, session, m->device, m->engine, &m->texts));
+        TRY(create_cache(&m->cache, session, m->engine, &m->texts));
     }
     TRY(dun_team_fill(team, session->observer));
 out:
@@ -124,22 +132,15 @@ out:
 
 int dun_session_read_texts(dun_session *session) {
     int rc = DUN_OK;
-    char second[256];
-    const dun_config *config = session->config;
     double begun = dun_clock_seconds();
-    bool several = dun_device_selector(second, sizeof second, config->device.use, 1);
-    if (!several && config->device.shares[0])
-        TRY(dun_error(DUN_USAGE, "%s: device.shares = %s, but device.use = %s (%s) is one device",
-                      dun_config_origin(config, DUN_KEY_device_shares), config->device.shares,
-                      config->device.use, dun_config_origin(config, DUN_KEY_device_use)));
     if (dun_session_runs_whole(session))
         dun_observe_say(session->observer,
                         "cache     none: the prompt stands before the text, so every step runs "
                         "whole sequences, forward and backward");
-    if (several) {
+    if (dun_session_has_team(session)) {
         TRY(read_texts_as_team(session));
     } else if (!dun_session_runs_whole(session)) {
-        TRY(create_cache(&session->cache, session, session->device, &session->engine, &session->texts));
+        TRY(create_cache(&session->cache, session, &session->engine, &session->texts));
         TRY(dun_text_cache_fill(&session->cache, session->observer));
     }
 out:

@@ -8,7 +8,6 @@
 #include "interrupt.h"
 #include "mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,21 +19,13 @@ static size_t prompt_bytes(const dun_team *team) {
     return team->members[0].engine->prompt.bytes;
 }
 
-static int open_member(dun_member *m, const dun_team_plan *plan, const char *selector,
-                       const dun_engine_options *options) {
+int dun_team_create(dun_team *team, const dun_template *template, dun_engine *first, uint32_t n) {
     int rc = DUN_OK;
-    const dun_observer *observer = plan->observer;
-    TRY(dun_device_open(&m->device, selector));
-    const dun_device_info *info = dun_device_describe(m->device);
-    dun_observe_say(observer, "device    %s (%s, driver %s)", info->name, info->platform, info->driver);
-    if (observer)
-        dun_device_set_watch(m->device, (dun_device_watch){.self = observer->self, .say = observer->say});
-    TRY_NEW(m->compute, 1);
-    TRY(dun_compute_create_wish(m->compute, m->device, NULL, plan->wish));
-    dun_observe_say(observer, "gemm      %s: %s", dun_gemm_name(m->compute->gemm),
-                    dun_gemm_reason(m->compute->gemm));
-    TRY_NEW(m->engine, 1);
-    TRY(dun_engine_create(m->engine, m->compute, plan->spec, plan->source, options));
+    *team = (dun_team){.template = template};
+    TRY_NEW(team->members, n);
+    team->n = n;
+    for (uint32_t i = 0; i < n; i++)
+        team->members[i].engine = i == 0 ? first : &team->members[i].own_engine;
 out:
     return rc;
 }
@@ -50,55 +41,34 @@ out:
     return rc;
 }
 
-int dun_team_create(dun_team *team, dun_device *device, dun_compute *compute, dun_engine *engine,
-                    const dun_template *template, const dun_team_plan *plan) {
+int dun_team_prepare(dun_team *team) {
     int rc = DUN_OK;
-    char selector[256];
-    uint32_t n = 1;
-    const dun_engine_options *o = &engine->options;
-    *team = (dun_team){.template = template};
-    while (dun_device_selector(selector, sizeof selector, plan->use, n))
-        n++;
-    TRY_NEW(team->members, n);
-    team->n = n;
-    team->members[0] = (dun_member){.device = device, .compute = compute, .engine = engine};
-    for (uint32_t i = 1; i < n; i++) {
-        dun_device_selector(selector, sizeof selector, plan->use, i);
-        TRY(open_member(&team->members[i], plan, selector, o));
-    }
-    for (uint32_t i = 0; i < n; i++)
+    size_t n_sequences = team->members[0].engine->options.max_sequences;
+    for (uint32_t i = 0; i < team->n; i++)
         TRY(prepare_member(&team->members[i]));
-    TRY_NEW(team->points, o->max_sequences * point_floats(team));
-    TRY_NEW(team->part, o->max_sequences * point_floats(team));
+    TRY_NEW(team->points, n_sequences * point_floats(team));
+    TRY_NEW(team->part, n_sequences * point_floats(team));
     TRY_PTR(team->prompt, dun_calloc(1, prompt_bytes(team)));
     TRY_PTR(team->gradient, dun_calloc(1, prompt_bytes(team)));
     TRY_PTR(team->others, dun_calloc(1, prompt_bytes(team)));
 out:
-    if (rc < 0)
-        dun_team_free(team);
     return rc;
 }
 
-static void free_member(dun_member *m, bool borrowed) {
+static void free_member(dun_member *m) {
     dun_texts_free(&m->texts);
     dun_text_cache_free(&m->cache);
     dun_batch_free(&m->batch);
     dun_free(m->which);
     dun_free(m->place);
-    if (borrowed)
-        return;
-    if (m->engine)
-        dun_engine_free(m->engine);
-    if (m->compute)
-        dun_compute_free(m->compute);
-    dun_free(m->engine);
-    dun_free(m->compute);
+    dun_engine_free(&m->own_engine);
+    dun_compute_free(&m->compute);
     dun_device_close(m->device);
 }
 
 void dun_team_free(dun_team *team) {
     for (uint32_t i = 0; team->members && i < team->n; i++)
-        free_member(&team->members[i], i == 0);
+        free_member(&team->members[i]);
     dun_free(team->members);
     dun_free(team->owner);
     dun_free(team->local);
@@ -108,6 +78,10 @@ void dun_team_free(dun_team *team) {
     dun_free(team->gradient);
     dun_free(team->others);
     *team = (dun_team){0};
+}
+
+static dun_device *device_of(const dun_member *m) {
+    return m->engine->compute->device;
 }
 
 /* Seconds that a member takes for as many prompts as a batch has, the best of three. */
@@ -125,7 +99,7 @@ static int measure(double *seconds, dun_team *team, dun_member *m) {
     for (int round = 0; round <= ROUNDS; round++) { /* the first one warms up */
         double begun = dun_clock_seconds();
         TRY(dun_engine_points(m->engine, &m->batch));
-        TRY(dun_device_finish(m->device));
+        TRY(dun_device_finish(device_of(m)));
         double taken = dun_clock_seconds() - begun;
         if (round == 1 || (round > 1 && taken < *seconds))
             *seconds = taken;
@@ -260,7 +234,7 @@ int dun_team_fill(dun_team *team, const dun_observer *observer) {
         for (uint32_t i = 0; i < team->n; i++)
             TRY(dun_text_cache_fill_some(&team->members[i].cache));
         for (uint32_t i = 0; i < team->n; i++) {
-            TRY(dun_device_finish(team->members[i].device));
+            TRY(dun_device_finish(device_of(&team->members[i])));
             done += team->members[i].cache.n_filled;
         }
         if (dun_interrupted())
@@ -293,7 +267,7 @@ static int start(const dun_team *team, dun_member *m) {
     else
         TRY(dun_text_cache_batch(&m->batch, &m->cache, m->which, m->n, t->tail.ids, t->tail.n));
     TRY(dun_engine_points(m->engine, &m->batch));
-    TRY(dun_device_flush(m->device));
+    TRY(dun_device_flush(device_of(m)));
 out:
     return rc;
 }
@@ -330,7 +304,7 @@ static int start_backward(dun_team *team, dun_member *m) {
         memcpy(team->part + j * D, team->points + m->place[j] * D, bytes);
     TRY(dun_buffer_write(dun_engine_point_gradient(m->engine), 0, team->part, m->n * bytes));
     TRY(dun_engine_backward(m->engine));
-    TRY(dun_device_flush(m->device));
+    TRY(dun_device_flush(device_of(m)));
 out:
     return rc;
 }
@@ -360,8 +334,8 @@ int dun_team_arithmetic(uint64_t *hash, const dun_team *team) {
     int rc = DUN_OK;
     dun_text text = {0};
     for (uint32_t i = 1; i < team->n; i++) {
-        TRY(dun_text_addf(&text, "%s ", dun_gemm_name(team->members[i].compute->gemm)));
-        TRY(dun_tiles_defines(&text, &team->members[i].compute->tiles));
+        TRY(dun_text_addf(&text, "%s ", dun_gemm_name(team->members[i].compute.gemm)));
+        TRY(dun_tiles_defines(&text, &team->members[i].compute.tiles));
     }
     *hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
 out:

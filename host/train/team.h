@@ -10,9 +10,10 @@
 #include "textcache.h"
 
 typedef struct {
-    dun_device *device; /* of the first member: the session's, borrowed, as its compute and engine are */
-    dun_compute *compute;
-    dun_engine *engine;
+    dun_engine *engine;    /* of the first member: the session's, borrowed; of the others: */
+    dun_engine own_engine; /* the member's own, */
+    dun_compute compute;   /* and what it stands on */
+    dun_device *device;
     dun_texts texts;      /* those that are its own */
     dun_text_cache cache; /* their keys and values; empty where whole sequences are run */
     dun_batch batch;
@@ -32,18 +33,11 @@ typedef struct {
     float *prompt, *gradient, *others; /* (P, C) */
 } dun_team;
 
-/* How a member's engine is made, beyond what the first one's says. */
-typedef struct {
-    const char *use; /* device.use: two selectors or more */
-    const dun_wish *wish;
-    const dun_spec *spec;
-    const dun_weight_source *source;
-    const dun_observer *observer;
-} dun_team_plan;
-
-/* Opens the other devices beside the first, whose engine is there already and has no texts in its cache. */
-int dun_team_create(dun_team *team, dun_device *device, dun_compute *compute, dun_engine *engine,
-                    const dun_template *template, const dun_team_plan *plan);
+/* A team of n members, the first with an engine that is there already and has no texts in its cache. The
+ * caller opens device, compute and engine of the others, in place, then prepares the team; the team frees
+ * them. */
+int dun_team_create(dun_team *team, const dun_template *template, dun_engine *first, uint32_t n);
+int dun_team_prepare(dun_team *team);
 void dun_team_free(dun_team *team);
 
 /* Percent of the texts for each member: what device.shares says ("61,39"), or, for "" (auto), as fast as they

@@ -396,18 +396,19 @@ static int prepare_checkpoint(trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     dun_text text = {0};
+    char team[40] = "";
     TRY(dun_config_write(&text, session->config));
     t->at.config_hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
     t->at.model_hash = dun_weights_hash(session->weights);
     dun_text_clear(&text);
     TRY(dun_tiles_defines(&text, &session->compute.tiles));
-    snprintf(t->at.tiles, sizeof t->at.tiles, "%s %s", dun_gemm_name(session->compute.gemm), text.bytes);
-    if (session->team.n > 0) {
+    if (session->team.n > 0) { /* first: what is too long is cut */
         uint64_t others;
         TRY(dun_team_arithmetic(&others, &session->team));
-        snprintf(t->at.tiles, sizeof t->at.tiles, "%s %s, team %016llx", dun_gemm_name(session->compute.gemm),
-                 text.bytes, (unsigned long long)others);
+        snprintf(team, sizeof team, "team %016llx, ", (unsigned long long)others);
     }
+    snprintf(t->at.tiles, sizeof t->at.tiles, "%s%s %s", team, dun_gemm_name(session->compute.gemm),
+             text.bytes);
     dun_checkpoint_data *state = &t->state;
     state->device[state->n_device++] = &session->engine.prompt;
     state->device[state->n_device++] = &t->centroids;

@@ -73,13 +73,7 @@ static void resume_broken(unsigned long n) {
     if (access(path, F_OK) != 0)
         return;
     configure(&t, config);
-    check_ok(dun_session_open(&t.session, &t.config, NULL));
-    check_ok(dun_session_start_prompt(&t.session));
-    check_ok(dun_session_read_data(&t.session, true));
-    check_ok(dun_run_dir_resume(&t.run, train_path("broken")));
-    check_ok(dun_session_start_engine(&t.session, true));
-    check_ok(dun_session_read_texts(&t.session));
-    check_ok(dun_train(&t.result, &t.session, &t.run, true));
+    train_run_resume(&t, "broken");
     train_run_close(&t);
     if (!same_files("broken", "whole"))
         fail_msg("resumed after the failure of operation %lu, the run ends in other bytes", n);

@@ -172,13 +172,7 @@ static void resume_after(unsigned long n, const char *name) {
     assert_int_not_equal(rc, DUN_OK);
     train_run_close(&t);
     configure(&t, resumed);
-    check_ok(dun_session_open(&t.session, &t.config, NULL));
-    check_ok(dun_session_start_prompt(&t.session));
-    check_ok(dun_session_read_data(&t.session, true));
-    check_ok(dun_run_dir_resume(&t.run, train_path(name)));
-    check_ok(dun_session_start_engine(&t.session, true));
-    check_ok(dun_session_read_texts(&t.session));
-    check_ok(dun_train(&t.result, &t.session, &t.run, true));
+    train_run_resume(&t, name);
     assert_true(t.result.steps == 8);
     train_run_close(&t);
     for (size_t i = 0; i < 2; i++) {

@@ -94,6 +94,12 @@ static void test_reopened(void **state) {
     assert_int_equal(t.session.team.members[1].engine->options.max_sequences, 40);
     assert_int_equal(t.session.team.members[1].texts.n, 12);
     train_run_close(&t);
+    configure_team(&t, SUFFIX, 0, NULL);
+    check_ok(train_run_open(&t, NULL));
+    check_ok(dun_config_put(&t.config, DUN_KEY_device_shares, "1,4", "the test"));
+    assert_int_equal(dun_session_ready(&t.session), DUN_USAGE);
+    dun_error_clear();
+    train_run_close(&t);
 }
 
 /* A run whose n-th operation fails. */
@@ -117,13 +123,7 @@ static int run_with_fault(unsigned long n, const char *name, unsigned long *oper
 static void resume(const char *name) {
     train_run t;
     configure_team(&t, CHECKPOINTS, 2, "2,1");
-    check_ok(dun_session_open(&t.session, &t.config, NULL));
-    check_ok(dun_session_start_prompt(&t.session));
-    check_ok(dun_session_read_data(&t.session, true));
-    check_ok(dun_run_dir_resume(&t.run, train_path(name)));
-    check_ok(dun_session_start_engine(&t.session, true));
-    check_ok(dun_session_read_texts(&t.session));
-    check_ok(dun_train(&t.result, &t.session, &t.run, true));
+    train_run_resume(&t, name);
     train_run_close(&t);
 }
 

@@ -129,6 +129,16 @@ void train_run_all(train_run *t, const char *name) {
     check_ok(train_run_train(t));
 }
 
+void train_run_resume(train_run *t, const char *name) {
+    check_ok(dun_session_open(&t->session, &t->config, NULL));
+    check_ok(dun_session_start_prompt(&t->session));
+    check_ok(dun_session_read_data(&t->session, true));
+    check_ok(dun_run_dir_resume(&t->run, train_path(name)));
+    check_ok(dun_session_start_engine(&t->session, true));
+    check_ok(dun_session_read_texts(&t->session));
+    check_ok(dun_train(&t->result, &t->session, &t->run, true));
+}
+
 const char *train_run_file(const train_run *t, const char *name) {
     return join(t->run.path, name);
 }

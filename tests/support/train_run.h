@@ -47,6 +47,9 @@ int train_run_train(train_run *t);
 /* All of the above, demanding success. */
 void train_run_all(train_run *t, const char *name);
 
+/* Goes on with the run of that name, from the config alone, demanding success. */
+void train_run_resume(train_run *t, const char *name);
+
 /* Path of a file of the run, as train_path. */
 const char *train_run_file(const train_run *t, const char *name);
 
