@@ -26,7 +26,7 @@ TOLERANCE = 1e-3
 N_TRAIN, N_VALID = 8, 24
 TEXT = " Overall this review sounds very"
 
-# Settings of a run, as --set takes them; the first ones of each list stand for every model.
+# Settings of each kind of run, as --set takes them; every model goes through all of them.
 CASES = {
     "suffix": [],
     "suffix, cut": ["data.max_length=7"],
