@@ -211,7 +211,7 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
         .max_rows = keep ? sequences * own : at_least(longest + own, TEXT_ROWS),
         .max_sequences = keep ? sequences : PASS_TEXTS,
         .max_prompt = session->prompt.n_rows,
-        .max_position = longest + own,
+        .max_position = longest + own + template->n_lead,
     };
     if (backward && !keep) {
         if (session->texts.n && session->texts.longest < longest)
@@ -229,7 +229,7 @@ int dun_session_check(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
     const dun_template *template = &session->template;
     uint32_t context = dun_weights_spec(session->weights)->context, own = dun_template_own_rows(template);
-    uint64_t longest = dun_template_longest(template, (uint32_t)config->data.max_length);
+    uint64_t longest = dun_template_longest(template, (uint32_t)config->data.max_length) + template->n_lead;
     bool words = longest > (uint64_t)config->data.max_length;
     if (longest + own > context)
         return dun_error(DUN_USAGE,
@@ -319,10 +319,8 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
     TRY(dun_session_start_normalizer(session));
-    if (dun_session_runs_whole(session)) {
-        TRY(dun_engine_create_cache(&session->engine, (uint32_t)session->texts.shared.n));
-        TRY(dun_text_cache_run_shared(&session->engine, &session->texts));
-    }
+    if (dun_session_runs_whole(session))
+        TRY(dun_text_cache_only_shared(&session->engine, &session->texts));
     TRY(dun_device_finish(session->device));
     dun_observe_say(session->observer,
                     "model     %s: %u of %u layers, width %u, %.0f MB of weights, %.0f MB of activations",

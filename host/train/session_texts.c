@@ -118,13 +118,16 @@ static int read_texts_as_team(dun_session *session) {
     TRY(dun_team_shares(&shares, team));
     dun_observe_say(session->observer, "devices   %u, which have %s of 100 texts", team->n, shares.bytes);
     TRY(dun_team_assign(team, &session->texts));
-    if (dun_session_runs_whole(session))
-        goto out;
+    bool whole = dun_session_runs_whole(session);
     for (uint32_t i = 0; i < team->n; i++) {
         dun_member *m = &team->members[i];
-        TRY(create_cache(&m->cache, session, m->engine, &m->texts));
+        if (whole)
+            TRY(dun_text_cache_only_shared(m->engine, &m->texts));
+        else
+            TRY(create_cache(&m->cache, session, m->engine, &m->texts));
     }
-    TRY(dun_team_fill(team, session->observer));
+    if (!whole)
+        TRY(dun_team_fill(team, session->observer));
 out:
     dun_text_free(&shares);
     return rc;

@@ -177,12 +177,20 @@ static void free_rows(dun_template *t) {
     t->head = t->tail = (dun_fixed_rows){0};
 }
 
+/* The words that begin every sequence where a row of the prompt comes next. */
+static const dun_text *lead(const dun_template *t) {
+    return t->first > 0 && t->parts[0].kind == DUN_PART_WORDS ? &t->parts[0].words : NULL;
+}
+
 int dun_template_resolve(dun_template *t, dun_tokenizer *tokenizer, uint32_t P) {
     int rc;
     uint32_t soft = 0;
     assert(t->n_soft == 0 || t->n_soft == P);
     free_rows(t);
     TRY(make_rows(&t->head, t, 0, t->first, &soft, P, tokenizer));
+    t->n_lead = 0;
+    while (lead(t) && t->head.ids[t->n_lead] >= 0) /* a prompt row stands behind them */
+        t->n_lead++;
     TRY(make_rows(&t->tail, t, t->end, t->n_parts, &soft, P, tokenizer));
 out:
     return rc;
@@ -205,6 +213,7 @@ void dun_template_surround(dun_texts *texts, const dun_template *t) {
     const dun_text *before = neighbour(t, true), *after = neighbour(t, false);
     texts->before = before ? before->bytes : NULL;
     texts->after = after ? after->bytes : NULL;
+    texts->lead = lead(t) ? lead(t)->bytes : NULL;
     texts->inside = dun_template_is_prefix(t);
 }
 
@@ -216,7 +225,7 @@ uint32_t dun_template_longest(const dun_template *t, uint32_t max_length) {
 }
 
 uint32_t dun_template_own_rows(const dun_template *t) {
-    return t->head.n + t->tail.n;
+    return t->head.n - t->n_lead + t->tail.n;
 }
 
 bool dun_template_is_prefix(const dun_template *t) {
@@ -227,13 +236,13 @@ void dun_template_batch(dun_batch *batch, const dun_template *t, const dun_texts
                         const uint32_t *which, uint32_t n) {
     dun_batch_clear(batch);
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t length = dun_texts_length(texts, which[i]);
+        uint32_t length = dun_texts_length(texts, which[i]), head = t->head.n - t->n_lead;
         const uint32_t *tokens = texts->tokens.ids + texts->start[which[i]];
         int32_t *ids = dun_batch_add_shared(batch, dun_template_own_rows(t) + length,
                                             dun_texts_n_shared(texts, which[i]), 0, 0);
-        memcpy(ids, t->head.ids, t->head.n * sizeof *ids);
+        memcpy(ids, t->head.ids + t->n_lead, head * sizeof *ids);
         for (uint32_t j = 0; j < length; j++)
-            ids[t->head.n + j] = (int32_t)tokens[j];
-        memcpy(ids + t->head.n + length, t->tail.ids, t->tail.n * sizeof *ids);
+            ids[head + j] = (int32_t)tokens[j];
+        memcpy(ids + head + length, t->tail.ids, t->tail.n * sizeof *ids);
     }
 }

@@ -1,8 +1,9 @@
 /* What is run with every text: words, the text, and rows of the prompt, in the order of prompt.template.
  *
  * Words that touch the text are the text's neighbours: they are tokenised with it (texts.h) and, while no
- * prompt row stands before the text, cached with it. All other words are rows of their own, run every time,
- * as the prompt's are. One space before {soft} is for the reader of the config alone and is left out. */
+ * prompt row stands before the text, cached with it. Words that begin everything are run once for all texts.
+ * All other words are rows of their own, run every time, as the prompt's are. One space before {soft} is for
+ * the reader of the config alone and is left out. */
 #ifndef DUN_TEMPLATE_H
 #define DUN_TEMPLATE_H
 
@@ -28,7 +29,8 @@ typedef struct {
     size_t first, end; /* the parts from first to before end are the text and its neighbours */
     uint32_t n_soft;   /* rows that the prompt must have; 0: any number */
     /* After dun_template_resolve: */
-    dun_fixed_rows head, tail; /* before and after the text; with a head nothing of a text can be cached */
+    dun_fixed_rows head, tail; /* before and after the text; with a head nothing of a text can be cached, */
+    uint32_t n_lead;           /* but for the words it begins with: its rows that all texts share (texts.h) */
 } dun_template;
 
 /* Reads prompt.template, or makes the one that prompt.placement means. DUN_USAGE: not a template, or it
@@ -45,7 +47,7 @@ void dun_template_surround(dun_texts *texts, const dun_template *t);
 /* Most tokens that a text of max_length tokens and its neighbours can have. */
 uint32_t dun_template_longest(const dun_template *t, uint32_t max_length);
 
-/* Rows besides those of text and neighbours. */
+/* Rows besides those of text and neighbours, and besides the shared ones. */
 uint32_t dun_template_own_rows(const dun_template *t);
 
 /* True when the prompt stands before the text, so that whole sequences are run. */

@@ -37,7 +37,8 @@ out:
     return rc;
 }
 
-int dun_text_cache_run_shared(dun_engine *engine, const dun_texts *texts) {
+/* Runs the tokens that texts share, into the first rows of the engine's cache. */
+static int run_shared(dun_engine *engine, const dun_texts *texts) {
     int rc = DUN_OK;
     dun_batch batch = {0};
     uint32_t n = (uint32_t)texts->shared.n;
@@ -50,6 +51,14 @@ int dun_text_cache_run_shared(dun_engine *engine, const dun_texts *texts) {
     TRY(dun_engine_text(engine, &batch, 0));
 out:
     dun_batch_free(&batch);
+    return rc;
+}
+
+int dun_text_cache_only_shared(dun_engine *engine, const dun_texts *texts) {
+    int rc;
+    TRY(dun_engine_create_cache(engine, (uint32_t)texts->shared.n));
+    TRY(run_shared(engine, texts));
+out:
     return rc;
 }
 
@@ -81,7 +90,7 @@ int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_t
     TRY_NEW(cache->prefix, o->max_sequences);
     TRY_NEW(cache->pairs, 2 * scratch_rows);
     TRY(create_host_rows(cache, (uint32_t)scratch_rows));
-    TRY(dun_text_cache_run_shared(engine, texts));
+    TRY(run_shared(engine, texts));
 out:
     if (rc < 0)
         dun_text_cache_free(cache);

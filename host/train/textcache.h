@@ -39,8 +39,8 @@ int dun_text_cache_create(dun_text_cache *cache, dun_engine *engine, const dun_t
                           const dun_cache_room *room);
 void dun_text_cache_free(dun_text_cache *cache);
 
-/* Runs the tokens that texts share, into the first rows of the engine's cache. */
-int dun_text_cache_run_shared(dun_engine *engine, const dun_texts *texts);
+/* An engine's cache that holds what texts share and nothing else, for whole sequences. */
+int dun_text_cache_only_shared(dun_engine *engine, const dun_texts *texts);
 
 /* After the engine was resized for batches of another size: keeps what is in the cache itself, true; else
  * frees everything, false. */

@@ -58,6 +58,10 @@ int dun_texts_share(dun_texts *texts, dun_tokenizer *tokenizer) {
     dun_tokens tokens = {0};
     dun_text words = {0};
     texts->shared.n = 0;
+    if (texts->lead) {
+        TRY(dun_tokenizer_encode(&texts->shared, tokenizer, "", 0));
+        TRY(dun_tokenizer_encode_inside(&texts->shared, tokenizer, texts->lead, strlen(texts->lead)));
+    }
     if (texts->inside || !texts->before)
         goto out;
     TRY(dun_tokenizer_encode(&texts->shared, tokenizer, texts->before, strlen(texts->before)));
@@ -132,7 +136,7 @@ int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, 
         TRY(encode_among_words(texts, tokenizer, text, length, max_length));
     else
         TRY(encode_alone(texts, tokenizer, text, length, max_length));
-    bool shares = leave_shared_out(texts, before);
+    bool shares = texts->lead || leave_shared_out(texts, before);
     if (texts->tokens.n > INT32_MAX)
         TRY(dun_error(DUN_BAD_INPUT, "the texts have more than %d tokens together; use fewer", INT32_MAX));
     end_text(texts, label, shares);

@@ -16,12 +16,13 @@ typedef struct {
     bool *shares;      /* [n] those are left out of its tokens; else it begins otherwise, and has them all */
     size_t start_capacity, label_capacity, share_capacity;
     const char *before, *after; /* words around every text, borrowed; NULL: none */
-    bool inside;                /* something stands before: no beginning-of-text token */
-    dun_text joined;            /* scratch: a text among its words */
+    const char *lead; /* words that begin every sequence, prompt rows between them and the text; or NULL */
+    bool inside;      /* something stands before: no beginning-of-text token */
+    dun_text joined;  /* scratch: a text among its words */
 } dun_texts;
 
-/* From now on texts leave the tokens out that the words before them begin with, so that these can be run once
- * for all. Nothing where something else stands before the words. */
+/* What every sequence begins with, so that it can be run once for all: from now on texts leave the tokens out
+ * that the words before them begin with. With rows of the prompt before the text only `lead` is shared. */
 int dun_texts_share(dun_texts *texts, dun_tokenizer *tokenizer);
 
 /* Adds one text, cut to its first max_length tokens. Start from {0}. Words around it are tokenised together

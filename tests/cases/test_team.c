@@ -29,7 +29,10 @@ static void configure_team(train_run *t, const char *lines, int n, const char *s
 static void test_losses(void **state) {
     (void)state;
     static const char *const lines[] = {
-        SUFFIX, SUFFIX "template = \"bg gk: {text} so {soft:2}\"\n", SUFFIX "placement = prefix\n",
+        SUFFIX,
+        SUFFIX "template = \"bg gk: {text} so {soft:2}\"\n",
+        SUFFIX "placement = prefix\n",
+        SUFFIX "template = \"bg gk: {soft:1} so {text}. {soft:1}\"\n",
         SUFFIX "[device]\ncache_kv = f16\n",
         SUFFIX "[model]\npoint = logits\nnormalize = center\n[device]\ncache_kv = no\n"};
     static const struct {

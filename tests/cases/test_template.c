@@ -46,14 +46,20 @@ static void show_rows(dun_text *out, const char *lines, dun_tokenizer *tokenizer
     expect_ok(dun_template_parse(&template, &config));
     expect_ok(dun_template_resolve(&template, tokenizer, P));
     dun_template_surround(&texts, &template);
+    if (texts.lead)
+        expect_ok(dun_texts_share(&texts, tokenizer));
     expect_ok(dun_texts_add(&texts, tokenizer, text, strlen(text), 0, max_length));
     assert_true(texts.longest <= dun_template_longest(&template, max_length));
     expect_ok(dun_batch_create(&batch, 1, 200));
     dun_template_batch(&batch, &template, &texts, &which, 1);
     assert_int_equal(batch.n_rows, dun_template_own_rows(&template) + texts.tokens.n);
     dun_text_clear(out);
+    assert_int_equal(texts.shared.n, template.n_lead);
+    for (uint32_t i = 0; i < template.n_lead; i++)
+        show(out, tokenizer, (int32_t)texts.shared.ids[i]);
+    uint32_t head = template.head.n - template.n_lead;
     for (uint32_t i = 0; i < batch.n_rows; i++) {
-        if (i == template.head.n || i == template.head.n + texts.tokens.n)
+        if (i == head || i == head + texts.tokens.n)
             expect_ok(dun_text_addf(out, "/"));
         show(out, tokenizer, batch.ids[i]);
     }
@@ -177,7 +183,8 @@ static void test_shared(void **state) {
     } cases[] = {{"template = \"ag gi{text} {soft}\"\n", 5},  /* <s> a g " g" i */
                  {"template = \"ag gi {text} {soft}\"\n", 6}, /* and the space: no letter joins it here */
                  {"template = {text} {soft}\n", 0},
-                 {"template = \"{soft} ag gi{text}\"\n", 0}};
+                 {"template = \"{soft} ag gi{text}\"\n", 0},
+                 {"template = \"ag gi {soft} a{text}\"\n", 5}}; /* words, then the prompt: <s> a g " g" i */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dun_config config;
         dun_template template;

@@ -148,8 +148,35 @@ static void test_whole(void **state) {
     train_run_close(&t);
 }
 
+/* Words that begin everything, a prompt row between them and the text: once for all, and as rows of each. */
+static void test_lead(void **state) {
+    (void)state;
+    train_run t;
+    write_letters("letters.tsv", N_TEXTS, SHORTEST, LONGEST, "");
+    configure_data(&t, "letters.tsv",
+                   "max_length = 40\n[prompt]\ninit = random\n"
+                   "template = \"xqz, so: bgk {soft:2}no: {text} is {soft:3}\"\n");
+    dun_session *session = &t.session;
+    check_ok(dun_session_open(session, &t.config, NULL));
+    check_ok(dun_session_start_prompt(session));
+    check_ok(dun_session_read_data(session, true));
+    assert_true(session->texts.shared.n > 0);
+    assert_int_equal(session->texts.shared.n, session->template.n_lead);
+    check_ok(dun_session_start_engine(session, false));
+    uint32_t n = session->texts.n;
+    float *shared = points_of(session, 0, n);
+    session->template.n_lead = 0;
+    for (uint32_t i = 0; i < n; i++)
+        session->texts.shares[i] = false;
+    float *whole = points_of(session, 0, n);
+    assert_memory_equal(shared, whole, (size_t)n * dun_session_point_width(session) * sizeof *whole);
+    free(shared);
+    free(whole);
+    train_run_close(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rooms), cmocka_unit_test(test_shared),
-                                       cmocka_unit_test(test_whole)};
+                                       cmocka_unit_test(test_whole), cmocka_unit_test(test_lead)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
