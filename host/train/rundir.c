@@ -288,8 +288,9 @@ static json_t *team_json(const dun_team *team) {
 }
 
 static json_t *timings_json(const dun_timings *t) {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "load", t->load, "build", t->build, "texts", t->texts,
-                     "start", t->start, "train", t->train, "eval", t->eval);
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "load", t->load, "build", t->build, "texts",
+                     t->texts, "start", t->start, "baseline", t->baseline, "train", t->train, "eval",
+                     t->eval);
 }
 
 static int write_metrics(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {

@@ -15,9 +15,10 @@
 #include "texts.h"
 #include "weights.h"
 
-/* Seconds by stage, for metrics.json. */
+/* Seconds by stage, for metrics.json. `start` makes the starting centroids; `baseline` measures what they and
+ * a probe are worth before training. */
 typedef struct {
-    double load, build, texts, start, train, eval;
+    double load, build, texts, start, baseline, train, eval;
 } dun_timings;
 
 typedef struct {

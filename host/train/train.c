@@ -80,21 +80,24 @@ static int start_centroids(trainer *t) {
     dun_session *session = t->session;
     float *means = NULL, *distances = NULL, *centroids = NULL;
     size_t K = session->labels.n_classes, D = dun_session_point_width(session), bytes = K * D * sizeof(float);
-    double begun = dun_clock_seconds();
+    double begun = dun_clock_seconds(), baseline_begun, baseline = 0.0;
     TRY_NEW(means, K * D);
     TRY_NEW(centroids, K * D);
     TRY_NEW(distances, session->n_valid * K);
     TRY(dun_centroid_means(means, session));
     TRY(dun_buffer_write(&t->centroids, 0, means, bytes));
+    baseline_begun = dun_clock_seconds();
     TRY(dun_evaluate(distances, session, &t->loss, &t->centroids, session->n_train, session->n_valid,
                      "untrained baseline"));
     dun_metrics_clear(&t->result->baseline);
     dun_evaluate_metrics(&t->result->baseline, session, distances);
     TRY(probe(&t->watch.probe_before, t));
+    baseline = dun_clock_seconds() - baseline_begun;
     TRY(dun_centroid_start(centroids, session, means));
     TRY(dun_buffer_write(&t->centroids, 0, centroids, bytes));
 out:
-    session->timings.start += dun_clock_seconds() - begun;
+    session->timings.start += dun_clock_seconds() - begun - baseline;
+    session->timings.baseline += baseline;
     dun_free(distances);
     dun_free(centroids);
     dun_free(means);
@@ -506,8 +509,8 @@ static void tell_timings(const dun_session *session) {
     const dun_timings *t = &session->timings;
     dun_observe_detail(
         session->observer,
-        "seconds   load %.2f, kernels %.2f, texts %.2f, start %.2f, training %.2f, validation %.2f", t->load,
-        t->build, t->texts, t->start, t->train, t->eval);
+        "seconds   load %.2f, kernels %.2f, texts %.2f, start %.2f, baseline %.2f, training %.2f, validation %.2f",
+        t->load, t->build, t->texts, t->start, t->baseline, t->train, t->eval);
 }
 
 static int take_nothing(void *self, uint32_t first, uint32_t count) {
