@@ -12,6 +12,9 @@
 #if SUB_GROUPS && defined(cl_khr_subgroups)
 #    pragma OPENCL EXTENSION cl_khr_subgroups : enable
 #endif
+#ifdef __clang__ /* helpers are inlined; how float16 would be handed over on CPUs with narrower vectors is no matter */
+#    pragma clang diagnostic ignored "-Wpsabi"
+#endif
 #ifndef HEAD_DIM
 #    define HEAD_DIM 64
 #endif
