@@ -1,53 +1,19 @@
 /* See train.h. */
 #include "train.h"
 
-#include "average.h"
-#include "calculated.h"
 #include "centroid.h"
-#include "checkpoint.h"
 #include "clock.h"
 #include "err.h"
-#include "hash.h"
 #include "interrupt.h"
 #include "mem.h"
-#include "optim.h"
-#include "probe.h"
 #include "projection.h"
-#include "reparam.h"
 #include "rng.h"
 #include "schedule.h"
-#include "trajectory.h"
-#include "watch.h"
+#include "trainer.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-typedef struct {
-    dun_session *session;
-    dun_run_dir *run;
-    dun_run_result *result;
-    dun_loss loss;
-    dun_optim optim;
-    dun_reparam reparam;               /* makes the prompt; unused without prompt.reparametrize */
-    dun_buffer centroids, d_centroids; /* (K, D) */
-    dun_calculated calculated;         /* moves the centroids; unused without centroid.update */
-    dun_average average;               /* of prompt and centroids; what is measured and saved */
-    uint64_t n_steps;                  /* of the whole run */
-    double rate;                       /* the schedule's factor in the last step */
-    uint32_t *order;                   /* [n_train] */
-    int32_t *labels;                   /* [batch_size] */
-    float *distances;                  /* (batch_size, K) */
-    dun_checkpoint at;                 /* where training stands */
-    dun_checkpoint_data state;         /* what a checkpoint carries */
-    uint8_t *saved;                    /* the part of it on the host: watch, baseline's counts */
-    dun_watch watch;
-    double epoch_loss;         /* mean of the last epoch, or of what this process saw of it */
-    float *points;             /* (n_train + n_valid, D) for the linear probe; NULL: none */
-    uint64_t measured_step;    /* result->metrics are those after this step */
-    dun_trajectory trajectory; /* for the report; empty without one */
-    dun_kept_points kept;      /* the validation points as last measured, likewise */
-} trainer;
 
 /* What an epoch has gathered. */
 typedef struct {
@@ -55,137 +21,18 @@ typedef struct {
     uint32_t correct;
 } epoch_sums;
 
-static uint32_t count_correct(const trainer *t, uint32_t n) {
+static uint32_t count_correct(const dun_trainer *t, uint32_t n) {
     uint32_t correct = 0, K = t->loss.n_classes;
     for (uint32_t i = 0; i < n; i++)
         correct += dun_nearest_centroid(t->distances + (size_t)i * K, K) == (uint32_t)t->labels[i];
     return correct;
 }
 
-/* A linear probe on the points that the last passes left. */
-static int probe(double *accuracy, trainer *t) {
-    const dun_session *session = t->session;
-    dun_probe_data data = {.points = t->points,
-                           .labels = session->texts.label,
-                           .n_train = session->n_train,
-                           .n_valid = session->n_valid,
-                           .width = dun_session_point_width(session),
-                           .n_classes = session->labels.n_classes};
-    return t->points ? dun_probe(accuracy, &data) : DUN_OK;
-}
-
-/* Class means under the starting prompt, the baseline they make, and the starting centroids. */
-static int start_centroids(trainer *t) {
-    int rc = DUN_OK;
-    dun_session *session = t->session;
-    float *means = NULL, *distances = NULL, *centroids = NULL;
-    size_t K = session->labels.n_classes, D = dun_session_point_width(session), bytes = K * D * sizeof(float);
-    double begun = dun_clock_seconds(), baseline_begun, baseline = 0.0;
-    TRY_NEW(means, K * D);
-    TRY_NEW(centroids, K * D);
-    TRY_NEW(distances, session->n_valid * K);
-    TRY(dun_centroid_means(means, session));
-    TRY(dun_buffer_write(&t->centroids, 0, means, bytes));
-    baseline_begun = dun_clock_seconds();
-    TRY(dun_evaluate(distances, session, &t->loss, &t->centroids, session->n_train, session->n_valid,
-                     "untrained baseline"));
-    dun_metrics_clear(&t->result->baseline);
-    dun_evaluate_metrics(&t->result->baseline, session, distances);
-    TRY(probe(&t->watch.probe_before, t));
-    baseline = dun_clock_seconds() - baseline_begun;
-    TRY(dun_centroid_start(centroids, session, means));
-    TRY(dun_buffer_write(&t->centroids, 0, centroids, bytes));
-out:
-    session->timings.start += dun_clock_seconds() - begun - baseline;
-    session->timings.baseline += baseline;
-    dun_free(distances);
-    dun_free(centroids);
-    dun_free(means);
-    return rc;
-}
-
-static int prepare_probe(trainer *t) {
-    int rc = DUN_OK;
-    dun_session *session = t->session;
-    uint32_t n = session->texts.n, D = dun_session_point_width(session);
-    dun_watch_init(&t->watch);
-    t->result->probe_before = t->result->probe_after = NAN;
-    if (!session->config->train.probe)
-        goto out;
-    if (!dun_probe_fits(n, D)) {
-        dun_observe_say(session->observer,
-                        "probe     none: %u points of width %u are too many; model.point = hidden, or fewer "
-                        "texts, would do",
-                        n, D);
-        goto out;
-    }
-    TRY_NEW(t->points, (size_t)n * D);
-    session->sink = t->points;
-out:
-    return rc;
-}
-
-/* What is trained of the prompt: its rows, or what they are made from. */
-static int prepare_prompt(trainer *t, enum dun_train_optimizer kind) {
-    int rc = DUN_OK;
-    const dun_prompt *prompt = &t->session->prompt;
-    const dun_config *config = t->session->config;
-    dun_engine *engine = &t->session->engine;
-    if (config->prompt.reparametrize) {
-        TRY(dun_reparam_create(&t->reparam, &t->session->compute, prompt->rows, prompt->n_rows, prompt->width,
-                               (uint32_t)config->prompt.bottleneck, (uint64_t)config->experiment.seed));
-        TRY(dun_reparam_add(&t->optim, kind, &t->reparam, config->prompt.lr));
-    } else {
-        TRY(dun_optim_add(&t->optim, kind, &engine->prompt, &engine->d_prompt, prompt->n_rows, prompt->width,
-                          config->prompt.lr));
-    }
-out:
-    return rc;
-}
-
-static int prepare(trainer *t) {
-    int rc = DUN_OK;
-    dun_session *session = t->session;
-    const dun_config *config = session->config;
-    dun_engine *engine = &session->engine;
-    const dun_loss_settings settings = dun_loss_settings_from(config);
-    const dun_optim_settings optim_settings = dun_optim_settings_from(config);
-    uint32_t K = session->labels.n_classes, D = dun_session_point_width(session);
-    uint32_t batch_size = (uint32_t)config->train.batch_size;
-    size_t bytes = (size_t)K * D * sizeof(float);
-    t->n_steps = ((session->n_train + batch_size - 1) / batch_size) * (uint64_t)config->train.epochs;
-    if (t->n_steps > 0 && (uint64_t)config->train.warmup >= t->n_steps)
-        dun_warn(
-            "train.warmup = %lld takes all of the run's %llu steps; learning rates never get to their value",
-            (long long)config->train.warmup, (unsigned long long)t->n_steps);
-    TRY_NEW(t->order, session->n_train);
-    TRY_NEW(t->labels, batch_size);
-    TRY_NEW(t->distances, (size_t)batch_size * K);
-    TRY(dun_buffer_create(&t->centroids, session->device, bytes, "the centroids"));
-    TRY(dun_buffer_create(&t->d_centroids, session->device, bytes, "the centroids' gradient"));
-    TRY(dun_loss_create(&t->loss, &session->compute, &settings, engine->options.max_sequences, K, D));
-    TRY(dun_optim_init(&t->optim, &session->compute, &optim_settings));
-    TRY(prepare_prompt(t, optim_settings.kind));
-    if (config->centroid.train)
-        TRY(dun_optim_add(&t->optim, dun_centroid_optimizer(config), &t->centroids, &t->d_centroids, K, D,
-                          isnan(config->centroid.lr) ? config->prompt.lr : config->centroid.lr));
-    if (config->centroid.update == DUN_UPDATE_CLASS_MEAN)
-        TRY(dun_calculated_create(&t->calculated, &session->compute, config, &t->centroids, K, D));
-    dun_average_init(&t->average, &session->compute, config->train.average);
-    TRY(dun_average_add(&t->average, &engine->prompt, "the averaged prompt"));
-    TRY(dun_average_add(&t->average, &t->centroids, "the averaged centroids"));
-    if (config->output.report)
-        TRY(dun_kept_points_create(&t->kept, session->n_valid, D));
-    TRY(prepare_probe(t));
-out:
-    return rc;
-}
-
 static bool is_multiple(uint64_t step, int64_t every) {
     return every > 0 && step % (uint64_t)every == 0;
 }
 
-static int train_step(trainer *t, float *loss, uint32_t *correct, const uint32_t *which, uint32_t n) {
+static int train_step(dun_trainer *t, float *loss, uint32_t *correct, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     dun_engine *engine = &session->engine;
@@ -217,7 +64,7 @@ out:
 }
 
 /* Metrics of the validation texts as the prompt now is. */
-static int validate(trainer *t) {
+static int validate(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     dun_run_result *result = t->result;
@@ -236,38 +83,7 @@ out:
     return rc;
 }
 
-static size_t baseline_bytes(const trainer *t) {
-    size_t K = t->session->labels.n_classes;
-    return K * K * sizeof *t->result->baseline.confusion;
-}
-
-static void pack_state(trainer *t) {
-    memcpy(t->saved, &t->watch, sizeof t->watch);
-    memcpy(t->saved + sizeof t->watch, t->result->baseline.confusion, baseline_bytes(t));
-}
-
-static void unpack_state(trainer *t) {
-    memcpy(&t->watch, t->saved, sizeof t->watch);
-    memcpy(t->result->baseline.confusion, t->saved + sizeof t->watch, baseline_bytes(t));
-}
-
-/* Saves where training stands: `texts_done` of `epoch`. */
-static int save(trainer *t, uint64_t epoch, uint32_t texts_done) {
-    int rc = DUN_OK;
-    t->at.step = t->result->steps;
-    t->at.optim_step = t->optim.step;
-    t->at.calculated_step = t->calculated.optim.step;
-    t->at.epoch = epoch;
-    t->at.texts_done = texts_done;
-    t->at.last_loss = (double)t->result->last_loss;
-    pack_state(t);
-    TRY(dun_run_dir_history_bytes(&t->at.history_bytes, t->run));
-    TRY(dun_checkpoint_write(&t->at, &t->state, t->run->path));
-out:
-    return rc;
-}
-
-static void show_epoch(const trainer *t, uint64_t epoch, uint32_t texts) {
+static void show_epoch(const dun_trainer *t, uint64_t epoch, uint32_t texts) {
     char stage[64];
     snprintf(stage, sizeof stage, "epoch %llu/%lld", (unsigned long long)epoch,
              (long long)t->session->config->train.epochs);
@@ -275,7 +91,7 @@ static void show_epoch(const trainer *t, uint64_t epoch, uint32_t texts) {
 }
 
 /* What follows a step: validation where it is due, its line in the history, a checkpoint, leaving. */
-static int after_step(trainer *t, const epoch_sums *sums, uint64_t epoch, uint32_t texts_done) {
+static int after_step(dun_trainer *t, const epoch_sums *sums, uint64_t epoch, uint32_t texts_done) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     const dun_config *config = session->config;
@@ -297,7 +113,7 @@ static int after_step(trainer *t, const epoch_sums *sums, uint64_t epoch, uint32
                                             .lr = config->prompt.lr * t->rate,
                                             .valid_accuracy = measure ? t->result->metrics.accuracy : NAN}));
     if (epoch_ends || is_multiple(step, config->output.checkpoint_every) || dun_interrupted())
-        TRY(save(t, epoch, texts_done));
+        TRY(dun_trainer_save(t, epoch, texts_done));
     if (dun_interrupted())
         TRY(dun_error(DUN_INTERRUPTED,
                       "interrupted at step %llu and saved; go on with: dunlin train --resume %s",
@@ -306,7 +122,7 @@ out:
     return rc;
 }
 
-static void order_texts(trainer *t, uint64_t epoch) {
+static void order_texts(dun_trainer *t, uint64_t epoch) {
     const dun_session *session = t->session;
     for (uint32_t i = 0; i < session->n_train; i++)
         t->order[i] = i;
@@ -316,7 +132,7 @@ static void order_texts(trainer *t, uint64_t epoch) {
 }
 
 /* One epoch from its text number `done` on. */
-static int train_epoch(trainer *t, uint64_t epoch, uint32_t done) {
+static int train_epoch(dun_trainer *t, uint64_t epoch, uint32_t done) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     uint32_t batch_size = (uint32_t)session->config->train.batch_size, begin = done;
@@ -367,7 +183,7 @@ static double majority_accuracy(const dun_session *session, const dun_metrics *m
 }
 
 /* Brings the trained prompt and centroids, or their averages, to the host; they then stay in use. */
-static int collect(trainer *t) {
+static int collect(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     size_t n = (size_t)session->labels.n_classes * dun_session_point_width(session);
@@ -394,79 +210,8 @@ static void warn_one_class(const dun_session *session, const dun_metrics *metric
     }
 }
 
-/* Says what a checkpoint carries and whose it is. */
-static int prepare_checkpoint(trainer *t) {
-    int rc = DUN_OK;
-    dun_session *session = t->session;
-    dun_text text = {0};
-    char team[40] = "";
-    TRY(dun_config_write(&text, session->config));
-    t->at.config_hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
-    t->at.model_hash = dun_weights_hash(session->weights);
-    dun_text_clear(&text);
-    TRY(dun_tiles_defines(&text, &session->compute.tiles));
-    if (session->team.n > 0) { /* first: what is too long is cut */
-        uint64_t others;
-        TRY(dun_team_arithmetic(&others, &session->team));
-        snprintf(team, sizeof team, "team %016llx, ", (unsigned long long)others);
-    }
-    snprintf(t->at.tiles, sizeof t->at.tiles, "%s%s %s", team, dun_gemm_name(session->compute.gemm),
-             text.bytes);
-    dun_checkpoint_data *state = &t->state;
-    state->device[state->n_device++] = &session->engine.prompt;
-    state->device[state->n_device++] = &t->centroids;
-    for (size_t i = 0; session->config->prompt.reparametrize && i < DUN_N_REPARAM; i++)
-        state->device[state->n_device++] = &t->reparam.value[i];
-    dun_optim *const optims[] = {&t->optim, &t->calculated.optim};
-    for (size_t i = 0; i < sizeof optims / sizeof *optims; i++)
-        state->n_device += dun_optim_states(state->device + state->n_device,
-                                            DUN_CHECKPOINT_TENSORS - state->n_device, optims[i]);
-    for (size_t i = 0; i < t->average.n_tensors; i++)
-        state->device[state->n_device++] = &t->average.tensors[i].mean;
-    if (session->normalizer.values)
-        state->device[state->n_device++] = &session->normalizer.constants;
-    state->host_bytes = sizeof t->watch + baseline_bytes(t);
-    TRY_NEW(t->saved, state->host_bytes);
-    state->host = t->saved;
-out:
-    dun_text_free(&text);
-    return rc;
-}
-
-/* Begins, or goes on where the checkpoint says. */
-static int begin(trainer *t, bool resume) {
-    int rc = DUN_OK;
-    dun_run_result *result = t->result;
-    int found = resume ? dun_checkpoint_read(&t->at, &t->state, t->run->path) : 0;
-    TRY(found);
-    if (found) {
-        result->steps = t->at.step;
-        result->last_loss = (float)t->at.last_loss;
-        t->optim.step = t->at.optim_step;
-        t->calculated.optim.step = t->at.calculated_step;
-        unpack_state(t);
-        TRY(dun_normalizer_adopt(&t->session->normalizer));
-        dun_metrics_finish(&result->baseline);
-        dun_observe_say(t->session->observer, "resume    epoch %llu, step %llu",
-                        (unsigned long long)t->at.epoch, (unsigned long long)t->at.step);
-    } else {
-        t->at.epoch = 1;
-        TRY(start_centroids(t));
-    }
-    if (t->session->config->prompt.reparametrize)
-        TRY(dun_reparam_forward(&t->session->engine.prompt, &t->reparam));
-    if (!found)
-        TRY(dun_average_start(&t->average));
-    TRY(dun_run_dir_rewind(t->run, t->at.history_bytes));
-    if (t->session->config->output.tensorboard)
-        TRY(dun_run_dir_tensorboard(t->run, result->steps));
-    rc = DUN_OK;
-out:
-    return rc;
-}
-
 /* The frames of the report's animation, from the start or from where training goes on. */
-static int open_trajectory(trainer *t) {
+static int open_trajectory(dun_trainer *t) {
     const dun_session *session = t->session;
     uint32_t batch_size = (uint32_t)session->config->train.batch_size;
     uint64_t steps = (session->n_train + batch_size - 1) / batch_size;
@@ -479,7 +224,7 @@ static int open_trajectory(trainer *t) {
 }
 
 /* The validation texts' points in the plane. */
-static int project(trainer *t) {
+static int project(dun_trainer *t) {
     int rc = DUN_OK;
     dun_projection projection = {0};
     if (!t->kept.rows)
@@ -491,7 +236,7 @@ out:
     return rc;
 }
 
-static int train_epochs(trainer *t) {
+static int train_epochs(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     session->patient = true; /* from here on, Ctrl-C waits for the end of a step */
@@ -520,20 +265,20 @@ static int take_nothing(void *self, uint32_t first, uint32_t count) {
 
 /* The probe under the trained prompt. The validation texts were measured last; the training texts have not
  * been run under this prompt yet. */
-static int probe_trained(trainer *t) {
+static int probe_trained(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     double begun = dun_clock_seconds();
     t->result->probe_before = t->watch.probe_before;
     if (t->points)
         TRY(dun_session_run_all(session, 0, session->n_train, "linear probe", take_nothing, NULL));
-    TRY(probe(&t->result->probe_after, t));
+    TRY(dun_trainer_probe(&t->result->probe_after, t));
 out:
     session->timings.eval += dun_clock_seconds() - begun;
     return rc;
 }
 
-static void free_trainer(trainer *t) {
+static void free_trainer(dun_trainer *t) {
     dun_optim_free(&t->optim);
     dun_reparam_free(&t->reparam);
     dun_calculated_free(&t->calculated);
@@ -553,16 +298,16 @@ static void free_trainer(trainer *t) {
 
 int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bool resume) {
     int rc = DUN_OK;
-    trainer t = {
+    dun_trainer t = {
         .session = session, .run = run, .result = result, .measured_step = UINT64_MAX, .epoch_loss = NAN};
     double begun = dun_clock_seconds();
     *result = (dun_run_result){0};
     TRY_NEW(result->distances, (size_t)session->n_valid * session->labels.n_classes);
     TRY(dun_metrics_create(&result->metrics, session->labels.n_classes));
     TRY(dun_metrics_create(&result->baseline, session->labels.n_classes));
-    TRY(prepare(&t));
-    TRY(prepare_checkpoint(&t));
-    TRY(begin(&t, resume));
+    TRY(dun_trainer_prepare(&t));
+    TRY(dun_trainer_prepare_checkpoint(&t));
+    TRY(dun_trainer_begin(&t, resume));
     TRY(open_trajectory(&t));
     TRY(train_epochs(&t));
     result->majority = majority_accuracy(session, &result->metrics);
