@@ -2,20 +2,12 @@
 # `dunlin cache`, and what training says of kernels: compiled, then taken from the cache; compiled again when
 # the cache is damaged, off, or cannot be written. Two processes at once. Usage: cache.sh DUNLIN FIXTURES
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 fixtures=$2
-device=${DUNLIN_TEST_DEVICE:-cpu}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
 export DUNLIN_CACHE=$work/cache
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    cat err out 2>/dev/null
-    exit 1
-}
 
 for i in 1 2 3; do
     printf 'aa ab %d\tlow\nzz zy %d\thigh\n' "$i" "$i"
@@ -39,32 +31,32 @@ END
 runs=0
 # train TEXT: trains, and says TEXT.
 train() {
-    "$dunlin" train config.ini --out run-$((++runs)) >out 2>err || fail "training"
-    grep -q "$1" err || fail "training does not say: $1"
-    cmp -s run-1/prompt.safetensors run-$runs/prompt.safetensors || fail "another result than the first"
+    "$dunlin" train config.ini --out run-$((++runs)) >out 2>err || stop "training"
+    grep -q "$1" err || stop "training does not say: $1"
+    cmp -s run-1/prompt.safetensors run-$runs/prompt.safetensors || stop "another result than the first"
 }
 
 train 'kernels   compiled in'
 train 'kernels   from the cache in'
-"$dunlin" cache >out 2>err || fail "listing"
-grep -q '^programs .* driver .*-DWG=' out || fail "the program is not listed"
-"$dunlin" cache --json >out 2>err || fail "listing as JSON"
-grep -q '^\[{"kind":"programs","bytes":' out || fail "not JSON"
+"$dunlin" cache >out 2>err || stop "listing"
+grep -q '^programs .* driver .*-DWG=' out || stop "the program is not listed"
+"$dunlin" cache --json >out 2>err || stop "listing as JSON"
+grep -q '^\[{"kind":"programs","bytes":' out || stop "not JSON"
 printf 'X' | dd of="$(echo cache/programs/*.cache)" bs=1 seek=60 conv=notrunc status=none
 train 'what was kept is ignored: its checksum is wrong'
 train 'kernels   from the cache in'
-"$dunlin" cache clear >out 2>err || fail "clearing"
-[ -z "$(ls cache/programs)" ] || fail "clearing leaves files"
-grep -q 'removed from' out || fail "clearing says nothing"
+"$dunlin" cache clear >out 2>err || stop "clearing"
+[ -z "$(ls cache/programs)" ] || stop "clearing leaves files"
+grep -q 'removed from' out || stop "clearing says nothing"
 
 # Two at once, from nothing.
 "$dunlin" train config.ini --out a >out 2>err &
 pid=$!
-"$dunlin" train config.ini --out b >out-b 2>err-b || fail "two at once: $(cat err-b)"
-wait $pid || fail "two at once"
-cmp -s a/prompt.safetensors b/prompt.safetensors || fail "two at once: other results"
+"$dunlin" train config.ini --out b >out-b 2>err-b || stop "two at once: $(cat err-b)"
+wait $pid || stop "two at once"
+cmp -s a/prompt.safetensors b/prompt.safetensors || stop "two at once: other results"
 files=(cache/programs/*)
-[ ${#files[@]} -eq 1 ] || fail "two at once: ${files[*]}"
+[ ${#files[@]} -eq 1 ] || stop "two at once: ${files[*]}"
 
 : >file
 DUNLIN_CACHE=$work/file train 'kernels   compiled in .*; they cannot be kept: '
@@ -74,7 +66,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 DUNLIN_CACHE=off train 'kernels   compiled in'
 DUNLIN_CACHE=off "$dunlin" cache >out 2>err
-[ $? -eq 1 ] || fail "a cache that is off can be listed"
+[ $? -eq 1 ] || stop "a cache that is off can be listed"
 "$dunlin" cache empty >out 2>err
-[ $? -eq 2 ] || fail "an unknown word"
+[ $? -eq 2 ] || stop "an unknown word"
 printf 'all good\n'

@@ -2,20 +2,11 @@
 # The program from outside: exit codes, what goes to stdout and what to stderr, and outputs that cannot be
 # written. Usage: cli.sh DUNLIN VERSION
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 version=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-n_failed=0
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    printf '  stdout: %s\n' "$(head -c 300 out)"
-    printf '  stderr: %s\n' "$(head -c 300 err)"
-    n_failed=$((n_failed + 1))
-}
 
 # expect STATUS ARGS...: runs dunlin, stdin empty, into `out` and `err`; a failure is one line on stderr and
 # prints nothing else, success has no message.
@@ -32,10 +23,6 @@ expect() {
         [ "$(wc -l <err)" -eq 1 ] || fail "dunlin $*: not exactly one line on stderr"
         grep -q '^dunlin: ' err || fail "dunlin $*: stderr does not open with its name"
     fi
-}
-# says FILE TEXT: FILE, out or err, contains TEXT.
-says() {
-    grep -qF -e "$2" "$1" || fail "$1 does not contain: $2"
 }
 
 expect 0 --version
@@ -115,5 +102,5 @@ status=$?
 [ ! -s err ] || fail "a broken pipe: a message that nobody needs"
 exec 3>&-
 
-[ $n_failed -eq 0 ] || exit 1
+finish
 echo "all as expected"

@@ -2,18 +2,11 @@
 # Every shipped config runs, on a small cut of its data with a tiny model: experiments, quickstart, boids, and
 # whatever stands beside them. Usage: configs.sh DUNLIN SOURCE
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
-device=${DUNLIN_TEST_DEVICE:-cpu}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 cd "$2" || exit 1
-n_failed=0
-
-fail() {
-    printf 'FAILED: %s\n%s\n%s\n' "$*" "$(cat "$work/out")" "$(cat "$work/err")"
-    n_failed=$((n_failed + 1))
-}
 
 # Bytes are its tokens, so the words of a template are many.
 tools/random-model "$work/tiny.gguf" --layers 2 --width 32 --heads 4 --kv-heads 2 --ffn 64 --vocab 300 --context 512 \
@@ -41,5 +34,5 @@ for config in "${configs[@]}"; do
     compgen -G "$work/all/*-$name/metrics.json" >/dev/null || fail "$config: no result"
 done
 
-[ $n_failed -eq 0 ] || exit 1
+finish
 cat "$work/out"

@@ -1,21 +1,15 @@
 #!/usr/bin/env bash
 # One config on every OpenCL implementation that can be had here beside PoCL: the first step's losses within 1e-4,
-# the accuracy within a point. Then on all of them together, twice with the same shares: the same bits. Usage: drivers.sh DUNLIN FIXTURES INSTALLER..., which print folders of drivers; the
-# status is 77, skipped, where none can install anything.
+# the accuracy within a point. Then on all of them together, twice with the same shares: the same bits.
+# Usage: drivers.sh DUNLIN FIXTURES INSTALLER..., which print folders of drivers; the status is 77, skipped, where
+# none can install anything.
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 fixtures=$2
 shift 2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    tail -n 40 out err 2>/dev/null
-    exit 1
-}
 
 mkdir icd
 for installer in "$@"; do
@@ -25,7 +19,7 @@ for installer in "$@"; do
         printf 'left out: %s: %s\n' "${installer##*/}" "$(tail -n 1 err)"
     fi
 done
-[ -n "$(ls icd)" ] || exit 77
+[ -n "$(ls icd)" ] || skip "there is no other OpenCL implementation"
 export OCL_ICD_VENDORS=$work/icd RUSTICL_ENABLE=llvmpipe
 
 # Every fifth label is wrong, so that losses stay away from zero and accuracies from one.
@@ -51,15 +45,15 @@ batch_size = 10
 [output]
 report = no
 END
-"$dunlin" compare config.ini --device all --out all >out 2>err || fail "compare"
+"$dunlin" compare config.ini --device all --out all >out 2>err || stop "compare"
 n_devices=$("$dunlin" devices --json | grep -o '"selector"' | wc -l)
 "$dunlin" train config.ini --device "$(seq -s , 0 $((n_devices - 1)))" --out all/together >out 2>err ||
-    fail "train on all of them together"
-"$dunlin" train all/together/config.ini --out again >out 2>err || fail "the same again"
+    stop "train on all of them together"
+"$dunlin" train all/together/config.ini --out again >out 2>err || stop "the same again"
 for file in prompt.safetensors history.jsonl predictions.tsv; do
-    cmp all/together/$file again/$file || fail "together, twice: other bits"
+    cmp all/together/$file again/$file || stop "together, twice: other bits"
 done
-python3 - "$n_devices" all/*/ <<'END' || fail "the devices differ"
+python3 - "$n_devices" all/*/ <<'END' || stop "the devices differ"
 import json, sys
 n, runs = int(sys.argv[1]), sys.argv[2:]
 losses = [json.loads(open(run + "history.jsonl").readline())["loss"] for run in runs]

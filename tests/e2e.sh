@@ -2,22 +2,12 @@
 # Every command on a tiny model, from data files to answers: train, eval, points, classify, where settings
 # come from, and what bad input gets. Usage: e2e.sh DUNLIN FIXTURES
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 fixtures=$2
-device=${DUNLIN_TEST_DEVICE:-cpu}
 model=$fixtures/tiny-a.gguf
-work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-cd "$work" || exit 1
-n_failed=0
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    printf '  stdout: %s\n' "$(head -c 300 out)"
-    printf '  stderr: %s\n' "$(head -c 300 err)"
-    n_failed=$((n_failed + 1))
-}
 
 # expect STATUS ARGS...: runs dunlin, stdin from $input or empty, into `out` and `err`; a failure is one line
 # that opens with the program's name and prints nothing else, but for warnings and what was said before.
@@ -31,10 +21,6 @@ expect() {
         [ ! -s out ] || fail "dunlin $*: output though it failed"
         [ "$(grep -c '^dunlin: ' err)" -eq 1 ] || fail "dunlin $*: not exactly one message"
     fi
-}
-# says FILE TEXT: FILE contains TEXT.
-says() {
-    grep -qF -e "$2" "$1" || fail "$1 does not contain: $2"
 }
 # same A B WHAT
 same() {
@@ -351,5 +337,5 @@ for rows in 0 -1 7x '' 4294967297; do
 done
 expect 2 bench bench.ini --set prompt.init=text
 
-[ $n_failed -eq 0 ] || exit 1
+finish
 echo "all as expected"

@@ -4,31 +4,24 @@
 # which ICD names the one that is meant; without a way to install it the status is 77, skipped. SKIP is a part of the
 # test to leave out: one that builds all kernels several times, cut in other ways.
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 installer=$2
 icd=$3
 device=$4
 shift 4
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    tail -n 40 "$work/out" "$work/err" 2>/dev/null
-    exit 1
-}
 
 if ! drivers=$("$installer" 2>"$work/err"); then
-    printf 'SKIPPED: %s cannot be installed here: %s\n' "$device" "$(tail -n 1 "$work/err")"
-    exit 77
+    skip "$device cannot be installed here: $(tail -n 1 "$work/err")"
 fi
 mkdir "$work/icd"
-cp "$drivers/$icd" "$work/icd/" || fail "the installer left no $icd"
+cp "$drivers/$icd" "$work/icd/" || stop "the installer left no $icd"
 export OCL_ICD_VENDORS=$work/icd DUNLIN_TEST_DEVICE=$device
-"$dunlin" check --device "$device" >"$work/out" 2>"$work/err" || fail "check on $device"
+"$dunlin" check --device "$device" >"$work/out" 2>"$work/err" || stop "check on $device"
 tail -n 1 "$work/out"
 for test in "$@"; do
     skip=${test#"${test%%=*}"}
-    DUNLIN_TEST_SKIP=${skip#=} "${test%%=*}" >"$work/out" 2>"$work/err" || fail "$test on $device"
+    DUNLIN_TEST_SKIP=${skip#=} "${test%%=*}" >"$work/out" 2>"$work/err" || stop "$test on $device"
 done

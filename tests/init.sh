@@ -2,20 +2,13 @@
 # dunlin init on files as people have them, and on hostile ones: what it finds, that its config trains at once,
 # that nothing is overwritten or left behind. Usage: init.sh DUNLIN FIXTURES
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 fixtures=$2
-device=${DUNLIN_TEST_DEVICE:-cpu}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
 export DUNLIN_MODEL_PATH=$fixtures/tiny-a.gguf
-n_failed=0
 
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    n_failed=$((n_failed + 1))
-}
 # init STATUS DIR ARGS...
 init() {
     local wanted=$1 status
@@ -24,9 +17,6 @@ init() {
     status=$?
     [ $status -eq "$wanted" ] || fail "init $*: exit status $status, expected $wanted: $(cat err)"
     [ "$wanted" -eq 0 ] || [ ! -e "${1-}/config.ini" ] || fail "init $*: failed, but left a config"
-}
-has() {
-    grep -qF -e "$2" "$1" || fail "$1 does not contain '$2': $(head -c 400 "$1")"
 }
 hasnt() {
     ! grep -qF -e "$2" "$1" || fail "$1 contains '$2'"
@@ -42,8 +32,8 @@ for i in {1..20}; do
     printf 'what a fine day number %d\tgood\nnothing works in week %d\tbad\n' "$i" "$i"
 done >plain.tsv
 init 0 plain --data plain.tsv
-has out 'bad (20), good (20)'
-has out '32 texts to train with, 8 to validate'
+says out 'bad (20), good (20)'
+says out '32 texts to train with, 8 to validate'
 hasnt plain/config.ini 'header = yes'
 hasnt plain/config.ini text_column
 sort plain/train.tsv plain/valid.tsv | cmp -s - <(sort plain.tsv) || fail "the split loses or doubles texts"
@@ -51,12 +41,12 @@ sort plain/train.tsv plain/valid.tsv | cmp -s - <(sort plain.tsv) || fail "the s
 init 0 again --data plain.tsv
 cmp -s plain/train.tsv again/train.tsv || fail "the split is another one the second time"
 trains plain
-has plain/run/config.ini "train = $work/plain/train.tsv"
+says plain/run/config.ini "train = $work/plain/train.tsv"
 
 # Nothing is overwritten.
 cp plain/config.ini before.ini
 "$dunlin" init plain --data plain.tsv >out 2>err && fail "a config was overwritten"
-has err 'exists already'
+says err 'exists already'
 cmp -s plain/config.ini before.ini || fail "a config was changed"
 mkdir kept
 printf 'mine' >kept/train.tsv
@@ -73,10 +63,10 @@ init 1 kept --data plain.tsv
     done
 } >stars.csv
 init 0 stars --data stars.csv
-has stars/config.ini 'text_column = Review'
-has stars/config.ini 'label_column = Stars'
-has stars/config.ini 'header = yes'
-has out '1 (10), 3 (10), 5 (10)'
+says stars/config.ini 'text_column = Review'
+says stars/config.ini 'label_column = Stars'
+says stars/config.ini 'header = yes'
+says out '1 (10), 3 (10), 5 (10)'
 [ "$(head -c 9 stars/valid.csv)" = id,Review ] || fail "the split has no header"
 [ "$(grep -c very stars/valid.csv)" -eq 2 ] || fail "the split breaks texts with newlines"
 trains stars
@@ -84,8 +74,8 @@ trains stars
 # The label before the text, no header, and the file's name says nothing.
 for i in {1..8}; do printf 'spam\tbuy %d pills now\nham\tsee you at %d o clock\n' "$i" "$i"; done >mail.txt
 init 0 mail --data mail.txt
-has out 'tsv, text in column 1, label in column 0'
-has mail/config.ini 'label_column = 0'
+says out 'tsv, text in column 1, label in column 0'
+says mail/config.ini 'label_column = 0'
 trains mail
 
 # JSON lines with keys of their own, gzip, and a file to validate with.
@@ -95,20 +85,20 @@ for i in {1..9}; do
 done >body.jsonl
 gzip -k body.jsonl
 init 0 body --data body.jsonl.gz --valid body.jsonl
-has body/config.ini 'text_column = body'
-has body/config.ini 'label_column = topic'
-has body/config.ini "valid = $work/body.jsonl"
+says body/config.ini 'text_column = body'
+says body/config.ini 'label_column = topic'
+says body/config.ini "valid = $work/body.jsonl"
 [ "$(ls body)" = config.ini ] || fail "init --valid leaves more than a config"
 trains body
 
 # Columns that are told, and the data that come with dunlin.
 for i in {1..6}; do printf 'a%d\tx%d\tone\tp\nb%d\ty%d\ttwo\tq\n' "$i" "$i" "$i" "$i"; done >four.tsv
 init 0 four --data four.tsv --text 1 --label 2
-has four/config.ini 'text_column = 1'
-has four/config.ini 'label_column = 2'
+says four/config.ini 'text_column = 1'
+says four/config.ini 'label_column = 2'
 init 0 shipped
-has out 'bad (270), good (270)'
-has shipped/config.ini 'my feeling about this'
+says out 'bad (270), good (270)'
+says shipped/config.ini 'my feeling about this'
 
 # Long texts: nineteen of twenty fit.
 for i in {1..40}; do
@@ -123,11 +113,11 @@ trains long
 
 # A model that is not there yet: said, not refused.
 DUNLIN_MODEL_PATH=$work/none.gguf init 0 later --data plain.tsv
-has err 'there is no such model file yet'
-has later/config.ini 'day number'
-has later/config.ini ' Label: good\nText: {text} Label:{soft}"'
+says err 'there is no such model file yet'
+says later/config.ini 'day number'
+says later/config.ini ' Label: good\nText: {text} Label:{soft}"'
 hasnt plain/config.ini 'Label: good' # that model reads 128 tokens
-has plain/config.ini 'template = Text: {text} Label:{soft}'
+says plain/config.ini 'template = Text: {text} Label:{soft}'
 
 # Texts that would break a template: braces are doubled; a class without a short line shows no example.
 for i in {1..9}; do
@@ -135,9 +125,9 @@ for i in {1..9}; do
 done >braces.tsv
 grep -v 0000 braces.tsv >shown.tsv
 DUNLIN_MODEL_PATH=$work/none.gguf init 0 shown --data shown.tsv
-has shown/config.ini '{{soft}} things, open {{ Label: x {{y}}'
+says shown/config.ini '{{soft}} things, open {{ Label: x {{y}}'
 DUNLIN_MODEL_PATH=$work/none.gguf init 0 unshown --data braces.tsv
-has unshown/config.ini 'template = Text: {text} Label:{soft}'
+says unshown/config.ini 'template = Text: {text} Label:{soft}'
 "$dunlin" eval shown/config.ini --set "model.path=$fixtures/tiny-a.gguf" --set data.max_length=8 \
     --set prompt.tokens=1 --device "$device" >out 2>err
 hasnt err 'prompt.template ='
@@ -145,24 +135,24 @@ hasnt err 'prompt.template ='
 # What cannot be right.
 printf 'a\tx\nb\tx\nc\tx\n' >one.tsv
 init 3 no --data one.tsv
-has err 'at least two classes'
+says err 'at least two classes'
 printf 'only texts\nand more\nand more of it\n' >none.tsv
 init 3 no --data none.tsv
-has err 'one column only'
+says err 'one column only'
 printf 'a;x\nb;y\nc;x\nd;y\n' >semicolons.csv
 init 3 no --data semicolons.csv
-has err 'semicolons'
+says err 'semicolons'
 printf 'text one\tl1\ntext two\tl2\ntext three\tl3\n' >unique.tsv
 init 3 no --data unique.tsv
-has err 'no column looks like labels'
+says err 'no column looks like labels'
 printf 'a\tx\nb\ty\nc\t\tx\nd\ty\na\tx\nb\ty\n' >uneven.tsv
 init 3 no --data uneven.tsv
-has err 'uneven.tsv:3: '
+says err 'uneven.tsv:3: '
 printf 'a,x\n"b,y\nc,x\nd,y\n' >open.csv
 init 3 no --data open.csv
 printf 'a\tx\n\xff\ty\n' >latin.tsv
 init 3 no --data latin.tsv
-has err 'UTF-8'
+says err 'UTF-8'
 printf 'a\0\tx\n' >nul.tsv
 init 3 no --data nul.tsv
 : >empty.tsv
@@ -171,7 +161,7 @@ printf '{"text": "a", "label": [1]}\n{"text": "b"}\n' >wrong.jsonl
 init 3 no --data wrong.jsonl
 printf '{"text": "a"\n' >broken.jsonl
 init 3 no --data broken.jsonl
-has err 'broken.jsonl:1:'
+says err 'broken.jsonl:1:'
 init 3 no --data nothing.tsv
 init 2 no --data plain.tsv --label stars
 init 2 no --valid plain.tsv
@@ -200,5 +190,5 @@ done
 [ $n -gt 50 ] || fail "init went through after $n failures"
 [ $n -lt 5000 ] || fail "init never went through"
 
-[ $n_failed -eq 0 ] || exit 1
+finish
 echo "all as expected"

@@ -3,18 +3,12 @@
 # with the same numbers. Usage: interop.sh DUNLIN FIXTURES FOLDER, where FOLDER is for the Python environment;
 # without a way to install it the status is 77, skipped.
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 fixtures=$2
 environment=$3
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    exit 1
-}
 
 reads() {
     "$environment/bin/python" -c 'import numpy, safetensors.numpy' 2>/dev/null
@@ -24,14 +18,11 @@ if ! reads; then
     if ! python3 -m venv "$environment" >"$work/log" 2>&1 ||
         ! "$environment/bin/pip" install -q --disable-pip-version-check numpy==2.2.6 safetensors==0.8.0 \
             >>"$work/log" 2>&1; then
-        printf 'SKIPPED: the Python packages numpy and safetensors cannot be installed here: %s\n' \
-            "$(tail -n 1 "$work/log")"
-        exit 77
+        skip "the Python packages numpy and safetensors cannot be installed here: $(tail -n 1 "$work/log")"
     fi
-    reads || fail "numpy and safetensors are installed but cannot be imported"
+    reads || stop "numpy and safetensors are installed but cannot be imported"
 fi
 
-cd "$work" || exit 1
 for i in {1..6}; do
     printf 'then the inn %s\tno\nqqzz qz xx%s\tgenau so\n' "$i" "$i"
 done >data.tsv
@@ -49,11 +40,11 @@ init = vocab
 epochs = 1
 END
 run() {
-    "$dunlin" "$@" >out 2>&1 || fail "dunlin $*: $(cat out)"
+    "$dunlin" "$@" >out 2>&1 || stop "dunlin $*: $(cat out)"
 }
 run train config.ini --out run --quiet
 run points run --out points.npz
 run points run --out points.safetensors
 run export run --format npz --out run.npz
 run export run --format peft --out peft
-"$environment/bin/python" "$here/interop_arrays.py" run points peft || fail "interop_arrays.py"
+"$environment/bin/python" "$here/interop_arrays.py" run points peft || stop "interop_arrays.py"

@@ -3,26 +3,19 @@
 # it was unpacked, in a folder of its own, with the configs and data that came with it. Nothing is installed.
 # Usage: package.sh BUILD FIXTURES VERSION; the status is 77, skipped, without dpkg's tools.
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 build=$1
 fixtures=$2
 version=$3
 for tool in cpack dpkg-deb dpkg-shlibdeps; do
-    command -v $tool >/dev/null || { echo "SKIPPED: $tool is not installed" && exit 77; }
+    command -v $tool >/dev/null || skip "$tool is not installed"
 done
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-n_failed=0
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    n_failed=$((n_failed + 1))
-}
 
 (cd "$build" && cpack -G DEB -B "$work/made") >"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
-cd "$work" || exit 1
 package=$(echo made/dunlin_"$version"_*.deb)
-[ -f "$package" ] || { fail "no package of version $version" && exit 1; }
+[ -f "$package" ] || stop "no package of version $version"
 dpkg-deb -f "$package" >control
 for line in 'Package: dunlin' "Version: $version" 'Section: science'; do
     grep -qxF "$line" control || fail "the package has no '$line'"
@@ -58,5 +51,5 @@ cp "$fixtures/tiny-a.gguf" .local/share/dunlin/models/SmolLM2-135M-Instruct.Q4_1
     --device "${DUNLIN_TEST_DEVICE:-cpu}" >out 2>err || fail "training from the package: $(cat err)"
 [ -s runs/quickstart/metrics.json ] || fail "training from the package left no run"
 
-[ $n_failed -eq 0 ] || exit 1
+finish
 echo "all as expected"

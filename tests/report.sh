@@ -2,28 +2,19 @@
 # Pages of real runs on a tiny model, opened in a browser. The texts are hostile: markup, emoji, right-to-left script,
 # control characters, 100 kB in one line. Usage: report.sh DUNLIN FIXTURES CHROMIUM PYTHON [SCREENSHOTS]
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 fixtures=$2
 chromium=$3
 python=$4
 shots=${5:-}
-here=$(cd "$(dirname "$0")" && pwd)
-device=${DUNLIN_TEST_DEVICE:-cpu}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
 
 # Some distributions' package is only a pointer to another packager.
 if ! "$chromium" --version >/dev/null 2>&1; then
-    echo "skipped: $chromium does not start"
-    exit 77
+    skip "$chromium does not start"
 fi
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    exit 1
-}
 
 for i in {1..20}; do
     printf 'then the inn %d\t<b>no</b>\nqqzz qz xx%d\tyes\n' "$i" "$i"
@@ -56,21 +47,21 @@ batch_size = 8
 END
 printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.ini
 
-"$dunlin" train config.ini -q --out one >/dev/null || fail "the first run"
-"$dunlin" train config.ini -q --out two --set prompt.lr=0.01 >/dev/null || fail "the second run"
-"$dunlin" boids boids.ini -q --out flock >/dev/null || fail "boids"
-"$dunlin" report one two --out both.html >/dev/null || fail "two runs side by side"
-[ "$(wc -c <one/report.html)" -lt 400000 ] || fail "the long text is not cut"
-"$dunlin" report flock 2>err && fail "a report on a flock"
-grep -q "flock: .*boids.html" err || fail "a report on a flock: $(cat err)"
+"$dunlin" train config.ini -q --out one >/dev/null || stop "the first run"
+"$dunlin" train config.ini -q --out two --set prompt.lr=0.01 >/dev/null || stop "the second run"
+"$dunlin" boids boids.ini -q --out flock >/dev/null || stop "boids"
+"$dunlin" report one two --out both.html >/dev/null || stop "two runs side by side"
+[ "$(wc -c <one/report.html)" -lt 400000 ] || stop "the long text is not cut"
+"$dunlin" report flock 2>err && stop "a report on a flock"
+grep -q "flock: .*boids.html" err || stop "a report on a flock: $(cat err)"
 "$dunlin" serve one --port 0 --max-body 4 2>served &
 server=$!
-trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'ended=$?; kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; (exit $ended); leave' EXIT
 until address=$(grep -o 'http://[^ ]*' served); do
-    kill -0 $server 2>/dev/null || fail "serve: $(cat served)"
+    kill -0 $server 2>/dev/null || stop "serve: $(cat served)"
     sleep 0.05
 done
 "$python" "$here/report_browser.py" "$chromium" "$work" \
-    one/report.html flock/boids.html both.html "$address" "$shots" || fail "in the browser"
+    one/report.html flock/boids.html both.html "$address" "$shots" || stop "in the browser"
 kill "$server"
-wait "$server" || fail "serve ended with $?"
+wait "$server" || stop "serve ended with $?"

@@ -3,19 +3,12 @@
 # bytes as one that nobody disturbed; Ctrl-C saves, a damaged checkpoint falls back to the one before it, and
 # one of another config is refused. Usage: resume.sh DUNLIN FIXTURES [KILLS]
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 fixtures=$2
 kills=${3:-50}
-device=${DUNLIN_TEST_DEVICE:-cpu}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    exit 1
-}
 
 for i in {1..40}; do
     printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
@@ -65,14 +58,14 @@ END
 same_result() {
     local file
     for file in prompt.safetensors history.jsonl predictions.tsv config.ini trajectory projection.safetensors; do
-        cmp "${2:-undisturbed}/$file" "$1/$file" || fail "$1/$file differs from the undisturbed run's"
+        cmp "${2:-undisturbed}/$file" "$1/$file" || stop "$1/$file differs from the undisturbed run's"
     done
 }
 
 begin=$(date +%s%N)
-"$dunlin" train -q config.ini --out undisturbed >/dev/null || fail "the undisturbed run"
+"$dunlin" train -q config.ini --out undisturbed >/dev/null || stop "the undisturbed run"
 span_us=$((($(date +%s%N) - begin) / 1000))
-"$dunlin" train -q rich.ini --out undisturbed-rich >/dev/null || fail "the undisturbed run with every state"
+"$dunlin" train -q rich.ini --out undisturbed-rich >/dev/null || stop "the undisturbed run with every state"
 
 # go RUN CONFIG: begins a run, or goes on with it.
 go() {
@@ -106,7 +99,7 @@ while [ $killed -lt "$kills" ]; do
         wait $pid 2>/dev/null
     done
     if [ ! -f $run/metrics.json ]; then
-        (go $run $config) >/dev/null 2>err || fail "resuming $run: $(cat err)"
+        (go $run $config) >/dev/null 2>err || stop "resuming $run: $(cat err)"
     fi
     same_result $run $like
 done
@@ -116,41 +109,41 @@ printf '%d kills in %d runs, every result the same\n' $killed $chain
 "$dunlin" train -q config.ini --set train.epochs=2000 --out interrupted >/dev/null 2>err &
 pid=$!
 until [ -s interrupted/history.jsonl ]; do
-    kill -0 $pid || fail "the run to interrupt: $(cat err)"
+    kill -0 $pid || stop "the run to interrupt: $(cat err)"
     sleep 0.01
 done
 kill -INT $pid
 wait $pid
-[ $? -eq 130 ] || fail "Ctrl-C does not give status 130"
-grep -q 'go on with: dunlin train --resume interrupted' err || fail "Ctrl-C does not say how to go on: $(cat err)"
+[ $? -eq 130 ] || stop "Ctrl-C does not give status 130"
+grep -q 'go on with: dunlin train --resume interrupted' err || stop "Ctrl-C does not say how to go on: $(cat err)"
 
 # Damage: the checkpoint before it serves; with both damaged, one clear line.
-"$dunlin" train -q config.ini --out damaged >/dev/null || fail "the run to damage"
+"$dunlin" train -q config.ini --out damaged >/dev/null || stop "the run to damage"
 rm damaged/metrics.json
 printf 'X' | dd of=damaged/checkpoint bs=1 seek=500 conv=notrunc status=none
-"$dunlin" train -q --resume damaged >/dev/null 2>err || fail "a damaged checkpoint: $(cat err)"
-grep -q 'warning: damaged/checkpoint: the checksum' err || fail "no warning of the damage: $(cat err)"
+"$dunlin" train -q --resume damaged >/dev/null 2>err || stop "a damaged checkpoint: $(cat err)"
+grep -q 'warning: damaged/checkpoint: the checksum' err || stop "no warning of the damage: $(cat err)"
 same_result damaged
 rm damaged/metrics.json
 for file in checkpoint checkpoint.previous; do
     printf 'X' | dd of=damaged/$file bs=1 seek=500 conv=notrunc status=none
 done
 "$dunlin" train -q --resume damaged >/dev/null 2>err
-[ $? -eq 3 ] || fail "two damaged checkpoints do not give status 3"
+[ $? -eq 3 ] || stop "two damaged checkpoints do not give status 3"
 printf 'cut' >damaged/checkpoint.previous
 "$dunlin" train -q --resume damaged >/dev/null 2>err
-[ $? -eq 3 ] || fail "a cut checkpoint does not give status 3"
-grep -q 'is not a checkpoint of dunlin' err || fail "a cut checkpoint: $(cat err)"
+[ $? -eq 3 ] || stop "a cut checkpoint does not give status 3"
+grep -q 'is not a checkpoint of dunlin' err || stop "a cut checkpoint: $(cat err)"
 
 # Another config, model or device.
-"$dunlin" train -q config.ini --out other >/dev/null || fail "the run to change"
+"$dunlin" train -q config.ini --out other >/dev/null || stop "the run to change"
 rm other/metrics.json
 "$dunlin" train -q --resume other --set prompt.lr=0.5 >/dev/null 2>err
-[ $? -eq 3 ] || fail "a changed config does not give status 3"
-grep -q 'belongs to config' err || fail "a changed config: $(cat err)"
+[ $? -eq 3 ] || stop "a changed config does not give status 3"
+grep -q 'belongs to config' err || stop "a changed config: $(cat err)"
 "$dunlin" train -q --resume other --set "model.path=$fixtures/tiny-b.gguf" >/dev/null 2>err
-[ $? -eq 3 ] || fail "another model does not give status 3"
-grep -q 'belongs to model' err || fail "another model: $(cat err)"
+[ $? -eq 3 ] || stop "another model does not give status 3"
+grep -q 'belongs to model' err || stop "another model: $(cat err)"
 "$dunlin" train -q config.ini --out other >/dev/null 2>err
-[ $? -eq 1 ] || fail "a run directory is overwritten"
+[ $? -eq 1 ] || stop "a run directory is overwritten"
 printf 'all good\n'

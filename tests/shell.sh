@@ -3,23 +3,12 @@
 # find no fault (those that are installed), and bash completes as it should. Usage: shell.sh DUNLIN SOURCE
 # shellcheck disable=SC2094 # a file and a command share their name
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
 PATH=$(dirname "$dunlin"):$PATH
-n_failed=0
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    n_failed=$((n_failed + 1))
-}
-# has FILE TEXT: FILE contains TEXT.
-has() {
-    grep -qF -e "$2" "$1" || fail "$1 does not contain: $2"
-}
 
 for file in man man-config bash zsh fish; do
     "$dunlin" help $file >$file || fail "dunlin help $file"
@@ -30,14 +19,14 @@ mapfile -t topics < <(sed -n '/^Topics/,/^$/s/^  \([a-z-]*\) .*/\1/p' help)
 for topic in "${topics[@]}" prompt.lr; do
     "$dunlin" help "$topic" >topic || fail "dunlin help $topic"
     [ -s topic ] || fail "dunlin help $topic prints nothing"
-    [ "$(wc -L <topic)" -le 80 ] || fail "dunlin help $topic has lines of more than 80 columns"
+    [ "$(wc -L <topic)" -le 80 ] || fail "dunlin help $topic says lines of more than 80 columns"
 done
 "$dunlin" help >general
 cmp -s help general || fail "dunlin help is not dunlin --help"
 "$dunlin" help exit-code >out 2>err && fail "an unknown topic is taken"
-has err 'the nearest is exit-codes'
+says err 'the nearest is exit-codes'
 "$dunlin" help promt.lr >out 2>err && fail "an unknown key is taken"
-has err 'prompt.lr'
+says err 'prompt.lr'
 
 # Every command and option of --help stands in the man page and in the three completions, every key of
 # config/default.ini in dunlin-config(5) and behind --set.
@@ -46,7 +35,7 @@ sed 's/\\-/-/g' man-config >plain-config
 mapfile -t commands < <(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' help)
 [ ${#commands[@]} -ge 10 ] || fail "--help lists no commands"
 for command in "${commands[@]}"; do
-    has plain ".SS dunlin $command"
+    says plain ".SS dunlin $command"
     grep -q "^    $command,\*)" bash || fail "bash: no $command"
     grep -q "'$command:" zsh || fail "zsh: no $command"
     grep -q -- "-a $command -d" fish || fail "fish: no $command"
@@ -78,7 +67,7 @@ while IFS= read -r line; do
         ;;
     esac
 done <"$source/config/default.ini"
-[ $n_keys -ge 50 ] || fail "config/default.ini has $n_keys keys"
+[ $n_keys -ge 50 ] || fail "config/default.ini says $n_keys keys"
 
 # What reads them.
 lint() {
@@ -108,7 +97,7 @@ lint shellcheck shellcheck -s bash bash
 # bash, as if somebody had typed the words and pressed the tabulator; the last word is where the cursor is.
 # shellcheck source=/dev/null
 source ./bash
-complete -p dunlin >/dev/null || fail "bash: dunlin has no completion"
+complete -p dunlin >/dev/null || fail "bash: dunlin says no completion"
 compopt() { :; } # there is no completion under way
 typed() {
     COMP_WORDS=("$@")
@@ -167,11 +156,11 @@ if command -v fish >/dev/null; then
     cp fish dunlin.fish
     HOME=$work XDG_CONFIG_HOME=$work fish --no-config -c 'source dunlin.fish; complete -C "dunlin train --set model.point="' \
         >fish-offers 2>/dev/null
-    has fish-offers 'model.point=logits'
+    says fish-offers 'model.point=logits'
     HOME=$work XDG_CONFIG_HOME=$work fish --no-config -c 'source dunlin.fish; complete -C "dunlin classify "' \
         >fish-offers 2>/dev/null
-    has fish-offers 'runs/one'
+    says fish-offers 'runs/one'
 fi
 
-[ $n_failed -eq 0 ] || exit 1
+finish
 echo "all as expected"

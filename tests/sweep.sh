@@ -1,32 +1,12 @@
 #!/usr/bin/env bash
 # Sweeps, seeds and several configs from the command line, on a tiny model. Usage: sweep.sh DUNLIN FIXTURES
 set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dunlin=$1
 fixtures=$2
-device=${DUNLIN_TEST_DEVICE:-cpu}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-n_failed=0
 
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    printf '  stdout: %s\n' "$(head -c 1000 out)"
-    printf '  stderr: %s\n' "$(head -c 1000 err)"
-    n_failed=$((n_failed + 1))
-}
-# expect STATUS ARGS...
-expect() {
-    local wanted=$1 status
-    shift
-    "$dunlin" "$@" </dev/null >out 2>err
-    status=$?
-    [ $status -eq "$wanted" ] || fail "dunlin $*: exit status $status, expected $wanted"
-}
-says() {
-    grep -qE -e "$2" "$1" || fail "$1 does not contain: $2"
-}
 same_file() {
     cmp -s "$1" "$2" || fail "$1 and $2 differ"
 }
@@ -59,7 +39,7 @@ printf 'include = tiny.ini\n[loss]\nkind = centroid\n' >other.ini
 
 # A grid with seeds: a table, best first; a folder for each run; each the same as when it runs alone.
 expect 0 train tiny.ini --sweep prompt.lr=1e-3,2e-2 --sweep prompt.tokens=3,5 --seeds 2 --out grid
-says out '^prompt.lr +prompt.tokens +accuracy +\+- +macro f1 +class means +probe before +probe after +seconds'
+matches out '^prompt.lr +prompt.tokens +accuracy +\+- +macro f1 +class means +probe before +probe after +seconds'
 count "$(grep -cE '^(1e-3|2e-2) +[35] ' out)" 4 'settings in the table'
 count "$(wc -l <grid/sweep.csv)" 9 'lines of sweep.csv'
 count "$(find grid -name metrics.json | wc -l)" 8 'runs'
@@ -73,7 +53,7 @@ same_file alone/prompt.safetensors grid/*lr=2e-2-tokens=3-seed=2/prompt.safetens
 same_file alone/history.jsonl grid/*lr=2e-2-tokens=3-seed=2/history.jsonl
 count "$(grep -c 'reading texts' err)" 1 'passes over the texts alone'
 expect 1 train tiny.ini --seeds 2 --out grid
-says err 'never overwritten'
+matches err 'never overwritten'
 
 # The texts are read once where only the training differs, again where the data do.
 expect 0 train tiny.ini --sweep prompt.lr=1e-3,1e-2,2e-2 --out once
@@ -84,23 +64,23 @@ count "$(grep -c '^model ' err)" 1 'models loaded for two data sets'
 
 # A loss that diverges is a row; a table of nothing else is a failure.
 expect 0 train tiny.ini --sweep prompt.lr=1e-3,1e30 --out wild
-says out '^1e30 .*diverged'
-says wild/sweep.csv ',1e30,1,diverged,'
-says wild/sweep.csv 'the loss is'
+matches out '^1e30 .*diverged'
+matches wild/sweep.csv ',1e30,1,diverged,'
+matches wild/sweep.csv 'the loss is'
 expect 1 train tiny.ini --sweep prompt.lr=1e30,1e31 --out wilder
-says out 'diverged'
-says err 'every run diverged'
+matches out 'diverged'
+matches err 'every run diverged'
 
 # What cannot be read is a row too, and decides the status; the others run.
 expect 3 train tiny.ini --sweep data.train=data.tsv,nothing.tsv --out missing
-says out 'failed'
-says err '1 of 2 runs failed'
+matches out 'failed'
+matches err '1 of 2 runs failed'
 [ -s missing/001-train=data.tsv/metrics.json ] || fail 'the run beside a failed one is not there'
 
 # Several configs: a table; folders of their own, or below --out.
 expect 0 train tiny.ini other.ini
-says out '^config +accuracy'
-says out '^other '
+matches out '^config +accuracy'
+matches out '^other '
 [ -s runs/tiny/metrics.json ] && [ -s runs/other/metrics.json ] || fail 'no runs/tiny or runs/other'
 [ ! -e runs/all-sweep ] || fail 'a folder nobody asked for'
 count "$(grep -c '^model ' err)" 1 'models loaded for two configs'
@@ -112,12 +92,12 @@ expect 0 train tiny.ini --seeds 2
 # JSON, of one run as well.
 expect 0 train tiny.ini --out single --json
 count "$(wc -l <out)" 1 'lines of --json'
-says out '"runs":\[\{"config":"tiny"'
+matches out '"runs":\[\{"config":"tiny"'
 expect 0 train tiny.ini --seeds 2 --out pair --json
 same_file out pair/sweep.json
-says single/metrics.json '"linear_probe":\{"before":[0-9.]+,"after":[0-9.]+'
+matches single/metrics.json '"linear_probe":\{"before":[0-9.]+,"after":[0-9.]+'
 expect 0 train tiny.ini --set train.probe=no --out without
-says without/metrics.json '"linear_probe":\{"before":null'
+matches without/metrics.json '"linear_probe":\{"before":null'
 grep -q 'linear probe' out && fail 'a probe nobody asked for'
 
 # Bad command lines: nothing is run.
@@ -129,7 +109,7 @@ for words in '--sweep prompt.lr' '--sweep prompt.lt=1,2' '--sweep prompt.lr=1,x'
     [ ! -e never ] || fail "$words: a folder though the command line is wrong"
 done
 expect 2 train single --out never
-says err 'run directory'
+matches err 'run directory'
 
-[ $n_failed -eq 0 ] || exit 1
+finish
 echo "all as expected"

@@ -1,0 +1,61 @@
+# Shell functions that the tests share; sourced first, after `set`. Leaves the test in a folder of its own, $work,
+# which goes when it ends. Commands write to `out` and `err` there.
+# shellcheck shell=bash
+
+device=${DUNLIN_TEST_DEVICE:-cpu}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d)
+cd "$work" || exit 1
+n_failed=0
+: "$device" "$here"
+
+# However a test ends, a failure that was counted makes its status 1.
+leave() {
+    local status=$?
+    chmod -R u+rwx "$work"
+    rm -rf "$work"
+    [ "$n_failed" -eq 0 ] || exit 1
+    exit $status
+}
+trap leave EXIT
+
+# fail WHAT: counts a failure, shows what was printed, and goes on.
+fail() {
+    local file
+    printf 'FAILED: %s\n' "$*"
+    for file in "$work/out" "$work/err"; do
+        [ ! -s "$file" ] || printf '  %s: %s\n' "${file##*/}" "$(head -c 2000 "$file")"
+    done
+    n_failed=$((n_failed + 1))
+}
+# stop WHAT: the same where nothing after it makes sense.
+stop() {
+    fail "$@"
+    exit 1
+}
+# finish: the end of a test that went on after failures.
+finish() {
+    [ "$n_failed" -eq 0 ] || exit 1
+}
+# skip WHY: ends a test that cannot be done here.
+skip() {
+    printf 'SKIPPED: %s\n' "$*"
+    exit 77
+}
+
+# expect STATUS ARGS...: runs dunlin with stdin empty or from $input.
+expect() {
+    local wanted=$1 status
+    shift
+    # shellcheck disable=SC2154 # dunlin is what the test was given
+    "$dunlin" "$@" <"${input:-/dev/null}" >out 2>err
+    status=$?
+    [ $status -eq "$wanted" ] || fail "dunlin $*: exit status $status, expected $wanted"
+}
+# says FILE TEXT, matches FILE REGEX: what FILE contains.
+says() {
+    grep -qF -e "$2" "$1" || fail "$1 does not contain '$2': $(head -c 400 "$1")"
+}
+matches() {
+    grep -qE -e "$2" "$1" || fail "$1 does not match '$2': $(head -c 400 "$1")"
+}
