@@ -15,7 +15,6 @@ import time
 
 import torch
 
-ROUNDS = 4
 # As dunlin bench repeats: a first time that does not count, then until both are enough.
 MIN_REPEATS, MAX_REPEATS, ENOUGH_SECONDS = 5, 100, 0.5
 
@@ -49,10 +48,10 @@ def together(rounds):
             "median": statistics.mean(r["median_gflops"] for r in rounds)}
 
 
-def run(program, config, environment):
+def run(program, config, environment, n_rounds):
     """The products, GFLOP/s of both and dunlin's parts of PyTorch's."""
     dunlin, pytorch = [], []
-    for _ in range(ROUNDS):
+    for _ in range(n_rounds):
         print("bench-pytorch: products, dunlin ...", file=sys.stderr)
         dunlin.append(run_dunlin(program, config, environment))
         print("bench-pytorch: products, PyTorch ...", file=sys.stderr)

@@ -286,7 +286,7 @@ def run_products(args):
         config.write_text(f"[device]\nuse = {args.device}\n[model]\npath = {quoted(args.model.resolve())}\n"
                           f"[prompt]\ninit = text\ntext = {quoted(args.prompt)}\n"
                           f"[train]\nbatch_size = {args.batch_size}\n", encoding="utf-8")
-        return bench_products.run(args.dunlin, config, os.environ | {"POCL_MAX_PTHREAD_COUNT": str(args.threads)})
+        return bench_products.run(args.dunlin, config, os.environ | {"POCL_MAX_PTHREAD_COUNT": str(args.threads)}, args.rounds)
 
 
 def print_table(results):
@@ -325,6 +325,8 @@ def arguments():
     parser.add_argument("--only", nargs="+", choices=ways, default=ways, help="some of the ways")
     parser.add_argument("--products", action="store_true",
                         help="compare the model's matrix products instead; needs no texts")
+    parser.add_argument("--rounds", type=int, default=4,
+                        help="how often each multiplies them, in turns; more on a restless machine (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     args = parser.parse_args()
     if not args.products and not (args.train and args.valid):
