@@ -40,8 +40,9 @@ out:
     return rc;
 }
 
-/* Work-items a compute unit gets, so that one that is late costs little; more of them cost their start. */
-enum { REG_ITEMS_PER_UNIT = 16 };
+/* Work-items a compute unit gets, so that one that is late costs little: drivers hand out large shares first.
+ * An item of fewer tiles would be short beside its start. */
+enum { REG_ITEMS_PER_UNIT = 64, REG_MIN_TILES = 4 };
 
 /* A panel of more rows (REG_KC in gemm_reg.cl) is taken block by block: all tiles of a column then share it.
  */
@@ -53,7 +54,8 @@ static int reg_run(dun_gemm *gemm, const dun_product *p) {
     size_t panels = ceil_div(p->N, 2 * (size_t)gemm->tiles.reg_vector);
     size_t items = REG_ITEMS_PER_UNIT * (size_t)dun_device_describe(gemm->device)->compute_units;
     size_t n_tiles = tiles * panels / items;
-    n_tiles = n_tiles < 1 ? 1 : n_tiles > tiles || p->K > REG_LONG_K ? tiles : n_tiles;
+    n_tiles = n_tiles < REG_MIN_TILES ? REG_MIN_TILES : n_tiles;
+    n_tiles = n_tiles > tiles || p->K > REG_LONG_K ? tiles : n_tiles;
     dun_range range = {{ceil_div(tiles, n_tiles), panels}, 1};
     return DUN_LAUNCH(gemm->kernels[0], range, DUN_BUF(*p->out), DUN_OFFSET(p->out_offset), DUN_INT(p->ldo),
                       DUN_BUF(*p->a), DUN_OFFSET(p->a_offset), DUN_INT(p->lda), DUN_BUF(*p->b), DUN_BUF(*add),
