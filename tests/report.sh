@@ -56,6 +56,7 @@ printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.i
 grep -q "flock: .*boids.html" err || stop "a report on a flock: $(cat err)"
 "$dunlin" serve one --port 0 --max-body 4 2>served &
 server=$!
+ended=0
 trap 'ended=$?; kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; (exit $ended); leave' EXIT
 until address=$(grep -o 'http://[^ ]*' served); do
     kill -0 $server 2>/dev/null || stop "serve: $(cat served)"
