@@ -11,11 +11,9 @@ version=$2
 # expect STATUS ARGS...: runs dunlin, stdin empty, into `out` and `err`; a failure is one line on stderr and
 # prints nothing else, success has no message.
 expect() {
-    local wanted=$1 status
+    local wanted=$1
+    ends "$@"
     shift
-    "$dunlin" "$@" <"${input:-/dev/null}" >out 2>err
-    status=$?
-    [ $status -eq "$wanted" ] || fail "dunlin $*: exit status $status, expected $wanted"
     if [ "$wanted" -eq 0 ]; then
         [ ! -s err ] || fail "dunlin $*: a message though it succeeded"
     else

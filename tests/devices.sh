@@ -18,34 +18,34 @@ ulimit -c 0
 # Drivers: good ones, one whose library is missing, one that is no driver, one that crashes.
 mkdir icd none
 cp "$vendors"/*.icd icd/
-expect 0 devices
+ends 0 devices
 cp out before
 echo "$work/missing.so" >icd/missing.icd
 echo "$nothing" >icd/nothing.icd
 echo "$crash" >icd/crash.icd
-OCL_ICD_VENDORS=$work/icd expect 0 devices
+OCL_ICD_VENDORS=$work/icd ends 0 devices
 matches out '^\* 0 '
 matches out '^-: .*missing.icd gives no platform'
 matches out '^-: .*nothing.icd gives no platform'
 matches out '^-: .*crash.icd crashes when it is loaded'
 [ "$(awk '{ if (length($0) > most) most = length($0) } END { print most }' before)" -le 120 ] ||
     stop "the table of devices is wide"
-OCL_ICD_VENDORS=$work/icd expect 0 devices --json
+OCL_ICD_VENDORS=$work/icd ends 0 devices --json
 matches out '"selector":0,'
 matches out '"icd":"[^"]*crash.icd","error":"crashes'
 rm icd/crash.icd
-OCL_ICD_VENDORS=$work/icd expect 0 devices "$device"
+OCL_ICD_VENDORS=$work/icd ends 0 devices "$device"
 grep -q missing.icd out && stop "a selector lists drivers"
 
 # Nothing there, nothing that fits.
-OCL_ICD_VENDORS=$work/none expect 4 devices
+OCL_ICD_VENDORS=$work/none ends 4 devices
 matches err 'no OpenCL platform was found .*install'
 [ "$(wc -l <err)" -eq 1 ] || stop "no driver: more than a line"
 for selector in 99 9:9 nothing-of-this-name; do
-    expect 4 check --device "$selector"
+    ends 4 check --device "$selector"
     matches err 'matches no device; there is: 0 = '
 done
-expect 4 devices 99
+ends 4 devices 99
 matches err 'matches no device; there is: 0 = '
 
 # A broken kernel: said, refused, forced; a broken product is put aside.
@@ -67,9 +67,9 @@ batch_size = 4
 [output]
 report = no
 END
-expect 0 check --quick --device "$device"
+ends 0 check --quick --device "$device"
 matches out '^passed in .* kernels, matrix products by '
-expect 0 devices "$device"
+ends 0 devices "$device"
 matches out ' quick$'
 cp -r "$source/kernels.cl" .
 mkdir -p host
@@ -77,17 +77,17 @@ cp -r "$source/host/kernels" host/
 sed -i 's|/ (float)C + eps|+ eps|' host/kernels/norm.cl
 cmp -s host/kernels/norm.cl "$source/host/kernels/norm.cl" && stop "norm.cl has no place to break any more"
 export DUNLIN_KERNELS=$work/kernels.cl
-expect 4 check --quick --device "$device"
+ends 4 check --quick --device "$device"
 matches out 'FAILED: do not trust this device'
 matches err 'fails the self-test: rmsnorm'
-expect 4 train config.ini --device "$device" --out refused
+ends 4 train config.ini --device "$device" --out refused
 matches err 'fails the self-test: rmsnorm.*--force'
-expect 0 train config.ini --device "$device" --out forced --force
+ends 0 train config.ini --device "$device" --out forced --force
 matches err 'used all the same'
 cp "$source/host/kernels/norm.cl" host/kernels/
 sed -i 's|\* 64 + 64, K)|* 64 + 63, K)|' host/kernels/gemm_reg.cl
 if [[ $("$dunlin" devices "$device" --json) == *'"gemm":"reg"'* ]]; then
-    expect 0 train config.ini --device "$device" --out aside
+    ends 0 train config.ini --device "$device" --out aside
     matches err 'stands in, slower'
     matches aside/config.ini '^gemm = (naive|local)'
 fi
@@ -96,16 +96,16 @@ unset DUNLIN_KERNELS
 # One device twice: the same bits; then beside a baseline.
 "$dunlin" devices "$device" --json | sed 's/.*"selector":\([0-9]*\).*/\1/' >index
 twice=$(cat index),$(cat index)
-expect 0 compare config.ini --device "$twice" --out twice
+ends 0 compare config.ini --device "$twice" --out twice
 matches out '^2  .* 0\.0e\+00 +- +0\.0e\+00 +100\.0%'
 matches twice/compare.json '"first_difference":0.0,"parts_at":null'
 matches twice/compare.html '<path fill="none"'
 grep -qE '(src|href)=' twice/compare.html && stop "the page needs other files"
-expect 1 compare config.ini --device "$twice" --out twice
-expect 0 compare config.ini --device "$(cat index)" --baseline twice/compare.json --out beside --json
+ends 1 compare config.ini --device "$twice" --out twice
+ends 0 compare config.ini --device "$(cat index)" --baseline twice/compare.json --out beside --json
 matches out '"name":"baseline: '
-expect 3 compare config.ini --device "$(cat index)" --baseline data.tsv --out bad
-expect 2 compare config.ini --timeout never
+ends 3 compare config.ini --device "$(cat index)" --baseline data.tsv --out bad
+ends 2 compare config.ini --timeout never
 
 # kill -9 of one device's process leaves the others and a table.
 "$dunlin" compare config.ini --device "$twice" --set train.epochs=3000 --timeout 200 --out killed >out 2>err &
@@ -124,6 +124,7 @@ wait $pid || stop "compare of two devices of which one was killed"
 matches out 'failed, killed by signal 9'
 matches out ': finished; self-test'
 # A time limit; when nothing finishes the status says so.
-expect 4 compare config.ini --device "$(cat index)" --set train.epochs=900000 --timeout 2 --out slow
+ends 4 compare config.ini --device "$(cat index)" --set train.epochs=900000 --timeout 2 --out slow
 matches out 'failed, took longer than 2 s'
+finish
 printf 'all good\n'

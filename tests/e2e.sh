@@ -12,11 +12,9 @@ model=$fixtures/tiny-a.gguf
 # expect STATUS ARGS...: runs dunlin, stdin from $input or empty, into `out` and `err`; a failure is one line
 # that opens with the program's name and prints nothing else, but for warnings and what was said before.
 expect() {
-    local wanted=$1 status
+    local wanted=$1
+    ends "$@"
     shift
-    "$dunlin" "$@" <"${input:-/dev/null}" >out 2>err
-    status=$?
-    [ $status -eq "$wanted" ] || fail "dunlin $*: exit status $status, expected $wanted"
     if [ "$wanted" -ne 0 ]; then
         [ ! -s out ] || fail "dunlin $*: output though it failed"
         [ "$(grep -c '^dunlin: ' err)" -eq 1 ] || fail "dunlin $*: not exactly one message"

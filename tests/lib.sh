@@ -43,8 +43,8 @@ skip() {
     exit 77
 }
 
-# expect STATUS ARGS...: runs dunlin with stdin empty or from $input.
-expect() {
+# ends STATUS ARGS...: runs dunlin with stdin empty or from $input; it ends with that status.
+ends() {
     local wanted=$1 status
     shift
     # shellcheck disable=SC2154 # dunlin is what the test was given

@@ -19,7 +19,7 @@ mapfile -t topics < <(sed -n '/^Topics/,/^$/s/^  \([a-z-]*\) .*/\1/p' help)
 for topic in "${topics[@]}" prompt.lr; do
     "$dunlin" help "$topic" >topic || fail "dunlin help $topic"
     [ -s topic ] || fail "dunlin help $topic prints nothing"
-    [ "$(wc -L <topic)" -le 80 ] || fail "dunlin help $topic says lines of more than 80 columns"
+    [ "$(wc -L <topic)" -le 80 ] || fail "dunlin help $topic has lines of more than 80 columns"
 done
 "$dunlin" help >general
 cmp -s help general || fail "dunlin help is not dunlin --help"
@@ -67,7 +67,7 @@ while IFS= read -r line; do
         ;;
     esac
 done <"$source/config/default.ini"
-[ $n_keys -ge 50 ] || fail "config/default.ini says $n_keys keys"
+[ $n_keys -ge 50 ] || fail "config/default.ini has $n_keys keys"
 
 # What reads them.
 lint() {
@@ -97,7 +97,7 @@ lint shellcheck shellcheck -s bash bash
 # bash, as if somebody had typed the words and pressed the tabulator; the last word is where the cursor is.
 # shellcheck source=/dev/null
 source ./bash
-complete -p dunlin >/dev/null || fail "bash: dunlin says no completion"
+complete -p dunlin >/dev/null || fail "bash: dunlin has no completion"
 compopt() { :; } # there is no completion under way
 typed() {
     COMP_WORDS=("$@")

@@ -151,7 +151,8 @@ def train(way, labels, prompt, centroids, args):
     adam = torch.optim.Adam([prompt, centroids], lr=args.lr)
     generator = torch.Generator().manual_seed(args.seed)
     for _ in range(args.epochs):
-        for which in batches(torch.randperm(len(labels), generator=generator, device="cpu").tolist(), args.batch_size):
+        order = torch.randperm(len(labels), generator=generator, device="cpu").tolist()
+        for which in batches(order, args.batch_size):
             distances = reference_losses.distances(points(way, which, prompt), centroids)
             loss = torch.nn.functional.cross_entropy(-distances, labels[which])
             adam.zero_grad()
@@ -217,9 +218,9 @@ def run_dunlin(args):
                        stdout=subprocess.DEVNULL)
         metrics = json.loads((folder / "run" / "metrics.json").read_text(encoding="utf-8"))
     seconds = metrics["seconds"]
-    return {"seconds": {stage: seconds[stage] for stage in STAGES}, EXTRA: seconds[EXTRA], "accuracy": metrics["accuracy"],
-            "last_loss": metrics["last_loss"], "device": metrics["device"]["name"],
-            "platform": metrics["device"]["platform"]}
+    return {"seconds": {stage: seconds[stage] for stage in STAGES}, EXTRA: seconds[EXTRA],
+            "accuracy": metrics["accuracy"], "last_loss": metrics["last_loss"],
+            "device": metrics["device"]["name"], "platform": metrics["device"]["platform"]}
 
 
 def read_data(path, limit):
@@ -286,18 +287,19 @@ def run_products(args):
         config.write_text(f"[device]\nuse = {args.device}\n[model]\npath = {quoted(args.model.resolve())}\n"
                           f"[prompt]\ninit = text\ntext = {quoted(args.prompt)}\n"
                           f"[train]\nbatch_size = {args.batch_size}\n", encoding="utf-8")
-        return bench_products.run(args.dunlin, config, os.environ | {"POCL_MAX_PTHREAD_COUNT": str(args.threads)}, args.rounds)
+        environment = os.environ | {"POCL_MAX_PTHREAD_COUNT": str(args.threads)}
+        return bench_products.run(args.dunlin, config, environment, args.rounds)
 
 
 def print_table(results):
-    print(f"{'':9}" + "".join(f"{stage + ' s':>9}" for stage in [*STAGES, 'total', EXTRA, 'all'])
-          + f"{'accuracy':>9}{'loss':>8}{'x total':>9}{'x all':>7}")
+    titles = [f"{stage} s" for stage in [*STAGES, "total", EXTRA, "all"]] + ["accuracy", "loss", "x total", "x all"]
+    widths = [max(9, len(title) + 1) for title in titles]
+    print(f"{'':9}" + "".join(f"{title:>{width}}" for title, width in zip(titles, widths)))
     for name, result in results.items():
-        ratios = f"{result['times_dunlin']:9.2f}{result['times_dunlin_all']:7.2f}" if "times_dunlin" in result else ""
         seconds = [*result["seconds"].values(), result["total"], result.get(EXTRA, 0.0), result["all"]]
-        print(f"{name:9}" + "".join(f"{value:{max(9, len(stage) + 3)}.2f}" for stage, value in
-                                    zip([*STAGES, "total", EXTRA, "all"], seconds))
-              + f"{result['accuracy']:9.4f}{result['last_loss']:8.4f}{ratios}")
+        cells = [f"{value:.2f}" for value in seconds] + [f"{result['accuracy']:.4f}", f"{result['last_loss']:.4f}"]
+        cells += [f"{result[key]:.2f}" for key in ("times_dunlin", "times_dunlin_all") if key in result]
+        print(f"{name:9}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths)))
 
 
 def arguments():
@@ -326,7 +328,7 @@ def arguments():
     parser.add_argument("--products", action="store_true",
                         help="compare the model's matrix products instead; needs no texts")
     parser.add_argument("--rounds", type=int, default=4,
-                        help="how often each multiplies them, in turns; more on a restless machine (default: %(default)s)")
+                        help="how often each multiplies them, in turns (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     args = parser.parse_args()
     if not args.products and not (args.train and args.valid):

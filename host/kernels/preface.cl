@@ -12,7 +12,8 @@
 #if SUB_GROUPS && defined(cl_khr_subgroups)
 #    pragma OPENCL EXTENSION cl_khr_subgroups : enable
 #endif
-#ifdef __clang__ /* helpers are inlined; how float16 would be handed over on CPUs with narrower vectors is no matter */
+/* Helpers are inlined: how CPUs with narrower vectors would be handed a float16 is no matter. */
+#ifdef __clang__
 #    pragma clang diagnostic ignored "-Wpsabi"
 #endif
 #ifndef HEAD_DIM

@@ -210,10 +210,10 @@ static const dun_text *neighbour(const dun_template *t, bool before) {
 }
 
 void dun_template_surround(dun_texts *texts, const dun_template *t) {
-    const dun_text *before = neighbour(t, true), *after = neighbour(t, false);
+    const dun_text *before = neighbour(t, true), *after = neighbour(t, false), *first = lead(t);
     texts->before = before ? before->bytes : NULL;
     texts->after = after ? after->bytes : NULL;
-    texts->lead = lead(t) ? lead(t)->bytes : NULL;
+    texts->lead = first ? first->bytes : NULL;
     texts->inside = dun_template_is_prefix(t);
 }
 

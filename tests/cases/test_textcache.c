@@ -5,6 +5,8 @@
 #include "device_check.h"
 #include "train_sample.h"
 
+#include <math.h>
+
 enum { N_TEXTS = 60, SHORTEST = 1, LONGEST = 40, BATCH = 16 };
 
 typedef struct {
@@ -148,6 +150,26 @@ static void test_whole(void **state) {
     train_run_close(&t);
 }
 
+/* The prompt's gradient where every component of the first points has the gradient 1. */
+static float *gradient_of(dun_session *session) {
+    dun_engine *engine = &session->engine;
+    size_t n_gradient = (size_t)BATCH * dun_session_point_width(session);
+    size_t n = (size_t)session->prompt.n_rows * session->prompt.width;
+    float *ones = calloc(n_gradient, sizeof *ones), *gradient = calloc(n, sizeof *gradient);
+    uint32_t which[BATCH];
+    assert_true(ones && gradient);
+    for (size_t i = 0; i < n_gradient; i++)
+        ones[i] = 1.0f;
+    for (uint32_t i = 0; i < BATCH; i++)
+        which[i] = i;
+    check_ok(dun_session_run(session, which, BATCH));
+    check_ok(dun_buffer_write(dun_engine_point_gradient(engine), 0, ones, n_gradient * sizeof *ones));
+    check_ok(dun_session_backward(session, BATCH));
+    check_ok(dun_buffer_read(gradient, &engine->d_prompt, 0, n * sizeof *gradient));
+    free(ones);
+    return gradient;
+}
+
 /* Words that begin everything, a prompt row between them and the text: once for all, and as rows of each. */
 static void test_lead(void **state) {
     (void)state;
@@ -162,16 +184,24 @@ static void test_lead(void **state) {
     check_ok(dun_session_read_data(session, true));
     assert_true(session->texts.shared.n > 0);
     assert_int_equal(session->texts.shared.n, session->template.n_lead);
-    check_ok(dun_session_start_engine(session, false));
+    check_ok(dun_session_start_engine(session, true));
     uint32_t n = session->texts.n;
-    float *shared = points_of(session, 0, n);
+    size_t n_prompt = (size_t)session->prompt.n_rows * session->prompt.width;
+    float *shared = points_of(session, 0, n), *d_shared = gradient_of(session);
     session->template.n_lead = 0;
     for (uint32_t i = 0; i < n; i++)
         session->texts.shares[i] = false;
-    float *whole = points_of(session, 0, n);
+    float *whole = points_of(session, 0, n), *d_whole = gradient_of(session);
     assert_memory_equal(shared, whole, (size_t)n * dun_session_point_width(session) * sizeof *whole);
+    assert_memory_equal(d_shared, d_whole, n_prompt * sizeof *d_whole);
+    bool moved = false;
+    for (size_t i = 0; i < n_prompt; i++)
+        moved |= fabsf(d_shared[i]) > 0.0f;
+    assert_true(moved);
     free(shared);
     free(whole);
+    free(d_shared);
+    free(d_whole);
     train_run_close(&t);
 }
 
