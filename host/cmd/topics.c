@@ -16,7 +16,7 @@ const dun_topic_row dun_run_files[] = {
      "A line a step: step, epoch, loss, accuracy of the batch, learning rate, and "
      "the validation accuracy where it was measured."},
     {"metrics.json",
-     "Accuracy, figures for each class, confusion matrix, baselines, device, seconds by stage; "
+     "Accuracy, figures for each class, confusion matrix, baselines, device, seconds by stage and in all; "
      "written last, so its presence says that the run is complete."},
     {"report.csv, confusion.csv", "Precision, recall, F1 and support of each class; the confusion matrix."},
     {"prompt.safetensors",

@@ -38,7 +38,7 @@ int dun_train_verdict(const dun_session *session, const dun_run_result *result, 
     TRY(dun_text_addf(&text, "\n"));
     TRY(dun_metrics_report(&text, &result->metrics, session->labels.names));
     TRY(dun_text_addf(&text,
-                      "\naccuracy %.4f on %u validation texts after %llu steps in %.1f s\n"
+                      "\naccuracy %.4f on %u validation texts after %llu steps, %.1f s in all\n"
                       "without training: class means %.4f, always the largest class %.4f\n",
                       result->metrics.accuracy, session->n_valid, (unsigned long long)result->steps,
                       result->seconds, result->baseline.accuracy, result->majority));

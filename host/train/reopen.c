@@ -1,6 +1,7 @@
 /* See reopen.h. */
 #include "reopen.h"
 
+#include "clock.h"
 #include "err.h"
 
 #include <string.h>
@@ -92,6 +93,7 @@ int dun_session_reopen(dun_session *session, const dun_config *config, const dun
         TRY(dun_config_check(config));
         session->config = config;
         session->observer = observer;
+        session->begun = dun_clock_seconds();
         session->timings = (dun_timings){0};
         session->patient = false;
         dun_prompt_free(&session->prompt);

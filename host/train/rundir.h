@@ -73,7 +73,7 @@ typedef struct {
     float *centroids;              /* (K, D), trained */
     uint64_t steps, trained_texts; /* texts: of the steps of this process, in all epochs */
     float last_loss;
-    double seconds;
+    double seconds; /* since the session was opened for this run: reading the model and the texts counts */
 } dun_run_result;
 
 void dun_run_result_free(dun_run_result *result);

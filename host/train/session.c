@@ -19,8 +19,7 @@ enum {
 
 int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer) {
     int rc = DUN_OK;
-    double begun = dun_clock_seconds();
-    *session = (dun_session){.config = config, .observer = observer};
+    *session = (dun_session){.config = config, .observer = observer, .begun = dun_clock_seconds()};
     TRY(dun_config_check(config));
     TRY(dun_template_parse(&session->template, config));
     dun_template_surround(&session->texts, &session->template);
@@ -40,7 +39,7 @@ int dun_session_open(dun_session *session, const dun_config *config, const dun_o
                       dun_config_origin(config, DUN_KEY_data_max_length), (long long)config->data.max_length,
                       spec->context));
 out:
-    session->timings.load += dun_clock_seconds() - begun;
+    session->timings.load += dun_clock_seconds() - session->begun;
     if (rc < 0)
         dun_session_close(session);
     return rc;

@@ -41,6 +41,7 @@ typedef struct {
     dun_text_cache cache;       /* unused by a team, which has one for each member */
     dun_team team;              /* where device.use names several devices */
     dun_batch batch;            /* the prompt after up to max_sequences texts */
+    double begun;               /* dun_clock_seconds when it was opened, or opened again for another config */
     dun_timings timings;
     bool patient; /* Ctrl-C is the caller's to notice */
     float *sink;  /* (texts.n, D) where dun_session_run_all leaves every point as well; NULL: nowhere */

@@ -300,7 +300,6 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     int rc = DUN_OK;
     dun_trainer t = {
         .session = session, .run = run, .result = result, .measured_step = UINT64_MAX, .epoch_loss = NAN};
-    double begun = dun_clock_seconds();
     *result = (dun_run_result){0};
     TRY_NEW(result->distances, (size_t)session->n_valid * session->labels.n_classes);
     TRY(dun_metrics_create(&result->metrics, session->labels.n_classes));
@@ -316,7 +315,7 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     TRY(collect(&t));
     TRY(probe_trained(&t));
     TRY(project(&t));
-    result->seconds = dun_clock_seconds() - begun;
+    result->seconds = dun_clock_seconds() - session->begun;
     TRY(dun_run_dir_finish(run, session, result));
     tell_timings(session);
 out:
