@@ -28,7 +28,7 @@ matches out '^\* 0 '
 matches out '^-: .*missing.icd gives no platform'
 matches out '^-: .*nothing.icd gives no platform'
 matches out '^-: .*crash.icd crashes when it is loaded'
-[ "$(awk '{ if (length($0) > most) most = length($0) } END { print most }' before)" -le 120 ] ||
+[ "$(awk '!NF { exit } length($0) > most { most = length($0) } END { print most }' before)" -le 120 ] ||
     stop "the table of devices is wide"
 OCL_ICD_VENDORS=$work/icd ends 0 devices --json
 matches out '"selector":0,'
@@ -71,6 +71,16 @@ ends 0 check --quick --device "$device"
 matches out '^passed in .* kernels, matrix products by '
 ends 0 devices "$device"
 matches out ' quick$'
+
+# What is listed is what a run takes: a tuned row, and where it comes from.
+printf '[mine]\ngemm = naive\ntiles = WG=4 VW=4\nnote = by hand\n' >rows.ini
+DUNLIN_DEVICES=$work/rows.ini ends 0 devices "$device"
+matches out ' naive +4/4 '
+matches out 'GEMM naive: tuned, \[mine\] in .*rows.ini'
+DUNLIN_DEVICES=$work/rows.ini ends 0 devices "$device" --json
+matches out '"gemm":"naive",.*"group":4,"vector":4,.*"tiles_reason":"tuned, .*by hand'
+
+# A broken kernel.
 cp -r "$source/kernels.cl" .
 mkdir -p host
 cp -r "$source/host/kernels" host/

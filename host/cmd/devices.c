@@ -1,8 +1,8 @@
 /* dunlin devices: every OpenCL device, how to select it, and what dunlin would choose for it. */
+#include "choice.h"
 #include "cmd.h"
 #include "device.h"
 #include "err.h"
-#include "gemm.h"
 #include "icd.h"
 #include "json.h"
 #include "mem.h"
@@ -15,9 +15,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What a run on a device would take, and what its self-test found. */
+typedef struct {
+    dun_choice choice;
+    char cannot[DUN_REASON_BYTES]; /* why that cannot run, or "" */
+    dun_verdict verdict;
+} device_choice;
+
 /* All devices in the driver's order, and which of them a selector means. */
 typedef struct {
     dun_device_info *infos;
+    device_choice *choices; /* [n]; of those that are wanted and not broken */
     size_t n;
     uint32_t *wanted; /* [n_wanted] indices into infos */
     size_t n_wanted;
@@ -28,6 +36,25 @@ typedef struct {
 
 /* Tiles differ by model in the head's width alone, which is not shown. */
 enum { ANY_HEAD_DIM = 64 };
+
+/* As a run that leaves [device] gemm and tiles to the program. */
+static int choose(device_choice *out, const dun_device_info *info) {
+    int rc = dun_choose(&out->choice, info, &(dun_wish){.head_dim = ANY_HEAD_DIM});
+    if (rc == DUN_BAD_DEVICE) { /* then that is what there is to say of it */
+        snprintf(out->cannot, sizeof out->cannot, "%s", dun_error_message());
+        dun_error_clear();
+        rc = DUN_OK;
+    }
+    TRY(rc);
+    TRY(dun_verdict_recall(&out->verdict, info, "auto"));
+    if (out->verdict.known && out->verdict.passed && out->verdict.set_aside) {
+        out->choice.gemm = out->verdict.gemm;
+        snprintf(out->choice.gemm_reason, sizeof out->choice.gemm_reason,
+                 "the fastest that passed the self-test");
+    }
+out:
+    return rc;
+}
 
 static int list_devices(device_list *list, const char *selector) {
     int rc = DUN_OK;
@@ -54,6 +81,10 @@ static int list_devices(device_list *list, const char *selector) {
     else
         for (; list->n_wanted < list->n; list->n_wanted++)
             list->wanted[list->n_wanted] = (uint32_t)list->n_wanted;
+    TRY_NEW(list->choices, list->n);
+    for (size_t i = 0; i < list->n_wanted; i++)
+        if (!list->infos[list->wanted[i]].error[0])
+            TRY(choose(&list->choices[list->wanted[i]], &list->infos[list->wanted[i]]));
 out:
     return rc;
 }
@@ -90,24 +121,17 @@ static const char *yes_or_no(bool value) {
 }
 
 /* What a self-test with this driver and these kernels found; "-": there was none. */
-static int recall_check(dun_verdict *verdict, const char **word, const dun_device_info *info) {
-    int rc = dun_verdict_recall(verdict, info, "auto");
-    *word = !verdict->known ? "-" : !verdict->passed ? "FAILED" : verdict->quick ? "quick" : "passed";
-    return rc;
+static const char *check_word(const dun_verdict *verdict) {
+    return !verdict->known ? "-" : !verdict->passed ? "FAILED" : verdict->quick ? "quick" : "passed";
 }
 
-static int add_choice(dun_table *table, const dun_device_info *info) {
+static int add_choice(dun_table *table, const device_choice *made) {
     int rc = DUN_OK;
-    const char *reason, *cannot, *checked;
-    dun_verdict verdict;
-    const char *gemm = dun_gemm_default(&reason, &cannot, info);
-    dun_tiles tiles = dun_tiles_default(info, ANY_HEAD_DIM);
-    TRY(recall_check(&verdict, &checked, info));
-    if (verdict.known && verdict.passed && verdict.set_aside)
-        gemm = verdict.gemm;
-    TRY(dun_table_add(table, "%s%s", gemm, cannot ? " (cannot)" : ""));
-    TRY(dun_table_add(table, "%u/%u %ux%u", tiles.group, tiles.vector, tiles.reg_rows, 2 * tiles.reg_vector));
-    TRY(dun_table_add(table, "%s", checked));
+    const dun_tiles *t = &made->choice.tiles;
+    TRY(dun_table_add(table, "%s%s", made->choice.gemm, made->cannot[0] ? " (cannot)" : ""));
+    TRY(dun_table_add(table, "%u/%u %ux%u", t->group, t->vector, t->local_m ? t->local_m : t->reg_rows,
+                      t->local_m ? t->local_n : 2 * t->reg_vector));
+    TRY(dun_table_add(table, "%s", check_word(&made->verdict)));
 out:
     return rc;
 }
@@ -137,17 +161,16 @@ static int add_row(dun_table *table, const device_list *list, uint32_t index) {
     TRY(dun_table_add(table, "%llu KiB", (unsigned long long)(info->local_bytes >> 10)));
     TRY(dun_table_add(table, "%s", yes_or_no(info->fp16)));
     TRY(dun_table_add(table, "%s", yes_or_no(info->sub_groups)));
-    TRY(add_choice(table, info));
+    TRY(add_choice(table, &list->choices[index]));
 out:
     return rc;
 }
 
-/* The driver's own words: name, platform, version; why it is broken, why its GEMM was chosen. */
+/* The driver's own words: name, platform, version; why it is broken, why its GEMM and tiles were chosen. */
 static int add_note(dun_text *out, const device_list *list, uint32_t index) {
     int rc = DUN_OK;
     const dun_device_info *info = &list->infos[index];
-    const char *reason, *cannot, *checked;
-    dun_verdict verdict;
+    const device_choice *made = &list->choices[index];
     TRY(dun_text_addf(out, "%u: ", index));
     TRY(dun_utf8_show(out, info->name, strlen(info->name)));
     TRY(dun_text_addf(out, " ("));
@@ -159,12 +182,11 @@ static int add_note(dun_text *out, const device_list *list, uint32_t index) {
         TRY(dun_text_addf(out, "\n   broken: %s\n", info->error));
         goto out;
     }
-    const char *gemm = dun_gemm_default(&reason, &cannot, info);
-    TRY(dun_text_addf(out, "\n   GEMM %s, %s%s%s\n", gemm, reason, cannot ? "; but it cannot run: " : "",
-                      cannot ? cannot : ""));
-    TRY(recall_check(&verdict, &checked, info));
-    if (*verdict.failure)
-        TRY(dun_text_addf(out, "   self-test: %s\n", verdict.failure));
+    TRY(dun_text_addf(out, "\n   GEMM %s: %s%s%s\n   tiles: %s\n", made->choice.gemm,
+                      made->choice.gemm_reason, made->cannot[0] ? "; but it cannot run: " : "", made->cannot,
+                      made->choice.tiles_reason));
+    if (made->verdict.failure[0])
+        TRY(dun_text_addf(out, "   self-test: %s\n", made->verdict.failure));
 out:
     return rc;
 }
@@ -203,8 +225,8 @@ static int print_table(const device_list *list) {
         if (list->icds.icds[i].problem)
             TRY(dun_text_addf(&text, "-: %s %s%s\n", list->icds.icds[i].path, list->icds.icds[i].problem,
                               list->icds.icds[i].fatal ? "; left out here, but other programs load it" : ""));
-    TRY(dun_text_addf(&text, "\nlargest: largest buffer. tiles: work-group/vector width, register tile of a "
-                             "product. check: last `dunlin check`\n"));
+    TRY(dun_text_addf(&text, "\nlargest: largest buffer. tiles: work-group/vector width, tile of a product. "
+                             "check: last `dunlin check`\n"));
     if (list->best < list->n)
         TRY(dun_text_addf(
             &text,
@@ -230,14 +252,12 @@ static int set_size(json_t *object, const char *key, uint64_t value) {
     return dun_json_set(object, key, json_integer((json_int_t)value));
 }
 
-static int add_tiles_json(json_t *object, const dun_device_info *info) {
+static int add_tiles_json(json_t *object, const dun_tiles *tiles) {
     int rc = DUN_OK;
-    const dun_tiles tiles = dun_tiles_default(info, ANY_HEAD_DIM);
     json_t *json = json_object();
-    TRY(set_size(json, "group", tiles.group));
-    TRY(set_size(json, "vector", tiles.vector));
-    TRY(set_size(json, "reg_rows", tiles.reg_rows));
-    TRY(set_size(json, "reg_vector", tiles.reg_vector));
+#define X(field, define, legal, meaning) TRY(set_size(json, #field, tiles->field));
+    DUN_TILES(X)
+#undef X
     TRY(dun_json_set(object, "tiles", json_incref(json)));
 out:
     json_decref(json);
@@ -263,8 +283,8 @@ out:
 static int device_json(json_t *object, const device_list *list, uint32_t index) {
     int rc = DUN_OK;
     const dun_device_info *info = &list->infos[index];
-    const char *reason, *cannot, *checked;
-    dun_verdict verdict;
+    const device_choice *made = &list->choices[index];
+    const dun_verdict *verdict = &made->verdict;
     char address[32];
     snprintf(address, sizeof address, "%u:%u", info->platform_index, info->device_index);
     TRY(set_size(object, "selector", index));
@@ -281,16 +301,16 @@ static int device_json(json_t *object, const device_list *list, uint32_t index) 
     TRY(dun_json_set(object, "version", text_json(info->version)));
     TRY(add_limits_json(object, info));
     TRY(dun_json_set(object, "best", json_boolean(index == list->best)));
-    TRY(dun_json_set(object, "gemm", json_string(dun_gemm_default(&reason, &cannot, info))));
-    TRY(dun_json_set(object, "gemm_reason", json_string(reason)));
-    if (cannot)
-        TRY(dun_json_set(object, "gemm_cannot_run", json_string(cannot)));
-    TRY(add_tiles_json(object, info));
-    TRY(recall_check(&verdict, &checked, info));
+    TRY(dun_json_set(object, "gemm", json_string(made->choice.gemm)));
+    TRY(dun_json_set(object, "gemm_reason", text_json(made->choice.gemm_reason)));
+    if (made->cannot[0])
+        TRY(dun_json_set(object, "gemm_cannot_run", text_json(made->cannot)));
+    TRY(add_tiles_json(object, &made->choice.tiles));
+    TRY(dun_json_set(object, "tiles_reason", text_json(made->choice.tiles_reason)));
     TRY(dun_json_set(object, "check",
-                     verdict.known ? json_string(verdict.passed ? "passed" : "failed") : json_null()));
-    if (*verdict.failure)
-        TRY(dun_json_set(object, "check_failure", text_json(verdict.failure)));
+                     verdict->known ? json_string(verdict->passed ? "passed" : "failed") : json_null()));
+    if (verdict->failure[0])
+        TRY(dun_json_set(object, "check_failure", text_json(verdict->failure)));
 out:
     return rc;
 }
@@ -326,6 +346,7 @@ static int run(const dun_args *args) {
 out:
     dun_icds_free(&list.icds);
     dun_free(list.wanted);
+    dun_free(list.choices);
     dun_free(list.infos);
     return rc;
 }
