@@ -101,6 +101,14 @@ if [[ $("$dunlin" devices "$device" --json) == *'"gemm":"reg"'* ]]; then
     matches err 'stands in, slower'
     matches aside/config.ini '^gemm = (naive|local)'
 fi
+# A tuned row's way to multiply is the usual one there, and put aside when it fails.
+cp "$source/host/kernels/gemm_reg.cl" host/kernels/
+sed -i 's|fma((ts_vec)(x part), b\[j\]|fma((ts_vec)(x part), 2.0f * b[j]|' host/kernels/gemm_local.cl
+cmp -s host/kernels/gemm_local.cl "$source/host/kernels/gemm_local.cl" && stop "gemm_local.cl has no place to break"
+sed -i 's/^gemm = naive/gemm = local/; s/^tiles = .*/tiles = VW=4/' rows.ini
+DUNLIN_DEVICES=$work/rows.ini ends 0 train config.ini --device "$device" --out tuned
+matches err 'stands in, slower'
+matches tuned/config.ini '^gemm = (naive|reg)'
 unset DUNLIN_KERNELS
 
 # One device twice: the same bits; then beside a baseline.

@@ -1,6 +1,7 @@
 /* See self_test.h. */
 #include "self_test.h"
 
+#include "choice.h"
 #include "clock.h"
 #include "err.h"
 
@@ -60,10 +61,10 @@ static void run_topic(dun_self_test *report, bool *launched, dun_compute *comput
         launched[i] |= c.launched[i];
 }
 
-/* CLBlast compiles for many seconds on CPUs, where nobody wants it: there only when it is asked for. */
-static bool leave_out(const dun_device *device, const char *name, const char *wanted) {
+/* CLBlast compiles for many seconds on CPUs, where nobody wants it: there only when a run would take it. */
+static bool leave_out(const dun_device *device, const char *name, const char *first) {
     return dun_device_describe(device)->type == DUN_DEVICE_CPU && strcmp(name, "clblast") == 0 &&
-           strcmp(wanted, name) != 0;
+           strcmp(first, name) != 0;
 }
 
 static int test_provider(dun_self_test *report, bool *launched, dun_compute *compute, const char *name) {
@@ -92,12 +93,9 @@ static bool provider_passes(const dun_self_test *report, const char *name) {
     return false;
 }
 
-/* The provider to use, by what the rows say: the one asked for, or the default, or the first that passes. */
-static void choose(dun_self_test *report, const dun_device *device, const char *wanted) {
-    const char *reason, *cannot;
-    const char *first = strcmp(wanted, "auto") == 0
-                            ? dun_gemm_default(&reason, &cannot, dun_device_describe(device))
-                            : wanted;
+/* The provider to use, by what the rows say: the one a run would take, or if it may be another, the first
+ * that passes. */
+static void choose(dun_self_test *report, const char *first, const char *wanted) {
     const char *chosen = provider_passes(report, first) ? first : NULL;
     for (const char *const *name = dun_gemm_provider_names; *name && !chosen; name++)
         if (strcmp(wanted, "auto") == 0 && provider_passes(report, *name))
@@ -144,16 +142,18 @@ int dun_self_test_run(dun_self_test *report, dun_device *device, const char *wan
     int rc = DUN_OK;
     bool launched[DUN_N_KERNELS] = {false};
     dun_compute compute = {0};
+    dun_choice run; /* what a run would take: a tuned provider comes before the default */
     double begun = dun_clock_seconds();
     *report = (dun_self_test){.quick = quick};
     const dun_wish wish = {.head_dim = HEAD_DIM, .gemm = "naive", .every_gemm = true};
+    TRY(dun_choose(&run, dun_device_describe(device), &(dun_wish){.head_dim = HEAD_DIM, .gemm = wanted}));
     TRY(dun_compute_create_wish(&compute, device, NULL, &wish));
     for (const char *const *name = dun_gemm_provider_names; *name; name++)
-        if (!leave_out(device, *name, wanted))
+        if (!leave_out(device, *name, run.gemm))
             TRY(test_provider(report, launched, &compute, *name));
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         run_topic(report, launched, &compute, compute.gemm, topics[i], NULL);
-    choose(report, device, wanted);
+    choose(report, run.gemm, wanted);
     TRY(test_step(report, launched, &compute));
     judge(report);
     for (size_t i = 0; i < DUN_N_KERNELS; i++)

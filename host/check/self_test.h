@@ -22,7 +22,7 @@ typedef struct {
     dun_self_test_row rows[DUN_SELF_TEST_ROWS];
     size_t n_rows;
     char gemm[32];  /* the provider to use: the one asked for, else the first that passes; empty: none does */
-    bool set_aside; /* it is not the device's default, which failed */
+    bool set_aside; /* it is not the one a run would have taken, which failed */
     bool passed;    /* with that provider the device can be trusted */
     bool quick;
     size_t n_kernels; /* kernels that were launched */

@@ -16,12 +16,15 @@ enum { HEAD_DIM = 64, FORMAT = 1 };
 static int make_key(dun_text *out, const dun_device_info *info, const char *gemm) {
     int rc = DUN_OK;
     dun_text defines = {0};
-    dun_choice choice; /* of the tiles that the test would take */
+    dun_choice choice; /* the provider that a run would take; then the tiles that the test would */
+    const char *first;
+    TRY(dun_choose(&choice, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = gemm}));
+    first = choice.gemm;
     TRY(dun_choose(&choice, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = "naive", .every_gemm = true}));
     TRY(dun_tiles_defines(&defines, &choice.tiles));
     TRY(dun_text_addf(out, "self-test of "));
     TRY(dun_program_identity(out, info, defines.bytes));
-    TRY(dun_text_addf(out, "gemm %s\ndunlin %s, test %d\n", gemm, DUN_VERSION, FORMAT));
+    TRY(dun_text_addf(out, "gemm %s (%s)\ndunlin %s, test %d\n", gemm, first, DUN_VERSION, FORMAT));
 out:
     dun_text_free(&defines);
     return rc;
