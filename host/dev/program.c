@@ -219,7 +219,7 @@ static cl_int set_arg(cl_kernel kernel, cl_uint index, const dun_arg *arg) {
 /* The whole numbers among the arguments, for the trace: shapes, in the kernel's order. */
 static void trace_launch(const dun_kernel *kernel, cl_event event, dun_range range, const dun_arg *args,
                          size_t n_args) {
-    char shape[64];
+    char shape[DUN_TRACE_SHAPE];
     int at = snprintf(shape, sizeof shape, ", \"groups\": \"%zux%zu\"", range.groups[0], range.groups[1]);
     const char *before = ", \"ints\": \"";
     for (size_t i = 0; i < n_args && at + 16 < (int)sizeof shape; i++)

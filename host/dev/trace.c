@@ -13,7 +13,7 @@ typedef struct {
     cl_event event;
     dun_device *device;
     char name[48];
-    char shape[64];
+    char shape[DUN_TRACE_SHAPE];
 } pending_event;
 
 /* Times are read this many commands late at most, so that the queue is not held up by asking. */

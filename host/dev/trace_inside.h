@@ -5,6 +5,8 @@
 #include "device.h"
 #include "trace.h"
 
+enum { DUN_TRACE_SHAPE = 192 }; /* bytes: room for the whole numbers of any launch */
+
 bool dun_trace_is_on(void);
 
 /* Takes over the event (a cl_event) of a command just queued. `shape` is "" or further JSON members of its
