@@ -9,7 +9,7 @@
 
 static uint64_t live_bytes, peak_bytes;
 
-int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const char *what) {
+static int create(dun_buffer *out, dun_device *device, size_t bytes, bool huge_pages, const char *what) {
     int rc = DUN_OK;
     cl_mem mem = NULL;
     *out = (dun_buffer){.device = device};
@@ -19,7 +19,7 @@ int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const c
                       (double)device->info.largest_buffer_bytes / 1e6));
     if (bytes == 0)
         bytes = sizeof(float); /* OpenCL has no empty buffers; an empty tensor is legal here */
-    if (device->info.type == DUN_DEVICE_CPU && bytes >= DUN_PAGES_LEAST)
+    if (huge_pages && device->info.type == DUN_DEVICE_CPU && bytes >= DUN_PAGES_LEAST)
         out->pages = dun_pages_alloc(bytes);
     cl_mem_flags flags = CL_MEM_READ_WRITE | (out->pages ? CL_MEM_USE_HOST_PTR : 0);
     TRY_CL_NEW(mem, device, what, clCreateBuffer(device->context, flags, bytes, out->pages, &code));
@@ -32,6 +32,14 @@ out:
     if (rc < 0)
         dun_buffer_free(out);
     return rc;
+}
+
+int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const char *what) {
+    return create(out, device, bytes, false, what);
+}
+
+int dun_buffer_create_matrix(dun_buffer *out, dun_device *device, size_t bytes, const char *what) {
+    return create(out, device, bytes, true, what);
 }
 
 void dun_buffer_free(dun_buffer *buffer) {

@@ -12,9 +12,13 @@ typedef struct {
     dun_device *device;
 } dun_buffer;
 
-/* On CPU devices a large buffer lies in huge pages of the host where the system has them.
- * DUN_BAD_DEVICE: larger than the device's largest buffer, or no memory; `what` names it in the message. */
+/* DUN_BAD_DEVICE: larger than the device's largest buffer, or no memory; `what` names it in the message. */
 int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const char *what);
+
+/* The same for what products walk through again and again: on CPU devices a large one lies in huge pages of
+ * the host where the system has them. Not for what is filled bit by bit and read in order, such as kept keys
+ * and values: there they gain nothing, and their first touch is dear. */
+int dun_buffer_create_matrix(dun_buffer *out, dun_device *device, size_t bytes, const char *what);
 void dun_buffer_free(dun_buffer *buffer);
 
 /* Copies bytes in or out; both wait until done. */

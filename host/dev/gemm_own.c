@@ -30,7 +30,8 @@ static int reg_pack(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging, 
     int rc = DUN_OK;
     uint32_t N = backward ? columns : rows, K = backward ? rows : columns;
     size_t panel_columns = 2 * (size_t)gemm->tiles.reg_vector, panels = ceil_div(N, panel_columns);
-    TRY(dun_buffer_create(out, gemm->device, panels * panel_columns * K * sizeof(float), "a packed weight"));
+    TRY(dun_buffer_create_matrix(out, gemm->device, panels * panel_columns * K * sizeof(float),
+                                 "a packed weight"));
     TRY(DUN_LAUNCH(gemm->kernels[1], ((dun_range){{panels, ceil_div(K, 64)}, 1}), DUN_BUF(*out),
                    DUN_BUF(*staging), DUN_INT(backward ? 1 : columns), DUN_INT(backward ? columns : 1),
                    DUN_INT(N), DUN_INT(K)));

@@ -136,7 +136,7 @@ int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32
     TRY_NEW(plan->buffers, n_slots);
     for (; plan->n_buffers < n_slots; plan->n_buffers++) {
         size_t bytes = slots[plan->n_buffers].floats * sizeof(float);
-        TRY(dun_buffer_create(&plan->buffers[plan->n_buffers], device, bytes, "an activation"));
+        TRY(dun_buffer_create_matrix(&plan->buffers[plan->n_buffers], device, bytes, "an activation"));
         plan->bytes += bytes;
     }
     for (size_t i = 0; i < n; i++) {
