@@ -62,16 +62,6 @@ ends 0 train tiny.ini --sweep data.limit_train=6,8 --sweep prompt.lr=1e-3,1e-2 -
 count "$(grep -c 'reading texts' err)" 2 'passes over the texts for two data sets'
 count "$(grep -c '^model ' err)" 1 'models loaded for two data sets'
 
-# A run's seconds are those from the opening of its session: its stages, and no other run's.
-if command -v python3 >/dev/null; then
-    python3 - $((SECONDS + 1)) twice/*/metrics.json <<'PYTHON' || fail 'the seconds of the runs do not add up'
-import json, sys
-runs = [json.load(open(path))["seconds"] for path in sys.argv[2:]]
-stages_fit = all(sum(run.values()) <= 2 * run["all"] for run in runs)
-sys.exit(not (len(runs) == 4 and stages_fit and sum(run["all"] for run in runs) <= float(sys.argv[1])))
-PYTHON
-fi
-
 # A loss that diverges is a row; a table of nothing else is a failure.
 ends 0 train tiny.ini --sweep prompt.lr=1e-3,1e30 --out wild
 matches out '^1e30 .*diverged'

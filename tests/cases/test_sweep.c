@@ -234,11 +234,16 @@ static bool same_results(const char *a, const char *b) {
 static void run_shared(dun_session *session, train_run *t, const char *name) {
     dun_run_dir run = {0};
     dun_run_result result = {0};
+    double before = session->begun;
     check_ok(dun_session_reopen(session, &t->config, NULL));
+    assert_true(session->begun > before); /* what came before is not this run's time */
     check_ok(dun_run_dir_create(&run, train_path(name), name, &t->config));
     check_ok(dun_session_ready(session));
     check_ok(dun_train(&result, session, &run, false));
     assert_true(result.probe_before >= 0 && result.probe_after >= 0);
+    const dun_timings *s = &session->timings;
+    assert_true(result.seconds >=
+                s->load + s->build + s->texts + s->start + s->baseline + s->train + s->eval);
     dun_run_result_free(&result);
     dun_run_dir_close(&run);
 }

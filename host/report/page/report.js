@@ -149,9 +149,14 @@ function curves(run) {
 
 const stageNames = { load: "reading model and data", build: "building kernels", texts: "reading texts", start: "baseline and start", train: "training", eval: "measuring", probe: "linear probes" };
 
+// With what lies between the stages; runs of before that was measured have the stages alone.
+function wholeTime(m) {
+  return m.wall_seconds || Object.values(m.seconds || {}).reduce((sum, s) => sum + s, 0);
+}
+
 function machine(run) {
   const m = run.metrics, device = m.device || {}, stages = Object.entries(m.seconds || {}).filter(([, s]) => typeof s === "number");
-  const total = stages.reduce((sum, [, s]) => sum + s, 0);
+  const total = wholeTime(m);
   const fact = (name, value) => (value === undefined || value === "" ? null : [el("dt", {}, name), el("dd", {}, value)]);
   return el("section", { id: "machine" }, el("h2", {}, `Where the ${seconds(total)} went`),
     el("div", { class: "stages" }, stages.map(([name, s], i) => el("i", { title: `${name}: ${seconds(s)}`, style: { width: 100 * s / (total || 1) + "%", background: hue(i) } }))),
@@ -199,7 +204,6 @@ function comparison(runs, open) {
   const all = runs.map((run) => settings(run.config)), best = Math.max(...runs.map((r) => r.metrics.accuracy));
   const keys = [...new Set(all.flatMap(Object.keys))].filter((key) => key !== "output.dir" && new Set(all.map((s) => s[key])).size > 1);
   const base = [...new Set(runs.flatMap((r) => numbersOf(r.metrics).map(([key]) => key)))];
-  const total = (run) => Object.values(run.metrics.seconds || {}).reduce((a, b) => a + b, 0);
   const head = ["Run", "Accuracy", "95 % interval", "Macro F1"].concat(base.map(baselineName), ["Steps", "Time", "Device"]);
   const rows = runs.map((run, i) => {
     const m = run.metrics, [low, high] = interval(m.accuracy, m.n);
@@ -207,7 +211,7 @@ function comparison(runs, open) {
       el("td", {}, el("span", { class: "tag" }, badge(i), el("span", { class: "text" }, run.name))),
       el("td", { class: m.accuracy === best ? "right" : "" }, percent(m.accuracy)), el("td", {}, `${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}`),
       el("td", {}, m.macro_avg ? m.macro_avg.f1.toFixed(3) : "–"), base.map((key) => el("td", {}, percent(Object.fromEntries(numbersOf(m))[key]))),
-      el("td", {}, m.steps), el("td", {}, seconds(total(run))), el("td", {}, (m.device || {}).name || ""));
+      el("td", {}, m.steps), el("td", {}, seconds(wholeTime(m))), el("td", {}, (m.device || {}).name || ""));
   });
   const line = (x, y, i) => ({ name: runs[i].name, hue: i, x, y, width: 2, opacity: i < 8 ? 1 : 0.6 });
   byId("comparison").replaceChildren(
