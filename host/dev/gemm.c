@@ -112,7 +112,7 @@ const char *dun_gemm_reason(const dun_gemm *gemm) {
 static int copy_staged(dun_buffer *out, const dun_buffer *staging, uint32_t rows, uint32_t columns) {
     int rc = DUN_OK;
     size_t bytes = (size_t)rows * columns * sizeof(float);
-    TRY(dun_buffer_create(out, staging->device, bytes, "a weight"));
+    TRY(dun_buffer_create_matrix(out, staging->device, bytes, "a weight"));
     TRY(dun_buffer_copy(out, 0, staging, 0, bytes));
 out:
     return rc;

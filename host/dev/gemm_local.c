@@ -21,7 +21,7 @@ static int local_pack(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging
     uint32_t N = backward ? columns : rows, K = backward ? rows : columns;
     size_t panels = ceil_div(N, t->local_n), panel = ceil_div(K, t->local_k) * t->local_k * t->local_n;
     size_t item_bytes = t->half_weights ? 2 : sizeof(float);
-    TRY(dun_buffer_create(out, gemm->device, panels * panel * item_bytes, "a packed weight"));
+    TRY(dun_buffer_create_matrix(out, gemm->device, panels * panel * item_bytes, "a packed weight"));
     TRY(DUN_LAUNCH(gemm->kernels[PACK], ((dun_range){{ceil_div(panel, 16), panels}, 16}), DUN_BUF(*out),
                    DUN_BUF(*staging), DUN_INT(backward ? 1 : columns), DUN_INT(backward ? columns : 1),
                    DUN_INT(N), DUN_INT(K)));
