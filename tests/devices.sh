@@ -28,7 +28,7 @@ matches out '^\* 0 '
 matches out '^-: .*missing.icd gives no platform'
 matches out '^-: .*nothing.icd gives no platform'
 matches out '^-: .*crash.icd crashes when it is loaded'
-[ "$(awk '!NF { exit } length($0) > most { most = length($0) } END { print most }' before)" -le 120 ] ||
+[ "$(awk '{ if (length($0) > most) most = length($0) } END { print most }' before)" -le 120 ] ||
     stop "the table of devices is wide"
 OCL_ICD_VENDORS=$work/icd ends 0 devices --json
 matches out '"selector":0,'
@@ -79,6 +79,9 @@ matches out ' naive +4/4 '
 matches out 'GEMM naive: tuned, \[mine\] in .*rows.ini'
 DUNLIN_DEVICES=$work/rows.ini ends 0 devices "$device" --json
 matches out '"gemm":"naive",.*"group":4,"vector":4,.*"tiles_reason":"tuned, .*by hand'
+printf '[odd]\ngemm = local\ntiles = TS_M=0\n' >odd.ini
+DUNLIN_DEVICES=$work/odd.ini ends 0 devices "$device"
+matches out ' local \(cannot\) '
 
 # A broken kernel.
 cp -r "$source/kernels.cl" .
@@ -109,6 +112,8 @@ sed -i 's/^gemm = naive/gemm = local/; s/^tiles = .*/tiles = VW=4/' rows.ini
 DUNLIN_DEVICES=$work/rows.ini ends 0 train config.ini --device "$device" --out tuned
 matches err 'stands in, slower'
 matches tuned/config.ini '^gemm = (naive|reg)'
+DUNLIN_DEVICES=$work/rows.ini ends 0 devices "$device"
+matches out 'GEMM (naive|reg): stands in for what fails the self-test'
 unset DUNLIN_KERNELS
 
 # One device twice: the same bits; then beside a baseline.

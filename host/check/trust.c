@@ -16,15 +16,13 @@ enum { HEAD_DIM = 64, FORMAT = 1 };
 static int make_key(dun_text *out, const dun_device_info *info, const char *gemm) {
     int rc = DUN_OK;
     dun_text defines = {0};
-    dun_choice choice; /* the provider that a run would take; then the tiles that the test would */
-    const char *first;
-    TRY(dun_choose(&choice, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = gemm}));
-    first = choice.gemm;
-    TRY(dun_choose(&choice, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = "naive", .every_gemm = true}));
-    TRY(dun_tiles_defines(&defines, &choice.tiles));
+    dun_choice run, test; /* what each would take: of the run the provider matters, of the test the tiles */
+    TRY(dun_choose(&run, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = gemm}));
+    TRY(dun_choose(&test, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = "naive", .every_gemm = true}));
+    TRY(dun_tiles_defines(&defines, &test.tiles));
     TRY(dun_text_addf(out, "self-test of "));
     TRY(dun_program_identity(out, info, defines.bytes));
-    TRY(dun_text_addf(out, "gemm %s (%s)\ndunlin %s, test %d\n", gemm, first, DUN_VERSION, FORMAT));
+    TRY(dun_text_addf(out, "gemm %s (%s)\ndunlin %s, test %d\n", gemm, run.gemm, DUN_VERSION, FORMAT));
 out:
     dun_text_free(&defines);
     return rc;

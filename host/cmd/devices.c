@@ -37,20 +37,21 @@ typedef struct {
 /* Tiles differ by model in the head's width alone, which is not shown. */
 enum { ANY_HEAD_DIM = 64 };
 
-/* As a run that leaves [device] gemm and tiles to the program. */
+/* As a run that leaves [device] gemm and tiles to the program; the self-test may have put something aside. */
 static int choose(device_choice *out, const dun_device_info *info) {
     int rc = dun_choose(&out->choice, info, &(dun_wish){.head_dim = ANY_HEAD_DIM});
-    if (rc == DUN_BAD_DEVICE) { /* then that is what there is to say of it */
+    if (rc == DUN_BAD_DEVICE) { /* a run would stop there: that is what there is to say, and no test of it */
         snprintf(out->cannot, sizeof out->cannot, "%s", dun_error_message());
         dun_error_clear();
-        rc = DUN_OK;
+        return DUN_OK;
     }
     TRY(rc);
     TRY(dun_verdict_recall(&out->verdict, info, "auto"));
     if (out->verdict.known && out->verdict.passed && out->verdict.set_aside) {
-        out->choice.gemm = out->verdict.gemm;
+        const dun_wish wish = {.head_dim = ANY_HEAD_DIM, .gemm = out->verdict.gemm};
+        TRY(dun_choose(&out->choice, info, &wish));
         snprintf(out->choice.gemm_reason, sizeof out->choice.gemm_reason,
-                 "the fastest that passed the self-test");
+                 "stands in for what fails the self-test");
     }
 out:
     return rc;
@@ -166,6 +167,18 @@ out:
     return rc;
 }
 
+/* "   topic what: words", in as many lines as it takes. */
+static int add_lines(dun_text *out, const char *topic, const char *what, const char *words) {
+    int rc = DUN_OK;
+    dun_text line = {0};
+    TRY(dun_text_addf(&line, "%s%s%s: %s", topic, what ? " " : "", what ? what : "", words));
+    TRY(dun_text_addf(out, "   "));
+    TRY(dun_help_wrap(out, line.bytes, 3));
+out:
+    dun_text_free(&line);
+    return rc;
+}
+
 /* The driver's own words: name, platform, version; why it is broken, why its GEMM and tiles were chosen. */
 static int add_note(dun_text *out, const device_list *list, uint32_t index) {
     int rc = DUN_OK;
@@ -182,11 +195,14 @@ static int add_note(dun_text *out, const device_list *list, uint32_t index) {
         TRY(dun_text_addf(out, "\n   broken: %s\n", info->error));
         goto out;
     }
-    TRY(dun_text_addf(out, "\n   GEMM %s: %s%s%s\n   tiles: %s\n", made->choice.gemm,
-                      made->choice.gemm_reason, made->cannot[0] ? "; but it cannot run: " : "", made->cannot,
-                      made->choice.tiles_reason));
+    TRY(dun_text_addf(out, "\n"));
+    TRY(add_lines(out, "GEMM", made->choice.gemm, made->choice.gemm_reason));
+    if (made->cannot[0])
+        TRY(add_lines(out, "GEMM", "cannot run", made->cannot));
+    if (made->choice.tiles_reason[0])
+        TRY(add_lines(out, "tiles", NULL, made->choice.tiles_reason));
     if (made->verdict.failure[0])
-        TRY(dun_text_addf(out, "   self-test: %s\n", made->verdict.failure));
+        TRY(add_lines(out, "self-test", NULL, made->verdict.failure));
 out:
     return rc;
 }
