@@ -8,7 +8,8 @@
  *   ds_t = p_t * (do . v_t - delta),  dq = scale * sum_t ds_t k_t,  dk_t = scale * sum_q ds_t q,  dv_t = sum_q p_t do
  * only for own rows: the cached text is constant. p is recomputed from stats (Dao et al. 2022).
  * One work-item a (query row, head), or a (own row, group) for dk and dv: every sum has one owner, no atomics.
- * Flops 4*D a visible key and head forward; keys and values come from cache. */
+ * Flops a query row, head and visible key: 4*D forward, 6*D for dq; 8*D for dk and dv, own keys only. Bytes: 8*D
+ * for each of these, from cache but for the first: 8*G*D a visible row from memory. */
 #define HEAD_VECTORS (HEAD_DIM / HEAD_VW)
 #define TILE 16
 #if HEAD_VW == 1

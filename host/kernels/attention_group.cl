@@ -10,8 +10,9 @@
  * for all items of a group.
  *
  * Local memory: two tiles of ATT_WG * 17 floats, three results an item, two rows of a head.
- * Bytes: keys and values of the visible rows once a query row and head, from cache but for the first; flops
- * 4*D a visible key and head forward. Defines: ATT_WG 8 ... 256, HEAD_DIM. */
+ * Flops as in attention.cl, but do . o in every item: ATT_WG * 2*D a query row and head. Bytes as there too, but
+ * keys for dq, and queries and d_o for dk and dv, are read twice, the second time from cache.
+ * Defines: ATT_WG 8 ... 256, HEAD_DIM. */
 #define TEAM_DEPTH 16
 #define TEAM_STRIDE (TEAM_DEPTH + 1)
 #define TEAM_TILE (ATT_WG * TEAM_STRIDE)

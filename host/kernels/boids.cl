@@ -3,7 +3,8 @@
  *   loss = mean over pairs of d + 1/d,   dd_jk = 2 / (K (K - 1)) * (1 - 1/d^2)
  * The mean over ordered pairs is this one but for the 1e-6 in d, which differs in sign between the two orders
  * and cancels to first order. Two points in one place have no direction to part in: their gradient is 0.
- * One work-group a row j; the host adds the rows' values, in their order and in double. Range: K groups. */
+ * One work-group a row j; the host adds the rows' values, in their order and in double. Range: K groups.
+ * Some 6 flops and 8 bytes for each of K*K pairs. */
 __kernel void boids_loss(__global float *value,       /* (K): each row's share of the loss */
                          __global float *d_pair,      /* (K, K), j < k written, else 0 */
                          __global const float *pair,  /* (K, K), j < k read */

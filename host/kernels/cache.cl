@@ -1,6 +1,7 @@
 /* Keys and values kept in half precision: half the memory, widened again into scratch rows when a batch needs
  * them, so that attention reads floats only. Storage needs no extension: vload_half and vstore_half are core.
- * One work-group a row (see preface.cl); bound by memory, 6 bytes a number. */
+ * One work-group a row (see preface.cl); bound by memory: 6 bytes a number either way, and no
+ * flops but the conversion. */
 
 /* kv_keep: kept[kept_row + r] = half(cache[cache_row + r]), rounded to nearest even; what half cannot hold
  * becomes its largest number, never infinity. Range: rows groups. */

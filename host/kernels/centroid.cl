@@ -1,6 +1,8 @@
 /* Calculated centroids: every class present in a batch is drawn to the mean of its points, pushed from the mean
  * of the other centroids. The move is written as a gradient, so that any optimiser can make it (optim.cl); plain
- * descent at rate 1 makes exactly it, with momentum a true velocity. */
+ * descent at rate 1 makes exactly it, with momentum a true velocity.
+ * Flops 3*K*D + 2*B*D, with repulsion up to 12*K*D + 2*B*D; bytes 8*K*D + 4*B*D, with repulsion 4*K*D more: bound
+ * by memory. */
 
 /* total[j] = sum over the centroids, in their order. An item takes 2 vectors, so that a line of memory and its
  * neighbour are read together. Range: groups of 2*WG*VW columns. */

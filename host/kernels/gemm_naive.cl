@@ -2,7 +2,8 @@
  *   out (M, N) = a (M, K) * B (K, N) [+ add],   B(k, n) = w[n * stride_n + k * stride_k]
  * Forward of a linear layer with w (rows N, columns K): stride_n = K, stride_k = 1. Backward to data with the
  * same w (rows K, columns N): stride_n = 1, stride_k = N.
- * One work-item an output element; 2*M*N*K flops, no reuse. Range: (N, M). */
+ * One work-item an output element; 2*M*N*K flops and 8*M*N*K bytes, without reuse but for what is in
+ * cache. Range: (N, M). */
 __kernel void gemm_naive(__global float *out, ulong out_offset, int ldo,   /* (M, N), rows ldo apart */
                          __global const float *a, ulong a_offset, int lda, /* (M, K), rows lda apart */
                          __global const float *w, int stride_n, int stride_k,

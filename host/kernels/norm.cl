@@ -1,7 +1,9 @@
 /* Root mean square norm (Zhang and Sennrich 2019), one work-group a row.
  *   r = 1 / sqrt(mean(x^2) + eps),   y = x * r * w
  *   dx = r * (w * dy - x * r^2 * mean(w * dy * x))
- * The backward recomputes r: cheaper than keeping it. */
+ * The backward recomputes r: cheaper than keeping it.
+ * Flops a row: 4*C forward, 10*C backward. Bytes a row: 8*C forward, 12*C backward, with beta 16*C; what is read a
+ * second time, and w, come from cache. Bound by memory. */
 
 float inverse_rms(__global const float *x, int C, float eps, __local float *scratch) {
     vec squares = 0.0f;

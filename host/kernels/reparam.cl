@@ -7,7 +7,8 @@
  *   d_up = d_u^T hidden,  d_hidden = hidden > 0 ? d_u up : 0,  d_down = d_hidden^T base
  *   d_base = d_rows + d_hidden down
  * P rows of C floats through a middle of M; all products together cost 12*P*C*M flops a step, next to nothing
- * beside the model, so one kernel with strides serves them all. One work-group a row of each output. */
+ * beside the model, so one kernel with strides serves them all. One work-group a row of each output, which reads
+ * the whole other matrix: 24*P*C*M bytes a step from cache, 24*C*M from memory. */
 
 /* out (R, N) = (beta ? out : 0) + a b, a(i, k) = a[i * a_row + k * a_step], b(k, n) = b[n * b_row + k * b_step];
  * with relu its negative elements become 0. Range: R groups. */

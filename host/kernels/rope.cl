@@ -3,7 +3,8 @@
  *   (x[i], x[i+h]) <- (x[i] cos - x[i+h] sin, x[i] sin + x[i+h] cos).
  * The backward rotates the gradient by the opposite angle. The table comes from the host, computed in double:
  * cos, then sin, of position * base^(-2i / rope_dim). Rows are `row_floats` long; only their first heads*D
- * floats turn, so that the keys of a key/value row turn and its values stay. Range: Nq groups. */
+ * floats turn, so that the keys of a key/value row turn and its values stay. Range: Nq groups.
+ * 7 flops and 16 bytes a pair of components, (rope_dim / 2) * heads pairs a row; the table's row is in cache. */
 void rope_rotate(__global float *x, ulong x_offset, __global const float *table, __global const int *position,
                  __global const int *row_of, int heads, int rope_dim, int row_floats, float direction) {
     size_t q = get_group_id(0);

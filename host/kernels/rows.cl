@@ -1,5 +1,7 @@
 /* Kernels that handle rows one by one: gather of embedding and prompt rows, pick of last rows, and the gated
- * unit. One work-group a row (see preface.cl); each moves a few floats a flop, bound by memory. */
+ * unit. One work-group a row (see preface.cl); all are bound by memory. Bytes a row, and flops a number of it:
+ *   embed_fwd, last_fwd 8*C, 0   embed_bwd 4*C a prompt row of the batch, 1   last_bwd 4*C, with beta 8*C, 2
+ *   swiglu_fwd 12*F, 3 and an exp   swiglu_bwd 20*F, 10 and an exp */
 
 /* embed_fwd: out[n] = ids[n] >= 0 ? table[ids[n]] : prompt[-1 - ids[n]]. A negative id is a prompt row, so hard
  * and soft tokens mix freely. The table is rows first .. first + n_table - 1 of it; rows of other parts are left
