@@ -1,7 +1,7 @@
 /* argv -> subcommand; the only file that may end the process. */
-#include "cmd.h"
-#include "err.h"
-#include "out.h"
+#include "base/err.h"
+#include "cmd/cmd.h"
+#include "cmd/out.h"
 
 #include <stdio.h>
 

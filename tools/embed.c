@@ -1,9 +1,9 @@
 /* Build-time tool: embed IN.cl OUT.c SYMBOL, or embed --raw OUT.c SYMBOL IN... Writes an OpenCL source with
  * its includes resolved, or files one after another as they are, as a C byte array, so that the program needs
  * no files at run time and the build needs no script language. */
-#include "err.h"
-#include "file.h"
-#include "source.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/source.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* See cache.h. A file is the header below, the key, the bytes. */
-#include "cache.h"
+#include "base/cache.h"
 
-#include "err.h"
-#include "hash.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/mem.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #ifndef DUN_CACHE_H
 #define DUN_CACHE_H
 
-#include "file.h"
-#include "text.h"
+#include "base/file.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 

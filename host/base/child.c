@@ -1,8 +1,8 @@
 /* See child.h. */
-#include "child.h"
+#include "base/child.h"
 
-#include "clock.h"
-#include "err.h"
+#include "base/clock.h"
+#include "base/err.h"
 
 #include <errno.h>
 #include <fcntl.h>

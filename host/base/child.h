@@ -3,7 +3,7 @@
 #ifndef DUN_CHILD_H
 #define DUN_CHILD_H
 
-#include "text.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 

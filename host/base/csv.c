@@ -1,7 +1,7 @@
 /* See csv.h. */
-#include "csv.h"
+#include "base/csv.h"
 
-#include "err.h"
+#include "base/err.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef DUN_CSV_H
 #define DUN_CSV_H
 
-#include "text.h"
+#include "base/text.h"
 
 /* Appends one field, behind a comma unless it opens its line; in quotes where it needs them. */
 int dun_csv_add(dun_text *out, const char *field, size_t length);

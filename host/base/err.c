@@ -1,7 +1,7 @@
 /* One message per thread; see err.h for the contract. */
-#include "err.h"
+#include "base/err.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* See fault.h. The environment is read once, at the first operation. */
-#include "fault.h"
+#include "base/fault.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

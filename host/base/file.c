@@ -1,9 +1,9 @@
 /* See file.h. */
-#include "file.h"
+#include "base/file.h"
 
-#include "err.h"
-#include "fault.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>

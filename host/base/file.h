@@ -3,7 +3,7 @@
 #ifndef DUN_FILE_H
 #define DUN_FILE_H
 
-#include "text.h"
+#include "base/text.h"
 #include <stdbool.h>
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* See hash.h. */
-#include "hash.h"
+#include "base/hash.h"
 
 uint64_t dun_hash(uint64_t hash, const void *bytes, size_t length) {
     const unsigned char *at = bytes;

@@ -1,5 +1,5 @@
 /* See interrupt.h. */
-#include "interrupt.h"
+#include "base/interrupt.h"
 
 #include <signal.h>
 #include <stddef.h>

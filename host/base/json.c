@@ -1,9 +1,9 @@
 /* See json.h. What jansson would accept, or would find too late, is looked for in a scan before it. */
-#include "json.h"
+#include "base/json.h"
 
-#include "err.h"
-#include "mem.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdbool.h>

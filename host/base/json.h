@@ -3,7 +3,7 @@
 #ifndef DUN_JSON_H
 #define DUN_JSON_H
 
-#include "text.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /* See mem.h. */
 #define _DEFAULT_SOURCE /* _SC_AVPHYS_PAGES */
-#include "mem.h"
+#include "base/mem.h"
 
-#include "err.h"
-#include "fault.h"
+#include "base/err.h"
+#include "base/fault.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* See nearest.h. */
-#include "nearest.h"
+#include "base/nearest.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* See process.h. */
-#include "process.h"
+#include "base/process.h"
 
-#include "clock.h"
-#include "err.h"
-#include "fault.h"
-#include "interrupt.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* See rng.h. */
-#include "rng.h"
+#include "base/rng.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* See source.h. */
-#include "source.h"
+#include "base/source.h"
 
-#include "err.h"
-#include "file.h"
+#include "base/err.h"
+#include "base/file.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef DUN_SOURCE_H
 #define DUN_SOURCE_H
 
-#include "text.h"
+#include "base/text.h"
 
 /* DUN_BAD_INPUT: a file that cannot be read, or includes deeper than 16. */
 int dun_source_read(dun_text *out, const char *path);

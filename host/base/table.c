@@ -1,8 +1,8 @@
 /* See table.h. */
-#include "table.h"
+#include "base/table.h"
 
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef DUN_TABLE_H
 #define DUN_TABLE_H
 
-#include "text.h"
+#include "base/text.h"
 
 #include <stddef.h>
 

@@ -1,8 +1,8 @@
 /* See text.h. */
-#include "text.h"
+#include "base/text.h"
 
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* See utf8.h. */
-#include "utf8.h"
+#include "base/utf8.h"
 
-#include "err.h"
+#include "base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #ifndef DUN_UTF8_H
 #define DUN_UTF8_H
 
-#include "text.h"
+#include "base/text.h"
 
 #include <stddef.h>
 

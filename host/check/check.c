@@ -1,9 +1,9 @@
 /* See check.h. */
-#include "check.h"
+#include "check/check.h"
 
-#include "err.h"
-#include "mem.h"
-#include "rng.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rng.h"
 
 #include <assert.h>
 #include <math.h>

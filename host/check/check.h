@@ -4,7 +4,7 @@
 #ifndef DUN_CHECK_H
 #define DUN_CHECK_H
 
-#include "kernels.h"
+#include "nn/kernels.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

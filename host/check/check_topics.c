@@ -1,5 +1,5 @@
 /* See check_topics.h. */
-#include "check_topics.h"
+#include "check/check_topics.h"
 
 const int check_widths[CHECK_N_WIDTHS] = {1,  3,  4,  5,  7,   8,   9,   15,  16,
                                           17, 31, 32, 33, 127, 255, 256, 257, 576};

@@ -4,7 +4,7 @@
 #ifndef CHECK_TOPICS_H
 #define CHECK_TOPICS_H
 
-#include "check.h"
+#include "check/check.h"
 
 typedef struct {
     const char *name;

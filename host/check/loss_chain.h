@@ -3,9 +3,9 @@
 #ifndef LOSS_CHAIN_H
 #define LOSS_CHAIN_H
 
-#include "check.h"
-#include "loss.h"
-#include "reference_ops.h"
+#include "check/check.h"
+#include "check/reference_ops.h"
+#include "learn/loss.h"
 
 /* A loss kernel, its reference, and what its stored vectors are called with which factors. */
 typedef struct {

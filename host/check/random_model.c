@@ -1,10 +1,10 @@
 /* See random_model.h. */
-#include "random_model.h"
+#include "check/random_model.h"
 
-#include "err.h"
-#include "mem.h"
-#include "reference_ops.h"
-#include "rng.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "check/reference_ops.h"
 
 #include <math.h>
 #include <string.h>

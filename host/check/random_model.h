@@ -3,7 +3,7 @@
 #ifndef RANDOM_MODEL_H
 #define RANDOM_MODEL_H
 
-#include "model.h"
+#include "nn/model.h"
 
 typedef struct {
     dun_spec spec;

@@ -1,5 +1,5 @@
 /* Distances, losses and the optimiser in double; see reference_ops.h. */
-#include "reference_ops.h"
+#include "check/reference_ops.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* See reference_ops.h. Losses, distances and the optimiser are in reference_loss.c. */
-#include "reference_ops.h"
+#include "check/reference_ops.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* The reparametrisation of a prompt in double; see reference_ops.h. */
-#include "mem.h"
-#include "reference_ops.h"
+#include "base/mem.h"
+#include "check/reference_ops.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /* See self_test.h. */
-#include "self_test.h"
+#include "check/self_test.h"
 
-#include "choice.h"
-#include "clock.h"
-#include "err.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "dev/choice.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef DUN_SELF_TEST_H
 #define DUN_SELF_TEST_H
 
-#include "check_topics.h"
+#include "check/check_topics.h"
 
 enum { DUN_SELF_TEST_ROWS = 24 };
 

@@ -1,6 +1,6 @@
 /* Cases of host/kernels/attention.cl: forward, then both backward kernels on what it left. */
-#include "check_topics.h"
-#include "reference_ops.h"
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
 
 #include <math.h>
 

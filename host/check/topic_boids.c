@@ -1,5 +1,5 @@
 /* Cases of host/kernels/boids.cl: the flock's loss by rows and its gradient by pairs. */
-#include "check_topics.h"
+#include "check/check_topics.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Cases of host/kernels/cache.cl: keys and values through half precision and back. */
-#include "check_topics.h"
+#include "check/check_topics.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* Cases of host/kernels/centroid.cl: calculated centroids over several batches, by the plain rule. */
-#include "calculated.h"
-#include "check_topics.h"
-#include "reference_ops.h"
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
+#include "learn/calculated.h"
 
 static const double tolerance = 3e-6;
 enum { BATCHES = 6 };

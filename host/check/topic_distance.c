@@ -1,7 +1,7 @@
 /* Cases of host/kernels/distance.cl: points to centroids, centroids to each other, and the gradients. */
-#include "check_topics.h"
-#include "distance.h"
-#include "reference_ops.h"
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
+#include "learn/distance.h"
 
 /* Components of a difference are right to an ulp even where points and centroids nearly meet; a sum of up to
  * 4099 squares is taken in at least 4 lanes. */

@@ -1,6 +1,6 @@
 /* Cases of the products with frozen weights, for whichever provider the check carries. */
-#include "check_topics.h"
-#include "reference_ops.h"
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* Cases of host/kernels/loss.cl: losses on given distances, and in the chain from points and centroids. */
-#include "check_topics.h"
-#include "loss_chain.h"
+#include "check/check_topics.h"
+#include "check/loss_chain.h"
 
 #include <math.h>
 

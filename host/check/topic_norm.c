@@ -1,6 +1,6 @@
 /* Cases of host/kernels/norm.cl. */
-#include "check_topics.h"
-#include "reference_ops.h"
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
 
 /* A sum of up to 576 squares over at least 4 lanes, a root and two products. The backward subtracts two terms
  * of the same size, which costs a digit in narrow rows. */

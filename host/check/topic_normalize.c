@@ -1,7 +1,7 @@
 /* Cases of host/kernels/normalize.cl, and of the moving average: what is done to points, and its way back. */
-#include "average.h"
-#include "check_topics.h"
-#include "normalizer.h"
+#include "check/check_topics.h"
+#include "learn/average.h"
+#include "learn/normalizer.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* Cases of host/kernels/optim.cl: optimisers over many steps, each with new gradients, on two tensors at
  * once; one row of the second is left alone. */
-#include "check_topics.h"
-#include "optim.h"
-#include "reference_ops.h"
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
+#include "learn/optim.h"
 
 #include <math.h>
 

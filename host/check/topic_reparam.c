@@ -1,7 +1,7 @@
 /* Cases of host/kernels/reparam.cl: the whole network forward and backward, every tensor on the way compared.
  */
-#include "check_topics.h"
-#include "reference_ops.h"
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Cases of host/kernels/rope.cl. */
-#include "check_topics.h"
-#include "reference_ops.h"
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
 
 #include <math.h>
 

@@ -1,12 +1,12 @@
 /* One whole training step of a small random model: texts into the cache, points, loss, gradients of prompt
  * and centroids, and the optimiser's first step; against the same model as plain loops in double, whose
  * prompt gradient is taken by central differences. */
-#include "check_topics.h"
-#include "engine.h"
-#include "loss_chain.h"
-#include "optim.h"
-#include "random_model.h"
-#include "rng.h"
+#include "base/rng.h"
+#include "check/check_topics.h"
+#include "check/loss_chain.h"
+#include "check/random_model.h"
+#include "learn/optim.h"
+#include "nn/engine.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* See trust.h. */
-#include "trust.h"
+#include "check/trust.h"
 
-#include "cache.h"
-#include "choice.h"
-#include "err.h"
-#include "json.h"
-#include "program.h"
+#include "base/cache.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "dev/choice.h"
+#include "dev/program.h"
 
 #include <stdio.h>
 #include <string.h>

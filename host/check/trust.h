@@ -3,9 +3,9 @@
 #ifndef DUN_TRUST_H
 #define DUN_TRUST_H
 
-#include "config.h"
-#include "observer.h"
-#include "self_test.h"
+#include "base/observer.h"
+#include "check/self_test.h"
+#include "config/config.h"
 
 /* What is kept of a self-test. */
 typedef struct {

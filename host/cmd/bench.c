@@ -1,13 +1,13 @@
 /* dunlin bench: how fast the model of a config runs on its device. */
-#include "bench.h"
+#include "bench/bench.h"
 
-#include "cmd.h"
-#include "err.h"
-#include "experiment.h"
-#include "json.h"
-#include "out.h"
-#include "progress.h"
-#include "table.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/table.h"
+#include "cmd/cmd.h"
+#include "cmd/experiment.h"
+#include "cmd/out.h"
+#include "report/progress.h"
 
 #include <errno.h>
 #include <stdlib.h>

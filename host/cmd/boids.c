@@ -1,16 +1,16 @@
 /* dunlin boids: a flock of points, no model; leaves a run directory with every position. */
-#include "boids.h"
-#include "cmd.h"
-#include "err.h"
-#include "experiment.h"
-#include "interrupt.h"
-#include "json.h"
-#include "mem.h"
-#include "out.h"
-#include "pictures.h"
-#include "progress.h"
-#include "runlog.h"
-#include "tables.h"
+#include "run/boids.h"
+#include "base/err.h"
+#include "base/interrupt.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/experiment.h"
+#include "cmd/out.h"
+#include "report/pictures.h"
+#include "report/progress.h"
+#include "report/runlog.h"
+#include "run/tables.h"
 
 typedef struct {
     dun_config config;

@@ -1,11 +1,11 @@
 /* dunlin cache: what is kept between runs, and throwing it away. */
-#include "cache.h"
-#include "cmd.h"
-#include "err.h"
-#include "json.h"
-#include "mem.h"
-#include "out.h"
-#include "table.h"
+#include "base/cache.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "cmd/cmd.h"
+#include "cmd/out.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* dunlin check: does a device compute right? */
-#include "cmd.h"
-#include "err.h"
-#include "json.h"
-#include "mem.h"
-#include "out.h"
-#include "progress.h"
-#include "table.h"
-#include "trust.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "check/trust.h"
+#include "cmd/cmd.h"
+#include "cmd/out.h"
+#include "report/progress.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* dunlin classify: the class of every line, by the nearest centroid of a run; exactly one answer a line. */
-#include "answer.h"
-#include "classifier.h"
-#include "cmd.h"
-#include "err.h"
-#include "experiment.h"
-#include "json.h"
-#include "lines.h"
-#include "mem.h"
-#include "out.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/experiment.h"
+#include "cmd/out.h"
+#include "io/lines.h"
+#include "session/answer.h"
+#include "session/classifier.h"
 
 #include <stdlib.h>
 #include <string.h>

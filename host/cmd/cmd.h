@@ -3,7 +3,7 @@
 #ifndef DUN_CMD_H
 #define DUN_CMD_H
 
-#include "options.h"
+#include "cmd/shell/options.h"
 
 typedef struct dun_command {
     const char *name;

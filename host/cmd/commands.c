@@ -1,10 +1,10 @@
 /* The table of subcommands, and the program's own options. */
-#include "cmd.h"
-#include "err.h"
-#include "nearest.h"
-#include "out.h"
-#include "topics.h"
-#include "trace.h"
+#include "base/err.h"
+#include "base/nearest.h"
+#include "cmd/cmd.h"
+#include "cmd/out.h"
+#include "cmd/shell/topics.h"
+#include "dev/trace.h"
 
 #include <string.h>
 

@@ -1,14 +1,15 @@
 /* dunlin compare: one config on several devices, each in its own process. */
-#include "compare.h"
+#include "cmd/compare.h"
+#include "report/compare_show.h"
 
-#include "cmd.h"
-#include "err.h"
-#include "experiment.h"
-#include "file.h"
-#include "interrupt.h"
-#include "json.h"
-#include "mem.h"
-#include "out.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/experiment.h"
+#include "cmd/out.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,9 +6,9 @@
 #ifndef DUN_COMPARE_H
 #define DUN_COMPARE_H
 
-#include "device.h"
-#include "observer.h"
-#include "text.h"
+#include "base/observer.h"
+#include "base/text.h"
+#include "dev/device.h"
 
 #include <jansson.h>
 
@@ -35,9 +35,5 @@ int dun_compare_versus(json_t *results);
 /* Joules that the processors have used since they were switched on, or negative where the system does not
  * tell. */
 double dun_energy_joules(void);
-
-/* Appends the table, or a page with curves that needs nothing else. `title` is the config's name. */
-int dun_compare_table(dun_text *out, const json_t *results);
-int dun_compare_page(dun_text *out, const json_t *results, const char *title);
 
 #endif

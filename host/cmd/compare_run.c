@@ -1,13 +1,13 @@
 /* One device of a comparison; see compare.h. */
-#include "compare.h"
+#include "cmd/compare.h"
 
-#include "err.h"
-#include "file.h"
-#include "interrupt.h"
-#include "json.h"
-#include "mem.h"
-#include "process.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdio.h>

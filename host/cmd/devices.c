@@ -1,16 +1,16 @@
 /* dunlin devices: every OpenCL device, how to select it, and what dunlin would choose for it. */
-#include "choice.h"
-#include "cmd.h"
-#include "device.h"
-#include "err.h"
-#include "icd.h"
-#include "json.h"
-#include "mem.h"
-#include "out.h"
-#include "table.h"
-#include "tiles.h"
-#include "trust.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "base/utf8.h"
+#include "check/trust.h"
+#include "cmd/cmd.h"
+#include "cmd/icd.h"
+#include "cmd/out.h"
+#include "dev/choice.h"
+#include "dev/device.h"
+#include "dev/tiles.h"
 
 #include <stdio.h>
 #include <string.h>

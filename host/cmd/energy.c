@@ -1,5 +1,5 @@
 /* Energy of the processor packages through Linux's powercap; usually for root only. */
-#include "compare.h"
+#include "cmd/compare.h"
 
 #include <stdio.h>
 

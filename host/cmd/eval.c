@@ -1,14 +1,14 @@
 /* dunlin eval: metrics of a run on its validation texts, or of the untrained class means of a config. */
-#include "centroid.h"
-#include "classifier.h"
-#include "cmd.h"
-#include "err.h"
-#include "evaluate.h"
-#include "experiment.h"
-#include "json.h"
-#include "mem.h"
-#include "out.h"
-#include "progress.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/experiment.h"
+#include "cmd/out.h"
+#include "report/progress.h"
+#include "session/centroid.h"
+#include "session/classifier.h"
+#include "session/evaluate.h"
 
 /* The run's centroids, or the class means under the config's starting prompt. */
 static int open_classifier(dun_classifier *classifier, dun_experiment *e) {

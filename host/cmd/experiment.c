@@ -1,12 +1,12 @@
 /* See experiment.h. */
-#include "experiment.h"
+#include "cmd/experiment.h"
 
-#include "cmd.h"
-#include "err.h"
-#include "file.h"
-#include "mem.h"
-#include "paths.h"
-#include "rundir.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "config/paths.h"
+#include "run/rundir.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -3,9 +3,9 @@
 #ifndef DUN_EXPERIMENT_H
 #define DUN_EXPERIMENT_H
 
-#include "options.h"
-#include "progress.h"
-#include "session.h"
+#include "cmd/shell/options.h"
+#include "report/progress.h"
+#include "session/session.h"
 
 /* What the command line said. */
 typedef struct {

@@ -1,9 +1,9 @@
 /* dunlin export: a trained run in the formats of other programs. */
-#include "export.h"
+#include "run/export.h"
 
-#include "cmd.h"
-#include "err.h"
-#include "experiment.h"
+#include "base/err.h"
+#include "cmd/cmd.h"
+#include "cmd/experiment.h"
 
 #include <string.h>
 

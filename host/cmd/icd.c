@@ -1,12 +1,12 @@
 /* See icd.h. */
 #define _XOPEN_SOURCE 700 /* realpath */
-#include "icd.h"
+#include "cmd/icd.h"
 
-#include "err.h"
-#include "file.h"
-#include "mem.h"
-#include "process.h"
-#include "text.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "base/text.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* See out.h. */
-#include "out.h"
+#include "cmd/out.h"
 
-#include "err.h"
-#include "fault.h"
-#include "json.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #ifndef DUN_OUT_H
 #define DUN_OUT_H
 
-#include "text.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 /* dunlin points: the points of the validation texts, for other tools. */
-#include "centroid.h"
-#include "cmd.h"
-#include "err.h"
-#include "experiment.h"
-#include "export.h"
-#include "mem.h"
-#include "progress.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/experiment.h"
+#include "report/progress.h"
+#include "run/export.h"
+#include "session/centroid.h"
 
 typedef struct {
     dun_session *session;

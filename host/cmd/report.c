@@ -1,11 +1,11 @@
 /* dunlin report: report.html of one finished run, or of several side by side. */
-#include "report.h"
+#include "report/report.h"
 
-#include "cmd.h"
-#include "err.h"
-#include "mem.h"
-#include "out.h"
-#include "rundir.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/out.h"
+#include "run/rundir.h"
 
 static int say_path(const char *path) {
     int rc = DUN_OK;

@@ -1,13 +1,13 @@
 /* See starter.h. How to train is taken from config/recommended.ini, else from config/quickstart.ini, else it
  * is what those began with. */
-#include "starter.h"
+#include "cmd/starter.h"
 
-#include "config.h"
-#include "config_value.h"
-#include "err.h"
-#include "mem.h"
-#include "paths.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "config/config.h"
+#include "config/config_value.h"
+#include "config/paths.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 #ifndef DUN_STARTER_H
 #define DUN_STARTER_H
 
-#include "dataset.h"
-#include "sniff.h"
-#include "text.h"
+#include "base/text.h"
+#include "io/dataset.h"
+#include "io/sniff.h"
 
 #include <limits.h>
 

@@ -1,8 +1,8 @@
 /* The template of the config that `dunlin init` writes; see starter.h. A model that has seen what is asked
  * gives points that are easier to sort, and what stands before every text is run once. */
-#include "starter.h"
+#include "cmd/starter.h"
 
-#include "err.h"
+#include "base/err.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* dunlin tokenize: the token ids of texts, as the experiments see them. */
-#include "cmd.h"
-#include "err.h"
-#include "gguf.h"
-#include "json.h"
-#include "lines.h"
-#include "mem.h"
-#include "out.h"
-#include "paths.h"
-#include "tokenizer.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/out.h"
+#include "config/paths.h"
+#include "io/lines.h"
+#include "io/store/gguf.h"
+#include "io/token/tokenizer.h"
 
 #include <string.h>
 

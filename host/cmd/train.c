@@ -1,16 +1,16 @@
 /* dunlin train: runs the experiment of each config and leaves a run directory. */
-#include "train.h"
-#include "cmd.h"
-#include "err.h"
-#include "experiment.h"
-#include "interrupt.h"
-#include "mem.h"
-#include "progress.h"
-#include "report.h"
-#include "runlog.h"
-#include "space.h"
-#include "train_group.h"
-#include "trust.h"
+#include "run/train.h"
+#include "base/err.h"
+#include "base/interrupt.h"
+#include "base/mem.h"
+#include "check/trust.h"
+#include "cmd/cmd.h"
+#include "cmd/experiment.h"
+#include "cmd/train_group.h"
+#include "report/progress.h"
+#include "report/report.h"
+#include "report/runlog.h"
+#include "run/space.h"
 
 #include <stdlib.h>
 

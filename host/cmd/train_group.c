@@ -1,19 +1,19 @@
 /* See train_group.h. */
-#include "train_group.h"
+#include "cmd/train_group.h"
 
-#include "clock.h"
-#include "err.h"
-#include "file.h"
-#include "interrupt.h"
-#include "json.h"
-#include "mem.h"
-#include "out.h"
-#include "paths.h"
-#include "reopen.h"
-#include "report.h"
-#include "space.h"
-#include "train.h"
-#include "trust.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "check/trust.h"
+#include "cmd/out.h"
+#include "config/paths.h"
+#include "report/report.h"
+#include "run/space.h"
+#include "run/train.h"
+#include "session/reopen.h"
 
 #include <ctype.h>
 #include <math.h>

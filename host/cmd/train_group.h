@@ -2,9 +2,9 @@
 #ifndef DUN_TRAIN_GROUP_H
 #define DUN_TRAIN_GROUP_H
 
-#include "experiment.h"
-#include "runlog.h"
-#include "sweep_table.h"
+#include "cmd/experiment.h"
+#include "report/runlog.h"
+#include "run/sweep_table.h"
 
 /* What the command line asks for. */
 typedef struct {

@@ -1,9 +1,9 @@
 /* See buffer.h. */
-#include "buffer.h"
+#include "dev/buffer.h"
 
-#include "opencl.h"
-#include "pages.h"
-#include "trace_inside.h"
+#include "dev/opencl.h"
+#include "dev/pages.h"
+#include "dev/trace_inside.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
 #ifndef DUN_BUFFER_H
 #define DUN_BUFFER_H
 
-#include "device.h"
+#include "dev/device.h"
 
 typedef struct {
     void *mem;   /* NULL: not created */

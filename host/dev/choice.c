@@ -1,9 +1,9 @@
 /* See choice.h. */
-#include "choice.h"
+#include "dev/choice.h"
 
-#include "err.h"
-#include "gemm_provider.h"
-#include "tuning.h"
+#include "base/err.h"
+#include "dev/gemm_provider.h"
+#include "dev/tuning.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef DUN_CHOICE_H
 #define DUN_CHOICE_H
 
-#include "tiles.h"
+#include "dev/tiles.h"
 
 /* What the user asked for. Zero but for head_dim: everything is the program's to choose. */
 typedef struct {

@@ -1,9 +1,9 @@
 /* Enumeration and opening of devices. Selection is in select.c. */
-#include "device.h"
+#include "dev/device.h"
 
-#include "mem.h"
-#include "opencl.h"
-#include "trace_inside.h"
+#include "base/mem.h"
+#include "dev/opencl.h"
+#include "dev/trace_inside.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* The door to the GEMM providers: choice, loading, direction. See gemm.h. */
-#include "gemm.h"
+#include "dev/gemm.h"
 
-#include "err.h"
-#include "gemm_provider.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "dev/gemm_provider.h"
 
 #include <stdio.h>
 #include <string.h>

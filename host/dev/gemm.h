@@ -4,9 +4,9 @@
 #ifndef DUN_GEMM_H
 #define DUN_GEMM_H
 
-#include "buffer.h"
-#include "program.h"
-#include "tiles.h"
+#include "dev/buffer.h"
+#include "dev/program.h"
+#include "dev/tiles.h"
 
 typedef struct dun_gemm dun_gemm;
 

@@ -1,6 +1,6 @@
 /* CLBlast as a GEMM provider: tuned for GPUs of every vendor. Weights stay row-major. */
-#include "gemm_provider.h"
-#include "opencl.h"
+#include "dev/gemm_provider.h"
+#include "dev/opencl.h"
 
 #include <clblast_c.h>
 

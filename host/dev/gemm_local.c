@@ -1,6 +1,6 @@
 /* The GEMM provider for GPUs: tiles in local memory. Formula and layout are in host/kernels/gemm_local.cl. */
-#include "err.h"
-#include "gemm_provider.h"
+#include "base/err.h"
+#include "dev/gemm_provider.h"
 
 static const char *cannot_run(const dun_device_info *info) {
     return info->max_group_size < 16 || info->local_bytes < 4096

@@ -1,7 +1,7 @@
 /* Our own GEMM providers: `naive` (reference) and `reg` (register tile over packed panels). Formulas and
  * layouts are in host/kernels/gemm_naive.cl and gemm_reg.cl. */
-#include "err.h"
-#include "gemm_provider.h"
+#include "base/err.h"
+#include "dev/gemm_provider.h"
 
 static const char *runs_everywhere(const dun_device_info *info) {
     (void)info;

@@ -2,7 +2,7 @@
 #ifndef DUN_GEMM_PROVIDER_H
 #define DUN_GEMM_PROVIDER_H
 
-#include "gemm.h"
+#include "dev/gemm.h"
 
 /* One product: out (M, N) = a (M, K) B (K, N) [+ add], B in the provider's layout for that direction. Rows of
  * a lie lda floats apart, those of out and add ldo; offsets are in floats. */

@@ -1,5 +1,5 @@
 /* Error names and the count of live objects; see opencl.h. */
-#include "opencl.h"
+#include "dev/opencl.h"
 
 static size_t live_objects;
 

@@ -2,9 +2,9 @@
 #ifndef DUN_OPENCL_H
 #define DUN_OPENCL_H
 
-#include "device.h"
-#include "err.h"
-#include "fault.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "dev/device.h"
 
 #include <CL/cl.h>
 

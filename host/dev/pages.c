@@ -1,6 +1,6 @@
 /* See pages.h. */
 #define _DEFAULT_SOURCE /* madvise */
-#include "pages.h"
+#include "dev/pages.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -1,12 +1,12 @@
 /* Building programs and launching kernels; see program.h. */
-#include "program.h"
+#include "dev/program.h"
 
-#include "clock.h"
-#include "mem.h"
-#include "opencl.h"
-#include "program_cache.h"
-#include "source.h"
-#include "trace_inside.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/source.h"
+#include "dev/opencl.h"
+#include "dev/program_cache.h"
+#include "dev/trace_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #ifndef DUN_PROGRAM_H
 #define DUN_PROGRAM_H
 
-#include "device.h"
-#include "text.h"
+#include "base/text.h"
+#include "dev/device.h"
 
 typedef struct dun_program dun_program;
 

@@ -1,9 +1,9 @@
 /* See program_cache.h. */
-#include "program_cache.h"
+#include "dev/program_cache.h"
 
-#include "cache.h"
-#include "hash.h"
-#include "mem.h"
+#include "base/cache.h"
+#include "base/hash.h"
+#include "base/mem.h"
 
 #include <stdio.h>
 #include <string.h>

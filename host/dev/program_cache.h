@@ -3,8 +3,8 @@
 #ifndef DUN_PROGRAM_CACHE_H
 #define DUN_PROGRAM_CACHE_H
 
-#include "opencl.h"
-#include "text.h"
+#include "base/text.h"
+#include "dev/opencl.h"
 
 /* All that a compiled program depends on: device, driver, platform, defines, kernel text. */
 int dun_program_key(dun_text *out, const dun_device_info *info, const char *text, const char *defines);

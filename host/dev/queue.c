@@ -1,5 +1,5 @@
 /* How many launches may wait in a queue; see dun_queue_launched in opencl.h. */
-#include "opencl.h"
+#include "dev/opencl.h"
 
 /* Drivers hold work back until it is many or flushed: FLUSH lets a GPU begin early. Deep queues made drivers
  * with a time limit fail for the work that waited (DEPTH to twice DEPTH launches are a few tenths of a

@@ -1,8 +1,8 @@
 /* What a device selector means; see dun_device_select. Pure: works on the list alone. */
-#include "device.h"
-#include "err.h"
-#include "mem.h"
-#include "text.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "dev/device.h"
 
 #include <ctype.h>
 #include <stdio.h>

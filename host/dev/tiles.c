@@ -1,7 +1,7 @@
 /* See tiles.h. */
-#include "tiles.h"
+#include "dev/tiles.h"
 
-#include "err.h"
+#include "base/err.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #ifndef DUN_TILES_H
 #define DUN_TILES_H
 
-#include "device.h"
-#include "text.h"
+#include "base/text.h"
+#include "dev/device.h"
 
 /* X(field, define, values that are legal, meaning) */
 #define DUN_TILES(X)                                                                                         \

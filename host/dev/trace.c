@@ -1,8 +1,8 @@
 /* See trace.h. The format: Trace Event Format, "complete" events. One device has one row (tid). */
-#include "trace.h"
+#include "dev/trace.h"
 
-#include "opencl.h"
-#include "trace_inside.h"
+#include "dev/opencl.h"
+#include "dev/trace_inside.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #ifndef DUN_TRACE_INSIDE_H
 #define DUN_TRACE_INSIDE_H
 
-#include "device.h"
-#include "trace.h"
+#include "dev/device.h"
+#include "dev/trace.h"
 
 enum { DUN_TRACE_SHAPE = 192 }; /* bytes: room for the whole numbers of any launch */
 

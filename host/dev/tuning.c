@@ -1,11 +1,11 @@
 /* See tuning.h. */
-#include "tuning.h"
+#include "dev/tuning.h"
 
-#include "cache.h"
-#include "err.h"
-#include "file.h"
-#include "hash.h"
-#include "program.h"
+#include "base/cache.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "dev/program.h"
 
 #include <fnmatch.h>
 #include <ini.h>

@@ -8,7 +8,7 @@
 #ifndef DUN_TUNING_H
 #define DUN_TUNING_H
 
-#include "tiles.h"
+#include "dev/tiles.h"
 
 enum { DUN_TUNING_TEXT = 320 };
 

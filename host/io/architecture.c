@@ -1,7 +1,7 @@
 /* See architecture.h. */
-#include "architecture.h"
+#include "io/architecture.h"
 
-#include "err.h"
+#include "base/err.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
 #ifndef DUN_ARCHITECTURE_H
 #define DUN_ARCHITECTURE_H
 
-#include "gguf.h"
-#include "spec.h"
+#include "io/store/gguf.h"
+#include "model/spec.h"
 
 typedef struct {
     const char *name;                 /* the file's general.architecture */

@@ -1,13 +1,13 @@
 /* Reading labelled texts: which format a file has, what every format shares, and the examples that come out.
  * The formats themselves are in delimited.c and jsonl.c. See dataset.h. */
-#include "dataset.h"
+#include "io/dataset.h"
 
-#include "dataset_inside.h"
-#include "err.h"
-#include "file.h"
-#include "gzip.h"
-#include "mem.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "io/dataset_inside.h"
+#include "io/gzip.h"
 
 #include <string.h>
 #include <strings.h>

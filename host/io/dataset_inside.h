@@ -2,7 +2,7 @@
 #ifndef DUN_DATASET_INSIDE_H
 #define DUN_DATASET_INSIDE_H
 
-#include "dataset.h"
+#include "io/dataset.h"
 
 /* A dataset being read from valid UTF-8 without NUL. */
 typedef struct {

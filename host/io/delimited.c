@@ -1,7 +1,7 @@
 /* TSV (no quoting) and CSV (RFC 4180): records of columns, of which two are wanted. */
-#include "dataset_inside.h"
-#include "err.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/utf8.h"
+#include "io/dataset_inside.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* See gzip.h. */
-#include "gzip.h"
+#include "io/gzip.h"
 
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
 
 #include <string.h>
 #define ZLIB_CONST

@@ -1,8 +1,8 @@
 /* JSON lines: an object in every line, of which two keys are wanted. */
-#include "dataset_inside.h"
-#include "err.h"
-#include "json.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/utf8.h"
+#include "io/dataset_inside.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* Labels: the words of a file and the class ids they mean, from a label map or gathered while reading. */
-#include "dataset.h"
+#include "io/dataset.h"
 
-#include "dataset_inside.h"
-#include "err.h"
-#include "mem.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "io/dataset_inside.h"
 
 #include <stdlib.h>
 #include <string.h>

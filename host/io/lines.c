@@ -1,10 +1,10 @@
 /* See lines.h. */
-#include "lines.h"
+#include "io/lines.h"
 
-#include "err.h"
-#include "json.h"
-#include "mem.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

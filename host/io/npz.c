@@ -1,11 +1,11 @@
 /* See npz.h. Layout of a stored zip archive: for every file a local header, its name and its bytes; then the
  * central directory with the same facts and each file's offset; then the end record. All little-endian. */
-#include "npz.h"
+#include "io/npz.h"
 
-#include "err.h"
-#include "file.h"
-#include "mem.h"
-#include "text.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

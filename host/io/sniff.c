@@ -1,12 +1,12 @@
 /* See sniff.h. A sample of the file becomes a grid of cells; a column is judged by how many different values
  * it has and how long they are. */
-#include "sniff.h"
+#include "io/sniff.h"
 
-#include "err.h"
-#include "hash.h"
-#include "json.h"
-#include "mem.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -4,14 +4,14 @@
  *   double wall_time = 1; int64 step = 2; string file_version = 3 | Summary summary = 5 | SessionLog = 7
  * with Summary { repeated Value { string tag = 1; float simple_value = 2; } value = 1; } and
  * SessionLog { enum status = 1; }. */
-#include "tfevents.h"
+#include "io/tfevents.h"
 
-#include "clock.h"
-#include "crc32c.h"
-#include "err.h"
-#include "fault.h"
-#include "mem.h"
-#include "text.h"
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/text.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* See weights.h. */
-#include "weights.h"
+#include "io/weights.h"
 
-#include "architecture.h"
-#include "err.h"
-#include "hash.h"
-#include "mem.h"
-#include "quant.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "io/architecture.h"
+#include "io/quant.h"
 
 #include <stdio.h>
 #include <string.h>

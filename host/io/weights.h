@@ -3,8 +3,8 @@
 #ifndef DUN_WEIGHTS_H
 #define DUN_WEIGHTS_H
 
-#include "gguf.h"
-#include "spec.h"
+#include "io/store/gguf.h"
+#include "model/spec.h"
 
 typedef struct dun_weights dun_weights;
 

@@ -17,7 +17,7 @@
  * and column, from cache: 2 forward, 0.5 backward; from memory 4*(A + B)*D at least. */
 #define DISTANCE_ROWS 4
 #define DISTANCE_BWD_ROWS 8
-/* Columns of one partial sum, as in host/train/distance.c: a few hundred for each adder, whose rounding errors all
+/* Columns of one partial sum, as in host/learn/distance.c: a few hundred for each adder, whose rounding errors all
  * have one sign where all columns are alike. */
 #define DISTANCE_CHUNK (WG * VW < 16 ? 1024 : 4096)
 

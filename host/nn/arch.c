@@ -1,14 +1,14 @@
 /* From a spec to steps: the one transformer block, written once. The text graph stops at the last block's
  * keys and values (nothing reads more of frozen text), and the point graph drops to one row a sequence as
  * soon as the last block's keys and values are made (only that row becomes a point). */
-#include "err.h"
-#include "graph.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "nn/graph.h"
 
 const dun_op_info dun_op_table[DUN_N_OPS] = {
 #define OP(name, keeps_inputs, keeps_output, in_place, formula)                                              \
     {#name, keeps_inputs, keeps_output, in_place, formula},
-#include "op.def"
+#include "nn/op.def"
 #undef OP
 };
 

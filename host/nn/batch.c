@@ -1,8 +1,8 @@
 /* See batch.h. */
-#include "batch.h"
+#include "nn/batch.h"
 
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
 
 #include <assert.h>
 

@@ -3,7 +3,7 @@
 #ifndef DUN_BATCH_H
 #define DUN_BATCH_H
 
-#include "buffer.h"
+#include "dev/buffer.h"
 
 typedef struct {
     uint32_t n_sequences, n_rows;       /* S, N */

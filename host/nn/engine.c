@@ -1,10 +1,10 @@
 /* See engine.h. */
-#include "engine.h"
+#include "nn/engine.h"
 
-#include "engine_inside.h"
-#include "err.h"
-#include "mem.h"
-#include "ops.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "nn/engine_inside.h"
+#include "nn/ops.h"
 
 #include <assert.h>
 #include <math.h>

@@ -3,9 +3,9 @@
 #ifndef DUN_ENGINE_H
 #define DUN_ENGINE_H
 
-#include "batch.h"
-#include "model.h"
-#include "plan.h"
+#include "nn/batch.h"
+#include "nn/model.h"
+#include "nn/plan.h"
 
 typedef struct {
     dun_point_spec point;

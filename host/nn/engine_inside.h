@@ -2,7 +2,7 @@
 #ifndef DUN_ENGINE_INSIDE_H
 #define DUN_ENGINE_INSIDE_H
 
-#include "engine.h"
+#include "nn/engine.h"
 
 void dun_engine_free_cache(dun_engine *engine);
 

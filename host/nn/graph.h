@@ -3,7 +3,7 @@
 #ifndef DUN_GRAPH_H
 #define DUN_GRAPH_H
 
-#include "spec.h"
+#include "model/spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 enum dun_op {
 #define OP(name, keeps_inputs, keeps_output, in_place, formula) DUN_OP_##name,
-#include "op.def"
+#include "nn/op.def"
 #undef OP
     DUN_N_OPS
 };

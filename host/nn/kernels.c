@@ -1,8 +1,8 @@
 /* See kernels.h. */
-#include "kernels.h"
+#include "nn/kernels.h"
 
-#include "err.h"
-#include "text.h"
+#include "base/err.h"
+#include "base/text.h"
 
 #include <string.h>
 

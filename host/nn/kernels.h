@@ -2,10 +2,10 @@
 #ifndef DUN_KERNELS_H
 #define DUN_KERNELS_H
 
-#include "choice.h"
-#include "gemm.h"
-#include "program.h"
-#include "tiles.h"
+#include "dev/choice.h"
+#include "dev/gemm.h"
+#include "dev/program.h"
+#include "dev/tiles.h"
 
 #define DUN_KERNELS(X)                                                                                       \
     X(embed_fwd)                                                                                             \

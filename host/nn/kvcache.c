@@ -1,8 +1,8 @@
 /* Memory for the keys and values of texts, and their way between single and half precision and the host; see
  * engine.h and host/kernels/cache.cl. */
-#include "engine_inside.h"
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "nn/engine_inside.h"
 
 #include <assert.h>
 

@@ -1,8 +1,8 @@
 /* See model.h. */
-#include "model.h"
+#include "nn/model.h"
 
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
 
 #include <assert.h>
 

@@ -2,8 +2,8 @@
 #ifndef DUN_MODEL_H
 #define DUN_MODEL_H
 
-#include "graph.h"
-#include "kernels.h"
+#include "nn/graph.h"
+#include "nn/kernels.h"
 
 /* Where weights come from, without knowing the file: fills rows of a slot as floats (see spec.h). */
 typedef struct {

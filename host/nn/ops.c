@@ -1,7 +1,7 @@
 /* The ops' launches, forward and backward mirrored. Formulas and shapes are in the kernels' files. */
-#include "ops.h"
+#include "nn/ops.h"
 
-#include "err.h"
+#include "base/err.h"
 
 #include <assert.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #ifndef DUN_OPS_H
 #define DUN_OPS_H
 
-#include "engine.h"
+#include "nn/engine.h"
 
 /* What a step sees while a graph runs. */
 typedef struct {

@@ -1,8 +1,8 @@
 /* See plan.h. Time runs over the steps: step i forward at i, backward at 2T - 1 - i. */
-#include "plan.h"
+#include "nn/plan.h"
 
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
 
 typedef struct {
     size_t first, last; /* times it must hold; first > last: not needed */

@@ -3,8 +3,8 @@
 #ifndef DUN_PLAN_H
 #define DUN_PLAN_H
 
-#include "buffer.h"
-#include "graph.h"
+#include "dev/buffer.h"
+#include "nn/graph.h"
 
 typedef struct {
     dun_buffer *buffers;

@@ -1,7 +1,7 @@
 /* See draw.h. */
-#include "draw.h"
+#include "report/draw.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdbool.h>

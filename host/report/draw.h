@@ -3,7 +3,7 @@
 #ifndef DUN_DRAW_H
 #define DUN_DRAW_H
 
-#include "text.h"
+#include "base/text.h"
 
 #include <cairo.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* Pictures of a flock; see pictures.h. */
-#include "draw.h"
-#include "err.h"
-#include "mem.h"
-#include "page.h"
-#include "pca.h"
-#include "pictures.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "math/pca.h"
+#include "report/draw.h"
+#include "report/page.h"
+#include "report/pictures.h"
 
 #include <math.h>
 #include <stdio.h>

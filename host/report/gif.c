@@ -1,8 +1,8 @@
 /* See gif.h. */
-#include "gif.h"
+#include "report/gif.h"
 
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
 
 #include <gif_lib.h>
 #include <stdbool.h>

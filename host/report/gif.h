@@ -2,7 +2,7 @@
 #ifndef DUN_GIF_H
 #define DUN_GIF_H
 
-#include "text.h"
+#include "base/text.h"
 
 #include <stdint.h>
 

@@ -1,9 +1,9 @@
 /* See page.h. */
-#include "page.h"
+#include "report/page.h"
 
-#include "err.h"
-#include "json.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/utf8.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef DUN_PAGE_H
 #define DUN_PAGE_H
 
-#include "text.h"
+#include "base/text.h"
 
 #include <stddef.h>
 

@@ -1,11 +1,11 @@
 /* See pictures.h. */
-#include "pictures.h"
+#include "report/pictures.h"
 
-#include "draw.h"
-#include "err.h"
-#include "evaluate.h"
-#include "gif.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "report/draw.h"
+#include "report/gif.h"
+#include "session/evaluate.h"
 
 #include <cairo-svg.h>
 #include <math.h>

@@ -2,8 +2,8 @@
 #ifndef DUN_PICTURES_H
 #define DUN_PICTURES_H
 
-#include "boids.h"
-#include "rundata.h"
+#include "report/rundata.h"
+#include "run/boids.h"
 
 /* The held-out points and centroids, as PNG and as SVG; each is appended. The run must have points. */
 int dun_picture_scatter_png(dun_text *out, const dun_run_data *run);

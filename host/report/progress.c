@@ -1,10 +1,10 @@
 /* See progress.h. A line is a list of parts, each with a rank; while they do not fit, the part of lowest rank
  * goes. */
-#include "progress.h"
+#include "report/progress.h"
 
-#include "clock.h"
-#include "err.h"
-#include "table.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/table.h"
 
 #include <math.h>
 #include <stdlib.h>

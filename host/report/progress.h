@@ -3,8 +3,8 @@
 #ifndef DUN_PROGRESS_H
 #define DUN_PROGRESS_H
 
-#include "observer.h"
-#include "text.h"
+#include "base/observer.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>

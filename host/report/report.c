@@ -1,13 +1,13 @@
 /* See report.h. */
-#include "report.h"
+#include "report/report.h"
 
-#include "config.h"
-#include "err.h"
-#include "file.h"
-#include "json.h"
-#include "mem.h"
-#include "page.h"
-#include "pictures.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "report/page.h"
+#include "report/pictures.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 #ifndef DUN_REPORT_H
 #define DUN_REPORT_H
 
-#include "rundata.h"
-#include "rundir.h"
+#include "report/rundata.h"
+#include "run/rundir.h"
 
 #include <stddef.h>
 

@@ -1,10 +1,10 @@
 /* See rundata.h. */
-#include "rundata.h"
+#include "report/rundata.h"
 
-#include "err.h"
-#include "json.h"
-#include "mem.h"
-#include "rundir.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "run/rundir.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
 #ifndef DUN_RUNDATA_H
 #define DUN_RUNDATA_H
 
-#include "file.h"
-#include "projection.h"
-#include "text.h"
-#include "trajectory.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "run/trajectory.h"
+#include "session/projection.h"
 
 #include <jansson.h>
 #include <stdbool.h>

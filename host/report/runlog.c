@@ -1,11 +1,11 @@
 /* See runlog.h. */
-#include "runlog.h"
+#include "report/runlog.h"
 
-#include "clock.h"
-#include "err.h"
-#include "fault.h"
-#include "mem.h"
-#include "progress.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "report/progress.h"
 
 #include <errno.h>
 #include <stdlib.h>

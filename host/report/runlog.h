@@ -3,8 +3,8 @@
 #ifndef DUN_RUNLOG_H
 #define DUN_RUNLOG_H
 
-#include "observer.h"
-#include "text.h"
+#include "base/observer.h"
+#include "base/text.h"
 
 #include <stdio.h>
 

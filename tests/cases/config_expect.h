@@ -2,9 +2,9 @@
 #ifndef CONFIG_EXPECT_H
 #define CONFIG_EXPECT_H
 
-#include "config.h"
-#include "err.h"
-#include "file.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "config/config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,11 +3,11 @@
 #ifndef DATA_EXPECT_H
 #define DATA_EXPECT_H
 
-#include "err.h"
-#include "fault.h"
-#include "file.h"
-#include "mem.h"
-#include "text.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,11 +2,11 @@
 #ifndef GGUF_SAMPLE_H
 #define GGUF_SAMPLE_H
 
-#include "err.h"
-#include "gguf.h"
+#include "base/err.h"
+#include "base/mem.h"
 #include "gguf_builder.h"
-#include "mem.h"
-#include "quant.h"
+#include "io/quant.h"
+#include "io/store/gguf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

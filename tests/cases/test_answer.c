@@ -1,7 +1,7 @@
 /* Answers of a classified text: confidence, the unsure word, JSON. */
-#include "answer.h"
+#include "base/json.h"
 #include "data_expect.h"
-#include "json.h"
+#include "session/answer.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The pure parts of dunlin bench: what repetitions come to, and how many operations a graph's products are;
  * and that measuring a tiny model leaves a figure for everything and nothing behind. */
-#include "bench.h"
+#include "bench/bench.h"
 
 #include "train_sample.h"
 

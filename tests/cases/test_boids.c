@@ -1,12 +1,12 @@
 /* Boids on the device: losses and positions of whole flights against vectors made with PyTorch, the loss and
  * its gradient against double loops and central differences, starts from files, and what a run leaves. */
-#include "boids.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/rng.h"
 #include "device_check.h"
-#include "err.h"
-#include "fault.h"
-#include "mem.h"
 #include "reference_file.h"
-#include "rng.h"
+#include "run/boids.h"
 #include "train_run.h"
 
 #include <math.h>

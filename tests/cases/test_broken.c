@@ -1,8 +1,8 @@
 /* Tests of the tests: each row breaks one kernel by replacing a piece of its text, and a case of its topic
  * must then fail. A row whose text is no longer in the kernels is an error too. */
-#include "check_topics.h"
+#include "base/mem.h"
+#include "check/check_topics.h"
 #include "device_check.h"
-#include "mem.h"
 
 #include <setjmp.h>
 #include <stdio.h>

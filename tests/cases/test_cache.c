@@ -1,12 +1,12 @@
 /* What is kept between runs: an entry comes back as it was kept, whatever several processes do at once; a
  * file that is damaged, cut or another's is ignored; and compiled kernels from it compute the same. */
-#include "cache.h"
+#include "base/cache.h"
 
-#include "check_topics.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "check/check_topics.h"
 #include "device_check.h"
-#include "err.h"
-#include "fault.h"
-#include "mem.h"
 
 #include <setjmp.h>
 #include <stdio.h>

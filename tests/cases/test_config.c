@@ -1,6 +1,6 @@
 /* Reading configs: files, includes, --set, and what is refused with which message. */
+#include "base/nearest.h"
 #include "config_expect.h"
-#include "nearest.h"
 
 #include <locale.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Configs once read: checks across keys, writing and reading back, the shipped files, no memory. */
+#include "base/fault.h"
+#include "base/mem.h"
 #include "config_expect.h"
-#include "fault.h"
-#include "mem.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Training against PyTorch, from config text to run directory: losses of every step, the prompt and the
  * centroids after the last, on the real model where it was fetched. */
+#include "base/mem.h"
 #include "device_check.h"
-#include "mem.h"
 #include "reference_file.h"
 #include "train_run.h"
 

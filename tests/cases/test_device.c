@@ -1,11 +1,11 @@
 /* Devices: what there is, which one a selector means, buffers, programs, launches; what fails and with which
  * words; and that every error path gives back what it took. */
-#include "buffer.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "dev/buffer.h"
+#include "dev/program.h"
 #include "device_check.h"
-#include "err.h"
-#include "fault.h"
-#include "mem.h"
-#include "program.h"
 
 #include <setjmp.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* The engine end to end on small random models: points and prompt gradients against the same model as plain
  * double loops over whole sequences; and what must hold whatever the numbers: a text's point does not depend
  * on its neighbours, on their order, or on when its keys and values were cached. */
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/rng.h"
 #include "device_check.h"
 #include "engine_scene.h"
-#include "err.h"
-#include "fault.h"
-#include "mem.h"
-#include "rng.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -4,8 +4,8 @@
  * untouched, and going on with the broken run gives the undisturbed result. */
 #include "train_sample.h"
 
-#include "err.h"
-#include "fault.h"
+#include "base/err.h"
+#include "base/fault.h"
 
 #include <unistd.h>
 

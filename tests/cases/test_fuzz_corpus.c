@@ -1,6 +1,6 @@
 /* Every file of tests/fuzz/corpus through its fuzz target, without libFuzzer: what a fuzzer found once stays
  * found. A broken promise ends the process; here blocks left over are seen besides. */
-#include "mem.h"
+#include "base/mem.h"
 #include "targets.h"
 
 #include <dirent.h>

@@ -1,10 +1,10 @@
 /* The products with frozen weights: every provider, every cut of the register tile, against loops in double;
  * and which provider is chosen, and why. */
-#include "check_topics.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
 #include "device_check.h"
-#include "err.h"
-#include "mem.h"
-#include "reference_ops.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* GGUF files that are right: keys, tensors, typed access and its refusals, files, no memory. */
-#include "fault.h"
-#include "file.h"
+#include "base/fault.h"
+#include "base/file.h"
 #include "gguf_sample.h"
 
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* gzip: members, damage at every byte, caps, and every allocation failing. */
 #include "data_expect.h"
-#include "gzip.h"
+#include "io/gzip.h"
 
 #include <stdlib.h>
 #include <zlib.h>

@@ -1,6 +1,6 @@
 /* JSON: what is refused where, what comes out, and every allocation failing. */
+#include "base/json.h"
 #include "data_expect.h"
-#include "json.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* Every kernel against loops in double: as cut for this device, for several head widths, and as a GPU would
  * get it (work-groups of many items); then the losses against stored vectors made with PyTorch. */
-#include "check_topics.h"
+#include "base/mem.h"
+#include "check/check_topics.h"
+#include "check/loss_chain.h"
 #include "device_check.h"
-#include "loss_chain.h"
-#include "mem.h"
 
 #include <math.h>
 #include <setjmp.h>

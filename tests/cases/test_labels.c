@@ -1,6 +1,6 @@
 /* Labels: maps, the order of gathered ones, and what a label of a file may be. */
 #include "data_expect.h"
-#include "dataset.h"
+#include "io/dataset.h"
 
 static const struct {
     const char *map, *part;

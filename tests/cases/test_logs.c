@@ -1,14 +1,14 @@
 /* Files for other programs: checksums against published values, TensorBoard's records byte by byte, CSV
  * quoting, and the tables of a run. */
-#include "crc32c.h"
-#include "csv.h"
+#include "base/crc32c.h"
+#include "base/csv.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "device_check.h"
-#include "err.h"
-#include "file.h"
-#include "mem.h"
-#include "runlog.h"
-#include "tables.h"
-#include "tfevents.h"
+#include "io/tfevents.h"
+#include "report/runlog.h"
+#include "run/tables.h"
 #include "train_run.h"
 
 #include <dirent.h>

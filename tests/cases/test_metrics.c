@@ -1,8 +1,8 @@
 /* Metrics against hand-computed values and scikit-learn's precision_recall_fscore_support with labels 0..K-1
  * and zero_division = 0. */
-#include "err.h"
-#include "mem.h"
-#include "metrics.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "math/metrics.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* .npz files: the bytes of a stored zip archive of .npy files, checked field by field, and what fails. */
 #include "data_expect.h"
-#include "npz.h"
+#include "io/npz.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* Command lines against a table of options, and the help made from it. */
-#include "cmd.h"
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* Pages: no text gets out of its element, whatever it holds, and what is too long is cut with a mark. */
+#include "base/json.h"
+#include "base/mem.h"
 #include "device_check.h"
-#include "json.h"
-#include "mem.h"
-#include "page.h"
+#include "report/page.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

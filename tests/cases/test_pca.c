@@ -1,9 +1,9 @@
 /* Principal components against scikit-learn's, and of point sets whose components are known. */
+#include "base/mem.h"
+#include "base/rng.h"
 #include "device_check.h"
-#include "mem.h"
-#include "pca.h"
+#include "math/pca.h"
 #include "reference_file.h"
-#include "rng.h"
 
 #include <math.h>
 #include <setjmp.h>

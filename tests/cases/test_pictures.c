@@ -1,9 +1,9 @@
 /* Pictures: valid files of the right size, drawn where the data are, the same bytes twice. */
+#include "base/mem.h"
 #include "device_check.h"
-#include "draw.h"
-#include "gif.h"
-#include "mem.h"
-#include "pictures.h"
+#include "report/draw.h"
+#include "report/gif.h"
+#include "report/pictures.h"
 
 #include <gif_lib.h>
 #include <math.h>

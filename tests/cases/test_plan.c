@@ -1,11 +1,11 @@
 /* The memory plan on the graphs of real specs: a walk that notes in every buffer what was last put there, and
  * looks at each read whether it is still there. What each op reads and writes is stated here again, from its
  * formula, so that op.def and the planner are checked and not repeated. */
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
 #include "device_check.h"
-#include "err.h"
-#include "fault.h"
-#include "mem.h"
-#include "plan.h"
+#include "nn/plan.h"
 
 #include <setjmp.h>
 #include <stdio.h>

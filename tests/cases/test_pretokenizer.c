@@ -1,8 +1,8 @@
 /* How texts are cut into words, by pattern. */
-#include "err.h"
-#include "mem.h"
-#include "pretokenizer.h"
-#include "text.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "io/token/pretokenizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

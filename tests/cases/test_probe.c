@@ -1,13 +1,13 @@
 /* The linear probe: its objective and gradient against plain loops and central differences, optima of sets
  * that a plane separates and of sets that none does, standardised features, and what a run watches. */
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/rng.h"
 #include "device_check.h"
-#include "err.h"
-#include "fault.h"
-#include "logistic.h"
-#include "mem.h"
-#include "probe.h"
-#include "rng.h"
-#include "watch.h"
+#include "math/logistic.h"
+#include "math/probe.h"
+#include "run/watch.h"
 
 #include <math.h>
 #include <setjmp.h>

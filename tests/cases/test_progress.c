@@ -1,8 +1,8 @@
 /* What progress looks like, by state and width, and that of a stream that is no terminal. */
-#include "err.h"
-#include "mem.h"
-#include "progress.h"
-#include "table.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "report/progress.h"
 
 #include <math.h>
 #include <setjmp.h>

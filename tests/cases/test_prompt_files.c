@@ -1,8 +1,8 @@
 /* prompt.init = file: what a run or PEFT left behind, as a file or as the folder around it, and files that
  * are not prompts. */
-#include "err.h"
-#include "file.h"
-#include "safetensors.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "io/store/safetensors.h"
 #include "train_sample.h"
 
 #include <math.h>

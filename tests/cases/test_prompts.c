@@ -1,9 +1,9 @@
 /* What is run with a text, through whole sessions on a tiny model file: the layer that is read, templates,
  * and prompts before the text; points and gradients of the prompt against plain double loops over whole
  * sequences with the file's own weights. */
+#include "base/err.h"
+#include "check/random_model.h"
 #include "device_check.h"
-#include "err.h"
-#include "random_model.h"
 #include "train_sample.h"
 
 #include <math.h>

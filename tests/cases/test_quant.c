@@ -1,8 +1,8 @@
 /* Block formats against their definitions in double, and the search for NaN and infinity. Every expected
  * value is exact: f16 scales times small integers, and their sums, fit a double. */
+#include "base/rng.h"
 #include "gguf_builder.h"
-#include "quant.h"
-#include "rng.h"
+#include "io/quant.h"
 
 #include <math.h>
 #include <setjmp.h>

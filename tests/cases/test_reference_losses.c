@@ -1,9 +1,9 @@
 /* The losses as training calls them, dun_loss_run from points and labels to value and gradients, against
  * vectors made with PyTorch. test_kernels compares the kernels alone with the same vectors. */
-#include "calculated.h"
+#include "base/mem.h"
 #include "device_check.h"
-#include "loss.h"
-#include "mem.h"
+#include "learn/calculated.h"
+#include "learn/loss.h"
 #include "reference_file.h"
 
 #include <setjmp.h>

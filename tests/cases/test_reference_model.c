@@ -1,14 +1,14 @@
 /* The engine against PyTorch, from model file to points and prompt gradients: the tiny models in
  * tests/fixtures (three shapes, every layer, both kinds of point), the real model where it was fetched, and
  * the optional shared vectors beside the project. */
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
 #include "device_check.h"
-#include "engine.h"
-#include "err.h"
-#include "json.h"
-#include "loss.h"
-#include "mem.h"
+#include "io/weights.h"
+#include "learn/loss.h"
+#include "nn/engine.h"
 #include "reference_file.h"
-#include "weights.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* The double reference loops themselves: every backward against central differences of a random-weighted sum
  * of its forward. No device. */
-#include "mem.h"
-#include "reference_ops.h"
-#include "rng.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "check/reference_ops.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,10 +1,10 @@
 /* prompt.reparametrize: the network against double loops, and training through it: it starts from the very
  * prompt it is given, learns, is a run like any other afterwards, and goes on from a checkpoint to the same
  * bytes. */
-#include "err.h"
-#include "fault.h"
-#include "reference_ops.h"
-#include "reparam.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "check/reference_ops.h"
+#include "learn/reparam.h"
 #include "train_sample.h"
 
 #include <math.h>

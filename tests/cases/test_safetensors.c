@@ -1,8 +1,8 @@
 /* safetensors: every hostile header, the exact bytes that are written, and every allocation and write
  * failing. */
+#include "base/json.h"
 #include "data_expect.h"
-#include "json.h"
-#include "safetensors.h"
+#include "io/store/safetensors.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* Learning rates over a run, from their definition. No device. */
-#include "mem.h"
-#include "schedule.h"
+#include "base/mem.h"
+#include "learn/schedule.h"
 
 #include <math.h>
 #include <setjmp.h>

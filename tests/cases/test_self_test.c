@@ -2,14 +2,14 @@
  * aside for one that passes; any other broken kernel, or all products broken, is a device not to be trusted;
  * verdicts are kept by device and kernels; and every failure on the way ends in an error or in a failed case,
  * with nothing left alive. */
-#include "trust.h"
+#include "check/trust.h"
 
-#include "cache.h"
+#include "base/cache.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "device_check.h"
-#include "err.h"
-#include "fault.h"
-#include "file.h"
-#include "mem.h"
 
 #include <setjmp.h>
 #include <stdio.h>

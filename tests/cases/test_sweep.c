@@ -2,10 +2,10 @@
  * results must be those of a session of their own, to the byte. */
 #include "train_sample.h"
 
-#include "err.h"
-#include "fault.h"
-#include "reopen.h"
-#include "sweep_table.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "run/sweep_table.h"
+#include "session/reopen.h"
 
 #include <math.h>
 

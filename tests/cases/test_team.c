@@ -1,8 +1,8 @@
 /* Several devices that train together, here one device several times over: the losses of one device alone
  * however the texts are shared out, the same bits every time, also after a failure anywhere and a resume. */
-#include "err.h"
-#include "fault.h"
-#include "reopen.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "session/reopen.h"
 #include "train_sample.h"
 
 #include <limits.h>

@@ -1,9 +1,9 @@
 /* prompt.template as rows: which words are the text's neighbours and which are rows of their own, how they
  * are tokenised, what cutting leaves; and what is refused. */
-#include "config.h"
-#include "fault.h"
-#include "mem.h"
-#include "template.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "session/template.h"
 #include "tokenizer_make.h"
 
 static const vocabulary_plan plan = {"gpt-2",

@@ -1,7 +1,7 @@
 /* Where keys and values are kept - on the device, in half precision, in the host's memory, nowhere - changes
  * no bit of a point but by the rounding to half precision, which is the same wherever a text is. Nor does it
  * change a bit that words before all texts are run once. */
-#include "check.h"
+#include "check/check.h"
 #include "device_check.h"
 #include "train_sample.h"
 

@@ -1,9 +1,9 @@
 /* Token ids against the reference vectors, and merging, special tokens, bytes and long texts on vocabularies
  * made by hand. */
-#include "mem.h"
-#include "rng.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/utf8.h"
 #include "tokenizer_make.h"
-#include "utf8.h"
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 /* Model files with a broken tokenizer, and failing allocations. */
-#include "fault.h"
-#include "mem.h"
+#include "base/fault.h"
+#include "base/mem.h"
 #include "tokenizer_make.h"
 
 #include <stdlib.h>

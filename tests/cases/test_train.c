@@ -1,8 +1,8 @@
 /* Training on a tiny random model: that it learns, repeats itself, does not depend on the cache, and that
  * losses of batches
  * and limits are what their definitions say. */
+#include "base/err.h"
 #include "device_check.h"
-#include "err.h"
 #include "train_sample.h"
 
 #include <math.h>

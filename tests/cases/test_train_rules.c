@@ -1,7 +1,7 @@
 /* What training makes of normalisation, calculated centroids, schedules, optimisers of a group and the moving
  * average: on a tiny model, against what their definitions say of a whole run. */
+#include "base/err.h"
 #include "device_check.h"
-#include "err.h"
 #include "train_sample.h"
 
 #include <math.h>

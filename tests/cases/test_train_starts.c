@@ -1,6 +1,6 @@
 /* What prompt and centroids start as, and which of them training moves. */
+#include "base/err.h"
 #include "device_check.h"
-#include "err.h"
 #include "train_sample.h"
 
 #include <math.h>

@@ -2,12 +2,12 @@
  */
 #include "train_sample.h"
 
-#include "err.h"
-#include "fault.h"
-#include "projection.h"
-#include "report.h"
-#include "space.h"
-#include "trajectory.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "report/report.h"
+#include "run/space.h"
+#include "run/trajectory.h"
+#include "session/projection.h"
 
 #include <dirent.h>
 #include <math.h>

@@ -1,13 +1,13 @@
 /* Tuning rows, tiles against a device's limits, the choice made from both, and what dunlin tune stands on:
  * child processes and the journal. */
-#include "child.h"
-#include "choice.h"
+#include "base/child.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "bench/tune_journal.h"
+#include "dev/choice.h"
+#include "dev/tuning.h"
 #include "device_check.h"
-#include "err.h"
-#include "file.h"
-#include "mem.h"
-#include "tune_journal.h"
-#include "tuning.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

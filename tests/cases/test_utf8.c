@@ -1,7 +1,7 @@
 /* UTF-8: what is valid, how the rest is repaired, how bytes are shown in messages. */
-#include "err.h"
-#include "mem.h"
-#include "utf8.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

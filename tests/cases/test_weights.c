@@ -1,7 +1,7 @@
 /* Models that are right: sizes, every slot in canonical order, identity, and the real model if it is there.
  */
-#include "fault.h"
-#include "rng.h"
+#include "base/fault.h"
+#include "base/rng.h"
 #include "weights_sample.h"
 
 #include <math.h>

@@ -2,10 +2,10 @@
 #ifndef TOKENIZER_MAKE_H
 #define TOKENIZER_MAKE_H
 
-#include "err.h"
+#include "base/err.h"
+#include "base/text.h"
 #include "gguf_builder.h"
-#include "text.h"
-#include "tokenizer.h"
+#include "io/token/tokenizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

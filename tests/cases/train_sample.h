@@ -2,10 +2,10 @@
 #ifndef TRAIN_SAMPLE_H
 #define TRAIN_SAMPLE_H
 
+#include "base/mem.h"
+#include "base/rng.h"
 #include "device_check.h"
 #include "gguf_builder.h"
-#include "mem.h"
-#include "rng.h"
 #include "train_run.h"
 
 #include <setjmp.h>

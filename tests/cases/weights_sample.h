@@ -2,11 +2,11 @@
 #ifndef WEIGHTS_SAMPLE_H
 #define WEIGHTS_SAMPLE_H
 
-#include "err.h"
+#include "base/err.h"
+#include "base/mem.h"
 #include "gguf_builder.h"
-#include "mem.h"
-#include "quant.h"
-#include "weights.h"
+#include "io/quant.h"
+#include "io/weights.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

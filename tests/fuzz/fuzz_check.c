@@ -1,7 +1,7 @@
 /* What the fuzz targets share; see targets.h. */
-#include "err.h"
+#include "base/err.h"
+#include "base/utf8.h"
 #include "targets.h"
-#include "utf8.h"
 
 #include <dirent.h>
 #include <limits.h>

@@ -1,8 +1,8 @@
 /* Labelled texts. The first byte of an input chooses the options, the rest is the file. */
-#include "dataset.h"
-#include "err.h"
+#include "base/err.h"
+#include "base/utf8.h"
+#include "io/dataset.h"
 #include "targets.h"
-#include "utf8.h"
 
 #include <string.h>
 

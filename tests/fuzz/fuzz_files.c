@@ -1,11 +1,11 @@
 /* Binary files besides models: safetensors, gzip, saved prompts and checkpoints. */
-#include "checkpoint.h"
-#include "err.h"
-#include "gzip.h"
-#include "hash.h"
-#include "mem.h"
-#include "runfile.h"
-#include "safetensors.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "io/gzip.h"
+#include "io/store/safetensors.h"
+#include "run/checkpoint.h"
+#include "session/runfile.h"
 #include "targets.h"
 
 #include <math.h>

@@ -1,12 +1,12 @@
 /* Model files: the format alone (gguf), what the engine takes from them (model), and texts for a tokenizer
  * that is sound (tokenizer). */
-#include "err.h"
-#include "mem.h"
-#include "quant.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "io/quant.h"
+#include "io/token/tokenizer.h"
+#include "io/weights.h"
 #include "targets.h"
-#include "tokenizer.h"
-#include "utf8.h"
-#include "weights.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* Configs, label maps, JSON and the texts that commands answer one by one. */
-#include "config.h"
-#include "dataset.h"
-#include "err.h"
-#include "json.h"
-#include "lines.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "config/config.h"
+#include "io/dataset.h"
+#include "io/lines.h"
 #include "targets.h"
-#include "utf8.h"
 
 #include <string.h>
 

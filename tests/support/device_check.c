@@ -1,8 +1,8 @@
 /* See device_check.h. */
 #include "device_check.h"
 
-#include "err.h"
-#include "text.h"
+#include "base/err.h"
+#include "base/text.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef DEVICE_CHECK_H
 #define DEVICE_CHECK_H
 
-#include "check.h"
+#include "check/check.h"
 
 /* The device that DUNLIN_TEST_DEVICE selects, else the first CPU. Fails the running test when there is none.
  */

@@ -1,9 +1,9 @@
 /* See engine_scene.h. */
 #include "engine_scene.h"
 
-#include "err.h"
-#include "mem.h"
-#include "rng.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rng.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 #ifndef ENGINE_SCENE_H
 #define ENGINE_SCENE_H
 
-#include "engine.h"
-#include "random_model.h"
+#include "check/random_model.h"
+#include "nn/engine.h"
 
 enum {
     N_TEXTS = 5,

@@ -1,8 +1,8 @@
 /* See gguf_builder.h. */
 #include "gguf_builder.h"
 
-#include "err.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/mem.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,8 +4,8 @@
 #ifndef DUN_GGUF_BUILDER_H
 #define DUN_GGUF_BUILDER_H
 
-#include "spec.h"
-#include "text.h"
+#include "base/text.h"
+#include "model/spec.h"
 
 #include <stddef.h>
 #include <stdint.h>

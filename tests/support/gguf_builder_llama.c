@@ -1,11 +1,11 @@
 /* Whole small random Llama models; see gguf_builder.h. */
 #include "gguf_builder.h"
 
-#include "err.h"
-#include "file.h"
-#include "mem.h"
-#include "quant.h"
-#include "rng.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "io/quant.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* See reference_file.h. */
 #include "reference_file.h"
 
-#include "err.h"
-#include "file.h"
-#include "json.h"
-#include "mem.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
 
 #include <math.h>
 #include <setjmp.h>

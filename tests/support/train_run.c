@@ -2,10 +2,10 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 #include "train_run.h"
 
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "device_check.h"
-#include "err.h"
-#include "file.h"
-#include "mem.h"
 
 #include <ftw.h>
 #include <jansson.h>

@@ -3,7 +3,7 @@
 #ifndef TRAIN_RUN_H
 #define TRAIN_RUN_H
 
-#include "train.h"
+#include "run/train.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,86 @@
+/* Configs as text: the resolved one of a run, and config/default.ini. */
+#include "config/config.h"
+
+#include "base/err.h"
+#include "config/config_value.h"
+
+#include <string.h>
+
+enum { COMMENT_COLUMNS = 100 };
+
+static bool opens_section(int id) {
+    const dun_config_key *key = &dun_config_key_table[id];
+    return id == 0 || strcmp(key[-1].section, key->section) != 0;
+}
+
+int dun_config_write(dun_text *out, const dun_config *config) {
+    int rc = DUN_OK;
+    dun_text value = {0};
+    for (int id = 0; id < DUN_N_KEYS; id++) {
+        if (opens_section(id))
+            TRY(dun_text_addf(out, "%s[%s]\n", id > 0 ? "\n" : "", dun_config_key_table[id].section));
+        dun_text_clear(&value);
+        TRY(dun_config_get(&value, config, (enum dun_config_id)id));
+        TRY(dun_text_addf(out, "%s =%s", dun_config_key_table[id].name, value.length ? " " : ""));
+        TRY(dun_config_quote(out, value.bytes));
+        TRY(dun_text_addf(out, "\n"));
+    }
+out:
+    dun_text_free(&value);
+    return rc;
+}
+
+/* Text as comment lines, broken between words. */
+static int add_comment(dun_text *out, const char *text) {
+    int rc = DUN_OK;
+    while (*text) {
+        size_t length = strlen(text);
+        if (length > COMMENT_COLUMNS) {
+            length = COMMENT_COLUMNS;
+            while (text[length] != ' ')
+                length--;
+        }
+        TRY(dun_text_addf(out, "# %.*s\n", (int)length, text));
+        text += length;
+        text += strspn(text, " ");
+    }
+out:
+    return rc;
+}
+
+/* Help, what the key takes, and the line with the default. */
+static int add_key(dun_text *out, enum dun_config_id id) {
+    int rc;
+    const dun_config_key *key = &dun_config_key_table[id];
+    dun_text takes = {0};
+    TRY(add_comment(out, key->help));
+    TRY(dun_text_addf(&takes, "Takes "));
+    TRY(dun_config_accepts(&takes, id));
+    TRY(dun_text_addf(&takes, "."));
+    if (key->type != DUN_CONFIG_STRING)
+        TRY(add_comment(out, takes.bytes));
+    TRY(dun_text_addf(out, "%s =%s%s\n", key->name, key->initial[0] ? " " : "", key->initial));
+out:
+    dun_text_free(&takes);
+    return rc;
+}
+
+int dun_config_default_ini(dun_text *out) {
+    static const char intro[] =
+        "Every key of dunlin with its default. Made from host/config/config.def, so not to be edited here: "
+        "a config of your own needs only the lines that differ, `dunlin train MY.ini`. "
+        "Values keep their spaces in double quotes. A first line `include = other.ini` reads another file "
+        "first.";
+    int rc;
+    TRY(add_comment(out, intro));
+    for (int id = 0, section = 0; id < DUN_N_KEYS; id++) {
+        TRY(dun_text_addf(out, "\n"));
+        if (opens_section(id)) {
+            TRY(add_comment(out, dun_config_section_table[section++].help));
+            TRY(dun_text_addf(out, "[%s]\n", dun_config_key_table[id].section));
+        }
+        TRY(add_key(out, (enum dun_config_id)id));
+    }
+out:
+    return rc;
+}

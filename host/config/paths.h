@@ -1,0 +1,29 @@
+/* Where files are that a config or the command line names. A path is taken as written; when there is nothing
+ * it is looked for beside the config file that names it, then under the user's own folder
+ * ($XDG_DATA_HOME/dunlin, else ~/.local/share/dunlin) and the installed one (share/dunlin beside bin). A path
+ * in a file that begins with ./ or ../ is looked for beside that file first. */
+#ifndef DUN_PATHS_H
+#define DUN_PATHS_H
+
+#include "config/config.h"
+
+/* Is the key the path of a file that is read? */
+bool dun_path_is_key(enum dun_config_id id);
+
+/* Puts the place where a file was found in the stead of each path in the config; what is nowhere stays. */
+int dun_paths_resolve(dun_config *config);
+
+/* A copy of `path`, or of the place where it was found instead; NULL with the error recorded. */
+char *dun_path_find(const char *path);
+
+/* The full path of what exists. DUN_BAD_INPUT: it does not, or the path is too long. */
+int dun_path_absolute(char *out, size_t size, const char *path);
+
+/* DUN_BAD_INPUT: the model file is nowhere; the message says where it was looked for and how to get it. */
+int dun_paths_check_model(const dun_config *config);
+
+/* The folder with config/, data/ and tools/ that belongs to this program, "" when there is none. Newly
+ * allocated; NULL with the error recorded. */
+char *dun_path_share(void);
+
+#endif

@@ -1,0 +1,131 @@
+/* See loss.h. */
+#include "learn/loss.h"
+
+#include "base/err.h"
+
+#include <assert.h>
+
+static const struct {
+    enum dun_kernel_id kernel;
+    bool pairs; /* repels centroids from each other */
+} loss_table[] = {
+    [DUN_LOSS_CROSS_ENTROPY] = {DUN_K_loss_cross_entropy, false},
+    [DUN_LOSS_CENTROID] = {DUN_K_loss_centroid, true},
+    [DUN_LOSS_ATTRACT_REPEL] = {DUN_K_loss_attract_repel, false},
+};
+
+dun_loss_settings dun_loss_settings_from(const dun_config *config) {
+    bool pull = config->loss.kind == DUN_LOSS_ATTRACT_REPEL;
+    return (dun_loss_settings){
+        .kind = config->loss.kind,
+        .distance = config->loss.distance,
+        .temperature = (float)config->loss.temperature,
+        .margin = (float)config->loss.margin,
+        .attraction = (float)(pull ? config->loss.attraction_factor : config->loss.distance_factor),
+        .repulsion = (float)config->loss.repulsion_factor};
+}
+
+/* Whether pairs count: a factor of 0 asks for no work. */
+static bool reads_pairs(const dun_loss *loss) {
+    return loss_table[loss->settings.kind].pairs && loss->settings.repulsion != 0.0f;
+}
+
+int dun_loss_create(dun_loss *loss, const dun_compute *compute, const dun_loss_settings *settings,
+                    uint32_t max_points, uint32_t n_classes, uint32_t width) {
+    int rc = DUN_OK;
+    dun_device *device = compute->device;
+    size_t B = max_points, K = n_classes;
+    *loss = (dun_loss){.compute = compute,
+                       .settings = *settings,
+                       .max_points = max_points,
+                       .n_classes = n_classes,
+                       .width = width};
+    assert(settings->kind < sizeof loss_table / sizeof *loss_table);
+    size_t n_pairs = reads_pairs(loss) ? K * K : 1;
+    TRY(dun_distance_create(&loss->between, compute, settings->distance, max_points, n_classes, width));
+    TRY(dun_buffer_create(&loss->label, device, B * sizeof(int32_t), "labels"));
+    TRY(dun_buffer_create(&loss->distance, device, B * K * sizeof(float), "distances"));
+    TRY(dun_buffer_create(&loss->d_distance, device, B * K * sizeof(float), "gradients of distances"));
+    TRY(dun_buffer_create(&loss->pair, device, n_pairs * sizeof(float), "distances of centroids"));
+    TRY(dun_buffer_create(&loss->d_pair, device, n_pairs * sizeof(float),
+                          "gradients of centroids' distances"));
+    TRY(dun_buffer_create(&loss->row_value, device, B * sizeof(float), "losses of points"));
+    TRY(dun_buffer_create(&loss->pair_value, device, K * sizeof(float), "losses of centroids"));
+    TRY(dun_buffer_create(&loss->value, device, sizeof(float), "the loss"));
+out:
+    if (rc < 0)
+        dun_loss_free(loss);
+    return rc;
+}
+
+void dun_loss_free(dun_loss *loss) {
+    dun_distance_free(&loss->between);
+    dun_buffer_free(&loss->label);
+    dun_buffer_free(&loss->distance);
+    dun_buffer_free(&loss->d_distance);
+    dun_buffer_free(&loss->pair);
+    dun_buffer_free(&loss->d_pair);
+    dun_buffer_free(&loss->row_value);
+    dun_buffer_free(&loss->pair_value);
+    dun_buffer_free(&loss->value);
+    *loss = (dun_loss){0};
+}
+
+int dun_loss_distances(dun_loss *loss, const dun_buffer *points, const dun_buffer *centroids,
+                       uint32_t n_points) {
+    return dun_distance_fwd(&loss->between, &loss->distance, points, n_points, centroids, loss->n_classes);
+}
+
+/* The loss from the distances, with its gradients to them. */
+static int compute_value(dun_loss *loss, const dun_buffer *centroids, uint32_t n_points) {
+    int rc = DUN_OK;
+    const dun_loss_settings *s = &loss->settings;
+    const dun_compute *c = loss->compute;
+    uint32_t K = loss->n_classes;
+    TRY(DUN_LAUNCH(c->kernel[loss_table[s->kind].kernel], dun_rows(c, n_points), DUN_BUF(loss->row_value),
+                   DUN_BUF(loss->d_distance), DUN_BUF(loss->distance), DUN_BUF(loss->label),
+                   DUN_INT(n_points), DUN_INT(K), DUN_FLOAT(s->temperature), DUN_FLOAT(s->margin),
+                   DUN_FLOAT(s->attraction), DUN_FLOAT(s->repulsion)));
+    if (reads_pairs(loss)) {
+        TRY(dun_distance_pairs_fwd(&loss->between, &loss->pair, centroids, K));
+        TRY(DUN_LAUNCH(c->kernel[DUN_K_loss_pairs], dun_rows(c, K), DUN_BUF(loss->pair_value),
+                       DUN_BUF(loss->d_pair), DUN_BUF(loss->pair), DUN_INT(K), DUN_FLOAT(s->repulsion)));
+    }
+    TRY(DUN_LAUNCH(c->kernel[DUN_K_loss_total], ((dun_range){{1, 1}, 1}), DUN_BUF(loss->value),
+                   DUN_BUF(loss->row_value), DUN_BUF(loss->pair_value), DUN_INT(n_points),
+                   DUN_INT(reads_pairs(loss) ? K : 0)));
+out:
+    return rc;
+}
+
+int dun_loss_run(dun_loss *loss, dun_buffer *d_points, dun_buffer *d_centroids, const dun_buffer *points,
+                 const dun_buffer *centroids, const int32_t *labels, uint32_t n_points) {
+    int rc = DUN_OK;
+    uint32_t K = loss->n_classes;
+    assert(n_points <= loss->max_points);
+    TRY(dun_buffer_write(&loss->label, 0, labels, n_points * sizeof *labels));
+    TRY(dun_loss_distances(loss, points, centroids, n_points));
+    TRY(compute_value(loss, centroids, n_points));
+    if (d_points)
+        TRY(dun_distance_bwd_a(&loss->between, d_points, &loss->d_distance, &loss->distance, points, n_points,
+                               centroids, K));
+    if (d_centroids)
+        TRY(dun_distance_bwd_b(&loss->between, d_centroids, &loss->d_distance, &loss->distance, points,
+                               n_points, centroids, K));
+    if (d_centroids && reads_pairs(loss))
+        TRY(dun_distance_pairs_bwd(&loss->between, d_centroids, &loss->d_pair, &loss->pair, centroids, K,
+                                   true));
+out:
+    return rc;
+}
+
+int dun_loss_read(float *value, float *distances, const dun_loss *loss, uint32_t n_points) {
+    int rc = DUN_OK;
+    if (value)
+        TRY(dun_buffer_read(value, &loss->value, 0, sizeof *value));
+    if (distances)
+        TRY(dun_buffer_read(distances, &loss->distance, 0,
+                            (size_t)n_points * loss->n_classes * sizeof *distances));
+out:
+    return rc;
+}

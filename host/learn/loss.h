@@ -1,0 +1,45 @@
+/* Losses on the device: distances of points to centroids, the loss and its gradients. A loss is one row of
+ * a table here and one kernel in host/kernels/loss.cl. */
+#ifndef DUN_LOSS_H
+#define DUN_LOSS_H
+
+#include "learn/distance.h"
+
+typedef struct {
+    enum dun_loss_kind kind;
+    enum dun_loss_distance distance;
+    float temperature, margin;
+    float attraction; /* distance_factor or attraction_factor, whichever the loss reads */
+    float repulsion;
+} dun_loss_settings;
+
+dun_loss_settings dun_loss_settings_from(const dun_config *config);
+
+typedef struct {
+    const dun_compute *compute;
+    dun_loss_settings settings;
+    uint32_t max_points, n_classes, width; /* B at most, K, D */
+    dun_distance between;                  /* points and centroids */
+    dun_buffer label;                      /* (B) */
+    dun_buffer distance, d_distance;       /* (B, K) */
+    dun_buffer pair, d_pair;               /* (K, K); only where the loss reads pairs of centroids */
+    dun_buffer row_value, pair_value;      /* (B), (K): what each adds to the loss */
+    dun_buffer value;                      /* (1) */
+} dun_loss;
+
+int dun_loss_create(dun_loss *loss, const dun_compute *compute, const dun_loss_settings *settings,
+                    uint32_t max_points, uint32_t n_classes, uint32_t width);
+void dun_loss_free(dun_loss *loss);
+
+/* distance (B, K) of points (B, D) to centroids (K, D), in loss->distance. */
+int dun_loss_distances(dun_loss *loss, const dun_buffer *points, const dun_buffer *centroids,
+                       uint32_t n_points);
+
+/* Mean loss of a batch, and its gradients where wanted (d_points (B, D), d_centroids (K, D), either NULL). */
+int dun_loss_run(dun_loss *loss, dun_buffer *d_points, dun_buffer *d_centroids, const dun_buffer *points,
+                 const dun_buffer *centroids, const int32_t *labels, uint32_t n_points);
+
+/* What the last run left: the loss, and the distances (B, K) row-major. Either may be NULL. Waits. */
+int dun_loss_read(float *value, float *distances, const dun_loss *loss, uint32_t n_points);
+
+#endif

@@ -1,0 +1,40 @@
+/* The state of a training run between two steps, as a file: what a resumed run needs to go on to the same
+ * bytes. Native byte order, checksummed, written atomically; the one before it is kept as
+ * checkpoint.previous. */
+#ifndef DUN_CHECKPOINT_H
+#define DUN_CHECKPOINT_H
+
+#include "dev/buffer.h"
+
+enum { DUN_CHECKPOINT_TENSORS = 24, DUN_CHECKPOINT_TILES_BYTES = 240 };
+
+typedef struct {
+    uint64_t config_hash, model_hash;
+    char tiles[DUN_CHECKPOINT_TILES_BYTES]; /* defines and GEMM provider: sums depend on them */
+    uint64_t step;                          /* steps taken */
+    uint64_t epoch;                         /* the one to go on with, from 1 */
+    uint64_t texts_done;                    /* of that epoch */
+    uint64_t optim_step, calculated_step;   /* of the optimisers */
+    uint64_t history_bytes;                 /* length of history.jsonl then */
+    double last_loss;
+} dun_checkpoint;
+
+/* What belongs to a checkpoint beside it, in a fixed order: prompt, centroids, moments (on the device), and
+ * plain host data. */
+typedef struct {
+    dun_buffer *device[DUN_CHECKPOINT_TENSORS];
+    size_t n_device;
+    void *host;
+    size_t host_bytes;
+} dun_checkpoint_data;
+
+/* Writes run_path/checkpoint. */
+int dun_checkpoint_write(const dun_checkpoint *checkpoint, const dun_checkpoint_data *data,
+                         const char *run_path);
+
+/* Reads run_path/checkpoint, or the previous one when that is missing or damaged, into `checkpoint` and
+ * `data`. `checkpoint` comes in with the hashes and tiles of the running program, which must agree. 1: read;
+ * 0: there is none. DUN_BAD_INPUT: "belongs to ..., running ...", wrong sizes, both damaged. */
+int dun_checkpoint_read(dun_checkpoint *checkpoint, const dun_checkpoint_data *data, const char *run_path);
+
+#endif

@@ -1,0 +1,255 @@
+/* See export.h. */
+#include "run/export.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "io/npz.h"
+#include "io/store/safetensors.h"
+#include "run/rundir.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char settings_file[] = "dunlin.json", tensors_file[] = "dunlin.safetensors";
+
+/* Keys that a text's point or its answer depends on. */
+static const enum dun_config_id shared_keys[] = {
+    DUN_KEY_model_point,     DUN_KEY_model_layer,      DUN_KEY_model_normalize,
+    DUN_KEY_data_max_length, DUN_KEY_prompt_placement, DUN_KEY_prompt_template,
+    DUN_KEY_loss_kind,       DUN_KEY_loss_distance,    DUN_KEY_loss_temperature,
+};
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* What a user of the prompt must know and PEFT does not do. */
+static const char *note_of(const dun_config *config) {
+    if (*config->prompt.template)
+        return "The prompt stands where {soft} is in prompt.template, among its words and the text. PEFT would "
+               "put it before the text, which gives other points.";
+    if (config->prompt.placement == DUN_PLACEMENT_PREFIX)
+        return "The prompt stands before the text, as PEFT puts it. The point of a text is the model's output "
+               "at the last position.";
+    return "The prompt stands AFTER the text: its row j at position n + j of a text of n tokens. PEFT puts it "
+           "before the text, which gives other points.";
+}
+
+/* {"prompt.template": "...", ...} */
+static int make_settings(json_t *settings, const dun_config *config) {
+    int rc = DUN_OK;
+    dun_text name = {0}, value = {0};
+    for (size_t i = 0; i < sizeof shared_keys / sizeof *shared_keys; i++) {
+        const dun_config_key *key = &dun_config_key_table[shared_keys[i]];
+        dun_text_clear(&name);
+        dun_text_clear(&value);
+        TRY(dun_text_addf(&name, "%s.%s", key->section, key->name));
+        TRY(dun_config_get(&value, config, shared_keys[i]));
+        TRY(dun_json_set(settings, name.bytes, json_stringn(value.bytes ? value.bytes : "", value.length)));
+    }
+out:
+    dun_text_free(&name);
+    dun_text_free(&value);
+    return rc;
+}
+
+static int add_fixed_rows(json_t *layout, const char *name, const dun_fixed_rows *rows) {
+    int rc = DUN_OK;
+    json_t *ids = json_array();
+    for (uint32_t i = 0; i < rows->n; i++)
+        TRY(dun_json_append(ids, json_integer(rows->ids[i])));
+    TRY(dun_json_set(layout, name, json_incref(ids)));
+out:
+    json_decref(ids);
+    return rc;
+}
+
+/* What is run for a text: the rows of `head`, the tokens of `begin`, those of before + text + after, the rows
+ * of `tail`. Rows are token ids, or -1 - p for row p of the prompt. */
+static int make_layout(json_t *layout, const dun_session *session) {
+    int rc = DUN_OK;
+    const dun_texts *texts = &session->texts;
+    dun_tokens begin = {0};
+    json_t *ids = json_array();
+    if (!texts->inside)
+        TRY(dun_tokenizer_encode(&begin, session->tokenizer, "", 0));
+    for (size_t i = 0; i < begin.n; i++)
+        TRY(dun_json_append(ids, json_integer((json_int_t)begin.ids[i])));
+    TRY(add_fixed_rows(layout, "head", &session->template.head));
+    TRY(dun_json_set(layout, "begin", json_incref(ids)));
+    TRY(dun_json_set(layout, "before", json_string(texts->before ? texts->before : "")));
+    TRY(dun_json_set(layout, "after", json_string(texts->after ? texts->after : "")));
+    TRY(add_fixed_rows(layout, "tail", &session->template.tail));
+out:
+    json_decref(ids);
+    dun_tokens_free(&begin);
+    return rc;
+}
+
+/* The content of dunlin.json. */
+static int describe(json_t *out, const dun_session *session, const dun_saved_prompt *saved) {
+    int rc = DUN_OK;
+    json_t *layout = json_object();
+    json_t *settings = json_object(), *classes = json_array(), *model = json_object();
+    char hash[24];
+    snprintf(hash, sizeof hash, "%016" PRIx64, saved->model_hash);
+    TRY(dun_json_set(out, "note", json_string(note_of(session->config))));
+    TRY(dun_json_set(out, "version", json_string(DUN_VERSION)));
+    TRY(dun_json_set(out, "tensors", json_string(tensors_file)));
+    for (uint32_t k = 0; k < saved->n_classes; k++)
+        TRY(dun_json_append(classes, json_string(saved->class_names[k])));
+    TRY(dun_json_set(out, "classes", json_incref(classes)));
+    TRY(make_layout(layout, session));
+    TRY(dun_json_set(out, "layout", json_incref(layout)));
+    TRY(make_settings(settings, session->config));
+    TRY(dun_json_set(out, "settings", json_incref(settings)));
+    TRY(dun_json_set(model, "file", json_string(base_name(dun_weights_path(session->weights)))));
+    TRY(dun_json_set(model, "name", json_string(dun_weights_spec(session->weights)->name)));
+    TRY(dun_json_set(model, "hash", json_string(hash)));
+    TRY(dun_json_set(out, "model", json_incref(model)));
+out:
+    json_decref(layout);
+    json_decref(model);
+    json_decref(classes);
+    json_decref(settings);
+    return rc;
+}
+
+/* What PEFT itself saves of a trained prompt, and a key of our own. */
+static int describe_to_peft(json_t *out, const dun_session *session, const dun_saved_prompt *saved) {
+    int rc = DUN_OK;
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    json_t *own = json_object();
+    const struct {
+        const char *key;
+        uint32_t value;
+    } numbers[] = {
+        {"num_virtual_tokens", saved->n_rows}, {"token_dim", saved->width},
+        {"num_transformer_submodules", 1},     {"num_attention_heads", spec->n_heads},
+        {"num_layers", spec->n_layers},
+    };
+    TRY(dun_json_set(out, "peft_type", json_string("PROMPT_TUNING")));
+    TRY(dun_json_set(out, "task_type", json_string("CAUSAL_LM")));
+    TRY(dun_json_set(out, "base_model_name_or_path",
+                     json_string(base_name(dun_weights_path(session->weights)))));
+    TRY(dun_json_set(out, "inference_mode", json_true()));
+    TRY(dun_json_set(out, "prompt_tuning_init", json_string("RANDOM")));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        TRY(dun_json_set(out, numbers[i].key, json_integer((json_int_t)numbers[i].value)));
+    TRY(dun_json_set(own, "note", json_string(note_of(session->config))));
+    TRY(dun_json_set(own, "settings", json_string(settings_file)));
+    TRY(dun_json_set(out, "dunlin", json_incref(own)));
+out:
+    json_decref(own);
+    return rc;
+}
+
+static int write_json(const char *folder, const char *name, const json_t *value) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    dun_text text = {0};
+    TRY(dun_json_dump(&text, value));
+    TRY(dun_text_add(&text, "\n", 1));
+    TRY_PTR(path, dun_run_dir_file(folder, name));
+    TRY(dun_file_write(path, text.bytes, text.length));
+out:
+    dun_text_free(&text);
+    dun_free(path);
+    return rc;
+}
+
+static int write_tensors(const char *folder, const char *name, const dun_tensor *tensors, size_t n) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    json_t *metadata = json_object();
+    TRY(dun_json_set(metadata, "format", json_string("pt")));
+    TRY_PTR(path, dun_run_dir_file(folder, name));
+    TRY(dun_safetensors_write(path, tensors, n, metadata));
+out:
+    json_decref(metadata);
+    dun_free(path);
+    return rc;
+}
+
+static int refuse_existing(const char *folder) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    TRY_PTR(path, dun_run_dir_file(folder, "adapter_config.json"));
+    if (access(path, F_OK) == 0)
+        TRY(dun_error(DUN_FAILED, "%s: holds an export already, which is never overwritten", folder));
+out:
+    dun_free(path);
+    return rc;
+}
+
+int dun_export_peft(const char *folder, const dun_session *session, const dun_saved_prompt *saved) {
+    int rc = DUN_OK;
+    json_t *own = json_object(), *peft = json_object();
+    uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
+    const dun_tensor prompt = {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, saved->rows, P * C * 4};
+    const dun_tensor others[] = {
+        {"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * 4},
+        {"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * 4},
+    };
+    TRY(describe(own, session, saved));
+    TRY(describe_to_peft(peft, session, saved));
+    TRY(dun_dir_make(folder));
+    TRY(refuse_existing(folder));
+    TRY(write_json(folder, settings_file, own));
+    TRY(write_tensors(folder, tensors_file, others, saved->normalization ? 2 : 1));
+    TRY(write_tensors(folder, "adapter_model.safetensors", &prompt, 1));
+    TRY(write_json(folder, "adapter_config.json", peft));
+    dun_warn("%s: %s (dunlin.json holds what else belongs to the prompt)", folder, note_of(session->config));
+out:
+    json_decref(peft);
+    json_decref(own);
+    return rc;
+}
+
+int dun_export_npz(const char *path, const dun_session *session, const dun_saved_prompt *saved) {
+    int rc = DUN_OK;
+    json_t *own = json_object();
+    dun_text settings = {0};
+    char *names = NULL, *text = NULL, names_descr[24], text_descr[24];
+    uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
+    dun_array arrays[] = {
+        {"prompt_embeddings", "<f4", 4, 2, {P, C}, saved->rows},
+        {"centroids", "<f4", 4, 2, {K, D}, saved->centroids},
+        {.name = "classes"},
+        {.name = "settings"},
+        {"normalization", "<f4", 4, 2, {2, D}, saved->normalization},
+    };
+    TRY(describe(own, session, saved));
+    TRY(dun_json_dump(&settings, own));
+    TRY(dun_npz_strings(&arrays[2], names_descr, &names, saved->class_names, K));
+    TRY(dun_npz_strings(&arrays[3], text_descr, &text, &settings.bytes, 1));
+    TRY(dun_npz_write(path, arrays, saved->normalization ? 5 : 4));
+out:
+    dun_free(text);
+    dun_free(names);
+    dun_text_free(&settings);
+    json_decref(own);
+    return rc;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+int dun_points_write(const char *path, const float *points, const int64_t *labels, uint64_t n, uint64_t D) {
+    const dun_array arrays[] = {
+        {"points", "<f4", sizeof *points, 2, {n, D}, points},
+        {"labels", "<i8", sizeof *labels, 1, {n, 1}, labels},
+    };
+    const dun_tensor tensors[] = {
+        {"points", DUN_F32, 2, {n, D, 1, 1}, points, n * D * sizeof *points},
+        {"labels", DUN_I64, 1, {n, 1, 1, 1}, labels, n * sizeof *labels},
+    };
+    return ends_with(path, ".npz") ? dun_npz_write(path, arrays, 2)
+                                   : dun_safetensors_write(path, tensors, 2, NULL);
+}

@@ -1,0 +1,21 @@
+/* A trained run in the formats of other programs. */
+#ifndef DUN_EXPORT_H
+#define DUN_EXPORT_H
+
+#include "session/session.h"
+
+/* A folder that PEFT loads: adapter_config.json and adapter_model.safetensors (`prompt_embeddings` F32 (P, C)
+ * alone). PEFT puts a prompt before the text and knows no centroids, so dunlin.json says how the prompt is
+ * meant and dunlin.safetensors holds the centroids and the normalization of points. DUN_FAILED: it holds an
+ * export already, or cannot be written. */
+int dun_export_peft(const char *folder, const dun_session *session, const dun_saved_prompt *saved);
+
+/* NumPy: `prompt_embeddings` (P, C), `centroids` (K, D), `classes` (K) as UTF-8 bytes, `settings` (1) the
+ * text of dunlin.json, `normalization` (2, D) where points have one. */
+int dun_export_npz(const char *path, const dun_session *session, const dun_saved_prompt *saved);
+
+/* The points and labels of the validation texts to a file: points F32 (n, D), labels I64 (n), as .npz when
+ * the path ends so, else as safetensors. */
+int dun_points_write(const char *path, const float *points, const int64_t *labels, uint64_t n, uint64_t D);
+
+#endif

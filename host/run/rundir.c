@@ -1,0 +1,338 @@
+/* See rundir.h. */
+#include "run/rundir.h"
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "math/probe.h"
+#include "run/tables.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *dun_run_dir_file(const char *run_path, const char *file) {
+    dun_text path = {0};
+    return dun_text_addf(&path, "%s/%s", run_path, file) < 0 ? NULL : path.bytes;
+}
+
+static bool holds(const char *path, const char *name) {
+    struct stat info;
+    char *file = dun_run_dir_file(path, name);
+    bool found = file && stat(file, &info) == 0 && S_ISREG(info.st_mode);
+    dun_free(file);
+    return found;
+}
+
+bool dun_run_dir_exists(const char *path) {
+    return holds(path, "config.ini");
+}
+
+bool dun_run_dir_complete(const char *path) {
+    return holds(path, "metrics.json");
+}
+
+/* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet. */
+int dun_run_dir_free_path(char **out, const char *name) {
+    int rc = DUN_OK;
+    dun_text path = {0};
+    struct stat info;
+    TRY(dun_text_addf(&path, "runs/%s", name));
+    for (unsigned i = 2; stat(path.bytes, &info) == 0; i++) {
+        dun_text_clear(&path);
+        TRY(dun_text_addf(&path, "runs/%s-%u", name, i));
+    }
+    *out = path.bytes;
+    path = (dun_text){0};
+out:
+    dun_text_free(&path);
+    return rc;
+}
+
+int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_text *text) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    TRY_PTR(path, dun_run_dir_file(run->path, file));
+    TRY(dun_file_write(path, text->bytes, text->length));
+out:
+    dun_free(path);
+    return rc;
+}
+
+static int open_history(dun_run_dir *run, const char *mode) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    TRY_PTR(path, dun_run_dir_file(run->path, "history.jsonl"));
+    errno = EACCES;
+    run->history = dun_fault_here() ? NULL : fopen(path, mode);
+    if (!run->history)
+        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", path, strerror(errno)));
+out:
+    dun_free(path);
+    return rc;
+}
+
+int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    *run = (dun_run_dir){0};
+    if (*wanted)
+        TRY_PTR(run->path, dun_strdup(wanted));
+    else
+        TRY(dun_run_dir_free_path(&run->path, name));
+    if (dun_run_dir_exists(run->path))
+        TRY(dun_error(DUN_FAILED, "%s: holds a run already, which is never overwritten; name another --out%s",
+                      run->path,
+                      dun_run_dir_complete(run->path) ? "" : ", or go on with it: dunlin train --resume"));
+    TRY(dun_dir_make(run->path));
+    TRY(open_history(run, "w"));
+    TRY(dun_config_write(&text, config));
+    TRY(dun_run_dir_write(run, "config.ini", &text));
+out:
+    dun_text_free(&text);
+    if (rc < 0)
+        dun_run_dir_close(run);
+    return rc;
+}
+
+int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    if (session->team.n == 0 || config->device.shares[0])
+        goto out;
+    TRY(dun_team_shares(&text, &session->team));
+    TRY(dun_config_put(config, DUN_KEY_device_shares, text.bytes, "measured"));
+    dun_text_clear(&text);
+    TRY(dun_config_write(&text, config));
+    TRY(dun_run_dir_write(run, "config.ini", &text));
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+int dun_run_dir_resume(dun_run_dir *run, const char *path) {
+    int rc = DUN_OK;
+    *run = (dun_run_dir){0};
+    TRY_PTR(run->path, dun_strdup(path));
+    TRY(open_history(run, "a"));
+out:
+    if (rc < 0)
+        dun_run_dir_close(run);
+    return rc;
+}
+
+int dun_run_dir_history_bytes(uint64_t *bytes, const dun_run_dir *run) {
+    struct stat info;
+    if (fstat(fileno(run->history), &info) < 0)
+        return dun_error(DUN_FAILED, "%s/history.jsonl: %s", run->path, strerror(errno));
+    *bytes = (uint64_t)info.st_size;
+    return DUN_OK;
+}
+
+int dun_run_dir_rewind(dun_run_dir *run, uint64_t history_bytes) {
+    int rc = DUN_OK;
+    uint64_t now;
+    TRY(dun_run_dir_history_bytes(&now, run));
+    if (now < history_bytes)
+        TRY(dun_error(DUN_BAD_INPUT, "%s/history.jsonl: has %llu bytes, the checkpoint was made after %llu",
+                      run->path, (unsigned long long)now, (unsigned long long)history_bytes));
+    errno = EIO;
+    if (dun_fault_here() || ftruncate(fileno(run->history), (off_t)history_bytes) < 0)
+        TRY(dun_error(DUN_FAILED, "%s/history.jsonl: cannot be cut: %s", run->path, strerror(errno)));
+out:
+    return rc;
+}
+
+void dun_run_dir_close(dun_run_dir *run) {
+    if (run->history)
+        fclose(run->history);
+    dun_tfevents_close(run->events);
+    dun_free(run->path);
+    *run = (dun_run_dir){0};
+}
+
+int dun_run_dir_tensorboard(dun_run_dir *run, uint64_t step) {
+    return dun_tfevents_open(&run->events, run->path, step);
+}
+
+static int add_events(dun_run_dir *run, const dun_step_record *r) {
+    const dun_tfevents_scalar all[] = {{"loss", (double)r->loss},
+                                       {"accuracy", r->accuracy},
+                                       {"lr", r->lr},
+                                       {"valid_accuracy", r->valid_accuracy}};
+    dun_tfevents_scalar known[sizeof all / sizeof *all];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!isnan(all[i].value))
+            known[n++] = all[i];
+    return dun_tfevents_add(run->events, r->step, known, n);
+}
+
+/* A line reaches the file at once, so that a run can be watched. */
+int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
+    int rc = DUN_OK;
+    dun_text line = {0};
+    TRY(dun_text_addf(&line, "{\"step\": %llu", (unsigned long long)r->step));
+    if (r->epoch)
+        TRY(dun_text_addf(&line, ", \"epoch\": %llu", (unsigned long long)r->epoch));
+    TRY(dun_text_addf(&line, ", \"loss\": %.9g", (double)r->loss));
+    if (!isnan(r->accuracy))
+        TRY(dun_text_addf(&line, ", \"accuracy\": %.6g", r->accuracy));
+    TRY(dun_text_addf(&line, ", \"lr\": %.9g", r->lr));
+    if (!isnan(r->valid_accuracy))
+        TRY(dun_text_addf(&line, ", \"valid_accuracy\": %.9g", r->valid_accuracy));
+    TRY(dun_text_add(&line, "}\n", 2));
+    errno = ENOSPC;
+    if (dun_fault_here() || fwrite(line.bytes, 1, line.length, run->history) != line.length ||
+        fflush(run->history) != 0)
+        TRY(dun_error(DUN_FAILED, "%s/history.jsonl: cannot be written: %s", run->path, strerror(errno)));
+    if (run->events)
+        TRY(add_events(run, r));
+out:
+    dun_text_free(&line);
+    return rc;
+}
+
+void dun_run_result_free(dun_run_result *result) {
+    dun_metrics_free(&result->metrics);
+    dun_metrics_free(&result->baseline);
+    dun_free(result->distances);
+    dun_free(result->centroids);
+    *result = (dun_run_result){0};
+}
+
+static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    dun_saved_prompt saved = {.n_rows = session->prompt.n_rows,
+                              .width = session->prompt.width,
+                              .rows = session->prompt.rows,
+                              .n_classes = session->labels.n_classes,
+                              .point_width = dun_session_point_width(session),
+                              .centroids = result->centroids,
+                              .normalization = session->normalizer.values,
+                              .class_names = session->labels.names,
+                              .model_hash = dun_weights_hash(session->weights)};
+    snprintf(saved.model_name, sizeof saved.model_name, "%s", dun_weights_spec(session->weights)->name);
+    TRY_PTR(path, dun_run_dir_file(run->path, "prompt.safetensors"));
+    TRY(dun_saved_prompt_write(&saved, path));
+out:
+    dun_free(path);
+    return rc;
+}
+
+/* line, label, predicted, one distance a class, text; control characters become spaces. */
+static int write_predictions(const dun_run_dir *run, const dun_session *session,
+                             const dun_run_result *result) {
+    int rc = DUN_OK;
+    dun_text text = {0};
+    uint32_t K = session->labels.n_classes;
+    char *const *names = session->labels.names;
+    TRY(dun_text_addf(&text, "line\tlabel\tpredicted"));
+    for (uint32_t k = 0; k < K; k++) {
+        TRY(dun_text_addf(&text, "\tdistance_"));
+        TRY(dun_text_add_field(&text, names[k], strlen(names[k])));
+    }
+    TRY(dun_text_addf(&text, "\ttext\n"));
+    for (uint32_t i = 0; i < session->n_valid; i++) {
+        const dun_example *example = &session->valid->examples[i];
+        const float *distances = result->distances + (size_t)i * K;
+        TRY(dun_text_addf(&text, "%u\t", example->line));
+        TRY(dun_text_add_field(&text, names[example->label], strlen(names[example->label])));
+        TRY(dun_text_add(&text, "\t", 1));
+        const char *predicted = names[dun_nearest_centroid(distances, K)];
+        TRY(dun_text_add_field(&text, predicted, strlen(predicted)));
+        for (uint32_t k = 0; k < K; k++)
+            TRY(dun_text_addf(&text, "\t%.6g", (double)distances[k]));
+        TRY(dun_text_add(&text, "\t", 1));
+        TRY(dun_text_add_field(&text, example->text, example->length));
+        TRY(dun_text_add(&text, "\n", 1));
+    }
+    TRY(dun_run_dir_write(run, "predictions.tsv", &text));
+out:
+    dun_text_free(&text);
+    return rc;
+}
+
+json_t *dun_run_dir_device_json(const dun_compute *compute) {
+    const dun_device_info *info = dun_device_describe(compute->device);
+    dun_text tiles = {0};
+    json_t *json = NULL;
+    if (dun_tiles_write(&tiles, &compute->tiles) == DUN_OK)
+        json =
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", info->name, "platform", info->platform,
+                      "driver", info->driver, "type", dun_device_type_name(info->type), "gemm",
+                      dun_gemm_name(compute->gemm), "tiles", tiles.bytes, "tiles_reason", compute->reason);
+    dun_text_free(&tiles);
+    return json;
+}
+
+/* The devices of a team with their shares. */
+static json_t *team_json(const dun_team *team) {
+    json_t *array = json_array();
+    bool failed = !array;
+    for (uint32_t i = 0; !failed && i < team->n; i++) {
+        json_t *member = dun_run_dir_device_json(team->members[i].engine->compute);
+        failed |= json_object_set_new(member, "share", json_integer(team->members[i].share)) != 0;
+        failed |= json_array_append_new(array, member) != 0;
+    }
+    if (failed) {
+        json_decref(array);
+        array = NULL;
+    }
+    return array;
+}
+
+static json_t *timings_json(const dun_timings *t) {
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "load", t->load, "build", t->build, "texts",
+                     t->texts, "start", t->start, "baseline", t->baseline, "train", t->train, "eval",
+                     t->eval);
+}
+
+static int write_metrics(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
+    int rc = DUN_OK;
+    json_t *root = NULL;
+    dun_text text = {0};
+    TRY(dun_metrics_json(&root, &result->metrics, session->labels.names));
+    int failed = json_object_set_new(root, "baseline",
+                                     json_pack("{s:f, s:f}", "majority", result->majority,
+                                               "class_means_untrained", result->baseline.accuracy));
+    failed |= json_object_set_new(root, "linear_probe",
+                                  json_pack("{s:o, s:o, s:f}", "before", dun_json_real(result->probe_before),
+                                            "after", dun_json_real(result->probe_after), "l2", DUN_PROBE_L2));
+    failed |= json_object_set_new(root, "device", dun_run_dir_device_json(&session->compute));
+    if (session->team.n > 0)
+        failed |= json_object_set_new(root, "devices", team_json(&session->team));
+    failed |= json_object_set_new(root, "seconds", timings_json(&session->timings));
+    failed |= json_object_set_new(root, "wall_seconds", json_real(result->seconds));
+    failed |=
+        json_object_set_new(root, "device_memory_bytes", json_integer((json_int_t)dun_buffer_peak_bytes()));
+    failed |= json_object_set_new(root, "trained_texts", json_integer((json_int_t)result->trained_texts));
+    failed |= json_object_set_new(root, "steps", json_integer((json_int_t)result->steps));
+    failed |= json_object_set_new(root, "last_loss", json_real((double)result->last_loss));
+    failed |= json_object_set_new(root, "model", json_string(dun_weights_spec(session->weights)->name));
+    failed |= json_object_set_new(root, "version", json_string(DUN_VERSION));
+    if (failed)
+        TRY(dun_error(DUN_FAILED, "out of memory for the metrics"));
+    TRY(dun_json_dump(&text, root));
+    TRY(dun_text_add(&text, "\n", 1));
+    TRY(dun_run_dir_write(run, "metrics.json", &text));
+out:
+    dun_text_free(&text);
+    json_decref(root);
+    return rc;
+}
+
+int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_result *result) {
+    int rc = DUN_OK;
+    TRY(write_prompt(run, session, result));
+    TRY(write_predictions(run, session, result));
+    TRY(dun_tables_write(run, &result->metrics, session->labels.names));
+    TRY(write_metrics(run, session, result));
+out:
+    return rc;
+}

@@ -1,0 +1,85 @@
+/* The run directory: config.ini, history.jsonl, metrics.json, prompt.safetensors, predictions.tsv. Made
+ * before training starts, so that an output that cannot be written is found first; never made over an
+ * existing run. */
+#ifndef DUN_RUNDIR_H
+#define DUN_RUNDIR_H
+
+#include "io/tfevents.h"
+#include "session/evaluate.h"
+#include "session/session.h"
+
+#include <stdio.h>
+
+typedef struct {
+    char *path;
+    FILE *history;
+    dun_tfevents *events; /* NULL: not asked for */
+} dun_run_dir;
+
+/* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet; newly allocated. */
+int dun_run_dir_free_path(char **out, const char *name);
+
+/* Creates `wanted`, or, when it is empty, runs/<name> or runs/<name>-2 and so on, and writes config.ini.
+ * DUN_FAILED: it exists already, or cannot be written. */
+int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config);
+
+/* Writes what was measured for the run into its config, in memory and on file, so that it is not measured
+ * again: device.shares. */
+int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session);
+
+/* Opens the folder of a run that was begun, to go on with it. */
+int dun_run_dir_resume(dun_run_dir *run, const char *path);
+void dun_run_dir_close(dun_run_dir *run);
+
+/* Length of history.jsonl, and cutting it back to an earlier length. */
+int dun_run_dir_history_bytes(uint64_t *bytes, const dun_run_dir *run);
+int dun_run_dir_rewind(dun_run_dir *run, uint64_t history_bytes);
+
+/* Begins an event file for TensorBoard, for the steps after `step`. */
+int dun_run_dir_tensorboard(dun_run_dir *run, uint64_t step);
+
+/* Path of a file of the run, newly allocated; NULL with the error recorded. */
+char *dun_run_dir_file(const char *run_path, const char *file);
+
+/* True when the folder holds a run's config.ini; when it holds metrics.json, the last file of a run. */
+bool dun_run_dir_exists(const char *path);
+bool dun_run_dir_complete(const char *path);
+
+/* Writes a file of the run, atomically. */
+int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_text *text);
+
+/* The device for metrics.json: a new object, NULL without memory. */
+json_t *dun_run_dir_device_json(const dun_compute *compute);
+
+/* A step's line in history.jsonl, and its scalars for TensorBoard: the batch's mean loss before the step and
+ * its accuracy; valid_accuracy is NAN (and left out) where nothing was measured after the step. Without
+ * texts, epoch 0 and accuracy NAN are left out as well. */
+typedef struct {
+    uint64_t step, epoch;
+    float loss;
+    double accuracy, lr, valid_accuracy;
+} dun_step_record;
+
+int dun_run_dir_step(dun_run_dir *run, const dun_step_record *record);
+
+/* What a finished run says of itself. */
+typedef struct {
+    dun_metrics metrics;           /* validation texts, trained */
+    dun_metrics baseline;          /* the same with class means under the starting prompt */
+    double majority;               /* accuracy of always naming the largest class */
+    double probe_before;           /* accuracy of a linear probe under the starting prompt; NAN: none */
+    double probe_after;            /* under the trained one */
+    float *distances;              /* (n_valid, K), trained */
+    float *centroids;              /* (K, D), trained */
+    uint64_t steps, trained_texts; /* texts: of the steps of this process, in all epochs */
+    float last_loss;
+    double seconds; /* since the session was opened for this run: reading the model and the texts counts */
+} dun_run_result;
+
+void dun_run_result_free(dun_run_result *result);
+
+/* Writes prompt.safetensors, predictions.tsv, the tables of tables.h and, last, metrics.json: its presence
+ * says that the run is whole. */
+int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_result *result);
+
+#endif

@@ -1,0 +1,42 @@
+/* See watch.h. */
+#include "run/watch.h"
+
+#include "base/err.h"
+
+#include <math.h>
+
+void dun_watch_init(dun_watch *watch) {
+    *watch =
+        (dun_watch){.probe_before = NAN, .first_loss = NAN, .least_valid = INFINITY, .most_valid = -INFINITY};
+}
+
+void dun_watch_loss(dun_watch *watch, double loss) {
+    if (isnan(watch->first_loss))
+        watch->first_loss = loss;
+}
+
+void dun_watch_valid(dun_watch *watch, double accuracy) {
+    watch->least_valid = fmin(watch->least_valid, accuracy);
+    watch->most_valid = fmax(watch->most_valid, accuracy);
+    watch->n_valid++;
+}
+
+unsigned dun_watch_verdict(const dun_watch *watch, double last_loss) {
+    unsigned verdict = 0;
+    if (watch->n_valid > 1 && watch->least_valid == watch->most_valid && watch->most_valid < 1)
+        verdict |= DUN_WATCH_FLAT;
+    if (watch->first_loss > 0 && last_loss > 2 * watch->first_loss)
+        verdict |= DUN_WATCH_EXPLODED;
+    return verdict;
+}
+
+void dun_watch_warn(const dun_watch *watch, double last_loss) {
+    unsigned verdict = dun_watch_verdict(watch, last_loss);
+    if (verdict & DUN_WATCH_FLAT)
+        dun_warn(
+            "the validation accuracy never moved from %.4f; try a higher prompt.lr or another prompt.text",
+            watch->most_valid);
+    if (verdict & DUN_WATCH_EXPLODED)
+        dun_warn("the loss grew from %.4g to %.4g; try a lower prompt.lr or centroid.lr", watch->first_loss,
+                 last_loss);
+}

@@ -1,0 +1,76 @@
+/* See classifier.h. */
+#include "session/classifier.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "session/evaluate.h"
+
+int dun_classifier_create(dun_classifier *c, dun_session *session, const float *centroids, uint32_t K) {
+    int rc = DUN_OK;
+    const dun_loss_settings settings = dun_loss_settings_from(session->config);
+    uint32_t D = dun_session_point_width(session), most = session->engine.options.max_sequences;
+    size_t bytes = (size_t)K * D * sizeof *centroids;
+    *c = (dun_classifier){.session = session};
+    TRY(dun_loss_create(&c->loss, &session->compute, &settings, most, K, D));
+    TRY(dun_buffer_create(&c->centroids, session->device, bytes, "the centroids"));
+    TRY(dun_buffer_write(&c->centroids, 0, centroids, bytes));
+    TRY_NEW(c->distances, (size_t)most * K);
+    TRY_NEW(c->which, most);
+    for (uint32_t i = 0; i < most; i++)
+        c->which[i] = i;
+out:
+    if (rc < 0)
+        dun_classifier_free(c);
+    return rc;
+}
+
+int dun_classifier_open(dun_classifier *c, dun_session *session, const dun_saved_prompt *saved) {
+    *c = (dun_classifier){0};
+    if (saved->point_width != dun_session_point_width(session))
+        return dun_error(DUN_BAD_INPUT, "the run's centroids are %u wide; its config makes points %u wide",
+                         saved->point_width, dun_session_point_width(session));
+    return dun_classifier_create(c, session, saved->centroids, saved->n_classes);
+}
+
+void dun_classifier_free(dun_classifier *c) {
+    dun_loss_free(&c->loss);
+    dun_buffer_free(&c->centroids);
+    dun_free(c->distances);
+    dun_free(c->which);
+    *c = (dun_classifier){0};
+}
+
+int dun_classifier_add(dun_classifier *c, const char *text, size_t length) {
+    dun_session *session = c->session;
+    return dun_texts_add(&session->texts, session->tokenizer, text, length, 0,
+                         (uint32_t)session->config->data.max_length);
+}
+
+uint32_t dun_classifier_queued(const dun_classifier *c) {
+    return c->session->texts.n;
+}
+
+bool dun_classifier_full(const dun_classifier *c) {
+    uint32_t n = c->session->texts.n;
+    return dun_session_pass(c->session, 0, n) < n;
+}
+
+int dun_classifier_run(uint32_t *n_answered, dun_classifier *c) {
+    int rc = DUN_OK;
+    dun_session *session = c->session;
+    uint32_t n = dun_session_pass(session, 0, session->texts.n);
+    *n_answered = n;
+    if (n == 0)
+        goto out;
+    TRY(dun_session_run(session, c->which, n));
+    TRY(dun_loss_distances(&c->loss, dun_engine_point_buffer(&session->engine), &c->centroids, n));
+    TRY(dun_loss_read(NULL, c->distances, &c->loss, n));
+    dun_texts_drop(&session->texts, n);
+out:
+    return rc;
+}
+
+int dun_classifier_evaluate(float *distances, dun_classifier *c) {
+    return dun_evaluate(distances, c->session, &c->loss, &c->centroids, c->session->n_train,
+                        c->session->n_valid, "validation");
+}

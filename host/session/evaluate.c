@@ -1,0 +1,60 @@
+/* See evaluate.h. */
+#include "session/evaluate.h"
+
+#include "base/err.h"
+
+typedef struct {
+    dun_session *session;
+    dun_loss *loss;
+    const dun_buffer *centroids;
+    float *distances;
+    dun_kept_points *kept; /* NULL: none */
+    uint32_t first;
+} evaluate_job;
+
+static int read_batch(void *self, uint32_t first, uint32_t count) {
+    int rc = DUN_OK;
+    evaluate_job *job = self;
+    float *out = job->distances + (size_t)(first - job->first) * job->loss->n_classes;
+    TRY(dun_loss_distances(job->loss, dun_engine_point_buffer(&job->session->engine), job->centroids, count));
+    TRY(dun_loss_read(NULL, out, job->loss, count));
+    if (job->kept)
+        TRY(dun_kept_points_take(job->kept, dun_engine_point_buffer(&job->session->engine),
+                                 first - job->first, count));
+out:
+    return rc;
+}
+
+int dun_evaluate(float *distances, dun_session *session, dun_loss *loss, const dun_buffer *centroids,
+                 uint32_t first, uint32_t n, const char *stage) {
+    evaluate_job job = {
+        .session = session, .loss = loss, .centroids = centroids, .distances = distances, .first = first};
+    return dun_session_run_all(session, first, n, stage, read_batch, &job);
+}
+
+int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *session, dun_loss *loss,
+                       const dun_buffer *centroids, const char *stage) {
+    evaluate_job job = {.session = session,
+                        .loss = loss,
+                        .centroids = centroids,
+                        .distances = distances,
+                        .kept = kept,
+                        .first = session->n_train};
+    return dun_session_run_all(session, session->n_train, session->n_valid, stage, read_batch, &job);
+}
+
+uint32_t dun_nearest_centroid(const float *distances, uint32_t K) {
+    uint32_t nearest = 0;
+    for (uint32_t k = 1; k < K; k++)
+        if (distances[k] < distances[nearest])
+            nearest = k;
+    return nearest;
+}
+
+void dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances) {
+    uint32_t K = session->labels.n_classes;
+    for (uint32_t i = 0; i < session->n_valid; i++)
+        dun_metrics_add(metrics, session->texts.label[session->n_train + i],
+                        dun_nearest_centroid(distances + (size_t)i * K, K));
+    dun_metrics_finish(metrics);
+}

@@ -1,0 +1,25 @@
+/* Nearest centroid: distances and predictions for texts, and their metrics. */
+#ifndef DUN_EVALUATE_H
+#define DUN_EVALUATE_H
+
+#include "learn/loss.h"
+#include "math/metrics.h"
+#include "session/projection.h"
+#include "session/session.h"
+
+/* Distances (n, K) of texts first .. first + n - 1 under the prompt in use to centroids (K, D) on the device.
+ */
+int dun_evaluate(float *distances, dun_session *session, dun_loss *loss, const dun_buffer *centroids,
+                 uint32_t first, uint32_t n, const char *stage);
+
+/* The same for the validation texts, their points kept. */
+int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *session, dun_loss *loss,
+                       const dun_buffer *centroids, const char *stage);
+
+/* Index of the smallest of K distances; the lower one of equals. */
+uint32_t dun_nearest_centroid(const float *distances, uint32_t K);
+
+/* Adds the validation texts to `metrics` from their distances (n_valid, K), and finishes it. */
+void dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances);
+
+#endif

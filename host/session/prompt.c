@@ -1,0 +1,174 @@
+/* See prompt.h. */
+#include "session/prompt.h"
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "session/runfile.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEFAULT_TOKENS = 5, MAX_ROWS = 4096 };
+
+static int make(dun_prompt *prompt, uint32_t n_rows, uint32_t width) {
+    int rc = DUN_OK;
+    *prompt = (dun_prompt){.n_rows = n_rows, .width = width};
+    TRY_NEW(prompt->rows, (size_t)n_rows * width);
+out:
+    return rc;
+}
+
+static int start_from_text(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
+                           const dun_weights *weights, dun_tokenizer *tokenizer) {
+    int rc = DUN_OK;
+    dun_tokens tokens = {0};
+    const char *text = config->prompt.text;
+    TRY(dun_config_require(config, DUN_KEY_prompt_text));
+    TRY(dun_tokenizer_encode_inside(&tokens, tokenizer, text, strlen(text)));
+    if (tokens.n == 0 || tokens.n > MAX_ROWS)
+        TRY(dun_error(DUN_USAGE, "%s: prompt.text has %zu tokens; 1 to %d are possible",
+                      dun_config_origin(config, DUN_KEY_prompt_text), tokens.n, MAX_ROWS));
+    TRY(make(prompt, n_rows ? n_rows : (uint32_t)tokens.n, dun_weights_spec(weights)->width));
+    if (prompt->n_rows != tokens.n)
+        dun_warn("prompt.text has %zu tokens and the prompt %u rows: they are %s", tokens.n, prompt->n_rows,
+                 tokens.n < prompt->n_rows ? "repeated" : "cut");
+    for (uint32_t p = 0; p < prompt->n_rows; p++)
+        TRY(dun_weights_read(prompt->rows + (size_t)p * prompt->width, weights, DUN_W_EMBED, 0,
+                             tokens.ids[p % tokens.n], 1));
+out:
+    dun_tokens_free(&tokens);
+    return rc;
+}
+
+static int start_from_vocab(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
+                            const dun_weights *weights) {
+    int rc = DUN_OK;
+    const dun_spec *spec = dun_weights_spec(weights);
+    TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, spec->width));
+    for (uint32_t p = 0; p < prompt->n_rows; p++) {
+        uint32_t id =
+            (uint32_t)dun_random_below(spec->vocab, (uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, p);
+        TRY(dun_weights_read(prompt->rows + (size_t)p * spec->width, weights, DUN_W_EMBED, 0, id, 1));
+    }
+out:
+    return rc;
+}
+
+/* Standard deviation of all values of the embedding table. */
+static int table_deviation(double *out, const dun_weights *weights) {
+    int rc = DUN_OK;
+    const dun_spec *spec = dun_weights_spec(weights);
+    float *row = NULL;
+    double sum = 0, squares = 0, n = (double)spec->vocab * spec->width;
+    TRY_NEW(row, spec->width);
+    for (uint32_t id = 0; id < spec->vocab; id++) {
+        TRY(dun_weights_read(row, weights, DUN_W_EMBED, 0, id, 1));
+        for (uint32_t i = 0; i < spec->width; i++) {
+            sum += (double)row[i];
+            squares += (double)row[i] * (double)row[i];
+        }
+    }
+    *out = sqrt(squares / n - sum / n * (sum / n));
+out:
+    dun_free(row);
+    return rc;
+}
+
+static int start_random(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
+                        const dun_weights *weights) {
+    int rc = DUN_OK;
+    double deviation;
+    TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, dun_weights_spec(weights)->width));
+    TRY(table_deviation(&deviation, weights));
+    for (size_t i = 0; i < (size_t)prompt->n_rows * prompt->width; i++)
+        prompt->rows[i] =
+            (float)(deviation * dun_random_normal((uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, i));
+out:
+    return rc;
+}
+
+/* The file that prompt.file means: itself, or that of a folder: a run's, or an adapter of PEFT's. */
+static int find_file(dun_text *path, const char *named) {
+    int rc = DUN_OK;
+    static const char *const names[] = {"prompt.safetensors", "adapter_model.safetensors"};
+    if (!dun_dir_exists(named)) {
+        TRY(dun_text_addf(path, "%s", named));
+        goto out;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        dun_text_clear(path);
+        TRY(dun_text_addf(path, "%s/%s", named, names[i]));
+        if (access(path->bytes, F_OK) == 0)
+            goto out;
+    }
+    TRY(dun_error(DUN_BAD_INPUT, "%s: a folder without %s or %s; a saved prompt is needed", named, names[0],
+                  names[1]));
+out:
+    return rc;
+}
+
+static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
+                           const dun_weights *weights) {
+    int rc = DUN_OK;
+    dun_saved_prompt saved = {0};
+    dun_text path = {0};
+    uint32_t width = dun_weights_spec(weights)->width;
+    TRY(dun_config_require(config, DUN_KEY_prompt_file));
+    TRY(find_file(&path, config->prompt.file));
+    TRY(dun_saved_prompt_read(&saved, path.bytes));
+    if (saved.n_rows > MAX_ROWS)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: prompt_embeddings has %u rows; 1 to %d are possible", path.bytes,
+                      saved.n_rows, MAX_ROWS));
+    if (saved.width != width)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: prompt_embeddings are %u wide; the model's embeddings are %u wide",
+                      path.bytes, saved.width, width));
+    if (saved.model_hash && saved.model_hash != dun_weights_hash(weights))
+        dun_warn("%s: was trained with another model file (%s)", path.bytes, saved.model_name);
+    if (n_rows && n_rows != saved.n_rows) {
+        bool by_tokens = config->prompt.tokens > 0;
+        enum dun_config_id key = by_tokens ? DUN_KEY_prompt_tokens : DUN_KEY_prompt_template;
+        TRY(dun_error(DUN_USAGE, "%s: %s %u rows, but prompt.file (%s) has %u rows; %s",
+                      dun_config_origin(config, key), by_tokens ? "prompt.tokens =" : "prompt.template has",
+                      n_rows, config->prompt.file, saved.n_rows,
+                      by_tokens ? "leave prompt.tokens empty" : "use {soft}, which takes all"));
+    }
+    TRY(make(prompt, saved.n_rows, width));
+    memcpy(prompt->rows, saved.rows, (size_t)saved.n_rows * width * sizeof *saved.rows);
+out:
+    dun_text_free(&path);
+    dun_saved_prompt_free(&saved);
+    return rc;
+}
+
+int dun_prompt_start(dun_prompt *prompt, const dun_config *config, uint32_t n_soft, dun_weights *weights,
+                     dun_tokenizer *tokenizer) {
+    int rc = DUN_OK;
+    uint32_t n_rows = config->prompt.tokens > 0 ? (uint32_t)config->prompt.tokens : n_soft;
+    *prompt = (dun_prompt){0};
+    switch (config->prompt.init) {
+    case DUN_INIT_TEXT:
+        TRY(start_from_text(prompt, config, n_rows, weights, tokenizer));
+        break;
+    case DUN_INIT_VOCAB:
+        TRY(start_from_vocab(prompt, config, n_rows, weights));
+        break;
+    case DUN_INIT_RANDOM:
+        TRY(start_random(prompt, config, n_rows, weights));
+        break;
+    case DUN_INIT_FILE:
+        TRY(start_from_file(prompt, config, n_rows, weights));
+        break;
+    }
+out:
+    if (rc < 0)
+        dun_prompt_free(prompt);
+    return rc;
+}
+
+void dun_prompt_free(dun_prompt *prompt) {
+    dun_free(prompt->rows);
+    *prompt = (dun_prompt){0};
+}

@@ -1,0 +1,25 @@
+/* What the soft prompt starts as. */
+#ifndef DUN_PROMPT_H
+#define DUN_PROMPT_H
+
+#include "config/config.h"
+#include "io/token/tokenizer.h"
+#include "io/weights.h"
+
+/* P, known before anything large is loaded, and what it is made from. */
+typedef struct {
+    uint32_t n_rows; /* P */
+    uint32_t width;  /* C */
+    float *rows;     /* (P, C) */
+} dun_prompt;
+
+/* Fills the starting prompt of a config: embeddings of words, random rows of the vocabulary, noise with the
+ * table's standard deviation, or a saved prompt. `n_soft`: rows that the template has room for, 0: any
+ * number. Warns when the text's tokens are repeated or cut. DUN_USAGE: init needs a key that is not set, or a
+ * file has another number of rows than tokens or template say; DUN_BAD_INPUT: a prompt file of another width.
+ */
+int dun_prompt_start(dun_prompt *prompt, const dun_config *config, uint32_t n_soft, dun_weights *weights,
+                     dun_tokenizer *tokenizer);
+void dun_prompt_free(dun_prompt *prompt);
+
+#endif

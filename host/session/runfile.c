@@ -1,0 +1,144 @@
+/* See runfile.h. */
+#include "session/runfile.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "io/store/safetensors.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char format_name[] = "dunlin-prompt-1";
+
+/* Copies a matrix out of a file, refusing other shapes and values that are not finite. */
+static int read_matrix(float **out, uint32_t *rows, uint32_t *columns, const dun_tensor *tensor,
+                       const char *path) {
+    int rc = DUN_OK;
+    *out = NULL;
+    if (tensor->dtype != DUN_F32 || tensor->n_dims != 2 || tensor->dims[0] == 0 || tensor->dims[1] == 0 ||
+        tensor->dims[0] > INT32_MAX || tensor->dims[1] > INT32_MAX)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor %s must be F32 with two dimensions", path, tensor->name));
+    TRY_NEW(*out, tensor->bytes / sizeof **out);
+    memcpy(*out, tensor->data, tensor->bytes);
+    *rows = (uint32_t)tensor->dims[0];
+    *columns = (uint32_t)tensor->dims[1];
+    for (size_t i = 0; i < tensor->bytes / sizeof **out; i++)
+        if (!isfinite((*out)[i]))
+            TRY(dun_error(DUN_BAD_INPUT, "%s: tensor %s has a value that is not finite in row %zu", path,
+                          tensor->name, i / *columns));
+out:
+    return rc;
+}
+
+static const char *metadata_of(const dun_safetensors *file, const char *key) {
+    const char *value = json_string_value(json_object_get(file->metadata, key));
+    return value ? value : "";
+}
+
+static int read_class_names(dun_saved_prompt *saved, const dun_safetensors *file, const char *path) {
+    int rc = DUN_OK;
+    json_t *names = NULL;
+    const char *text = metadata_of(file, "classes");
+    TRY(dun_json_parse(&names, text, strlen(text), path, 1));
+    if (!json_is_array(names) || json_array_size(names) != saved->n_classes)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: the metadata's classes must be a list of %u names", path,
+                      saved->n_classes));
+    TRY_NEW(saved->class_names, saved->n_classes);
+    for (uint32_t k = 0; k < saved->n_classes; k++) {
+        const char *name = json_string_value(json_array_get(names, k));
+        if (!name)
+            TRY(dun_error(DUN_BAD_INPUT, "%s: the metadata's class %u is not a string", path, k));
+        TRY_PTR(saved->class_names[k], dun_strdup(name));
+    }
+out:
+    json_decref(names);
+    return rc;
+}
+
+/* The map that a run's points went through, where its config asks for one. */
+static int read_normalization(dun_saved_prompt *saved, const dun_safetensors *file, const char *path) {
+    int rc = DUN_OK;
+    uint32_t rows, columns;
+    const dun_tensor *tensor = dun_safetensors_find(file, "normalization");
+    if (!tensor)
+        goto out;
+    TRY(read_matrix(&saved->normalization, &rows, &columns, tensor, path));
+    if (rows != 2 || columns != saved->point_width)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor normalization is (%u, %u); (2, %u) is needed", path, rows,
+                      columns, saved->point_width));
+out:
+    return rc;
+}
+
+int dun_saved_prompt_read(dun_saved_prompt *saved, const char *path) {
+    int rc = DUN_OK;
+    dun_safetensors file = {0};
+    *saved = (dun_saved_prompt){0};
+    TRY(dun_safetensors_open(&file, path));
+    const dun_tensor *rows = dun_safetensors_find(&file, "prompt_embeddings");
+    const dun_tensor *centroids = dun_safetensors_find(&file, "centroids");
+    if (!rows)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: has no tensor prompt_embeddings; a saved prompt is needed", path));
+    TRY(read_matrix(&saved->rows, &saved->n_rows, &saved->width, rows, path));
+    snprintf(saved->model_name, sizeof saved->model_name, "%s", metadata_of(&file, "model"));
+    saved->model_hash = strtoull(metadata_of(&file, "model_hash"), NULL, 16);
+    if (centroids) {
+        TRY(read_matrix(&saved->centroids, &saved->n_classes, &saved->point_width, centroids, path));
+        TRY(read_class_names(saved, &file, path));
+        TRY(read_normalization(saved, &file, path));
+    }
+out:
+    dun_safetensors_free(&file);
+    if (rc < 0)
+        dun_saved_prompt_free(saved);
+    return rc;
+}
+
+static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
+    int rc = DUN_OK;
+    dun_text classes = {0};
+    json_t *names = json_array();
+    char hash[24];
+    snprintf(hash, sizeof hash, "%016" PRIx64, saved->model_hash);
+    for (uint32_t k = 0; k < saved->n_classes; k++)
+        json_array_append_new(names, json_string(saved->class_names[k]));
+    TRY(dun_json_dump(&classes, names));
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s}", "format", "pt", "kind", format_name, "model",
+                     saved->model_name, "model_hash", hash, "classes", classes.bytes);
+    if (!*out)
+        TRY(dun_error(DUN_FAILED, "out of memory for the prompt's metadata"));
+out:
+    json_decref(names);
+    dun_text_free(&classes);
+    return rc;
+}
+
+int dun_saved_prompt_write(const dun_saved_prompt *saved, const char *path) {
+    int rc = DUN_OK;
+    json_t *metadata = NULL;
+    uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
+    dun_tensor tensors[] = {
+        {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, saved->rows, P * C * sizeof(float)},
+        {"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * sizeof(float)},
+        {"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * sizeof(float)},
+    };
+    TRY(make_metadata(&metadata, saved));
+    TRY(dun_safetensors_write(path, tensors, !K ? 1 : saved->normalization ? 3 : 2, metadata));
+out:
+    json_decref(metadata);
+    return rc;
+}
+
+void dun_saved_prompt_free(dun_saved_prompt *saved) {
+    for (uint32_t k = 0; saved->class_names && k < saved->n_classes; k++)
+        dun_free(saved->class_names[k]);
+    dun_free(saved->class_names);
+    dun_free(saved->centroids);
+    dun_free(saved->normalization);
+    dun_free(saved->rows);
+    *saved = (dun_saved_prompt){0};
+}

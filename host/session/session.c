@@ -1,0 +1,413 @@
+/* See session.h. */
+#include "session/session.h"
+#include "session/session_inside.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/interrupt.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TEXT_ROWS = 768,    /* rows a pass: enough to fill the GEMM's tiles, small enough to show progress */
+    MIN_SEQUENCES = 32, /* texts scored together even when batches are smaller */
+    PASS_TEXTS = 64,    /* texts a pass when none is cached; only very short ones come to as many */
+};
+
+int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer) {
+    int rc = DUN_OK;
+    *session = (dun_session){.config = config, .observer = observer, .begun = dun_clock_seconds()};
+    TRY(dun_config_check(config));
+    TRY(dun_template_parse(&session->template, config));
+    dun_template_surround(&session->texts, &session->template);
+    TRY(dun_config_require(config, DUN_KEY_model_path));
+    TRY(dun_weights_open(&session->weights, config->model.path));
+    TRY(dun_tokenizer_create(&session->tokenizer, dun_weights_gguf(session->weights)));
+    TRY(dun_texts_share(&session->texts, session->tokenizer));
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    if (config->model.layer > (int64_t)spec->n_layers)
+        TRY(dun_error(DUN_USAGE,
+                      "%s: model.layer = %lld, but the model has %u layers; 1 to %u or last is possible",
+                      dun_config_origin(config, DUN_KEY_model_layer), (long long)config->model.layer,
+                      spec->n_layers, spec->n_layers));
+    if (config->data.max_length >= spec->context)
+        TRY(dun_error(DUN_USAGE,
+                      "%s: data.max_length = %lld; the model reads at most %u tokens, prompt included",
+                      dun_config_origin(config, DUN_KEY_data_max_length), (long long)config->data.max_length,
+                      spec->context));
+out:
+    session->timings.load += dun_clock_seconds() - session->begun;
+    if (rc < 0)
+        dun_session_close(session);
+    return rc;
+}
+
+void dun_session_close(dun_session *session) {
+    dun_team_free(&session->team);
+    dun_batch_free(&session->batch);
+    dun_text_cache_free(&session->cache);
+    dun_normalizer_free(&session->normalizer);
+    dun_free(session->saved_normalization);
+    dun_engine_free(&session->engine);
+    dun_compute_free(&session->compute);
+    dun_device_close(session->device);
+    dun_texts_free(&session->texts);
+    dun_dataset_free(session->valid);
+    dun_dataset_free(session->train);
+    dun_labels_free(&session->labels);
+    dun_prompt_free(&session->prompt);
+    dun_template_free(&session->template);
+    dun_tokenizer_free(session->tokenizer);
+    dun_weights_free(session->weights);
+    *session = (dun_session){0};
+}
+
+int dun_session_start_prompt(dun_session *session) {
+    int rc;
+    TRY(dun_prompt_start(&session->prompt, session->config, session->template.n_soft, session->weights,
+                         session->tokenizer));
+    TRY(dun_template_resolve(&session->template, session->tokenizer, session->prompt.n_rows));
+out:
+    return rc;
+}
+
+/* The constants that the config asks for. */
+static int use_normalization(dun_session *session, const dun_saved_prompt *saved, const char *path) {
+    int rc = DUN_OK;
+    if (!dun_normalize_is_affine(session->config->model.normalize))
+        goto out;
+    if (!saved->normalization)
+        TRY(dun_error(
+            DUN_BAD_INPUT,
+            "%s: has no tensor normalization, which model.normalize (%s) needs: it was trained without", path,
+            dun_config_origin(session->config, DUN_KEY_model_normalize)));
+    session->saved_width = saved->point_width;
+    TRY_NEW(session->saved_normalization, 2 * (size_t)saved->point_width);
+    memcpy(session->saved_normalization, saved->normalization,
+           2 * (size_t)saved->point_width * sizeof(float));
+out:
+    return rc;
+}
+
+int dun_session_start_normalizer(dun_session *session) {
+    int rc = DUN_OK;
+    uint32_t D = dun_session_point_width(session);
+    dun_normalizer_free(&session->normalizer);
+    TRY(dun_normalizer_create(&session->normalizer, &session->compute, session->config->model.normalize,
+                              session->engine.options.max_sequences, D));
+    if (!session->saved_normalization)
+        goto out;
+    if (session->saved_width != D)
+        TRY(dun_error(DUN_BAD_INPUT, "the run's normalization is %u wide; its config makes points %u wide",
+                      session->saved_width, D));
+    TRY(dun_normalizer_set(&session->normalizer, session->saved_normalization));
+out:
+    return rc;
+}
+
+int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path) {
+    int rc = DUN_OK;
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    if (saved->width != spec->width)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: made for embeddings of width %u; %s has width %u", path,
+                      saved->width, dun_weights_path(session->weights), spec->width));
+    if (saved->model_hash && saved->model_hash != dun_weights_hash(session->weights))
+        TRY(dun_error(
+            DUN_BAD_INPUT, "%s: belongs to another model file (%s, hash %016llx), running %s (%016llx)", path,
+            saved->model_name, (unsigned long long)saved->model_hash, dun_weights_path(session->weights),
+            (unsigned long long)dun_weights_hash(session->weights)));
+    if (session->template.n_soft && session->template.n_soft != saved->n_rows)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: has %u prompt rows; prompt.template (%s) has room for %u", path,
+                      saved->n_rows, dun_config_origin(session->config, DUN_KEY_prompt_template),
+                      session->template.n_soft));
+    session->prompt.n_rows = saved->n_rows;
+    session->prompt.width = saved->width;
+    TRY_NEW(session->prompt.rows, (size_t)saved->n_rows * saved->width);
+    memcpy(session->prompt.rows, saved->rows, (size_t)saved->n_rows * saved->width * sizeof(float));
+    TRY(dun_template_resolve(&session->template, session->tokenizer, saved->n_rows));
+    TRY(use_normalization(session, saved, path));
+out:
+    return rc;
+}
+
+static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config_id key, const char *path,
+                        int64_t limit) {
+    int rc = DUN_OK;
+    static const char *const formats[] = {[DUN_FORMAT_AUTO] = "auto",
+                                          [DUN_FORMAT_TSV] = "tsv",
+                                          [DUN_FORMAT_CSV] = "csv",
+                                          [DUN_FORMAT_JSONL] = "jsonl"};
+    const dun_config *config = session->config;
+    dun_dataset_options options = {.format = formats[config->data.format],
+                                   .text_column = config->data.text_column,
+                                   .label_column = config->data.label_column,
+                                   .header = config->data.header,
+                                   .training = key == DUN_KEY_data_train,
+                                   .limit = limit > 0 ? (size_t)limit : 0};
+    TRY(dun_config_require(config, key));
+    TRY(dun_dataset_read(out, &session->labels, path, &options));
+out:
+    return rc;
+}
+
+int dun_session_read_data(dun_session *session, bool train) {
+    int rc = DUN_OK;
+    const dun_config *config = session->config;
+    double begun = dun_clock_seconds();
+    uint32_t max_length = (uint32_t)config->data.max_length;
+    TRY(dun_labels_parse(&session->labels, config->data.label_map,
+                         dun_config_origin(config, DUN_KEY_data_label_map)));
+    TRY(read_dataset(&session->train, session, DUN_KEY_data_train, config->data.train,
+                     config->data.limit_train));
+    TRY(read_dataset(&session->valid, session, DUN_KEY_data_valid, config->data.valid,
+                     config->data.limit_valid));
+    if (train)
+        TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
+    session->n_train = session->texts.n;
+    TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
+    session->n_valid = session->texts.n - session->n_train;
+    dun_observe_say(session->observer,
+                    "data      %zu training and %zu validation texts, %u classes, %zu tokens",
+                    session->train->n, session->valid->n, session->labels.n_classes, session->texts.tokens.n);
+    if (session->texts.shared.n > 0)
+        dun_observe_say(session->observer, "data      %zu tokens stand before each of them and are run once",
+                        session->texts.shared.n);
+out:
+    session->timings.load += dun_clock_seconds() - begun;
+    return rc;
+}
+
+int dun_session_read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer,
+                             uint32_t first_row, uint32_t n_rows) {
+    return dun_weights_read(out, self, slot, layer, first_row, n_rows);
+}
+
+static uint32_t at_least(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+/* Training keeps the texts' keys and values and runs the rows after them. Without gradients each text is run
+ * once, these rows in the same pass, and nothing is kept but what texts share; so is a training batch whose
+ * prompt stands before the text, all of it at once. */
+dun_engine_options dun_session_engine_options(const dun_session *session, bool backward) {
+    const dun_config *config = session->config;
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_template *template = &session->template;
+    uint32_t longest = dun_template_longest(template, (uint32_t)config->data.max_length);
+    uint32_t own = dun_template_own_rows(template), batch = (uint32_t)config->train.batch_size;
+    uint32_t sequences = at_least(batch, MIN_SEQUENCES);
+    bool last = config->model.layer == DUN_CONFIG_UNSET, keep = backward && !dun_template_is_prefix(template);
+    dun_engine_options options = {
+        .point = {.n_blocks = last ? spec->n_layers : (uint32_t)config->model.layer,
+                  .final_norm = last,
+                  .logits = config->model.point == DUN_POINT_LOGITS},
+        .backward = backward,
+        .max_text_rows = keep ? at_least(longest, TEXT_ROWS) : at_least((uint32_t)session->texts.shared.n, 1),
+        .max_texts = keep ? TEXT_ROWS : 1,
+        .max_rows = keep ? sequences * own : at_least(longest + own, TEXT_ROWS),
+        .max_sequences = keep ? sequences : PASS_TEXTS,
+        .max_prompt = session->prompt.n_rows,
+        .max_position = longest + own + template->n_lead,
+    };
+    if (backward && !keep) {
+        if (session->texts.n && session->texts.longest < longest)
+            longest = session->texts.longest;
+        if (session->n_train && session->n_train < batch)
+            batch = session->n_train;
+        options.max_sequences = sequences;
+        options.max_rows = at_least(batch * (longest + own), TEXT_ROWS);
+    }
+    return options;
+}
+
+/* Positions that the model knows, rows that can be counted, and shares for as many devices as there are. */
+int dun_session_check(const dun_session *session, bool backward) {
+    const dun_config *config = session->config;
+    const dun_template *template = &session->template;
+    uint32_t context = dun_weights_spec(session->weights)->context, own = dun_template_own_rows(template);
+    uint64_t longest = dun_template_longest(template, (uint32_t)config->data.max_length) + template->n_lead;
+    bool words = longest > (uint64_t)config->data.max_length;
+    if (longest + own > context)
+        return dun_error(DUN_USAGE,
+                         "data.max_length %lld%s and the prompt's %u rows exceed the model's %u positions",
+                         (long long)config->data.max_length,
+                         words ? ", the template's words beside the text" : "", own, context);
+    if (backward && dun_template_is_prefix(template) &&
+        (longest + own) * (uint64_t)config->train.batch_size > INT32_MAX / 8)
+        return dun_error(
+            DUN_USAGE,
+            "%s: train.batch_size = %lld whole texts of up to data.max_length = %lld tokens are too "
+            "many rows for a prompt before the text; a smaller batch is needed",
+            dun_config_origin(config, DUN_KEY_train_batch_size), (long long)config->train.batch_size,
+            (long long)config->data.max_length);
+    if (backward && config->device.shares[0] && !dun_session_has_team(session))
+        return dun_error(DUN_USAGE, "%s: device.shares = %s, but device.use = %s (%s) is one device",
+                         dun_config_origin(config, DUN_KEY_device_shares), config->device.shares,
+                         config->device.use, dun_config_origin(config, DUN_KEY_device_use));
+    return DUN_OK;
+}
+
+bool dun_session_has_team(const dun_session *session) {
+    char second[256];
+    return dun_device_selector(second, sizeof second, session->config->device.use, 1);
+}
+
+bool dun_session_runs_whole(const dun_session *session) {
+    return !session->engine.options.backward || dun_template_is_prefix(&session->template);
+}
+
+static void tell_device(const dun_session *session, const dun_device_info *info) {
+    const dun_observer *observer = session->observer;
+    dun_observe_say(observer, "device    %s (%s, driver %s)", info->name, info->platform, info->driver);
+    dun_observe_detail(observer,
+                       "device    %s, %s, %u compute units at %u MHz, vector width %u, work-groups up to %zu",
+                       dun_device_type_name(info->type), info->version, info->compute_units, info->clock_mhz,
+                       info->vector_width, (size_t)info->max_group_size);
+    dun_observe_detail(observer,
+                       "device    %.0f MB of memory, largest buffer %.0f MB, local memory %.0f kB%s",
+                       (double)info->memory_bytes / 1e6, (double)info->largest_buffer_bytes / 1e6,
+                       (double)info->local_bytes / 1e3, info->fp16 ? ", half precision" : "");
+}
+
+int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
+                            const char *selector) {
+    int rc = DUN_OK;
+    static const char *const gemms[] = {[DUN_GEMM_AUTO] = "auto",
+                                        [DUN_GEMM_CLBLAST] = "clblast",
+                                        [DUN_GEMM_REG] = "reg",
+                                        [DUN_GEMM_LOCAL] = "local",
+                                        [DUN_GEMM_NAIVE] = "naive"};
+    const dun_config *config = session->config;
+    const dun_observer *observer = session->observer;
+    const dun_wish wish = {.head_dim = dun_weights_spec(session->weights)->head_dim,
+                           .gemm = gemms[config->device.gemm],
+                           .tiles = config->device.tiles,
+                           .half_weights = config->device.weights == DUN_WEIGHTS_F16};
+    dun_text tiles = {0};
+    TRY(dun_device_open(device, selector));
+    if (observer)
+        dun_device_set_watch(*device, (dun_device_watch){.self = observer->self, .say = observer->say});
+    tell_device(session, dun_device_describe(*device));
+    TRY(dun_compute_create_wish(compute, *device, NULL, &wish));
+    dun_observe_say(observer, "gemm      %s: %s", dun_gemm_name(compute->gemm),
+                    dun_gemm_reason(compute->gemm));
+    TRY(dun_tiles_write(&tiles, &compute->tiles));
+    dun_observe_say(observer, "tiles     %s: %s", tiles.bytes, compute->reason);
+out:
+    dun_text_free(&tiles);
+    return rc;
+}
+
+int dun_session_start_engine(dun_session *session, bool backward) {
+    int rc = DUN_OK;
+    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_weight_source source = {.self = session->weights, .read = dun_session_read_weights};
+    char selector[256];
+    dun_engine_options options;
+    double begun = dun_clock_seconds();
+    TRY(dun_session_check(session, backward));
+    options = dun_session_engine_options(session, backward);
+    dun_device_selector(selector, sizeof selector, session->config->device.use, 0);
+    TRY(dun_session_open_device(&session->device, &session->compute, session, selector));
+    session->timings.build += dun_clock_seconds() - begun;
+    begun = dun_clock_seconds();
+    TRY(dun_engine_create(&session->engine, &session->compute, spec, &source, &options));
+    TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
+    TRY(dun_session_set_prompt(session, session->prompt.rows));
+    TRY(dun_session_start_normalizer(session));
+    if (dun_session_runs_whole(session))
+        TRY(dun_text_cache_only_shared(&session->engine, &session->texts));
+    TRY(dun_device_finish(session->device));
+    dun_observe_say(session->observer,
+                    "model     %s: %u of %u layers, width %u, %.0f MB of weights, %.0f MB of activations",
+                    spec->name, options.point.n_blocks, spec->n_layers, spec->width,
+                    (double)dun_model_bytes(&session->engine.model) / 1e6,
+                    (double)(session->engine.text_plan.bytes + session->engine.points_plan.bytes) / 1e6);
+    session->timings.load += dun_clock_seconds() - begun;
+out:
+    return rc;
+}
+
+int dun_session_set_prompt(dun_session *session, const float *rows) {
+    return dun_buffer_write(&session->engine.prompt, 0, rows,
+                            (size_t)session->prompt.n_rows * session->prompt.width * sizeof *rows);
+}
+
+uint32_t dun_session_point_width(const dun_session *session) {
+    return dun_engine_point_width(&session->engine);
+}
+
+/* Rows a text takes in the batch of dun_session_run. */
+static uint32_t pass_rows(const dun_session *session, uint32_t text) {
+    uint32_t own = dun_template_own_rows(&session->template);
+    return dun_session_runs_whole(session) ? dun_texts_length(&session->texts, text) + own : own;
+}
+
+uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n) {
+    const dun_engine_options *o = &session->engine.options;
+    uint32_t count = 0, rows = 0;
+    while (count < n && count < o->max_sequences && rows + pass_rows(session, first + count) <= o->max_rows)
+        rows += pass_rows(session, first + count++);
+    return count;
+}
+
+int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
+    int rc = DUN_OK;
+    const dun_template *template = &session->template;
+    if (session->team.n > 0) {
+        TRY(dun_team_run(&session->team, which, n));
+    } else {
+        if (dun_session_runs_whole(session))
+            dun_template_batch(&session->batch, template, &session->texts, which, n);
+        else
+            TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, template->tail.ids,
+                                     template->tail.n));
+        TRY(dun_engine_points(&session->engine, &session->batch));
+    }
+    TRY(dun_normalizer_fwd(&session->normalizer, dun_engine_point_buffer(&session->engine), n));
+out:
+    return rc;
+}
+
+int dun_session_backward(dun_session *session, uint32_t n) {
+    int rc = DUN_OK;
+    dun_engine *engine = &session->engine;
+    TRY(dun_normalizer_bwd(&session->normalizer, dun_engine_point_gradient(engine),
+                           dun_engine_point_buffer(engine), n));
+    if (session->team.n > 0)
+        TRY(dun_team_backward(&session->team, n));
+    else
+        TRY(dun_engine_backward(engine));
+out:
+    return rc;
+}
+
+int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const char *stage,
+                        dun_batch_visitor *each, void *self) {
+    int rc = DUN_OK;
+    size_t D = dun_session_point_width(session);
+    uint32_t count, *which = NULL;
+    dun_observe_begin(session->observer, stage, "texts", n);
+    TRY_NEW(which, session->engine.options.max_sequences);
+    for (uint32_t done = 0; done < n; done += count) {
+        count = dun_session_pass(session, first + done, n - done);
+        for (uint32_t i = 0; i < count; i++)
+            which[i] = first + done + i;
+        if (!session->patient && dun_interrupted())
+            TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
+        TRY(dun_session_run(session, which, count));
+        if (session->sink)
+            TRY(dun_buffer_read(session->sink + (size_t)(first + done) * D,
+                                dun_engine_point_buffer(&session->engine), 0,
+                                count * D * sizeof *session->sink));
+        TRY(each(self, first + done, count));
+        dun_observe_advance(session->observer, done + count, NULL);
+    }
+out:
+    dun_observe_end(session->observer);
+    dun_free(which);
+    return rc;
+}

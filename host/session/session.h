@@ -1,0 +1,106 @@
+/* Everything an experiment stands on: the config, the model file and its tokenizer, the prompt, the texts,
+ * and the engine on a device. Opened in the order in which mistakes are cheapest to find. */
+#ifndef DUN_SESSION_H
+#define DUN_SESSION_H
+
+#include "base/observer.h"
+#include "config/config.h"
+#include "io/weights.h"
+#include "learn/normalizer.h"
+#include "nn/engine.h"
+#include "session/prompt.h"
+#include "session/runfile.h"
+#include "session/team.h"
+#include "session/template.h"
+#include "session/textcache.h"
+#include "session/texts.h"
+
+/* Seconds by stage, for metrics.json. `start` makes the starting centroids; `baseline` measures what they and
+ * a probe are worth before training. */
+typedef struct {
+    double load, build, texts, start, baseline, train, eval;
+} dun_timings;
+
+typedef struct {
+    const dun_config *config;
+    const dun_observer *observer;
+    dun_weights *weights;
+    dun_tokenizer *tokenizer;
+    dun_template template;
+    dun_prompt prompt; /* on the host: the start, or what was trained */
+    dun_labels labels;
+    dun_dataset *train, *valid; /* NULL: not read */
+    dun_texts texts;            /* training texts, then validation texts */
+    uint32_t n_train, n_valid;
+    dun_device *device;
+    dun_compute compute;
+    dun_engine engine;
+    dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
+    float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
+    uint32_t saved_width;       /* that D */
+    dun_text_cache cache;       /* unused by a team, which has one for each member */
+    dun_team team;              /* where device.use names several devices */
+    dun_batch batch;            /* the prompt after up to max_sequences texts */
+    double begun;               /* dun_clock_seconds when it was opened, or opened again for another config */
+    dun_timings timings;
+    bool patient; /* Ctrl-C is the caller's to notice */
+    float *sink;  /* (texts.n, D) where dun_session_run_all leaves every point as well; NULL: nowhere */
+} dun_session;
+
+/* Model file and tokenizer. The config, and the observer, stay borrowed. */
+int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer);
+void dun_session_close(dun_session *session);
+
+/* The prompt: what the config starts with, or a saved one (checked against the model). */
+int dun_session_start_prompt(dun_session *session);
+int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path);
+
+/* Reads the data sets of the config, both (the training labels are the classes), and tokenises the validation
+ * texts and, where `train` says so, the training texts. */
+int dun_session_read_data(dun_session *session, bool train);
+
+/* DUN_USAGE: text and prompt are longer than the model can read, a batch has too many rows, or one device
+ * shares the texts out. */
+int dun_session_check(const dun_session *session, bool backward);
+
+/* Sizes of the engine that the config, the prompt and the texts ask for. */
+dun_engine_options dun_session_engine_options(const dun_session *session, bool backward);
+
+/* Opens the device, builds kernels, loads weights, plans memory. `backward`: for training, which needs
+ * dun_session_read_texts before anything is run; without, every text is run whole when it is asked for. A
+ * prompt before the text is trained on whole sequences too. */
+int dun_session_start_engine(dun_session *session, bool backward);
+
+/* For training: opens the other devices of device.use, makes the cache for session->texts within the config's
+ * budget (for each device its own) and computes what is resident; no cache where the prompt stands before the
+ * text. */
+int dun_session_read_texts(dun_session *session);
+
+/* The normalisation of points anew: with the saved prompt's constants if there are any, else not fitted yet.
+ * Part of starting the engine. */
+int dun_session_start_normalizer(dun_session *session);
+
+/* Uploads rows (P, C) as the prompt in use. */
+int dun_session_set_prompt(dun_session *session, const float *rows);
+
+/* How many of the n texts from `first` on one call of dun_session_run takes: at least one. */
+uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n);
+
+/* Runs the prompt in use with n texts (indices into session->texts, no more than a pass takes); the points
+ * (n, D), normalised as the config says, are then in the engine's point buffer. */
+int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n);
+
+/* The way back of n points that dun_session_run left, from their gradient (n, D) in the engine's buffer for
+ * it, which is overwritten: leaves the gradient of the prompt in engine.d_prompt. */
+int dun_session_backward(dun_session *session, uint32_t n);
+
+/* The same for texts first .. first + n - 1, pass by pass, with progress: `each` is called after every
+ * batch with the batch's first text and its count. */
+typedef int dun_batch_visitor(void *self, uint32_t first, uint32_t count);
+int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const char *stage,
+                        dun_batch_visitor *each, void *self);
+
+/* D, the width of a point. */
+uint32_t dun_session_point_width(const dun_session *session);
+
+#endif

@@ -1,0 +1,21 @@
+/* What the files of the session share. */
+#ifndef DUN_SESSION_INSIDE_H
+#define DUN_SESSION_INSIDE_H
+
+#include "session/session.h"
+
+/* True when a text is a part of every batch that it is in, instead of lying in the cache. */
+bool dun_session_runs_whole(const dun_session *session);
+
+/* True when device.use names several devices, which train together. */
+bool dun_session_has_team(const dun_session *session);
+
+/* Opens a device with its kernels and products as the config wants them, and says what it is. */
+int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
+                            const char *selector);
+
+/* A dun_weight_source's way to the session's dun_weights. */
+int dun_session_read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer,
+                             uint32_t first_row, uint32_t n_rows);
+
+#endif
