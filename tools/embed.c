@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static int add_file(dun_text *text, const char *path) {
+static int add_file(dun_str *text, const char *path) {
     dun_file file = {0};
     int rc = dun_file_map(&file, path);
     if (rc >= 0 && file.length)
-        rc = dun_text_add(text, (const char *)file.bytes, file.length);
+        rc = dun_str_add(text, (const char *)file.bytes, file.length);
     dun_file_unmap(&file);
     return rc;
 }
 
-static int write_array(const char *path, const char *symbol, const dun_text *text) {
+static int write_array(const char *path, const char *symbol, const dun_str *text) {
     FILE *out = fopen(path, "w");
     if (!out) {
         fprintf(stderr, "embed: cannot write %s\n", path);
@@ -31,7 +31,7 @@ static int write_array(const char *path, const char *symbol, const dun_text *tex
 }
 
 int main(int argc, char **argv) {
-    dun_text text = {0};
+    dun_str text = {0};
     int raw = argc > 4 && strcmp(argv[1], "--raw") == 0, rc = 0;
     if (argc != 4 && !raw) {
         fprintf(stderr, "usage: embed IN.cl OUT.c SYMBOL | embed --raw OUT.c SYMBOL IN...\n");
@@ -45,6 +45,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "embed: %s\n", dun_error_message());
     else
         rc = write_array(argv[2], argv[3], &text);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc < 0 ? 1 : rc;
 }

@@ -20,25 +20,25 @@ typedef struct {
 static const char magic[8] = "DUNCACH1";
 static const char *const kinds[] = {DUN_CACHE_PROGRAMS, DUN_CACHE_CHECKS, DUN_CACHE_TUNING};
 
-bool dun_cache_folder(dun_text *out) {
+bool dun_cache_folder(dun_str *out) {
     const char *own = getenv("DUNLIN_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (own && *own)
-        return strcmp(own, "off") != 0 && dun_text_addf(out, "%s", own) == DUN_OK;
+        return strcmp(own, "off") != 0 && dun_str_addf(out, "%s", own) == DUN_OK;
     if (xdg && *xdg == '/') /* its specification: relative paths are ignored */
-        return dun_text_addf(out, "%s/dunlin", xdg) == DUN_OK;
-    return home && *home == '/' && dun_text_addf(out, "%s/.cache/dunlin", home) == DUN_OK;
+        return dun_str_addf(out, "%s/dunlin", xdg) == DUN_OK;
+    return home && *home == '/' && dun_str_addf(out, "%s/.cache/dunlin", home) == DUN_OK;
 }
 
-static uint64_t hash_key(const dun_text *key) {
+static uint64_t hash_key(const dun_str *key) {
     return dun_hash(DUN_HASH_START, key->bytes, key->length);
 }
 
 /* FOLDER/KIND/HASH.cache; `folder_length` is that of FOLDER/KIND. */
-static bool entry_path(dun_text *out, size_t *folder_length, const char *kind, const dun_text *key) {
-    if (!dun_cache_folder(out) || dun_text_addf(out, "/%s", kind) < 0)
+static bool entry_path(dun_str *out, size_t *folder_length, const char *kind, const dun_str *key) {
+    if (!dun_cache_folder(out) || dun_str_addf(out, "/%s", kind) < 0)
         return false;
     *folder_length = out->length;
-    return dun_text_addf(out, "/%016llx.cache", (unsigned long long)hash_key(key)) == DUN_OK;
+    return dun_str_addf(out, "/%016llx.cache", (unsigned long long)hash_key(key)) == DUN_OK;
 }
 
 /* Takes a file apart; NULL, or what is wrong with it. */
@@ -61,8 +61,8 @@ static const char *open_entry(const uint8_t **key, uint64_t *key_length, dun_cac
     return NULL;
 }
 
-bool dun_cache_find(dun_cached *out, const char *kind, const dun_text *key) {
-    dun_text path = {0};
+bool dun_cache_find(dun_cached *out, const char *kind, const dun_str *key) {
+    dun_str path = {0};
     struct stat info;
     size_t folder_length;
     const uint8_t *stored = NULL;
@@ -84,7 +84,7 @@ bool dun_cache_find(dun_cached *out, const char *kind, const dun_text *key) {
         snprintf(out->problem, sizeof out->problem, "%s", problem);
     }
 out:
-    dun_text_free(&path);
+    dun_str_free(&path);
     return found;
 }
 
@@ -93,10 +93,10 @@ void dun_cached_close(dun_cached *cached) {
     *cached = (dun_cached){0};
 }
 
-bool dun_cache_keep(char *problem, size_t problem_size, const char *kind, const dun_text *key,
+bool dun_cache_keep(char *problem, size_t problem_size, const char *kind, const dun_str *key,
                     const void *bytes, size_t length) {
     int rc = DUN_OK;
-    dun_text path = {0}, file = {0};
+    dun_str path = {0}, file = {0};
     char *folder = NULL;
     size_t folder_length;
     header h = {.key_length = key->length, .length = length};
@@ -108,17 +108,17 @@ bool dun_cache_keep(char *problem, size_t problem_size, const char *kind, const 
     memcpy(h.magic, magic, sizeof magic);
     h.checksum = dun_hash(hash_key(key), bytes, length);
     TRY_PTR(folder, dun_strndup(path.bytes, folder_length));
-    TRY(dun_text_add(&file, (const char *)&h, sizeof h));
-    TRY(dun_text_add(&file, key->bytes, key->length));
-    TRY(dun_text_add(&file, length ? bytes : "", length));
+    TRY(dun_str_add(&file, (const char *)&h, sizeof h));
+    TRY(dun_str_add(&file, key->bytes, key->length));
+    TRY(dun_str_add(&file, length ? bytes : "", length));
     TRY(dun_dir_make(folder));
     TRY(dun_file_write(path.bytes, file.bytes, file.length));
 out:
     if (rc < 0 && path.length)
         snprintf(problem, problem_size, "%s", dun_error_message());
     dun_free(folder);
-    dun_text_free(&file);
-    dun_text_free(&path);
+    dun_str_free(&file);
+    dun_str_free(&path);
     return rc == DUN_OK;
 }
 
@@ -171,24 +171,24 @@ out:
 
 static int visit_kind(dun_cache_visitor *each, void *self, const char *kind) {
     int rc = DUN_OK;
-    dun_text folder = {0}, path = {0};
+    dun_str folder = {0}, path = {0};
     char **names = NULL;
     size_t n = 0;
     if (!dun_cache_folder(&folder))
         goto out;
-    TRY(dun_text_addf(&folder, "/%s", kind));
+    TRY(dun_str_addf(&folder, "/%s", kind));
     TRY(read_folder(&names, &n, folder.bytes));
     for (size_t i = 0; i < n; i++) {
-        dun_text_clear(&path);
-        TRY(dun_text_addf(&path, "%s/%s", folder.bytes, names[i]));
+        dun_str_clear(&path);
+        TRY(dun_str_addf(&path, "%s/%s", folder.bytes, names[i]));
         TRY(visit_file(each, self, kind, path.bytes));
     }
 out:
     for (size_t i = 0; i < n; i++)
         dun_free(names[i]);
     dun_free(names);
-    dun_text_free(&path);
-    dun_text_free(&folder);
+    dun_str_free(&path);
+    dun_str_free(&folder);
     return rc;
 }
 

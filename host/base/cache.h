@@ -6,7 +6,7 @@
 #define DUN_CACHE_H
 
 #include "base/file.h"
-#include "base/text.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 
@@ -16,7 +16,7 @@
 #define DUN_CACHE_TUNING "tuning"
 
 /* Appends the folder. False: there is none (switched off, or no home), nothing is appended. */
-bool dun_cache_folder(dun_text *out);
+bool dun_cache_folder(dun_str *out);
 
 typedef struct {
     const uint8_t *bytes;
@@ -27,11 +27,11 @@ typedef struct {
 
 /* Looks for what was kept under a key: any text, its first line what `dunlin cache` shows. Never fails; true:
  * found, and the caller closes it. */
-bool dun_cache_find(dun_cached *out, const char *kind, const dun_text *key);
+bool dun_cache_find(dun_cached *out, const char *kind, const dun_str *key);
 void dun_cached_close(dun_cached *cached);
 
 /* Keeps bytes under a key. False: it could not be done, `problem` says why (an empty one: switched off). */
-bool dun_cache_keep(char *problem, size_t problem_size, const char *kind, const dun_text *key,
+bool dun_cache_keep(char *problem, size_t problem_size, const char *kind, const dun_str *key,
                     const void *bytes, size_t length);
 
 /* One file of the cache; `label` is the first line of its key, empty for a file that cannot be read. */

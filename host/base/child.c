@@ -48,7 +48,7 @@ static int collect(dun_child *out, int fd, double end) {
         if (n == 0 || (n < 0 && errno != EINTR))
             return DUN_OK;
         if (n > 0 && out->output.length + (size_t)n <= DUN_CHILD_OUTPUT_BYTES) {
-            int rc = dun_text_add(&out->output, bytes, (size_t)n);
+            int rc = dun_str_add(&out->output, bytes, (size_t)n);
             if (rc < 0)
                 return rc;
         }
@@ -83,23 +83,23 @@ out:
     if (fds[1] >= 0)
         close(fds[1]);
     if (rc < 0)
-        dun_text_free(&out->output);
+        dun_str_free(&out->output);
     return rc;
 }
 
-int dun_child_describe(dun_text *out, const dun_child *child, double limit_s) {
+int dun_child_describe(dun_str *out, const dun_child *child, double limit_s) {
     if (child->timed_out)
-        return dun_text_addf(out, "no answer in %.0f s", limit_s);
+        return dun_str_addf(out, "no answer in %.0f s", limit_s);
     if (child->signal)
-        return dun_text_addf(out, "killed by signal %d", child->signal);
-    return dun_text_addf(out, "exit code %d", child->exit_code);
+        return dun_str_addf(out, "killed by signal %d", child->signal);
+    return dun_str_addf(out, "exit code %d", child->exit_code);
 }
 
-int dun_child_self(dun_text *out) {
+int dun_child_self(dun_str *out) {
     char path[4096];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     if (n <= 0)
         return dun_error(DUN_FAILED, "the path of the running program is not known: /proc/self/exe: %s",
                          strerror(errno));
-    return dun_text_add(out, path, (size_t)n);
+    return dun_str_add(out, path, (size_t)n);
 }

@@ -3,15 +3,15 @@
 #ifndef DUN_CHILD_H
 #define DUN_CHILD_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 
 typedef struct {
-    dun_text output; /* at most DUN_CHILD_OUTPUT_BYTES of stdout; the caller frees it */
-    int exit_code;   /* -1: it did not exit by itself */
-    int signal;      /* that ended it; 0: none */
-    bool timed_out;  /* killed at the limit */
+    dun_str output; /* at most DUN_CHILD_OUTPUT_BYTES of stdout; the caller frees it */
+    int exit_code;  /* -1: it did not exit by itself */
+    int signal;     /* that ended it; 0: none */
+    bool timed_out; /* killed at the limit */
     double seconds;
 } dun_child;
 
@@ -23,9 +23,9 @@ enum { DUN_CHILD_OUTPUT_BYTES = 1 << 20 };
 int dun_child_run(dun_child *out, const char *const *argv, bool quiet, double limit_s);
 
 /* Appends how it ended: "exit code 4", "killed by signal 11", "no answer in 20 s". */
-int dun_child_describe(dun_text *out, const dun_child *child, double limit_s);
+int dun_child_describe(dun_str *out, const dun_child *child, double limit_s);
 
 /* Appends the path of the running program. DUN_FAILED: the system does not say. */
-int dun_child_self(dun_text *out);
+int dun_child_self(dun_str *out);
 
 #endif

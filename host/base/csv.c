@@ -13,20 +13,20 @@ static bool needs_quotes(const char *field, size_t length) {
     return false;
 }
 
-int dun_csv_add(dun_text *out, const char *field, size_t length) {
+int dun_csv_add(dun_str *out, const char *field, size_t length) {
     int rc = DUN_OK;
     const bool first = !out->length || out->bytes[out->length - 1] == '\n';
     if (!first)
-        TRY(dun_text_add(out, ",", 1));
+        TRY(dun_str_add(out, ",", 1));
     /* An empty field that opens a line has to be seen. */
     if (!needs_quotes(field, length) && (length || !first)) {
-        TRY(dun_text_add(out, field, length));
+        TRY(dun_str_add(out, field, length));
         goto out;
     }
-    TRY(dun_text_add(out, "\"", 1));
+    TRY(dun_str_add(out, "\"", 1));
     for (const char *c = field; c < field + length; c++)
-        TRY(dun_text_add(out, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1));
-    TRY(dun_text_add(out, "\"", 1));
+        TRY(dun_str_add(out, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1));
+    TRY(dun_str_add(out, "\"", 1));
 out:
     return rc;
 }

@@ -2,9 +2,9 @@
 #ifndef DUN_CSV_H
 #define DUN_CSV_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 /* Appends one field, behind a comma unless it opens its line; in quotes where it needs them. */
-int dun_csv_add(dun_text *out, const char *field, size_t length);
+int dun_csv_add(dun_str *out, const char *field, size_t length);
 
 #endif

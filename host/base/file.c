@@ -142,11 +142,11 @@ int dun_disk_require(const char *folder, uint64_t bytes) {
         (double)free_bytes / 1e6, (double)bytes / 1e6);
 }
 
-int dun_dir_temporary(dun_text *out, const char *purpose) {
+int dun_dir_temporary(dun_str *out, const char *purpose) {
     int rc = DUN_OK;
     const char *parent = getenv("TMPDIR");
     size_t before = out->length;
-    TRY(dun_text_addf(out, "%s/dunlin-%s-XXXXXX", parent && *parent ? parent : "/tmp", purpose));
+    TRY(dun_str_addf(out, "%s/dunlin-%s-XXXXXX", parent && *parent ? parent : "/tmp", purpose));
     if (dun_fault_here() || !mkdtemp(out->bytes + before))
         TRY(dun_error(DUN_FAILED, "%s: no temporary folder can be made there: %s", out->bytes + before,
                       strerror(errno)));

@@ -3,7 +3,7 @@
 #ifndef DUN_FILE_H
 #define DUN_FILE_H
 
-#include "base/text.h"
+#include "base/str.h"
 #include <stdbool.h>
 
 #include <stddef.h>
@@ -33,6 +33,6 @@ bool dun_dir_exists(const char *path);
 
 /* Creates a folder of its own under $TMPDIR, else /tmp: "dunlin-PURPOSE-" and six letters; its path is
  * appended to `out`. The caller removes it. DUN_FAILED with the errno text. */
-int dun_dir_temporary(dun_text *out, const char *purpose);
+int dun_dir_temporary(dun_str *out, const char *purpose);
 
 #endif

@@ -119,10 +119,10 @@ out:
  * which must not break the line. */
 static int refuse_syntax(const document *d, const json_error_t *error) {
     int rc;
-    dun_text fact = {0};
+    dun_str fact = {0};
     enum json_error_code code = json_error_code(error);
     if (code == json_error_null_character || code == json_error_null_byte_in_key)
-        TRY(dun_text_addf(&fact, "\\u0000 in a string is refused"));
+        TRY(dun_str_addf(&fact, "\\u0000 in a string is refused"));
     else
         TRY(dun_utf8_repair(&fact, error->text, strlen(error->text)));
     for (size_t i = 0; i < fact.length; i++)
@@ -132,7 +132,7 @@ static int refuse_syntax(const document *d, const json_error_t *error) {
     rc = dun_error(DUN_BAD_INPUT, "%s:%zu:%d: %s; one JSON object or array is needed", d->name,
                    d->first_line + line, error->column > 0 ? error->column : 1, fact.bytes ? fact.bytes : "");
 out:
-    dun_text_free(&fact);
+    dun_str_free(&fact);
     return rc;
 }
 
@@ -159,18 +159,18 @@ out:
 }
 
 typedef struct {
-    dun_text *text;
+    dun_str *text;
     bool failed;
 } sink;
 
 static int add_piece(const char *bytes, size_t length, void *data) {
     sink *out = data;
-    int rc = dun_text_add(out->text, bytes, length);
+    int rc = dun_str_add(out->text, bytes, length);
     out->failed |= rc < 0;
     return rc;
 }
 
-int dun_json_dump(dun_text *out, const json_t *value) {
+int dun_json_dump(dun_str *out, const json_t *value) {
     const size_t before = out->length;
     const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9);
     sink pieces = {.text = out};

@@ -3,7 +3,7 @@
 #ifndef DUN_JSON_H
 #define DUN_JSON_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ int dun_json_parse(json_t **out, const char *bytes, size_t length, const char *n
 
 /* Appends a value as one line without spaces: keys in the order they were set, reals with 9 significant
  * digits, which read back to the same float. DUN_FAILED: no memory, the text then unchanged. */
-int dun_json_dump(dun_text *out, const json_t *value);
+int dun_json_dump(dun_str *out, const json_t *value);
 
 /* Set a key, append an element. They take over `value`, also on failure; a NULL value, as json_string() and
  * the like give without memory or for bytes that are not UTF-8, is DUN_FAILED. */

@@ -3,9 +3,9 @@
 #ifndef DUN_SOURCE_H
 #define DUN_SOURCE_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 /* DUN_BAD_INPUT: a file that cannot be read, or includes deeper than 16. */
-int dun_source_read(dun_text *out, const char *path);
+int dun_source_read(dun_str *out, const char *path);
 
 #endif

@@ -45,7 +45,7 @@ size_t dun_text_columns(const char *text) {
     return n;
 }
 
-int dun_table_print(dun_text *out, const dun_table *table) {
+int dun_table_print(dun_str *out, const dun_table *table) {
     int rc = DUN_OK;
     const size_t n_columns = strlen(table->columns);
     size_t *widths = NULL;
@@ -59,16 +59,16 @@ int dun_table_print(dun_text *out, const dun_table *table) {
         size_t column = i % n_columns;
         int padding = (int)(widths[column] - dun_text_columns(table->cells[i]));
         if (table->columns[column] == 'r')
-            TRY(dun_text_addf(out, "%*s%s", padding, "", table->cells[i]));
+            TRY(dun_str_addf(out, "%*s%s", padding, "", table->cells[i]));
         else
-            TRY(dun_text_addf(out, "%s%*s", table->cells[i], padding, ""));
+            TRY(dun_str_addf(out, "%s%*s", table->cells[i], padding, ""));
         if (column + 1 < n_columns) {
-            TRY(dun_text_add(out, "  ", 2));
+            TRY(dun_str_add(out, "  ", 2));
             continue;
         }
         while (out->length && out->bytes[out->length - 1] == ' ')
             out->bytes[--out->length] = '\0';
-        TRY(dun_text_add(out, "\n", 1));
+        TRY(dun_str_add(out, "\n", 1));
     }
 out:
     dun_free(widths);

@@ -2,7 +2,7 @@
 #ifndef DUN_TABLE_H
 #define DUN_TABLE_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <stddef.h>
 
@@ -21,7 +21,7 @@ int dun_table_add(dun_table *table, const char *format, ...) __attribute__((form
 
 /* Appends the rows, two spaces between columns, none at the ends of lines: a row of empty cells is an empty
  * line. */
-int dun_table_print(dun_text *out, const dun_table *table);
+int dun_table_print(dun_str *out, const dun_table *table);
 
 /* Columns that UTF-8 takes on a screen, one for every code point. */
 size_t dun_text_columns(const char *text);

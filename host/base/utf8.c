@@ -60,29 +60,29 @@ size_t dun_utf8_valid(const char *bytes, size_t length) {
     return at;
 }
 
-int dun_utf8_repair(dun_text *out, const char *bytes, size_t length) {
+int dun_utf8_repair(dun_str *out, const char *bytes, size_t length) {
     int rc = DUN_OK;
     for (size_t at = 0; at < length;) {
         size_t whole = dun_utf8_valid(bytes + at, length - at);
-        TRY(dun_text_add(out, bytes + at, whole));
+        TRY(dun_str_add(out, bytes + at, whole));
         at += whole;
         if (at == length)
             break;
         bool valid;
         at += read_character(&valid, (const unsigned char *)bytes + at, length - at);
-        TRY(dun_text_add(out, "\xef\xbf\xbd", 3));
+        TRY(dun_str_add(out, "\xef\xbf\xbd", 3));
     }
 out:
     return rc;
 }
 
-int dun_utf8_show(dun_text *out, const char *bytes, size_t length) {
+int dun_utf8_show(dun_str *out, const char *bytes, size_t length) {
     int rc;
     size_t before = out->length, cut = length < SHOWN_BYTES ? length : SHOWN_BYTES;
     while (cut > 0 && cut < length && (bytes[cut] & 0xc0) == 0x80)
         cut--;
     TRY(dun_utf8_repair(out, bytes, cut));
-    TRY(dun_text_add(out, "...", cut < length ? 3 : 0));
+    TRY(dun_str_add(out, "...", cut < length ? 3 : 0));
     for (size_t i = before; i < out->length; i++)
         if ((unsigned char)out->bytes[i] < 0x20 || out->bytes[i] == 0x7f)
             out->bytes[i] = '?';

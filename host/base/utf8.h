@@ -3,7 +3,7 @@
 #ifndef DUN_UTF8_H
 #define DUN_UTF8_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <stddef.h>
 
@@ -12,10 +12,10 @@ size_t dun_utf8_valid(const char *bytes, size_t length);
 
 /* Appends the bytes with every maximal part of an invalid sequence replaced by one U+FFFD, as browsers do
  * (WHATWG Encoding Standard). */
-int dun_utf8_repair(dun_text *out, const char *bytes, size_t length);
+int dun_utf8_repair(dun_str *out, const char *bytes, size_t length);
 
 /* Appends any bytes as a message can quote them in one line: repaired, control characters as '?', after about
  * 60 bytes "...". */
-int dun_utf8_show(dun_text *out, const char *bytes, size_t length);
+int dun_utf8_show(dun_str *out, const char *bytes, size_t length);
 
 #endif

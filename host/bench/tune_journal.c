@@ -12,18 +12,18 @@
 #include <string.h>
 #include <unistd.h>
 
-int dun_journal_path(dun_text *out, const dun_device_info *info) {
+int dun_journal_path(dun_str *out, const dun_device_info *info) {
     int rc = DUN_OK;
-    dun_text key = {0};
+    dun_str key = {0};
     TRY(dun_tuning_key(&key, info));
     if (!dun_cache_folder(out))
         goto out;
-    TRY(dun_text_addf(out, "/tuning"));
+    TRY(dun_str_addf(out, "/tuning"));
     TRY(dun_dir_make(out->bytes));
-    TRY(dun_text_addf(out, "/%016llx.journal",
-                      (unsigned long long)dun_hash(DUN_HASH_START, key.bytes, key.length)));
+    TRY(dun_str_addf(out, "/%016llx.journal",
+                     (unsigned long long)dun_hash(DUN_HASH_START, key.bytes, key.length)));
 out:
-    dun_text_free(&key);
+    dun_str_free(&key);
     return rc;
 }
 
@@ -39,39 +39,39 @@ static const char *find_line(const char *text, const char *what, const char *can
     return last;
 }
 
-bool dun_journal_unfinished(const dun_text *path, const char *candidate) {
+bool dun_journal_unfinished(const dun_str *path, const char *candidate) {
     dun_file file = {0};
-    dun_text text = {0};
+    dun_str text = {0};
     bool unfinished = false;
     if (!path->length || access(path->bytes, R_OK) < 0 || dun_file_map(&file, path->bytes) < 0)
         return false;
-    if (dun_text_add(&text, (const char *)file.bytes, file.length) == DUN_OK && text.length) {
+    if (dun_str_add(&text, (const char *)file.bytes, file.length) == DUN_OK && text.length) {
         const char *tried = find_line(text.bytes, "try", candidate);
         const char *ended = find_line(text.bytes, "end", candidate);
         unfinished = tried && (!ended || ended < tried);
     }
-    dun_text_free(&text);
+    dun_str_free(&text);
     dun_file_unmap(&file);
     return unfinished;
 }
 
-int dun_journal_add(const dun_text *path, const char *what, const char *candidate) {
+int dun_journal_add(const dun_str *path, const char *what, const char *candidate) {
     int rc = DUN_OK, fd = -1;
-    dun_text line = {0};
+    dun_str line = {0};
     if (!path->length)
         goto out;
-    TRY(dun_text_addf(&line, "%s %s\n", what, candidate));
+    TRY(dun_str_addf(&line, "%s %s\n", what, candidate));
     fd = open(path->bytes, O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (fd < 0 || write(fd, line.bytes, line.length) != (ssize_t)line.length || fsync(fd) < 0)
         TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", path->bytes, strerror(errno)));
 out:
     if (fd >= 0)
         close(fd);
-    dun_text_free(&line);
+    dun_str_free(&line);
     return rc;
 }
 
-void dun_journal_remove(const dun_text *path) {
+void dun_journal_remove(const dun_str *path) {
     if (path->length)
         (void)unlink(path->bytes);
 }

@@ -3,21 +3,21 @@
 #ifndef DUN_TUNE_JOURNAL_H
 #define DUN_TUNE_JOURNAL_H
 
-#include "base/text.h"
+#include "base/str.h"
 #include "dev/device.h"
 
 #include <stdbool.h>
 
 /* Appends the journal's path for a device, driver and kernels; nothing when there is no cache: then nothing
  * is written down. */
-int dun_journal_path(dun_text *out, const dun_device_info *info);
+int dun_journal_path(dun_str *out, const dun_device_info *info);
 
 /* Did an earlier tune begin with a candidate and never come to its end? */
-bool dun_journal_unfinished(const dun_text *path, const char *candidate);
+bool dun_journal_unfinished(const dun_str *path, const char *candidate);
 
 /* Adds "WHAT CANDIDATE" and waits until it is on disk. */
-int dun_journal_add(const dun_text *path, const char *what, const char *candidate);
+int dun_journal_add(const dun_str *path, const char *what, const char *candidate);
 
-void dun_journal_remove(const dun_text *path);
+void dun_journal_remove(const dun_str *path);
 
 #endif

@@ -13,18 +13,18 @@
 /* Heads of any size: the identity of the kernels is in their text and the other defines. */
 enum { HEAD_DIM = 64, FORMAT = 1 };
 
-static int make_key(dun_text *out, const dun_device_info *info, const char *gemm) {
+static int make_key(dun_str *out, const dun_device_info *info, const char *gemm) {
     int rc = DUN_OK;
-    dun_text defines = {0};
+    dun_str defines = {0};
     dun_choice run, test; /* what each would take: of the run the provider matters, of the test the tiles */
     TRY(dun_choose(&run, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = gemm}));
     TRY(dun_choose(&test, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = "naive", .every_gemm = true}));
     TRY(dun_tiles_defines(&defines, &test.tiles));
-    TRY(dun_text_addf(out, "self-test of "));
+    TRY(dun_str_addf(out, "self-test of "));
     TRY(dun_program_identity(out, info, defines.bytes));
-    TRY(dun_text_addf(out, "gemm %s (%s)\ndunlin %s, test %d\n", gemm, run.gemm, DUN_VERSION, FORMAT));
+    TRY(dun_str_addf(out, "gemm %s (%s)\ndunlin %s, test %d\n", gemm, run.gemm, DUN_VERSION, FORMAT));
 out:
-    dun_text_free(&defines);
+    dun_str_free(&defines);
     return rc;
 }
 
@@ -46,7 +46,7 @@ static void read_text(char *out, size_t size, const json_t *object, const char *
 
 int dun_verdict_recall(dun_verdict *verdict, const dun_device_info *info, const char *gemm) {
     int rc = DUN_OK;
-    dun_text key = {0};
+    dun_str key = {0};
     dun_cached cached;
     json_t *object = NULL;
     *verdict = (dun_verdict){0};
@@ -64,13 +64,13 @@ int dun_verdict_recall(dun_verdict *verdict, const dun_device_info *info, const 
     read_text(verdict->failure, sizeof verdict->failure, object, "failure");
 out:
     json_decref(object);
-    dun_text_free(&key);
+    dun_str_free(&key);
     return rc;
 }
 
 int dun_verdict_keep(const dun_verdict *verdict, const dun_device_info *info, const char *gemm) {
     int rc = DUN_OK;
-    dun_text key = {0}, text = {0};
+    dun_str key = {0}, text = {0};
     char problem[128];
     json_t *object = json_object();
     TRY(make_key(&key, info, gemm));
@@ -83,8 +83,8 @@ int dun_verdict_keep(const dun_verdict *verdict, const dun_device_info *info, co
     (void)dun_cache_keep(problem, sizeof problem, DUN_CACHE_CHECKS, &key, text.bytes, text.length);
 out:
     json_decref(object);
-    dun_text_free(&text);
-    dun_text_free(&key);
+    dun_str_free(&text);
+    dun_str_free(&key);
     return rc;
 }
 
@@ -134,11 +134,11 @@ out:
 int dun_trust_config(dun_config *config, const dun_observer *observer) {
     int rc = DUN_OK;
     char chosen[32], selector[256];
-    dun_text wanted = {0};
+    dun_str wanted = {0};
     if (config->device.check == DUN_CHECK_NO)
         goto out;
     for (size_t i = 0; dun_device_selector(selector, sizeof selector, config->device.use, i); i++) {
-        dun_text_clear(&wanted);
+        dun_str_clear(&wanted);
         TRY(dun_config_get(&wanted, config, DUN_KEY_device_gemm));
         TRY(dun_trust(chosen, sizeof chosen, selector, wanted.bytes, config->device.check == DUN_CHECK_FORCE,
                       observer));
@@ -146,6 +146,6 @@ int dun_trust_config(dun_config *config, const dun_observer *observer) {
             TRY(dun_config_put(config, DUN_KEY_device_gemm, chosen, "the self-test"));
     }
 out:
-    dun_text_free(&wanted);
+    dun_str_free(&wanted);
     return rc;
 }

@@ -36,7 +36,7 @@ static double stages_seconds(const dun_bench *bench) {
     return sum;
 }
 
-static int print_products(dun_text *out, const dun_bench *bench) {
+static int print_products(dun_str *out, const dun_bench *bench) {
     int rc = DUN_OK;
     static const char *const head[] = {"product", "direction", "M", "N", "K", "matrices", "best", "median"};
     dun_table table;
@@ -54,14 +54,14 @@ static int print_products(dun_text *out, const dun_bench *bench) {
         TRY(dun_table_add(&table, "%.1f", speed(p->flops, p->seconds.best)));
         TRY(dun_table_add(&table, "%.1f", speed(p->flops, p->seconds.median)));
     }
-    TRY(dun_text_addf(out, "Products, GFLOP/s; one repetition is the matrices of all layers\n\n"));
+    TRY(dun_str_addf(out, "Products, GFLOP/s; one repetition is the matrices of all layers\n\n"));
     TRY(dun_table_print(out, &table));
 out:
     dun_table_free(&table);
     return rc;
 }
 
-static int print_texts(dun_text *out, const dun_bench *bench) {
+static int print_texts(dun_str *out, const dun_bench *bench) {
     int rc = DUN_OK;
     static const char *const head[] = {"tokens", "texts a pass",  "tokens/s, best",
                                        "median", "GFLOP/s, best", "median"};
@@ -79,7 +79,7 @@ static int print_texts(dun_text *out, const dun_bench *bench) {
         TRY(dun_table_add(&table, "%.1f", speed(t->flops, t->seconds.best)));
         TRY(dun_table_add(&table, "%.1f", speed(t->flops, t->seconds.median)));
     }
-    TRY(dun_text_addf(out, "\nTexts, keys and values of random tokens\n\n"));
+    TRY(dun_str_addf(out, "\nTexts, keys and values of random tokens\n\n"));
     TRY(dun_table_print(out, &table));
 out:
     dun_table_free(&table);
@@ -91,7 +91,7 @@ static int add_speed(dun_table *table, double flops, double seconds) {
     return flops > 0 ? dun_table_add(table, "%.1f", speed(flops, seconds)) : dun_table_add(table, "%s", "");
 }
 
-static int print_step(dun_text *out, const dun_bench *bench) {
+static int print_step(dun_str *out, const dun_bench *bench) {
     int rc = DUN_OK;
     static const char *const head[] = {"stage", "ms, best", "median", "share", "GFLOP/s, best", "median"};
     dun_table table;
@@ -108,12 +108,11 @@ static int print_step(dun_text *out, const dun_bench *bench) {
         TRY(add_speed(&table, bench->step_flops[i], s->best));
         TRY(add_speed(&table, bench->step_flops[i], s->median));
     }
-    TRY(dun_text_addf(out, "\nA training step, %u texts of %u tokens and a prompt of %u rows\n\n",
-                      bench->batch_size, bench->text_tokens, bench->n_prompt));
+    TRY(dun_str_addf(out, "\nA training step, %u texts of %u tokens and a prompt of %u rows\n\n",
+                     bench->batch_size, bench->text_tokens, bench->n_prompt));
     TRY(dun_table_print(out, &table));
-    TRY(dun_text_addf(out,
-                      "\nstep: all stages with one wait at the end. GFLOP/s count products only, 2 M N K "
-                      "each.\n"));
+    TRY(dun_str_addf(out, "\nstep: all stages with one wait at the end. GFLOP/s count products only, 2 M N K "
+                          "each.\n"));
 out:
     dun_table_free(&table);
     return rc;
@@ -121,13 +120,13 @@ out:
 
 static int print_table(const dun_bench *bench) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(print_products(&text, bench));
     TRY(print_texts(&text, bench));
     TRY(print_step(&text, bench));
     TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
@@ -142,14 +141,14 @@ static int set_count(json_t *object, const char *key, uint32_t value) {
 /* "best_NAME" and "median_NAME": work divided by seconds. */
 static int set_rates(json_t *object, const char *name, double work, dun_bench_seconds seconds) {
     int rc = DUN_OK;
-    dun_text key = {0};
-    TRY(dun_text_addf(&key, "best_%s", name));
+    dun_str key = {0};
+    TRY(dun_str_addf(&key, "best_%s", name));
     TRY(dun_json_set(object, key.bytes, dun_json_real(work / seconds.best)));
-    dun_text_clear(&key);
-    TRY(dun_text_addf(&key, "median_%s", name));
+    dun_str_clear(&key);
+    TRY(dun_str_addf(&key, "median_%s", name));
     TRY(dun_json_set(object, key.bytes, dun_json_real(work / seconds.median)));
 out:
-    dun_text_free(&key);
+    dun_str_free(&key);
     return rc;
 }
 
@@ -207,7 +206,7 @@ out:
 static int set_machine(json_t *root, const dun_session *session) {
     int rc = DUN_OK;
     const dun_device_info *info = dun_device_describe(session->device);
-    dun_text tiles = {0};
+    dun_str tiles = {0};
     TRY(set_text(root, "version", DUN_VERSION));
     TRY(set_text(root, "model", dun_weights_spec(session->weights)->name));
     TRY(set_text(root, "device", info->name));
@@ -218,7 +217,7 @@ static int set_machine(json_t *root, const dun_session *session) {
     TRY(dun_tiles_defines(&tiles, &session->compute.tiles));
     TRY(set_text(root, "tiles", tiles.bytes));
 out:
-    dun_text_free(&tiles);
+    dun_str_free(&tiles);
     return rc;
 }
 

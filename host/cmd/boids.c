@@ -34,16 +34,16 @@ out:
 
 static int print_result(const boids *b, dun_run_log *log, bool as_json) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *object = NULL;
     const dun_flock *flock = &b->flock;
     double first = (double)flock->losses[0], last = (double)flock->losses[flock->n_steps];
-    TRY(dun_text_addf(&text,
-                      "%u points in %u dimensions: loss %.4f at the start, %.4f after %u steps in %.2f s\n"
-                      "distances in the end: mean %.4f, least %.4f\n"
-                      "run: %s\n",
-                      flock->n_points, flock->n_dimensions, first, last, flock->n_steps, flock->seconds,
-                      flock->mean_distance, flock->least_distance, b->run.path));
+    TRY(dun_str_addf(&text,
+                     "%u points in %u dimensions: loss %.4f at the start, %.4f after %u steps in %.2f s\n"
+                     "distances in the end: mean %.4f, least %.4f\n"
+                     "run: %s\n",
+                     flock->n_points, flock->n_dimensions, first, last, flock->n_steps, flock->seconds,
+                     flock->mean_distance, flock->least_distance, b->run.path));
     dun_run_log_note(log, text.bytes);
     if (as_json) {
         object = json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "run", b->run.path, "count",
@@ -58,7 +58,7 @@ static int print_result(const boids *b, dun_run_log *log, bool as_json) {
     TRY(dun_out_text(&text));
 out:
     json_decref(object);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 

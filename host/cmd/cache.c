@@ -59,39 +59,39 @@ static int clear_entry(void *self, const dun_cache_entry *entry) {
     return DUN_OK;
 }
 
-static int list(cache_job *job, const dun_text *folder) {
+static int list(cache_job *job, const dun_str *folder) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(dun_cache_each(list_entry, job));
     if (job->array) {
         TRY(dun_out_json(job->array));
         goto out;
     }
     TRY(dun_table_print(&text, &job->table));
-    TRY(dun_text_addf(&text, "%s%u files, %.1f KiB, in %s\n", job->n ? "\n" : "", job->n,
-                      (double)job->bytes / 1024, folder->bytes));
+    TRY(dun_str_addf(&text, "%s%u files, %.1f KiB, in %s\n", job->n ? "\n" : "", job->n,
+                     (double)job->bytes / 1024, folder->bytes));
     TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
-static int clear(cache_job *job, const dun_text *folder) {
+static int clear(cache_job *job, const dun_str *folder) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(dun_cache_each(clear_entry, job));
-    TRY(dun_text_addf(&text, "%u files, %.1f KiB, removed from %s\n", job->n, (double)job->bytes / 1024,
-                      folder->bytes));
+    TRY(dun_str_addf(&text, "%u files, %.1f KiB, removed from %s\n", job->n, (double)job->bytes / 1024,
+                     folder->bytes));
     TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
 static int run(const dun_args *args) {
     int rc = DUN_OK;
     const char *word = dun_args_operand(args, 0);
-    dun_text folder = {0};
+    dun_str folder = {0};
     cache_job job = {0};
     dun_table_init(&job.table, "lrl");
     if (word && strcmp(word, "clear") != 0)
@@ -104,7 +104,7 @@ static int run(const dun_args *args) {
 out:
     json_decref(job.array);
     dun_table_free(&job.table);
-    dun_text_free(&folder);
+    dun_str_free(&folder);
     return rc;
 }
 

@@ -32,7 +32,7 @@ static int print_table(const dun_self_test *report, const dun_device_info *info,
     static const char *const head[] = {"test", "cases", "compared", "worst", "verdict"};
     static const char *const bins[CHECK_BINS] = {"exact", "< 1%", "< 3%", "< 10%", "< 30%", "< 100%", "over"};
     dun_table table;
-    dun_text text = {0};
+    dun_str text = {0};
     dun_table_init(&table, verbose ? "lrrrlrrrrrrr" : "lrrrl");
     for (size_t i = 0; i < sizeof head / sizeof *head; i++)
         TRY(dun_table_add(&table, "%s", head[i]));
@@ -40,22 +40,22 @@ static int print_table(const dun_self_test *report, const dun_device_info *info,
         TRY(dun_table_add(&table, "%s", bins[i]));
     for (size_t i = 0; i < report->n_rows; i++)
         TRY(add_row(&table, &report->rows[i], verbose));
-    TRY(dun_text_addf(&text, "%s (%s, driver %s)\n\n", info->name, info->platform, info->driver));
+    TRY(dun_str_addf(&text, "%s (%s, driver %s)\n\n", info->name, info->platform, info->driver));
     TRY(dun_table_print(&text, &table));
-    TRY(dun_text_addf(&text, "\nworst: the largest error as a part of what is allowed%s\n",
-                      verbose ? "; then how many comparisons came how near to that" : ""));
+    TRY(dun_str_addf(&text, "\nworst: the largest error as a part of what is allowed%s\n",
+                     verbose ? "; then how many comparisons came how near to that" : ""));
     for (size_t i = 0; i < report->n_rows; i++)
         if (report->rows[i].n_failed)
-            TRY(dun_text_addf(&text, "failed: %s\n", report->rows[i].message));
+            TRY(dun_str_addf(&text, "failed: %s\n", report->rows[i].message));
     if (report->set_aside)
-        TRY(dun_text_addf(&text, "the usual matrix products fail; %s stands in, slower\n", report->gemm));
-    TRY(dun_text_addf(&text, "%s in %.1f s: %zu kernels%s%s\n\n",
-                      report->passed ? "passed" : "FAILED: do not trust this device", report->seconds,
-                      report->n_kernels, *report->gemm ? ", matrix products by " : "", report->gemm));
+        TRY(dun_str_addf(&text, "the usual matrix products fail; %s stands in, slower\n", report->gemm));
+    TRY(dun_str_addf(&text, "%s in %.1f s: %zu kernels%s%s\n\n",
+                     report->passed ? "passed" : "FAILED: do not trust this device", report->seconds,
+                     report->n_kernels, *report->gemm ? ", matrix products by " : "", report->gemm));
     TRY(dun_out_text(&text));
 out:
     dun_table_free(&table);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 

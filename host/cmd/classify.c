@@ -18,8 +18,8 @@ typedef struct {
     dun_classifier classifier;
     dun_answer_rule rule;
     enum answer_form form;
-    dun_text texts;  /* for JSON: the queued texts, zero-terminated, one after another */
-    dun_text answer; /* one line of output */
+    dun_str texts;  /* for JSON: the queued texts, zero-terminated, one after another */
+    dun_str answer; /* one line of output */
 } classify_job;
 
 static int answer_json(const float *distances, const classify_job *job, const char *text) {
@@ -35,18 +35,18 @@ out:
 
 static int answer_plain(classify_job *job, const float *distances) {
     int rc = DUN_OK;
-    dun_text *line = &job->answer;
+    dun_str *line = &job->answer;
     dun_answer answer = dun_answer_of(&job->rule, distances);
-    dun_text_clear(line);
-    TRY(dun_text_add_field(line, answer.label, strlen(answer.label)));
+    dun_str_clear(line);
+    TRY(dun_str_add_field(line, answer.label, strlen(answer.label)));
     if (job->form == FORM_TSV) {
-        TRY(dun_text_add(line, "\t", 1));
-        TRY(dun_text_add_field(line, answer.nearest, strlen(answer.nearest)));
-        TRY(dun_text_addf(line, "\t%.6g", answer.confidence));
+        TRY(dun_str_add(line, "\t", 1));
+        TRY(dun_str_add_field(line, answer.nearest, strlen(answer.nearest)));
+        TRY(dun_str_addf(line, "\t%.6g", answer.confidence));
     }
     for (uint32_t k = 0; k < job->rule.saved->n_classes; k++)
-        TRY(dun_text_addf(line, "\t%.6g", (double)distances[k]));
-    TRY(dun_text_add(line, "\n", 1));
+        TRY(dun_str_addf(line, "\t%.6g", (double)distances[k]));
+    TRY(dun_str_add(line, "\n", 1));
     TRY(dun_out_text(line));
 out:
     return rc;
@@ -102,7 +102,7 @@ static int classify_lines(classify_job *job, dun_lines *lines) {
     while ((end = next_text(&text, &length, job, lines)) == 1) {
         TRY(dun_classifier_add(&job->classifier, text, length));
         if (job->form == FORM_JSON)
-            TRY(dun_text_add(&job->texts, text, length + 1));
+            TRY(dun_str_add(&job->texts, text, length + 1));
         if (dun_classifier_full(&job->classifier))
             TRY(answer_pass(job));
     }
@@ -154,8 +154,8 @@ static int run(const dun_args *args) {
     TRY(dun_classifier_open(&job.classifier, &experiment.session, &experiment.saved));
     TRY(classify_lines(&job, lines));
 out:
-    dun_text_free(&job.texts);
-    dun_text_free(&job.answer);
+    dun_str_free(&job.texts);
+    dun_str_free(&job.answer);
     dun_classifier_free(&job.classifier);
     dun_experiment_close(&experiment);
     dun_lines_close(lines);

@@ -22,6 +22,6 @@ extern const dun_command *const dun_commands[];
 int dun_command_run(int argc, char *const *argv);
 
 /* Appends the help of one command, or with NULL that of the program. */
-int dun_command_help(dun_text *out, const dun_command *command);
+int dun_command_help(dun_str *out, const dun_command *command);
 
 #endif

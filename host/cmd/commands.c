@@ -53,35 +53,35 @@ static int find(const dun_command **command, const char *name) {
                      dun_nearest(name, names, n));
 }
 
-static int program_help(dun_text *out) {
+static int program_help(dun_str *out) {
     int rc = DUN_OK;
-    TRY(dun_text_addf(out, "Usage: dunlin COMMAND ...\n\n"
-                           "Trains soft prompts on a frozen language model, on any OpenCL device.\n\n"
-                           "Commands:\n"));
+    TRY(dun_str_addf(out, "Usage: dunlin COMMAND ...\n\n"
+                          "Trains soft prompts on a frozen language model, on any OpenCL device.\n\n"
+                          "Commands:\n"));
     for (const dun_command *const *c = dun_commands; *c; c++)
-        TRY(dun_text_addf(out, "  %-10s %s\n", (*c)->name, (*c)->summary));
-    TRY(dun_text_addf(out, "  %-10s %s\n\n", "help",
-                      "Show the help of a command, a topic or a key of the config."));
-    TRY(dun_text_addf(out, "Topics for dunlin help:\n"));
+        TRY(dun_str_addf(out, "  %-10s %s\n", (*c)->name, (*c)->summary));
+    TRY(dun_str_addf(out, "  %-10s %s\n\n", "help",
+                     "Show the help of a command, a topic or a key of the config."));
+    TRY(dun_str_addf(out, "Topics for dunlin help:\n"));
     for (const dun_topic *topic = dun_topics; topic->name; topic++)
         if (!topic->generated)
-            TRY(dun_text_addf(out, "  %-12s %s\n", topic->name, topic->summary));
-    TRY(dun_text_addf(out, "\n"));
-    TRY(dun_text_addf(out, "Options:\n"
-                           "  -h, --help   Show this help; dunlin COMMAND --help shows that of a command.\n"
-                           "      --version  Show the version.\n"));
+            TRY(dun_str_addf(out, "  %-12s %s\n", topic->name, topic->summary));
+    TRY(dun_str_addf(out, "\n"));
+    TRY(dun_str_addf(out, "Options:\n"
+                          "  -h, --help   Show this help; dunlin COMMAND --help shows that of a command.\n"
+                          "      --version  Show the version.\n"));
 out:
     return rc;
 }
 
-int dun_command_help(dun_text *out, const dun_command *command) {
+int dun_command_help(dun_str *out, const dun_command *command) {
     int rc = DUN_OK;
     if (!command)
         return program_help(out);
-    TRY(dun_text_addf(out, "Usage: dunlin %s %s\n\n%s\n\n", command->name, command->usage, command->summary));
+    TRY(dun_str_addf(out, "Usage: dunlin %s %s\n\n%s\n\n", command->name, command->usage, command->summary));
     if (command->help)
         TRY(dun_help_wrap(out, command->help, 0));
-    TRY(dun_text_addf(out, "%sOptions:\n", command->help ? "\n" : ""));
+    TRY(dun_str_addf(out, "%sOptions:\n", command->help ? "\n" : ""));
     TRY(dun_options_help(out, command->options));
 out:
     return rc;
@@ -89,11 +89,11 @@ out:
 
 static int print_help(const dun_command *command) {
     int rc = DUN_OK;
-    dun_text help = {0};
+    dun_str help = {0};
     TRY(dun_command_help(&help, command));
     TRY(dun_out_text(&help));
 out:
-    dun_text_free(&help);
+    dun_str_free(&help);
     return rc;
 }
 
@@ -111,7 +111,7 @@ static int unknown_topic(const char *name) {
 /* What is not a command is a topic, or with a dot a key of the config. */
 static int print_topic(const char *name) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     const dun_topic *topic = dun_topic_find(name);
     if (topic)
         TRY(dun_topic_print(&text, topic));
@@ -121,7 +121,7 @@ static int print_topic(const char *name) {
         TRY(unknown_topic(name));
     TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 

@@ -45,16 +45,16 @@ out:
 }
 
 /* runs/compare-NAME, or the next that is free; never over an earlier comparison. */
-static int make_folder(dun_text *out, const char *wanted, const char *name) {
+static int make_folder(dun_str *out, const char *wanted, const char *name) {
     int rc = DUN_OK;
     if (wanted) {
-        TRY(dun_text_addf(out, "%s", wanted));
+        TRY(dun_str_addf(out, "%s", wanted));
         if (dun_dir_exists(wanted))
             TRY(dun_error(DUN_FAILED, "%s: exists already; name another --out", wanted));
     }
     for (unsigned i = 1; !wanted && (i == 1 || dun_dir_exists(out->bytes)); i++) {
-        dun_text_clear(out);
-        TRY(dun_text_addf(out, i == 1 ? "runs/compare-%s" : "runs/compare-%s-%u", name, i));
+        dun_str_clear(out);
+        TRY(dun_str_addf(out, i == 1 ? "runs/compare-%s" : "runs/compare-%s-%u", name, i));
     }
     TRY(dun_dir_make(out->bytes));
 out:
@@ -65,7 +65,7 @@ out:
 static int add_baseline(json_t *results, const char *path) {
     int rc = DUN_OK;
     dun_file file = {0};
-    dun_text name = {0};
+    dun_str name = {0};
     json_t *root = NULL, *result;
     size_t i;
     TRY(dun_file_map(&file, path));
@@ -78,54 +78,54 @@ static int add_baseline(json_t *results, const char *path) {
         const char *of = json_string_value(json_object_get(result, "name"));
         if (!json_is_object(result) || !of || !json_is_string(json_object_get(result, "status")))
             TRY(dun_error(DUN_BAD_INPUT, "%s: device %zu has no name or status", path, i));
-        dun_text_clear(&name);
-        TRY(dun_text_addf(&name, "baseline: %s", of));
+        dun_str_clear(&name);
+        TRY(dun_str_addf(&name, "baseline: %s", of));
         TRY(dun_json_set(result, "name", json_string(name.bytes)));
         TRY(dun_json_append(results, json_incref(result)));
     }
 out:
     json_decref(root);
-    dun_text_free(&name);
+    dun_str_free(&name);
     dun_file_unmap(&file);
     return rc;
 }
 
-static int write_file(const dun_text *folder, const char *name, const dun_text *text) {
+static int write_file(const dun_str *folder, const char *name, const dun_str *text) {
     int rc = DUN_OK;
-    dun_text path = {0};
-    TRY(dun_text_addf(&path, "%s/%s", folder->bytes, name));
+    dun_str path = {0};
+    TRY(dun_str_addf(&path, "%s/%s", folder->bytes, name));
     TRY(dun_file_write(path.bytes, text->bytes, text->length));
 out:
-    dun_text_free(&path);
+    dun_str_free(&path);
     return rc;
 }
 
 /* compare.json, compare.html, and the table or the JSON on stdout. */
-static int show(json_t *results, const dun_text *folder, const char *title, bool as_json) {
+static int show(json_t *results, const dun_str *folder, const char *title, bool as_json) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *root = json_object();
     TRY(dun_compare_versus(results));
     TRY(dun_json_set(root, "version", json_string(DUN_VERSION)));
     TRY(dun_json_set(root, "config", json_string(title)));
     TRY(dun_json_set(root, "devices", json_incref(results)));
     TRY(dun_json_dump(&text, root));
-    TRY(dun_text_add(&text, "\n", 1));
+    TRY(dun_str_add(&text, "\n", 1));
     TRY(write_file(folder, "compare.json", &text));
     if (as_json)
         TRY(dun_out_text(&text));
-    dun_text_clear(&text);
+    dun_str_clear(&text);
     TRY(dun_compare_page(&text, results, title));
     TRY(write_file(folder, "compare.html", &text));
     if (as_json)
         goto out;
-    dun_text_clear(&text);
+    dun_str_clear(&text);
     TRY(dun_compare_table(&text, results));
-    TRY(dun_text_addf(&text, "page and data: %s/compare.html, compare.json\n", folder->bytes));
+    TRY(dun_str_addf(&text, "page and data: %s/compare.html, compare.json\n", folder->bytes));
     TRY(dun_out_text(&text));
 out:
     json_decref(root);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
@@ -170,7 +170,7 @@ static int run(const dun_args *args) {
     dun_config config = {0};
     dun_progress progress;
     const dun_observer observer = dun_progress_observer(&progress);
-    dun_text folder = {0};
+    dun_str folder = {0};
     char *name = NULL;
     json_t *results = NULL;
     size_t n_run = 0;
@@ -200,7 +200,7 @@ static int run(const dun_args *args) {
 out:
     json_decref(results);
     dun_free(name);
-    dun_text_free(&folder);
+    dun_str_free(&folder);
     dun_progress_close(&progress);
     dun_config_free(&config);
     dun_overrides_free(&overrides);

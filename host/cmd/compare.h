@@ -7,7 +7,7 @@
 #define DUN_COMPARE_H
 
 #include "base/observer.h"
-#include "base/text.h"
+#include "base/str.h"
 #include "dev/device.h"
 
 #include <jansson.h>

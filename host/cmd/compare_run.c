@@ -16,9 +16,9 @@
 enum { CHECK_SECONDS = 300 };
 
 /* The path of one of a device's files. */
-static int path_of(dun_text *out, const dun_compare_job *job, size_t number, const char *name) {
-    dun_text_clear(out);
-    return dun_text_addf(out, "%s/%zu-%s", job->folder, number, name);
+static int path_of(dun_str *out, const dun_compare_job *job, size_t number, const char *name) {
+    dun_str_clear(out);
+    return dun_str_addf(out, "%s/%zu-%s", job->folder, number, name);
 }
 
 static int read_json(json_t **out, const char *path, size_t first_line) {
@@ -33,7 +33,7 @@ out:
 }
 
 /* The last line of a file that is not empty, made fit for JSON; nothing when there is none. */
-static int last_line(dun_text *out, const char *path) {
+static int last_line(dun_str *out, const char *path) {
     int rc = DUN_OK;
     dun_file file = {0};
     if (dun_file_map(&file, path) < 0)
@@ -51,16 +51,16 @@ out:
 }
 
 /* Why a process did not finish. */
-static int describe_end(dun_text *out, const dun_process_end *end, double limit_s, const char *err_path) {
+static int describe_end(dun_str *out, const dun_process_end *end, double limit_s, const char *err_path) {
     int rc = DUN_OK;
     if (end->timed_out)
-        TRY(dun_text_addf(out, "took longer than %.0f s and was ended", limit_s));
+        TRY(dun_str_addf(out, "took longer than %.0f s and was ended", limit_s));
     else if (end->signal)
-        TRY(dun_text_addf(out, "killed by signal %d (%s)", end->signal, strsignal(end->signal)));
+        TRY(dun_str_addf(out, "killed by signal %d (%s)", end->signal, strsignal(end->signal)));
     else
         TRY(last_line(out, err_path));
     if (!out->length)
-        TRY(dun_text_addf(out, "ended with status %d", end->status));
+        TRY(dun_str_addf(out, "ended with status %d", end->status));
 out:
     return rc;
 }
@@ -116,23 +116,23 @@ out:
 static int read_run(json_t *result, const char *run_path) {
     int rc = DUN_OK;
     json_t *metrics = NULL;
-    dun_text path = {0};
-    TRY(dun_text_addf(&path, "%s/history.jsonl", run_path));
+    dun_str path = {0};
+    TRY(dun_str_addf(&path, "%s/history.jsonl", run_path));
     TRY(read_losses(result, path.bytes));
     if (strcmp(json_string_value(json_object_get(result, "status")), "finished") != 0)
         goto out;
-    dun_text_clear(&path);
-    TRY(dun_text_addf(&path, "%s/predictions.tsv", run_path));
+    dun_str_clear(&path);
+    TRY(dun_str_addf(&path, "%s/predictions.tsv", run_path));
     TRY(read_predictions(result, path.bytes));
-    dun_text_clear(&path);
-    TRY(dun_text_addf(&path, "%s/metrics.json", run_path));
+    dun_str_clear(&path);
+    TRY(dun_str_addf(&path, "%s/metrics.json", run_path));
     TRY(read_json(&metrics, path.bytes, 1));
     TRY(dun_json_set(result, "accuracy", json_incref(json_object_get(metrics, "accuracy"))));
     TRY(dun_json_set(result, "seconds", json_incref(json_object_get(metrics, "seconds"))));
     TRY(dun_json_set(result, "metrics", json_incref(metrics)));
 out:
     json_decref(metrics);
-    dun_text_free(&path);
+    dun_str_free(&path);
     return rc;
 }
 
@@ -140,12 +140,12 @@ out:
 static int run_process(dun_process_end *end, char **argv, const dun_compare_job *job, size_t number,
                        const char *what, double limit_s, const dun_observer *observer) {
     int rc = DUN_OK;
-    dun_text out = {0}, err = {0}, name = {0};
+    dun_str out = {0}, err = {0}, name = {0};
     pid_t child;
-    TRY(dun_text_addf(&name, "%s.out", what));
+    TRY(dun_str_addf(&name, "%s.out", what));
     TRY(path_of(&out, job, number, name.bytes));
-    dun_text_clear(&name);
-    TRY(dun_text_addf(&name, "%s.log", what));
+    dun_str_clear(&name);
+    TRY(dun_str_addf(&name, "%s.log", what));
     TRY(path_of(&err, job, number, name.bytes));
     TRY(dun_process_start(&child, argv, out.bytes, err.bytes));
     dun_observe_say(observer, "compare   %s in process %ld", what, (long)child);
@@ -153,9 +153,9 @@ static int run_process(dun_process_end *end, char **argv, const dun_compare_job 
     if (dun_interrupted())
         TRY(dun_error(DUN_INTERRUPTED, "interrupted; what has been run is in %s", job->folder));
 out:
-    dun_text_free(&name);
-    dun_text_free(&err);
-    dun_text_free(&out);
+    dun_str_free(&name);
+    dun_str_free(&err);
+    dun_str_free(&out);
     return rc;
 }
 
@@ -166,7 +166,7 @@ static int run_check(json_t *result, const dun_compare_job *job, const char *sel
     char *argv[] = {
         "dunlin", "check", "--quick", "--json", "--quiet", "--device", (char *)(uintptr_t)selector, NULL};
     dun_process_end end;
-    dun_text path = {0}, problem = {0};
+    dun_str path = {0}, problem = {0};
     json_t *report = NULL, *check = json_object(), *worst = json_object();
     const json_t *test;
     size_t i;
@@ -187,24 +187,24 @@ static int run_check(json_t *result, const dun_compare_job *job, const char *sel
         const char *gemm = json_string_value(json_object_get(test, "gemm"));
         if (json_object_get(test, "cannot"))
             continue;
-        dun_text_clear(&path);
-        TRY(dun_text_addf(&path, "%s%s%s", json_string_value(json_object_get(test, "test")), gemm ? " " : "",
-                          gemm ? gemm : ""));
+        dun_str_clear(&path);
+        TRY(dun_str_addf(&path, "%s%s%s", json_string_value(json_object_get(test, "test")), gemm ? " " : "",
+                         gemm ? gemm : ""));
         TRY(dun_json_set(worst, path.bytes, json_incref(json_object_get(test, "worst"))));
     }
 out:
     json_decref(worst);
     json_decref(check);
     json_decref(report);
-    dun_text_free(&problem);
-    dun_text_free(&path);
+    dun_str_free(&problem);
+    dun_str_free(&path);
     return rc;
 }
 
 static int run_training(json_t *result, const dun_compare_job *job, const char *selector, size_t number,
                         const dun_observer *observer) {
     int rc = DUN_OK;
-    dun_text run = {0}, log = {0}, problem = {0};
+    dun_str run = {0}, log = {0}, problem = {0};
     dun_process_end end;
     char **argv = NULL;
     size_t n = 0;
@@ -234,9 +234,9 @@ static int run_training(json_t *result, const dun_compare_job *job, const char *
     TRY(read_run(result, run.bytes));
 out:
     dun_free(argv);
-    dun_text_free(&problem);
-    dun_text_free(&log);
-    dun_text_free(&run);
+    dun_str_free(&problem);
+    dun_str_free(&log);
+    dun_str_free(&run);
     return rc;
 }
 
@@ -244,13 +244,13 @@ int dun_compare_run(json_t *results, const dun_compare_job *job, const dun_devic
                     size_t number, const dun_observer *observer) {
     int rc = DUN_OK;
     char selector[16];
-    dun_text name = {0};
+    dun_str name = {0};
     json_t *result = json_object();
     TRY(dun_json_append(results, result));
     snprintf(selector, sizeof selector, "%u", index);
     TRY(dun_utf8_repair(&name, info->name, strlen(info->name)));
     TRY(dun_json_set(result, "name", json_string(name.bytes ? name.bytes : "?")));
-    dun_text_clear(&name);
+    dun_str_clear(&name);
     TRY(dun_utf8_repair(&name, info->platform, strlen(info->platform)));
     TRY(dun_json_set(result, "platform", json_string(name.bytes ? name.bytes : "?")));
     TRY(dun_json_set(result, "driver", json_string(info->driver)));
@@ -259,7 +259,7 @@ int dun_compare_run(json_t *results, const dun_compare_job *job, const dun_devic
     TRY(run_check(result, job, selector, number, observer));
     TRY(run_training(result, job, selector, number, observer));
 out:
-    dun_text_free(&name);
+    dun_str_free(&name);
     return rc;
 }
 

@@ -105,7 +105,7 @@ enum { N_COLUMNS = sizeof head / sizeof *head, NAME_COLUMNS = 26 };
 /* The name's first columns; the whole of it is in the notes. */
 static int add_name(dun_table *table, const char *name) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(dun_utf8_show(&text, name, strlen(name)));
     size_t length = text.length;
     while (length > NAME_COLUMNS ||
@@ -113,7 +113,7 @@ static int add_name(dun_table *table, const char *name) {
         length--;
     TRY(dun_table_add(table, "%.*s", (int)length, text.length ? text.bytes : "?"));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
@@ -168,34 +168,34 @@ out:
 }
 
 /* "   topic what: words", in as many lines as it takes. */
-static int add_lines(dun_text *out, const char *topic, const char *what, const char *words) {
+static int add_lines(dun_str *out, const char *topic, const char *what, const char *words) {
     int rc = DUN_OK;
-    dun_text line = {0};
-    TRY(dun_text_addf(&line, "%s%s%s: %s", topic, what ? " " : "", what ? what : "", words));
-    TRY(dun_text_addf(out, "   "));
+    dun_str line = {0};
+    TRY(dun_str_addf(&line, "%s%s%s: %s", topic, what ? " " : "", what ? what : "", words));
+    TRY(dun_str_addf(out, "   "));
     TRY(dun_help_wrap(out, line.bytes, 3));
 out:
-    dun_text_free(&line);
+    dun_str_free(&line);
     return rc;
 }
 
 /* The driver's own words: name, platform, version; why it is broken, why its GEMM and tiles were chosen. */
-static int add_note(dun_text *out, const device_list *list, uint32_t index) {
+static int add_note(dun_str *out, const device_list *list, uint32_t index) {
     int rc = DUN_OK;
     const dun_device_info *info = &list->infos[index];
     const device_choice *made = &list->choices[index];
-    TRY(dun_text_addf(out, "%u: ", index));
+    TRY(dun_str_addf(out, "%u: ", index));
     TRY(dun_utf8_show(out, info->name, strlen(info->name)));
-    TRY(dun_text_addf(out, " ("));
+    TRY(dun_str_addf(out, " ("));
     TRY(dun_utf8_show(out, info->platform, strlen(info->platform)));
-    TRY(dun_text_addf(out, ", driver "));
+    TRY(dun_str_addf(out, ", driver "));
     TRY(dun_utf8_show(out, info->driver, strlen(info->driver)));
-    TRY(dun_text_addf(out, ")"));
+    TRY(dun_str_addf(out, ")"));
     if (info->error[0]) {
-        TRY(dun_text_addf(out, "\n   broken: %s\n", info->error));
+        TRY(dun_str_addf(out, "\n   broken: %s\n", info->error));
         goto out;
     }
-    TRY(dun_text_addf(out, "\n"));
+    TRY(dun_str_addf(out, "\n"));
     TRY(add_lines(out, "GEMM", made->choice.gemm, made->choice.gemm_reason));
     if (made->cannot[0])
         TRY(add_lines(out, "GEMM", "cannot run", made->cannot));
@@ -226,7 +226,7 @@ out:
 static int print_table(const device_list *list) {
     int rc = DUN_OK;
     dun_table table;
-    dun_text text = {0};
+    dun_str text = {0};
     dun_table_init(&table, alignment);
     for (size_t i = 0; i < N_COLUMNS; i++)
         TRY(dun_table_add(&table, "%s", head[i]));
@@ -234,33 +234,33 @@ static int print_table(const device_list *list) {
         TRY(add_row(&table, list, list->wanted[i]));
     TRY(add_broken_icds(&table, list));
     TRY(dun_table_print(&text, &table));
-    TRY(dun_text_addf(&text, "\n"));
+    TRY(dun_str_addf(&text, "\n"));
     for (size_t i = 0; i < list->n_wanted; i++)
         TRY(add_note(&text, list, list->wanted[i]));
     for (size_t i = 0; i < list->icds.n && !list->selected; i++)
         if (list->icds.icds[i].problem)
-            TRY(dun_text_addf(&text, "-: %s %s%s\n", list->icds.icds[i].path, list->icds.icds[i].problem,
-                              list->icds.icds[i].fatal ? "; left out here, but other programs load it" : ""));
-    TRY(dun_text_addf(&text, "\nlargest: largest buffer. tiles: work-group/vector width, tile of a product. "
-                             "check: last `dunlin check`\n"));
+            TRY(dun_str_addf(&text, "-: %s %s%s\n", list->icds.icds[i].path, list->icds.icds[i].problem,
+                             list->icds.icds[i].fatal ? "; left out here, but other programs load it" : ""));
+    TRY(dun_str_addf(&text, "\nlargest: largest buffer. tiles: work-group/vector width, tile of a product. "
+                            "check: last `dunlin check`\n"));
     if (list->best < list->n)
-        TRY(dun_text_addf(
+        TRY(dun_str_addf(
             &text,
             "*: what [device] use = best means. quick: passed the short test that comes before a training\n"));
     TRY(dun_out_text(&text));
 out:
     dun_table_free(&table);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
 /* A driver's text as a JSON string; NULL without memory. */
 static json_t *text_json(const char *bytes) {
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *json = NULL;
     if (dun_utf8_repair(&text, bytes, strlen(bytes)) == 0)
         json = json_stringn(text.length ? text.bytes : "", text.length);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return json;
 }
 

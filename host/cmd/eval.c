@@ -49,20 +49,20 @@ out:
 static int print_metrics(const dun_metrics *metrics, const dun_experiment *e, bool as_json) {
     int rc = DUN_OK;
     json_t *object = NULL;
-    dun_text text = {0};
+    dun_str text = {0};
     if (as_json) {
         TRY(dun_metrics_json(&object, metrics, e->session.labels.names));
         TRY(dun_out_json(object));
         goto out;
     }
     TRY(dun_metrics_report(&text, metrics, e->session.labels.names));
-    TRY(dun_text_addf(&text, "\naccuracy %.4f on %u validation texts, %s\n", metrics->accuracy,
-                      e->session.n_valid,
-                      e->run_path ? "trained prompt and centroids"
-                                  : "class means under the starting prompt, nothing trained"));
+    TRY(dun_str_addf(&text, "\naccuracy %.4f on %u validation texts, %s\n", metrics->accuracy,
+                     e->session.n_valid,
+                     e->run_path ? "trained prompt and centroids"
+                                 : "class means under the starting prompt, nothing trained"));
     TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     json_decref(object);
     return rc;
 }

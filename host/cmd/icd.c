@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/process.h"
-#include "base/text.h"
+#include "base/str.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -37,13 +37,13 @@ static int find_icds(dun_icds *out, const char *folder) {
     int rc = DUN_OK;
     size_t capacity = 0;
     struct dirent *entry;
-    dun_text path = {0};
+    dun_str path = {0};
     DIR *dir = opendir(folder);
     while (dir && (entry = readdir(dir))) {
         if (!is_icd(entry->d_name))
             continue;
-        dun_text_clear(&path);
-        TRY(dun_text_addf(&path, "%s/%s", folder, entry->d_name));
+        dun_str_clear(&path);
+        TRY(dun_str_addf(&path, "%s/%s", folder, entry->d_name));
         TRY_GROW(out->icds, capacity, out->n);
         out->icds[out->n] = (dun_icd){0};
         TRY_PTR(out->icds[out->n].path, dun_strdup(path.bytes));
@@ -54,7 +54,7 @@ static int find_icds(dun_icds *out, const char *folder) {
 out:
     if (dir)
         closedir(dir);
-    dun_text_free(&path);
+    dun_str_free(&path);
     return rc;
 }
 
@@ -64,7 +64,7 @@ static int try_one(dun_icd *icd) {
     char *argv[] = {"dunlin", "devices", "--json", NULL};
     dun_process_end end;
     pid_t child;
-    dun_text problem = {0};
+    dun_str problem = {0};
     setenv(vendors, icd->path, 1);
     setenv(trying, "1", 1);
     rc = dun_process_start(&child, argv, "/dev/null", "/dev/null");
@@ -74,37 +74,37 @@ static int try_one(dun_icd *icd) {
     TRY(rc);
     icd->fatal = end.timed_out || end.signal || (end.status != 0 && end.status != 4);
     if (end.timed_out)
-        TRY(dun_text_addf(&problem, "hangs: nothing within %d s", LIMIT_SECONDS));
+        TRY(dun_str_addf(&problem, "hangs: nothing within %d s", LIMIT_SECONDS));
     else if (end.signal)
-        TRY(dun_text_addf(&problem, "crashes when it is loaded (%s)", strsignal(end.signal)));
+        TRY(dun_str_addf(&problem, "crashes when it is loaded (%s)", strsignal(end.signal)));
     else if (end.status == 4)
-        TRY(dun_text_addf(&problem, "gives no platform: its library is missing or is no OpenCL driver"));
+        TRY(dun_str_addf(&problem, "gives no platform: its library is missing or is no OpenCL driver"));
     else if (end.status != 0)
-        TRY(dun_text_addf(&problem, "ends its process with status %d", end.status));
+        TRY(dun_str_addf(&problem, "ends its process with status %d", end.status));
     if (problem.length)
         TRY_PTR(icd->problem, dun_strdup(problem.bytes));
 out:
-    dun_text_free(&problem);
+    dun_str_free(&problem);
     return rc;
 }
 
 /* A folder of links to the drivers that work. */
 static int make_folder(dun_icds *icds) {
     int rc = DUN_OK;
-    dun_text link = {0};
+    dun_str link = {0};
     char target[4096];
     TRY(dun_dir_temporary(&link, "icd"));
     TRY_PTR(icds->folder, dun_strdup(link.bytes));
     for (size_t i = 0; i < icds->n; i++) {
         if (icds->icds[i].problem || !realpath(icds->icds[i].path, target))
             continue;
-        dun_text_clear(&link);
-        TRY(dun_text_addf(&link, "%s/%zu.icd", icds->folder, i));
+        dun_str_clear(&link);
+        TRY(dun_str_addf(&link, "%s/%zu.icd", icds->folder, i));
         if (symlink(target, link.bytes) < 0)
             TRY(dun_error(DUN_FAILED, "%s cannot be made", link.bytes));
     }
 out:
-    dun_text_free(&link);
+    dun_str_free(&link);
     return rc;
 }
 

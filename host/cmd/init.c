@@ -104,7 +104,7 @@ out:
 }
 
 /* Copies the lines of the texts that go to one side, the header before them. */
-static int copy_lines(dun_text *out, const job *j, bool valid) {
+static int copy_lines(dun_str *out, const job *j, bool valid) {
     int rc = DUN_OK;
     const dun_dataset *data = j->dataset;
     const char *at = j->bytes, *end = j->bytes + j->length, *start;
@@ -123,9 +123,9 @@ static int copy_lines(dun_text *out, const job *j, bool valid) {
             start = at;
             continue;
         }
-        TRY(dun_text_add(out, start, (size_t)(at - start)));
+        TRY(dun_str_add(out, start, (size_t)(at - start)));
         if (at[-1] != '\n')
-            TRY(dun_text_add(out, "\n", 1));
+            TRY(dun_str_add(out, "\n", 1));
         start = at;
     }
 out:
@@ -134,15 +134,15 @@ out:
 
 static int join(char **out, const char *folder, const char *name, const char *ending) {
     int rc = DUN_OK;
-    dun_text path = {0};
-    TRY(dun_text_addf(&path, "%s/%s.%s", folder, name, ending));
+    dun_str path = {0};
+    TRY(dun_str_addf(&path, "%s/%s.%s", folder, name, ending));
     if (access(path.bytes, F_OK) == 0)
         TRY(dun_error(DUN_FAILED, "%s: exists already, and is never overwritten; name another folder",
                       path.bytes));
     *out = path.bytes;
-    path = (dun_text){0};
+    path = (dun_str){0};
 out:
-    dun_text_free(&path);
+    dun_str_free(&path);
     return rc;
 }
 
@@ -158,7 +158,7 @@ static int model_room(uint32_t *room, job *j, dun_tokenizer *tokenizer, const du
     const dun_architecture *architecture;
     const char *prompt = dun_starter_prompt(&j->starter);
     dun_tokens tokens = {0};
-    dun_text words = {0};
+    dun_str words = {0};
     TRY(dun_architecture_find(&architecture, gguf));
     TRY(dun_architecture_spec(&spec, architecture, gguf));
     j->starter.context = spec.context;
@@ -167,7 +167,7 @@ static int model_room(uint32_t *room, job *j, dun_tokenizer *tokenizer, const du
     size_t taken = tokens.n + words.length + 1;
     *room = spec.context > taken ? spec.context - (uint32_t)taken : 1;
 out:
-    dun_text_free(&words);
+    dun_str_free(&words);
     dun_tokens_free(&tokens);
     return rc;
 }
@@ -211,27 +211,27 @@ out:
 
 static int write_split(const job *j) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(copy_lines(&text, j, false));
     TRY(dun_file_write(j->train_path, text.bytes, text.length));
-    dun_text_clear(&text);
+    dun_str_clear(&text);
     TRY(copy_lines(&text, j, true));
     TRY(dun_file_write(j->valid_path, text.bytes, text.length));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
 static int write_all(job *j) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(dun_dir_make(j->folder));
     if (j->train_path)
         TRY(write_split(j));
     TRY(dun_starter_config(&text, &j->starter));
     TRY(dun_file_write(j->config_path, text.bytes, text.length));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     if (rc < 0 && j->train_path) {
         unlink(j->train_path);
         unlink(j->valid_path);
@@ -258,24 +258,24 @@ out:
 
 static int print_summary(const job *j) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     const dun_starter *s = &j->starter;
     const size_t n_valid = j->valid ? j->valid->n : j->n_valid;
-    TRY(dun_text_addf(&text, "data      %s: %s%s, text in column %s, label in column %s\n", j->data,
-                      j->found.format, j->found.header ? " with a header" : "", j->found.text_column,
-                      j->found.label_column));
-    TRY(dun_text_addf(&text, "classes   "));
+    TRY(dun_str_addf(&text, "data      %s: %s%s, text in column %s, label in column %s\n", j->data,
+                     j->found.format, j->found.header ? " with a header" : "", j->found.text_column,
+                     j->found.label_column));
+    TRY(dun_str_addf(&text, "classes   "));
     TRY(dun_starter_classes(&text, s));
-    TRY(dun_text_addf(&text, "\nsplit     %zu texts to train with, %zu to validate%s\n",
-                      j->dataset->n - j->n_valid, n_valid,
-                      j->valid ? "" : ", the same share of every class; written beside the config"));
-    TRY(dun_text_addf(&text, "length    %u tokens; %u of %zu texts are longer and will be cut\n",
-                      s->max_length, s->n_cut, j->dataset->n));
-    TRY(dun_text_addf(&text, "model     %s%s\nwritten   %s\n\ndunlin train %s\n", s->model,
-                      s->model_found ? "" : " (not there yet)", j->config_path, j->config_path));
+    TRY(dun_str_addf(&text, "\nsplit     %zu texts to train with, %zu to validate%s\n",
+                     j->dataset->n - j->n_valid, n_valid,
+                     j->valid ? "" : ", the same share of every class; written beside the config"));
+    TRY(dun_str_addf(&text, "length    %u tokens; %u of %zu texts are longer and will be cut\n",
+                     s->max_length, s->n_cut, j->dataset->n));
+    TRY(dun_str_addf(&text, "model     %s%s\nwritten   %s\n\ndunlin train %s\n", s->model,
+                     s->model_found ? "" : " (not there yet)", j->config_path, j->config_path));
     TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 

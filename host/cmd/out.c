@@ -38,18 +38,18 @@ int dun_out_write(const char *bytes, size_t length) {
     return DUN_OK;
 }
 
-int dun_out_text(const dun_text *text) {
+int dun_out_text(const dun_str *text) {
     return text->length ? dun_out_write(text->bytes, text->length) : DUN_OK;
 }
 
 int dun_out_json(const json_t *value) {
     int rc = DUN_OK;
-    dun_text line = {0};
+    dun_str line = {0};
     TRY(dun_json_dump(&line, value));
-    TRY(dun_text_add(&line, "\n", 1));
+    TRY(dun_str_add(&line, "\n", 1));
     TRY(dun_out_text(&line));
 out:
-    dun_text_free(&line);
+    dun_str_free(&line);
     return rc;
 }
 

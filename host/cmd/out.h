@@ -3,7 +3,7 @@
 #ifndef DUN_OUT_H
 #define DUN_OUT_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@ void dun_out_init(void);
 
 /* DUN_FAILED: stdout cannot be written. */
 int dun_out_write(const char *bytes, size_t length);
-int dun_out_text(const dun_text *text);
+int dun_out_text(const dun_str *text);
 int dun_out_json(const json_t *value); /* one line */
 int dun_out_flush(void);
 

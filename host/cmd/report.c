@@ -9,11 +9,11 @@
 
 static int say_path(const char *path) {
     int rc = DUN_OK;
-    dun_text text = {0};
-    TRY(dun_text_addf(&text, "%s\n", path));
+    dun_str text = {0};
+    TRY(dun_str_addf(&text, "%s\n", path));
     TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 

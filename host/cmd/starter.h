@@ -2,7 +2,7 @@
 #ifndef DUN_STARTER_H
 #define DUN_STARTER_H
 
-#include "base/text.h"
+#include "base/str.h"
 #include "io/dataset.h"
 #include "io/sniff.h"
 
@@ -28,7 +28,7 @@ int dun_starter_init(dun_starter *starter, const char *folder, const char *model
 void dun_starter_free(dun_starter *starter);
 
 /* Appends "bad (120), good (130)", at most 20 classes. */
-int dun_starter_classes(dun_text *out, const dun_starter *starter);
+int dun_starter_classes(dun_str *out, const dun_starter *starter);
 
 /* Words that make the model sum up what the labels are about. */
 const char *dun_starter_prompt(const dun_starter *starter);
@@ -36,9 +36,9 @@ const char *dun_starter_prompt(const dun_starter *starter);
 /* Appends a template that shows a short training text of each class and its label, then the text and the
  * place of its label; where a class has no short text, there are many classes, or the model reads little, it
  * shows none. */
-int dun_starter_template(dun_text *out, const dun_starter *starter);
+int dun_starter_template(dun_str *out, const dun_starter *starter);
 
 /* Appends the config. */
-int dun_starter_config(dun_text *out, const dun_starter *starter);
+int dun_starter_config(dun_str *out, const dun_starter *starter);
 
 #endif

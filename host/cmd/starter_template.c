@@ -31,18 +31,18 @@ static const dun_example *example_of(const dun_starter *starter, uint32_t class_
 }
 
 /* Text as a template holds it: braces doubled. */
-static int add_plain(dun_text *out, const char *text) {
+static int add_plain(dun_str *out, const char *text) {
     int rc = DUN_OK;
     for (; *text; text++) {
-        TRY(dun_text_add(out, text, 1));
+        TRY(dun_str_add(out, text, 1));
         if (*text == '{' || *text == '}')
-            TRY(dun_text_add(out, text, 1));
+            TRY(dun_str_add(out, text, 1));
     }
 out:
     return rc;
 }
 
-int dun_starter_template(dun_text *out, const dun_starter *starter) {
+int dun_starter_template(dun_str *out, const dun_starter *starter) {
     int rc = DUN_OK;
     const dun_labels *labels = starter->labels;
     bool shows = labels->n_classes <= MOST_CLASSES;
@@ -54,13 +54,13 @@ int dun_starter_template(dun_text *out, const dun_starter *starter) {
     }
     shows = shows && bytes <= starter->context / 4; /* a token has at least one byte */
     for (uint32_t k = 0; k < labels->n_classes && shows; k++) {
-        TRY(dun_text_addf(out, "Text: "));
+        TRY(dun_str_addf(out, "Text: "));
         TRY(add_plain(out, example_of(starter, k)->text));
-        TRY(dun_text_addf(out, " Label: "));
+        TRY(dun_str_addf(out, " Label: "));
         TRY(add_plain(out, labels->names[k]));
-        TRY(dun_text_addf(out, "\n"));
+        TRY(dun_str_addf(out, "\n"));
     }
-    TRY(dun_text_addf(out, "Text: {text} Label:{soft}"));
+    TRY(dun_str_addf(out, "Text: {text} Label:{soft}"));
 out:
     return rc;
 }

@@ -34,23 +34,23 @@ typedef struct {
 int dun_train_verdict(const dun_session *session, const dun_run_result *result, dun_run_log *log,
                       const char *run_path, bool print) {
     int rc = DUN_OK;
-    dun_text text = {0};
-    TRY(dun_text_addf(&text, "\n"));
+    dun_str text = {0};
+    TRY(dun_str_addf(&text, "\n"));
     TRY(dun_metrics_report(&text, &result->metrics, session->labels.names));
-    TRY(dun_text_addf(&text,
-                      "\naccuracy %.4f on %u validation texts after %llu steps, %.1f s in all\n"
-                      "without training: class means %.4f, always the largest class %.4f\n",
-                      result->metrics.accuracy, session->n_valid, (unsigned long long)result->steps,
-                      result->seconds, result->baseline.accuracy, result->majority));
+    TRY(dun_str_addf(&text,
+                     "\naccuracy %.4f on %u validation texts after %llu steps, %.1f s in all\n"
+                     "without training: class means %.4f, always the largest class %.4f\n",
+                     result->metrics.accuracy, session->n_valid, (unsigned long long)result->steps,
+                     result->seconds, result->baseline.accuracy, result->majority));
     if (!isnan(result->probe_after))
-        TRY(dun_text_addf(&text, "linear probe on the same points: %.4f before training, %.4f after\n",
-                          result->probe_before, result->probe_after));
-    TRY(dun_text_addf(&text, "run: %s\n", run_path));
+        TRY(dun_str_addf(&text, "linear probe on the same points: %.4f before training, %.4f after\n",
+                         result->probe_before, result->probe_after));
+    TRY(dun_str_addf(&text, "run: %s\n", run_path));
     dun_run_log_note(log, text.bytes);
     if (print)
         TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
@@ -120,7 +120,7 @@ out:
 static int make_folder(group *g) {
     int rc = DUN_OK;
     const dun_train_order *order = g->order;
-    dun_text name = {0};
+    dun_str name = {0};
     char *held = NULL;
     bool grid = order->sweep.n_axes > 0 || order->n_seeds > 1;
     if (!grid && (g->table.n_rows == 1 || !order->out))
@@ -128,7 +128,7 @@ static int make_folder(group *g) {
     if (order->out) {
         TRY_PTR(g->folder, dun_strdup(order->out));
     } else {
-        TRY(dun_text_addf(&name, "%s-sweep", order->n_paths == 1 ? g->names[0] : "all"));
+        TRY(dun_str_addf(&name, "%s-sweep", order->n_paths == 1 ? g->names[0] : "all"));
         TRY(dun_run_dir_free_path(&g->folder, name.bytes));
     }
     TRY_PTR(held, dun_run_dir_file(g->folder, "sweep.json"));
@@ -139,35 +139,35 @@ static int make_folder(group *g) {
     dun_error_clear();
     TRY(dun_dir_make(g->folder));
 out:
-    dun_text_free(&name);
+    dun_str_free(&name);
     dun_free(held);
     return rc;
 }
 
 /* "config lr=1e-2 seed=3", what tells a row from the others. */
-static int add_label(dun_text *out, const group *g, const dun_sweep_row *row) {
+static int add_label(dun_str *out, const group *g, const dun_sweep_row *row) {
     int rc = DUN_OK;
     const char *before = "";
     if (g->table.several_configs) {
-        TRY(dun_text_addf(out, "%s", row->config));
+        TRY(dun_str_addf(out, "%s", row->config));
         before = " ";
     }
     for (size_t i = 0; i < g->order->sweep.n_axes; i++, before = " ")
-        TRY(dun_text_addf(out, "%s%s=%s", before, dun_config_key_table[g->order->sweep.axes[i].id].name,
-                          dun_sweep_value(&g->order->sweep, i, row->point)));
+        TRY(dun_str_addf(out, "%s%s=%s", before, dun_config_key_table[g->order->sweep.axes[i].id].name,
+                         dun_sweep_value(&g->order->sweep, i, row->point)));
     if (g->table.several_seeds)
-        TRY(dun_text_addf(out, "%sseed=%lld", before, (long long)row->seed));
+        TRY(dun_str_addf(out, "%sseed=%lld", before, (long long)row->seed));
 out:
     return rc;
 }
 
 /* The folder of a row's run: the config's own, or FOLDER/003-lr=1e-2-seed=1. */
-static int run_folder(dun_text *out, const group *g, size_t index) {
+static int run_folder(dun_str *out, const group *g, size_t index) {
     int rc = DUN_OK;
     enum { LONGEST = 100 };
     if (!g->folder)
-        return dun_text_addf(out, "%s", g->order->out ? g->order->out : g->configs[index].output.dir);
-    TRY(dun_text_addf(out, "%s/%03zu-", g->folder, index + 1));
+        return dun_str_addf(out, "%s", g->order->out ? g->order->out : g->configs[index].output.dir);
+    TRY(dun_str_addf(out, "%s/%03zu-", g->folder, index + 1));
     size_t begin = out->length;
     TRY(add_label(out, g, &g->table.rows[index]));
     for (size_t at = begin; at < out->length; at++)
@@ -188,7 +188,7 @@ static int run_row(group *g, size_t index) {
     bool alone = g->table.n_rows == 1 && !g->folder, trained = false;
     dun_run_dir run = {0};
     dun_run_result result = {0};
-    dun_text folder = {0};
+    dun_str folder = {0};
     dun_run_log log;
     dun_run_log_init(&log, g->observer);
     const dun_observer logged = dun_run_log_observer(&log);
@@ -216,11 +216,11 @@ out:
     dun_run_log_close(&log, rc);
     dun_run_result_free(&result);
     dun_run_dir_close(&run);
-    dun_text_free(&folder);
+    dun_str_free(&folder);
     return rc;
 }
 
-static int write_file(const group *g, const char *name, const dun_text *text) {
+static int write_file(const group *g, const char *name, const dun_str *text) {
     int rc = DUN_OK;
     char *path = NULL;
     TRY_PTR(path, dun_run_dir_file(g->folder, name));
@@ -233,19 +233,19 @@ out:
 /* The table so far, so that a killed sweep leaves what it had. */
 static int write_table(const group *g) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *object = NULL;
     if (!g->folder)
         goto out;
     TRY(dun_sweep_table_csv(&text, &g->table));
     TRY(write_file(g, "sweep.csv", &text));
-    dun_text_clear(&text);
+    dun_str_clear(&text);
     TRY(dun_sweep_table_json(&object, &g->table));
     TRY(dun_json_dump(&text, object));
-    TRY(dun_text_add(&text, "\n", 1));
+    TRY(dun_str_add(&text, "\n", 1));
     TRY(write_file(g, "sweep.json", &text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     json_decref(object);
     return rc;
 }
@@ -277,10 +277,10 @@ out:
 
 static int run_rows(group *g) {
     int rc = DUN_OK;
-    dun_text label = {0};
+    dun_str label = {0};
     for (size_t i = 0; i < g->table.n_rows; i++) {
         double begun = dun_clock_seconds();
-        dun_text_clear(&label);
+        dun_str_clear(&label);
         TRY(add_label(&label, g, &g->table.rows[i]));
         dun_observe_say(g->observer, "run       %zu/%zu %s", i + 1, g->table.n_rows,
                         label.length ? label.bytes : "");
@@ -293,13 +293,13 @@ static int run_rows(group *g) {
             break;
     }
 out:
-    dun_text_free(&label);
+    dun_str_free(&label);
     return rc;
 }
 
 static int print_table(const group *g) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *object = NULL;
     if (g->order->as_json) {
         TRY(dun_sweep_table_json(&object, &g->table));
@@ -308,10 +308,10 @@ static int print_table(const group *g) {
     }
     TRY(dun_sweep_table_text(&text, &g->table));
     if (g->folder)
-        TRY(dun_text_addf(&text, "\nruns: %s\n", g->folder));
+        TRY(dun_str_addf(&text, "\nruns: %s\n", g->folder));
     TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     json_decref(object);
     return rc;
 }

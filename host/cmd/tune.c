@@ -91,7 +91,7 @@ typedef struct {
     char device[16]; /* index, for the children */
     dun_device_info info;
     dun_spec spec;
-    dun_text self, reference, journal;
+    dun_str self, reference, journal;
     bool quick;
     double begun;
     dun_table table;
@@ -131,7 +131,7 @@ static int run_child(dun_child *child, const search *s, const char *candidate) {
 }
 
 /* What came of a child, in words and as its answer (NULL: none that counts). */
-static int judge(dun_text *outcome, json_t **answer, const dun_child *child, const search *s) {
+static int judge(dun_str *outcome, json_t **answer, const dun_child *child, const search *s) {
     int rc = DUN_OK;
     *answer = NULL;
     if (child->exit_code != 0) {
@@ -141,11 +141,11 @@ static int judge(dun_text *outcome, json_t **answer, const dun_child *child, con
     TRY(dun_json_parse(answer, child->output.bytes ? child->output.bytes : "", child->output.length,
                        "a candidate's answer", 1));
     if (json_is_true(json_object_get(*answer, "wrong"))) {
-        TRY(dun_text_addf(outcome, "wrong: off by %.2g", json_number_value(json_object_get(*answer, "off"))));
+        TRY(dun_str_addf(outcome, "wrong: off by %.2g", json_number_value(json_object_get(*answer, "off"))));
         json_decref(*answer);
         *answer = NULL;
     } else {
-        TRY(dun_text_addf(outcome, "%s", ""));
+        TRY(dun_str_addf(outcome, "%s", ""));
     }
 out:
     return rc;
@@ -155,7 +155,7 @@ out:
 static int try_one(double *seconds, search *s, const char *candidate) {
     int rc = DUN_OK;
     dun_child child = {0};
-    dun_text outcome = {0};
+    dun_str outcome = {0};
     json_t *answer = NULL;
     *seconds = NAN;
     if (dun_journal_unfinished(&s->journal, candidate)) {
@@ -180,8 +180,8 @@ static int try_one(double *seconds, search *s, const char *candidate) {
     TRY(add_row(s, candidate, answer, outcome.length ? outcome.bytes : ""));
 out:
     json_decref(answer);
-    dun_text_free(&outcome);
-    dun_text_free(&child.output);
+    dun_str_free(&outcome);
+    dun_str_free(&child.output);
     return rc;
 }
 
@@ -230,25 +230,24 @@ out:
 
 static int print_table(search *s) {
     int rc = DUN_OK;
-    dun_text text = {0};
-    TRY(dun_text_addf(&text,
-                      "%s, driver %s: %u texts of %u tokens; a step with %u prompt rows; %u blocks of "
-                      "width %u\n\n",
-                      s->info.name, s->info.driver, DUN_TUNE_TEXTS, DUN_TUNE_TOKENS, DUN_TUNE_ROWS,
-                      s->spec.n_layers < DUN_TUNE_BLOCKS ? s->spec.n_layers : DUN_TUNE_BLOCKS,
-                      s->spec.width));
+    dun_str text = {0};
+    TRY(dun_str_addf(&text,
+                     "%s, driver %s: %u texts of %u tokens; a step with %u prompt rows; %u blocks of "
+                     "width %u\n\n",
+                     s->info.name, s->info.driver, DUN_TUNE_TEXTS, DUN_TUNE_TOKENS, DUN_TUNE_ROWS,
+                     s->spec.n_layers < DUN_TUNE_BLOCKS ? s->spec.n_layers : DUN_TUNE_BLOCKS, s->spec.width));
     TRY(dun_table_print(&text, &s->table));
-    TRY(dun_text_addf(&text, "\n"));
+    TRY(dun_str_addf(&text, "\n"));
     TRY(dun_out_text(&text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
 /* The winner's row, printed and kept. */
 static int keep(search *s) {
     int rc = DUN_OK;
-    dun_text row = {0};
+    dun_str row = {0};
     dun_choice choice;
     char problem[160] = "", tiles[DUN_TUNING_TEXT], day[16] = "";
     time_t now = time(NULL);
@@ -268,7 +267,7 @@ static int keep(search *s) {
         dun_warn("the row is not kept: %s", *problem ? problem : "the cache is off");
     dun_journal_remove(&s->journal);
 out:
-    dun_text_free(&row);
+    dun_str_free(&row);
     return rc;
 }
 
@@ -306,7 +305,7 @@ out:
 static int tune(const dun_args *args, const char *model, const char *selector) {
     int rc = DUN_OK;
     static const char *const head[] = {"candidate", "text, ms", "step, ms", "build, ms", ""};
-    dun_text folder = {0};
+    dun_str folder = {0};
     search s = {
         .args = args, .model = model, .quick = dun_args_has(args, "quick"), .begun = dun_clock_seconds()};
     dun_table_init(&s.table, "lrrrl");
@@ -317,7 +316,7 @@ static int tune(const dun_args *args, const char *model, const char *selector) {
     TRY(dun_child_self(&s.self));
     TRY(dun_journal_path(&s.journal, &s.info));
     TRY(dun_dir_temporary(&folder, "tune"));
-    TRY(dun_text_addf(&s.reference, "%s/reference", folder.bytes));
+    TRY(dun_str_addf(&s.reference, "%s/reference", folder.bytes));
     rc = search_all(&s);
     int printed = print_table(&s);
     TRY(rc);
@@ -328,10 +327,10 @@ out:
         (void)unlink(s.reference.bytes);
     if (folder.length)
         (void)rmdir(folder.bytes);
-    dun_text_free(&folder);
-    dun_text_free(&s.journal);
-    dun_text_free(&s.reference);
-    dun_text_free(&s.self);
+    dun_str_free(&folder);
+    dun_str_free(&s.journal);
+    dun_str_free(&s.reference);
+    dun_str_free(&s.self);
     dun_table_free(&s.table);
     return rc;
 }

@@ -139,12 +139,12 @@ int dun_config_find(enum dun_config_id *id, const char *name, const char *origin
         }
     }
     const dun_config_key *nearest = nearest_key(section, key_name);
-    dun_text shown = {0};
+    dun_str shown = {0};
     int rc = dun_utf8_show(&shown, name, strlen(name));
     if (rc == DUN_OK)
         rc = dun_error(DUN_USAGE, "%s: unknown key %s; the nearest known one is %s.%s", origin,
                        shown.bytes ? shown.bytes : "", nearest->section, nearest->name);
-    dun_text_free(&shown);
+    dun_str_free(&shown);
     return rc;
 }
 

@@ -10,7 +10,7 @@
 #ifndef DUN_CONFIG_H
 #define DUN_CONFIG_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -117,15 +117,15 @@ int dun_config_find(enum dun_config_id *id, const char *name, const char *origin
 const char *dun_config_origin(const dun_config *config, enum dun_config_id id);
 
 /* Appends one value as plain text: numbers so that they read back exactly, "not set" by its word. */
-int dun_config_get(dun_text *out, const dun_config *config, enum dun_config_id id);
+int dun_config_get(dun_str *out, const dun_config *config, enum dun_config_id id);
 
 /* Appends what a key accepts, as "a whole number of rows from 1 to 4096, or nothing". */
-int dun_config_accepts(dun_text *out, enum dun_config_id id);
+int dun_config_accepts(dun_str *out, enum dun_config_id id);
 
 /* Appends the complete config as a file that reads back to the same values. */
-int dun_config_write(dun_text *out, const dun_config *config);
+int dun_config_write(dun_str *out, const dun_config *config);
 
 /* Appends the commented text of config/default.ini. */
-int dun_config_default_ini(dun_text *out);
+int dun_config_default_ini(dun_str *out);
 
 #endif

@@ -63,27 +63,27 @@ static bool matches(const char *values, const char *value) {
 }
 
 /* "section.key = value", with its place unless that opens the message. */
-static int add_fact(dun_text *out, const dun_config *config, enum dun_config_id id, bool with_origin) {
+static int add_fact(dun_str *out, const dun_config *config, enum dun_config_id id, bool with_origin) {
     int rc;
     const dun_config_key *key = &dun_config_key_table[id];
-    dun_text value = {0};
+    dun_str value = {0};
     TRY(dun_config_get(&value, config, id));
-    TRY(dun_text_addf(out, value.length ? "%s.%s = %s" : "%s.%s without a value%s", key->section, key->name,
-                      value.bytes));
+    TRY(dun_str_addf(out, value.length ? "%s.%s = %s" : "%s.%s without a value%s", key->section, key->name,
+                     value.bytes));
     if (with_origin)
-        TRY(dun_text_addf(out, " (%s)", dun_config_origin(config, id)));
+        TRY(dun_str_addf(out, " (%s)", dun_config_origin(config, id)));
 out:
-    dun_text_free(&value);
+    dun_str_free(&value);
     return rc;
 }
 
 /* A list of values as "a, b or c". */
-static int add_list(dun_text *out, const char *values) {
+static int add_list(dun_str *out, const char *values) {
     int rc;
     for (const char *at = values;; at++) {
         int word = (int)strcspn(at, "|");
         const char *before = at == values ? "" : at[word] ? ", " : " or ";
-        TRY(word ? dun_text_addf(out, "%s%.*s", before, word, at) : dun_text_addf(out, "%snothing", before));
+        TRY(word ? dun_str_addf(out, "%s%.*s", before, word, at) : dun_str_addf(out, "%snothing", before));
         at += word;
         if (!*at)
             break;
@@ -93,12 +93,12 @@ out:
 }
 
 /* "section.key = a or b", "section.key" for any value. */
-static int add_needed(dun_text *out, enum dun_config_id id, const char *values) {
+static int add_needed(dun_str *out, enum dun_config_id id, const char *values) {
     int rc;
     const dun_config_key *key = &dun_config_key_table[id];
-    TRY(dun_text_addf(out, "%s.%s", key->section, key->name));
+    TRY(dun_str_addf(out, "%s.%s", key->section, key->name));
     if (strcmp(values, "*") != 0) {
-        TRY(dun_text_addf(out, " = "));
+        TRY(dun_str_addf(out, " = "));
         TRY(add_list(out, values));
     }
 out:
@@ -106,8 +106,8 @@ out:
 }
 
 /* The value of a key as text in a scratch text. */
-static int value_of(const char **value, dun_text *scratch, const dun_config *config, enum dun_config_id id) {
-    dun_text_clear(scratch);
+static int value_of(const char **value, dun_str *scratch, const dun_config *config, enum dun_config_id id) {
+    dun_str_clear(scratch);
     int rc = dun_config_get(scratch, config, id);
     *value = rc == DUN_OK ? scratch->bytes : NULL;
     return rc;
@@ -115,7 +115,7 @@ static int value_of(const char **value, dun_text *scratch, const dun_config *con
 
 static int check_rule(const dun_config *config, const rule *row) {
     int rc = DUN_OK;
-    dun_text scratch = {0}, fact = {0}, other = {0}, needed = {0};
+    dun_str scratch = {0}, fact = {0}, other = {0}, needed = {0};
     const char *value;
     if (row->of_model && !config->model.path[0])
         goto out;
@@ -136,10 +136,10 @@ static int check_rule(const dun_config *config, const rule *row) {
     TRY(dun_error(DUN_USAGE, "%s: %s does not go with %s; needed is %s: %s", where, fact.bytes, other.bytes,
                   needed.bytes, row->reason));
 out:
-    dun_text_free(&scratch);
-    dun_text_free(&fact);
-    dun_text_free(&other);
-    dun_text_free(&needed);
+    dun_str_free(&scratch);
+    dun_str_free(&fact);
+    dun_str_free(&other);
+    dun_str_free(&needed);
     return rc;
 }
 

@@ -139,14 +139,14 @@ static int load(dun_config *config, const char *path, const reader *outer);
 /* `include = file` of the current line; `file` is relative to the including file's folder. */
 static int include(const reader *r, const char *file) {
     int rc = DUN_OK, depth = 0;
-    dun_text path = {0};
+    dun_str path = {0};
     struct stat identity = {0};
     if (!file[0])
         TRY(dun_error(DUN_USAGE, "%s:%u: include without a file; a path is needed", r->name, r->line));
     const char *slash = strrchr(r->name, '/');
     if (slash && file[0] != '/')
-        TRY(dun_text_add(&path, r->name, (size_t)(slash - r->name) + 1));
-    TRY(dun_text_addf(&path, "%s", file));
+        TRY(dun_str_add(&path, r->name, (size_t)(slash - r->name) + 1));
+    TRY(dun_str_addf(&path, "%s", file));
     bool exists = stat(path.bytes, &identity) == 0;
     for (const reader *at = r; at; at = at->outer) {
         if (exists && at->identity.st_ino == identity.st_ino && at->identity.st_dev == identity.st_dev)
@@ -160,7 +160,7 @@ static int include(const reader *r, const char *file) {
     }
     TRY(load(r->config, path.bytes, r));
 out:
-    dun_text_free(&path);
+    dun_str_free(&path);
     return rc;
 }
 
@@ -168,9 +168,9 @@ out:
 static int assign(reader *r, const char *section, const char *name) {
     int rc;
     char value[DUN_CONFIG_LINE_BYTES + 1], full_name[2 * LONGEST_NAME + 16];
-    dun_text origin = {0};
+    dun_str origin = {0};
     enum dun_config_id id;
-    TRY(dun_text_addf(&origin, "%s:%u", r->name, r->line));
+    TRY(dun_str_addf(&origin, "%s:%u", r->name, r->line));
     TRY(dun_config_unquote(value, r->value, r->value_bytes, true, origin.bytes));
     if (strcmp(name, "include") == 0) {
         if (section[0])
@@ -191,7 +191,7 @@ static int assign(reader *r, const char *section, const char *name) {
     r->seen[id] = r->line;
     TRY(dun_config_put(r->config, id, value, origin.bytes));
 out:
-    dun_text_free(&origin);
+    dun_str_free(&origin);
     return rc;
 }
 

@@ -26,39 +26,39 @@ const char *dun_config_fault(const char *bytes, size_t length) {
     return dun_utf8_valid(bytes, length) == length ? NULL : "bytes that are not UTF-8";
 }
 
-static int add_range(dun_text *out, const dun_config_range *range) {
+static int add_range(dun_str *out, const dun_config_range *range) {
     if (!isinf(range->max))
-        return dun_text_addf(out, " from %.17g to %s%.17g", range->min, range->below ? "below " : "",
-                             range->max);
-    return range->above ? dun_text_addf(out, " above %.17g", range->min)
-                        : dun_text_addf(out, " not below %.17g", range->min);
+        return dun_str_addf(out, " from %.17g to %s%.17g", range->min, range->below ? "below " : "",
+                            range->max);
+    return range->above ? dun_str_addf(out, " above %.17g", range->min)
+                        : dun_str_addf(out, " not below %.17g", range->min);
 }
 
-int dun_config_accepts(dun_text *out, enum dun_config_id id) {
+int dun_config_accepts(dun_str *out, enum dun_config_id id) {
     const dun_config_key *key = &dun_config_key_table[id];
     int rc = DUN_OK;
     switch (key->type) {
     case DUN_CONFIG_STRING:
-        TRY(dun_text_addf(out, "a text of at most %d bytes", DUN_CONFIG_VALUE_BYTES));
+        TRY(dun_str_addf(out, "a text of at most %d bytes", DUN_CONFIG_VALUE_BYTES));
         break;
     case DUN_CONFIG_INTEGER:
-        TRY(dun_text_addf(out, "a whole number%s%s", key->unit[0] ? " of " : "", key->unit));
+        TRY(dun_str_addf(out, "a whole number%s%s", key->unit[0] ? " of " : "", key->unit));
         TRY(add_range(out, &key->range));
         break;
     case DUN_CONFIG_REAL:
-        TRY(dun_text_addf(out, "a number%s%s", key->unit[0] ? " of " : "", key->unit));
+        TRY(dun_str_addf(out, "a number%s%s", key->unit[0] ? " of " : "", key->unit));
         TRY(add_range(out, &key->range));
         break;
     case DUN_CONFIG_YES_NO:
-        TRY(dun_text_addf(out, "yes or no"));
+        TRY(dun_str_addf(out, "yes or no"));
         break;
     case DUN_CONFIG_CHOICE:
         for (const char *const *word = key->choices; *word; word++)
-            TRY(dun_text_addf(out, "%s%s", word == key->choices ? "" : word[1] ? ", " : " or ", *word));
+            TRY(dun_str_addf(out, "%s%s", word == key->choices ? "" : word[1] ? ", " : " or ", *word));
         break;
     }
     if (key->unset)
-        TRY(dun_text_addf(out, ", or %s", key->unset[0] ? key->unset : "nothing"));
+        TRY(dun_str_addf(out, ", or %s", key->unset[0] ? key->unset : "nothing"));
 out:
     return rc;
 }
@@ -66,15 +66,15 @@ out:
 static int refuse(enum dun_config_id id, const char *text, const char *fault, const char *origin) {
     int rc;
     const dun_config_key *key = &dun_config_key_table[id];
-    dun_text shown = {0}, right = {0};
-    TRY(dun_text_addf(&shown, "%s", text[0] ? " = " : ""));
+    dun_str shown = {0}, right = {0};
+    TRY(dun_str_addf(&shown, "%s", text[0] ? " = " : ""));
     TRY(dun_utf8_show(&shown, text, strlen(text)));
     TRY(dun_config_accepts(&right, id));
     TRY(dun_error(DUN_USAGE, "%s: %s.%s%s %s; needed is %s", origin, key->section, key->name, shown.bytes,
                   fault, right.bytes));
 out:
-    dun_text_free(&shown);
-    dun_text_free(&right);
+    dun_str_free(&shown);
+    dun_str_free(&right);
     return rc;
 }
 
@@ -174,7 +174,7 @@ int dun_config_value_read(dun_config_value *value, enum dun_config_id id, const 
 }
 
 /* The shorter of 9 and 17 digits that reads back to the same number. */
-static int add_real(dun_text *out, double number) {
+static int add_real(dun_str *out, double number) {
     locale_t plain, before;
     char digits[40];
     if (!enter_plain_locale(&plain, &before))
@@ -184,10 +184,10 @@ static int add_real(dun_text *out, double number) {
     if (again < number || again > number)
         snprintf(digits, sizeof digits, "%.17g", number);
     leave_plain_locale(plain, before);
-    return dun_text_addf(out, "%s", digits);
+    return dun_str_addf(out, "%s", digits);
 }
 
-int dun_config_get(dun_text *out, const dun_config *config, enum dun_config_id id) {
+int dun_config_get(dun_str *out, const dun_config *config, enum dun_config_id id) {
     const dun_config_key *key = &dun_config_key_table[id];
     const void *field = (const char *)config + key->offset;
     const char *string = "";
@@ -195,7 +195,7 @@ int dun_config_get(dun_text *out, const dun_config *config, enum dun_config_id i
     case DUN_CONFIG_INTEGER: {
         int64_t integer = *(const int64_t *)field;
         if (integer != DUN_CONFIG_UNSET)
-            return dun_text_addf(out, "%lld", (long long)integer);
+            return dun_str_addf(out, "%lld", (long long)integer);
         break;
     }
     case DUN_CONFIG_REAL: {
@@ -205,14 +205,14 @@ int dun_config_get(dun_text *out, const dun_config *config, enum dun_config_id i
         break;
     }
     case DUN_CONFIG_YES_NO:
-        return dun_text_addf(out, "%s", *(const bool *)field ? "yes" : "no");
+        return dun_str_addf(out, "%s", *(const bool *)field ? "yes" : "no");
     case DUN_CONFIG_CHOICE:
-        return dun_text_addf(out, "%s", key->choices[*(const int *)field]);
+        return dun_str_addf(out, "%s", key->choices[*(const int *)field]);
     case DUN_CONFIG_STRING:
         string = *(const char *const *)field;
         break;
     }
-    return dun_text_addf(out, "%s", string[0] ? string : key->unset);
+    return dun_str_addf(out, "%s", string[0] ? string : key->unset);
 }
 
 /* The escapes of quoted values: what follows the backslash, and what it means. */
@@ -278,19 +278,19 @@ static bool needs_quotes(const char *text) {
                           strpbrk(text, ";\n\t") != NULL);
 }
 
-int dun_config_quote(dun_text *out, const char *text) {
+int dun_config_quote(dun_str *out, const char *text) {
     int rc = DUN_OK;
     if (!needs_quotes(text))
-        return dun_text_addf(out, "%s", text);
-    TRY(dun_text_add(out, "\"", 1));
+        return dun_str_addf(out, "%s", text);
+    TRY(dun_str_add(out, "\"", 1));
     for (; *text; text++) {
         const char *meaning = strchr(escape_meanings, *text);
         if (meaning)
-            TRY(dun_text_addf(out, "\\%c", escape_letters[meaning - escape_meanings]));
+            TRY(dun_str_addf(out, "\\%c", escape_letters[meaning - escape_meanings]));
         else
-            TRY(dun_text_add(out, text, 1));
+            TRY(dun_str_add(out, text, 1));
     }
-    TRY(dun_text_add(out, "\"", 1));
+    TRY(dun_str_add(out, "\"", 1));
 out:
     return rc;
 }

@@ -21,7 +21,7 @@ int dun_config_value_read(dun_config_value *value, enum dun_config_id id, const 
 int dun_config_unquote(char *out, const char *raw, size_t length, bool in_file, const char *origin);
 
 /* Appends text in quotes if a file could not hold it without. */
-int dun_config_quote(dun_text *out, const char *text);
+int dun_config_quote(dun_str *out, const char *text);
 
 /* What makes bytes unfit for a config (a control byte, not UTF-8), or NULL. */
 const char *dun_config_fault(const char *bytes, size_t length);

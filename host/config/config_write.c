@@ -13,25 +13,25 @@ static bool opens_section(int id) {
     return id == 0 || strcmp(key[-1].section, key->section) != 0;
 }
 
-int dun_config_write(dun_text *out, const dun_config *config) {
+int dun_config_write(dun_str *out, const dun_config *config) {
     int rc = DUN_OK;
-    dun_text value = {0};
+    dun_str value = {0};
     for (int id = 0; id < DUN_N_KEYS; id++) {
         if (opens_section(id))
-            TRY(dun_text_addf(out, "%s[%s]\n", id > 0 ? "\n" : "", dun_config_key_table[id].section));
-        dun_text_clear(&value);
+            TRY(dun_str_addf(out, "%s[%s]\n", id > 0 ? "\n" : "", dun_config_key_table[id].section));
+        dun_str_clear(&value);
         TRY(dun_config_get(&value, config, (enum dun_config_id)id));
-        TRY(dun_text_addf(out, "%s =%s", dun_config_key_table[id].name, value.length ? " " : ""));
+        TRY(dun_str_addf(out, "%s =%s", dun_config_key_table[id].name, value.length ? " " : ""));
         TRY(dun_config_quote(out, value.bytes));
-        TRY(dun_text_addf(out, "\n"));
+        TRY(dun_str_addf(out, "\n"));
     }
 out:
-    dun_text_free(&value);
+    dun_str_free(&value);
     return rc;
 }
 
 /* Text as comment lines, broken between words. */
-static int add_comment(dun_text *out, const char *text) {
+static int add_comment(dun_str *out, const char *text) {
     int rc = DUN_OK;
     while (*text) {
         size_t length = strlen(text);
@@ -40,7 +40,7 @@ static int add_comment(dun_text *out, const char *text) {
             while (text[length] != ' ')
                 length--;
         }
-        TRY(dun_text_addf(out, "# %.*s\n", (int)length, text));
+        TRY(dun_str_addf(out, "# %.*s\n", (int)length, text));
         text += length;
         text += strspn(text, " ");
     }
@@ -49,23 +49,23 @@ out:
 }
 
 /* Help, what the key takes, and the line with the default. */
-static int add_key(dun_text *out, enum dun_config_id id) {
+static int add_key(dun_str *out, enum dun_config_id id) {
     int rc;
     const dun_config_key *key = &dun_config_key_table[id];
-    dun_text takes = {0};
+    dun_str takes = {0};
     TRY(add_comment(out, key->help));
-    TRY(dun_text_addf(&takes, "Takes "));
+    TRY(dun_str_addf(&takes, "Takes "));
     TRY(dun_config_accepts(&takes, id));
-    TRY(dun_text_addf(&takes, "."));
+    TRY(dun_str_addf(&takes, "."));
     if (key->type != DUN_CONFIG_STRING)
         TRY(add_comment(out, takes.bytes));
-    TRY(dun_text_addf(out, "%s =%s%s\n", key->name, key->initial[0] ? " " : "", key->initial));
+    TRY(dun_str_addf(out, "%s =%s%s\n", key->name, key->initial[0] ? " " : "", key->initial));
 out:
-    dun_text_free(&takes);
+    dun_str_free(&takes);
     return rc;
 }
 
-int dun_config_default_ini(dun_text *out) {
+int dun_config_default_ini(dun_str *out) {
     static const char intro[] =
         "Every key of dunlin with its default. Made from host/config/config.def, so not to be edited here: "
         "a config of your own needs only the lines that differ, `dunlin train MY.ini`. "
@@ -74,10 +74,10 @@ int dun_config_default_ini(dun_text *out) {
     int rc;
     TRY(add_comment(out, intro));
     for (int id = 0, section = 0; id < DUN_N_KEYS; id++) {
-        TRY(dun_text_addf(out, "\n"));
+        TRY(dun_str_addf(out, "\n"));
         if (opens_section(id)) {
             TRY(add_comment(out, dun_config_section_table[section++].help));
-            TRY(dun_text_addf(out, "[%s]\n", dun_config_key_table[id].section));
+            TRY(dun_str_addf(out, "[%s]\n", dun_config_key_table[id].section));
         }
         TRY(add_key(out, (enum dun_config_id)id));
     }

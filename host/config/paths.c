@@ -34,15 +34,15 @@ static const char *value_of(const dun_config *config, enum dun_config_id id) {
  * finds the source folder it was built from. */
 char *dun_path_share(void) {
     char program[PATH_MAX] = "";
-    dun_text path = {0};
+    dun_str path = {0};
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     char *slash = length > 0 ? strrchr(program, '/') : NULL;
     if (slash)
         *slash = '\0';
     const char *const candidates[] = {DUN_SHARE, "..", "../.."};
     for (size_t i = 0; slash && i < sizeof candidates / sizeof *candidates; i++) {
-        dun_text_clear(&path);
-        if (dun_text_addf(&path, "%s/%s/config/default.ini", program, candidates[i]) < 0)
+        dun_str_clear(&path);
+        if (dun_str_addf(&path, "%s/%s/config/default.ini", program, candidates[i]) < 0)
             break;
         if (!exists(path.bytes))
             continue;
@@ -51,51 +51,51 @@ char *dun_path_share(void) {
         char *real = realpath(path.bytes, NULL);
         char *copy = dun_strdup(real ? real : path.bytes);
         free(real);
-        dun_text_free(&path);
+        dun_str_free(&path);
         return copy;
     }
-    dun_text_free(&path);
+    dun_str_free(&path);
     return dun_strdup("");
 }
 
 /* The user's own folder; "" without a home. */
-static int add_user_folder(dun_text *out) {
+static int add_user_folder(dun_str *out) {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     if (data && *data == '/')
-        return dun_text_addf(out, "%s/dunlin", data);
+        return dun_str_addf(out, "%s/dunlin", data);
     if (home && *home == '/')
-        return dun_text_addf(out, "%s/.local/share/dunlin", home);
-    return dun_text_add(out, "", 0);
+        return dun_str_addf(out, "%s/.local/share/dunlin", home);
+    return dun_str_add(out, "", 0);
 }
 
 /* The folder of the file that `origin`, "dir/file.ini:12", names; "." when it stands in no folder. */
-static int add_origin_folder(dun_text *out, const char *origin) {
+static int add_origin_folder(dun_str *out, const char *origin) {
     const char *colon = strrchr(origin, ':'), *slash = NULL;
     if (!colon || !colon[1] || colon[1 + strspn(colon + 1, "0123456789")])
-        return dun_text_add(out, "", 0);
+        return dun_str_add(out, "", 0);
     for (const char *c = origin; c < colon; c++)
         if (*c == '/')
             slash = c;
-    return slash ? dun_text_add(out, origin, slash == origin ? 1 : (size_t)(slash - origin))
-                 : dun_text_add(out, ".", 1);
+    return slash ? dun_str_add(out, origin, slash == origin ? 1 : (size_t)(slash - origin))
+                 : dun_str_add(out, ".", 1);
 }
 
 /* The folders to look in, in their order; "" for one that there is not. */
-static int list_folders(dun_text folders[N_FOLDERS], const char *origin) {
+static int list_folders(dun_str folders[N_FOLDERS], const char *origin) {
     int rc;
     char *share = NULL;
     TRY(add_origin_folder(&folders[0], origin));
     TRY(add_user_folder(&folders[1]));
     TRY_PTR(share, dun_path_share());
-    TRY(dun_text_add(&folders[2], share, strlen(share)));
+    TRY(dun_str_add(&folders[2], share, strlen(share)));
 out:
     dun_free(share);
     return rc;
 }
 
-static void free_folders(dun_text folders[N_FOLDERS]) {
+static void free_folders(dun_str folders[N_FOLDERS]) {
     for (size_t i = 0; i < N_FOLDERS; i++)
-        dun_text_free(&folders[i]);
+        dun_str_free(&folders[i]);
 }
 
 /* A copy that means the same file in whatever config it is written: not ./ or ../. */
@@ -111,7 +111,7 @@ static char *settle(const char *path) {
 /* Where `path`, which `origin` names, lies; *found is NULL when that is as written, or nowhere. */
 static int find(char **found, const char *path, const char *origin) {
     int rc = DUN_OK;
-    dun_text folders[N_FOLDERS] = {0}, candidate = {0};
+    dun_str folders[N_FOLDERS] = {0}, candidate = {0};
     const bool beside = strncmp(path, "./", 2) == 0 || strncmp(path, "../", 3) == 0;
     *found = NULL;
     if (!*path || *path == '/' || (!beside && exists(path)))
@@ -120,13 +120,13 @@ static int find(char **found, const char *path, const char *origin) {
     for (size_t i = 0; i < N_FOLDERS && !*found; i++) {
         if (!folders[i].length || (i > 0 && beside))
             continue;
-        dun_text_clear(&candidate);
-        TRY(dun_text_addf(&candidate, "%s/%s", folders[i].bytes, path + (strncmp(path, "./", 2) ? 0 : 2)));
+        dun_str_clear(&candidate);
+        TRY(dun_str_addf(&candidate, "%s/%s", folders[i].bytes, path + (strncmp(path, "./", 2) ? 0 : 2)));
         if (exists(candidate.bytes))
             TRY_PTR(*found, settle(candidate.bytes));
     }
 out:
-    dun_text_free(&candidate);
+    dun_str_free(&candidate);
     free_folders(folders);
     return rc;
 }
@@ -172,15 +172,15 @@ int dun_path_absolute(char *out, size_t size, const char *path) {
 
 int dun_paths_check_model(const dun_config *config) {
     int rc = DUN_OK;
-    dun_text folders[N_FOLDERS] = {0}, list = {0};
+    dun_str folders[N_FOLDERS] = {0}, list = {0};
     const char *path = config->model.path, *origin = dun_config_origin(config, DUN_KEY_model_path);
     if (!*path || exists(path))
         goto out;
     TRY(list_folders(folders, origin));
-    TRY(dun_text_addf(&list, "the current folder"));
+    TRY(dun_str_addf(&list, "the current folder"));
     for (size_t i = 0; i < N_FOLDERS && *path != '/'; i++)
         if (folders[i].length && strcmp(folders[i].bytes, ".") != 0)
-            TRY(dun_text_addf(&list, ", %s", folders[i].bytes));
+            TRY(dun_str_addf(&list, ", %s", folders[i].bytes));
     TRY(dun_error(DUN_BAD_INPUT,
                   "%s: model.path = %s: no such file%s%s; %s%stools/model fetches the model that the configs "
                   "name, or name another GGUF file: --set model.path=FILE, or DUNLIN_MODEL_PATH=FILE",
@@ -188,6 +188,6 @@ int dun_paths_check_model(const dun_config *config) {
                   folders[2].bytes, folders[2].length ? "/" : ""));
 out:
     free_folders(folders);
-    dun_text_free(&list);
+    dun_str_free(&list);
     return rc;
 }

@@ -55,7 +55,7 @@ static void use_tuning(dun_choice *out, const dun_gemm_provider **provider, cons
 
 int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wish) {
     int rc = DUN_OK;
-    dun_text said = {0};
+    dun_str said = {0};
     const dun_gemm_provider *provider = NULL;
     bool tuned;
     const char *words = wished_tiles(&tuned, wish);
@@ -98,7 +98,7 @@ int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wis
         TRY(dun_error(DUN_BAD_DEVICE, "device.gemm = %s cannot run on %s: %s; naive always works",
                       provider->name, info->name, said.length ? said.bytes : "no local tile fits"));
 out:
-    dun_text_free(&said);
+    dun_str_free(&said);
     return rc;
 }
 

@@ -78,7 +78,7 @@ out:
 }
 
 /* Takes the program from the cache, or compiles it and keeps it there; says which. */
-static int build_cached(dun_program *program, const char *text, const char *defines, const dun_text *key) {
+static int build_cached(dun_program *program, const char *text, const char *defines, const dun_str *key) {
     int rc = DUN_OK;
     dun_device *device = program->device;
     dun_program_lookup lookup;
@@ -100,7 +100,7 @@ out:
 }
 
 /* The kernels' text: the embedded one, or what DUNLIN_KERNELS names, which `read` then holds. */
-static int kernel_text(const char **text, dun_text *read) {
+static int kernel_text(const char **text, dun_str *read) {
     int rc = DUN_OK;
     const char *path = getenv("DUNLIN_KERNELS");
     *text = dun_kernel_text;
@@ -112,21 +112,21 @@ out:
     return rc;
 }
 
-int dun_program_identity(dun_text *out, const dun_device_info *info, const char *defines) {
+int dun_program_identity(dun_str *out, const dun_device_info *info, const char *defines) {
     int rc = DUN_OK;
-    dun_text read = {0};
+    dun_str read = {0};
     const char *text;
     TRY(kernel_text(&text, &read));
     TRY(dun_program_key(out, info, text, defines));
 out:
-    dun_text_free(&read);
+    dun_str_free(&read);
     return rc;
 }
 
 int dun_program_build(dun_program **out, dun_device *device, const char *defines) {
     int rc = DUN_OK;
     dun_program *program = NULL;
-    dun_text read = {0}, key = {0};
+    dun_str read = {0}, key = {0};
     const char *text;
     *out = NULL;
     TRY(kernel_text(&text, &read));
@@ -138,8 +138,8 @@ int dun_program_build(dun_program **out, dun_device *device, const char *defines
     program = NULL;
 out:
     dun_program_free(program);
-    dun_text_free(&key);
-    dun_text_free(&read);
+    dun_str_free(&key);
+    dun_str_free(&read);
     return rc;
 }
 

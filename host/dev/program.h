@@ -2,7 +2,7 @@
 #ifndef DUN_PROGRAM_H
 #define DUN_PROGRAM_H
 
-#include "base/text.h"
+#include "base/str.h"
 #include "dev/device.h"
 
 typedef struct dun_program dun_program;
@@ -25,7 +25,7 @@ dun_program_origin dun_program_origin_of(const dun_program *program);
 
 /* Appends all that a compiled program of the device depends on: device, driver, platform, defines, kernel
  * text (embedded, or that of DUNLIN_KERNELS). Its first line names the device, for people. */
-int dun_program_identity(dun_text *out, const dun_device_info *info, const char *defines);
+int dun_program_identity(dun_str *out, const dun_device_info *info, const char *defines);
 
 /* The embedded kernel text, zero-terminated. */
 const char *dun_program_text(void);

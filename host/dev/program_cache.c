@@ -11,14 +11,14 @@
 /* The first line is what people see; raise the number when host code asks other things of the kernels. */
 enum { FORMAT = 1 };
 
-int dun_program_key(dun_text *out, const dun_device_info *info, const char *text, const char *defines) {
+int dun_program_key(dun_str *out, const dun_device_info *info, const char *text, const char *defines) {
     size_t length = strlen(text);
-    return dun_text_addf(out,
-                         "%s, driver %s: %s\nplatform %s, %s\nversion %s\nsource %016llx of %zu bytes\n"
-                         "format %d\n",
-                         info->name, info->driver, defines, info->platform, info->platform_version,
-                         info->version, (unsigned long long)dun_hash(DUN_HASH_START, text, length), length,
-                         FORMAT);
+    return dun_str_addf(out,
+                        "%s, driver %s: %s\nplatform %s, %s\nversion %s\nsource %016llx of %zu bytes\n"
+                        "format %d\n",
+                        info->name, info->driver, defines, info->platform, info->platform_version,
+                        info->version, (unsigned long long)dun_hash(DUN_HASH_START, text, length), length,
+                        FORMAT);
 }
 
 /* A driver may take a binary that it cannot use: a program counts only once it names its kernels. */
@@ -55,7 +55,7 @@ static cl_program load(cl_int *code, dun_device *device, const char *defines, co
 }
 
 cl_program dun_program_from_cache(dun_program_lookup *lookup, dun_device *device, const char *defines,
-                                  const dun_text *key) {
+                                  const dun_str *key) {
     dun_cached cached;
     cl_program program = NULL;
     cl_int code = CL_SUCCESS;
@@ -72,7 +72,7 @@ cl_program dun_program_from_cache(dun_program_lookup *lookup, dun_device *device
 }
 
 void dun_program_to_cache(dun_program_lookup *lookup, const dun_device *device, cl_program program,
-                          const dun_text *key) {
+                          const dun_str *key) {
     char *problem = lookup->problem;
     const size_t size = sizeof lookup->problem;
     unsigned char *bytes = NULL;

@@ -3,11 +3,11 @@
 #ifndef DUN_PROGRAM_CACHE_H
 #define DUN_PROGRAM_CACHE_H
 
-#include "base/text.h"
+#include "base/str.h"
 #include "dev/opencl.h"
 
 /* All that a compiled program depends on: device, driver, platform, defines, kernel text. */
-int dun_program_key(dun_text *out, const dun_device_info *info, const char *text, const char *defines);
+int dun_program_key(dun_str *out, const dun_device_info *info, const char *text, const char *defines);
 
 /* What the cache had. */
 typedef struct {
@@ -18,8 +18,8 @@ typedef struct {
 /* A built program, or NULL: it must be compiled, which is quick all the same when it is known to a driver
  * with a cache of its own. */
 cl_program dun_program_from_cache(dun_program_lookup *lookup, dun_device *device, const char *defines,
-                                  const dun_text *key);
+                                  const dun_str *key);
 void dun_program_to_cache(dun_program_lookup *lookup, const dun_device *device, cl_program program,
-                          const dun_text *key);
+                          const dun_str *key);
 
 #endif

@@ -1,7 +1,7 @@
 /* What a device selector means; see dun_device_select. Pure: works on the list alone. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/str.h"
 #include "dev/device.h"
 
 #include <ctype.h>
@@ -55,14 +55,14 @@ static size_t best_of(const dun_device_info *infos, size_t n) {
 
 static int no_match(const dun_device_info *infos, size_t n, const char *word, const char *why) {
     int rc;
-    dun_text known = {0};
+    dun_str known = {0};
     for (size_t i = 0; i < n; i++)
-        TRY(dun_text_addf(&known, "%s%zu = %s (%s)%s", i ? ", " : "", i, infos[i].name, infos[i].platform,
-                          infos[i].error[0] ? " [broken]" : ""));
+        TRY(dun_str_addf(&known, "%s%zu = %s (%s)%s", i ? ", " : "", i, infos[i].name, infos[i].platform,
+                         infos[i].error[0] ? " [broken]" : ""));
     rc = dun_error(DUN_BAD_DEVICE, "device selector \"%s\" %s; there is: %s", word, why,
                    known.bytes ? known.bytes : "nothing");
 out:
-    dun_text_free(&known);
+    dun_str_free(&known);
     return rc;
 }
 

@@ -114,33 +114,33 @@ static enum part misfit(const dun_tiles *t, const dun_device_info *info) {
     return t->local_m && dun_tiles_local_bytes(t) > local_bytes ? LOCAL_MEMORY : FITS;
 }
 
-static int describe(dun_text *out, enum part part, const dun_tiles *t, const dun_device_info *info) {
+static int describe(dun_str *out, enum part part, const dun_tiles *t, const dun_device_info *info) {
     switch (part) {
     case GROUP:
-        return dun_text_addf(out, "WG=%u: the device has work-groups of at most %u items", t->group,
-                             info->max_group_size);
+        return dun_str_addf(out, "WG=%u: the device has work-groups of at most %u items", t->group,
+                            info->max_group_size);
     case ATTENTION_ITEMS:
-        return dun_text_addf(out, "ATT_WG=%u: the device has work-groups of at most %u items",
-                             t->attention_group, info->max_group_size);
+        return dun_str_addf(out, "ATT_WG=%u: the device has work-groups of at most %u items",
+                            t->attention_group, info->max_group_size);
     case ATTENTION_MEMORY:
-        return dun_text_addf(out, "ATT_WG=%u needs %llu bytes of local memory; the device has %llu",
-                             t->attention_group, (unsigned long long)attention_bytes(t),
-                             (unsigned long long)info->local_bytes);
+        return dun_str_addf(out, "ATT_WG=%u needs %llu bytes of local memory; the device has %llu",
+                            t->attention_group, (unsigned long long)attention_bytes(t),
+                            (unsigned long long)info->local_bytes);
     case SUB_GROUPS:
-        return dun_text_addf(out, "SUB_GROUPS=1 needs a device with sub-groups");
+        return dun_str_addf(out, "SUB_GROUPS=1 needs a device with sub-groups");
     case LOCAL_NUMBERS:
-        return dun_text_addf(out, "%s", local_misfit(t));
+        return dun_str_addf(out, "%s", local_misfit(t));
     case LOCAL_ITEMS:
-        return dun_text_addf(out,
-                             "a local tile of %u x %u needs work-groups of %u items; the device has at "
-                             "most %u",
-                             t->local_m, t->local_n, dun_tiles_local_items(t), info->max_group_size);
+        return dun_str_addf(out,
+                            "a local tile of %u x %u needs work-groups of %u items; the device has at "
+                            "most %u",
+                            t->local_m, t->local_n, dun_tiles_local_items(t), info->max_group_size);
     case LOCAL_MEMORY:
-        return dun_text_addf(out,
-                             "a local tile of %u x %u x %u needs %llu bytes of local memory; the device "
-                             "has %llu",
-                             t->local_m, t->local_n, t->local_k, (unsigned long long)dun_tiles_local_bytes(t),
-                             (unsigned long long)info->local_bytes);
+        return dun_str_addf(out,
+                            "a local tile of %u x %u x %u needs %llu bytes of local memory; the device "
+                            "has %llu",
+                            t->local_m, t->local_n, t->local_k, (unsigned long long)dun_tiles_local_bytes(t),
+                            (unsigned long long)info->local_bytes);
     default:
         return DUN_OK;
     }
@@ -169,16 +169,16 @@ static void shrink(dun_tiles *tiles, enum part part, const dun_device_info *info
         choose_local(tiles, info);
 }
 
-int dun_tiles_fault(dun_text *out, const dun_tiles *tiles, const dun_device_info *info) {
+int dun_tiles_fault(dun_str *out, const dun_tiles *tiles, const dun_device_info *info) {
     return describe(out, misfit(tiles, info), tiles, info);
 }
 
-int dun_tiles_fit(dun_text *said, dun_tiles *tiles, const dun_device_info *info) {
+int dun_tiles_fit(dun_str *said, dun_tiles *tiles, const dun_device_info *info) {
     int rc = DUN_OK;
     enum part part, before = FITS;
     while ((part = misfit(tiles, info)) != FITS) {
         if (part != before) {
-            TRY(dun_text_addf(said, "%s", said->length ? "; " : ""));
+            TRY(dun_str_addf(said, "%s", said->length ? "; " : ""));
             TRY(describe(said, part, tiles, info));
         }
         before = part;
@@ -246,30 +246,30 @@ out:
 }
 
 /* Each define with what stands before it; those of the local tile only when there is one. */
-static int add_all(dun_text *out, const dun_tiles *tiles, const char *before) {
+static int add_all(dun_str *out, const dun_tiles *tiles, const char *before) {
     int rc = DUN_OK;
     const char *space = "";
     for (size_t i = 0; i < N_ROWS; i++) {
         if (!tiles->local_m && rows[i].offset >= offsetof(dun_tiles, local_m))
             continue;
-        TRY(dun_text_addf(out, "%s%s%s=%u", space, before, rows[i].define, get(tiles, i)));
+        TRY(dun_str_addf(out, "%s%s%s=%u", space, before, rows[i].define, get(tiles, i)));
         space = " ";
     }
 out:
     return rc;
 }
 
-int dun_tiles_write(dun_text *out, const dun_tiles *tiles) {
+int dun_tiles_write(dun_str *out, const dun_tiles *tiles) {
     return add_all(out, tiles, "");
 }
 
-int dun_tiles_defines(dun_text *out, const dun_tiles *tiles) {
+int dun_tiles_defines(dun_str *out, const dun_tiles *tiles) {
     int rc = DUN_OK;
     uint32_t head_vector = tiles->vector;
     while (tiles->head_dim % head_vector)
         head_vector /= 2;
     TRY(add_all(out, tiles, "-D"));
-    TRY(dun_text_addf(out, " -DHEAD_DIM=%u -DHEAD_VW=%u", tiles->head_dim, head_vector));
+    TRY(dun_str_addf(out, " -DHEAD_DIM=%u -DHEAD_VW=%u", tiles->head_dim, head_vector));
 out:
     return rc;
 }

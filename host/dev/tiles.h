@@ -3,7 +3,7 @@
 #ifndef DUN_TILES_H
 #define DUN_TILES_H
 
-#include "base/text.h"
+#include "base/str.h"
 #include "dev/device.h"
 
 /* X(field, define, values that are legal, meaning) */
@@ -47,20 +47,20 @@ uint64_t dun_tiles_local_bytes(const dun_tiles *tiles);
 
 /* Appends why the device cannot take the tiles (limits, values that do not fit each other), nothing if it
  * can. */
-int dun_tiles_fault(dun_text *out, const dun_tiles *tiles, const dun_device_info *info);
+int dun_tiles_fault(dun_str *out, const dun_tiles *tiles, const dun_device_info *info);
 
 /* Replaces what does not fit the device by smaller tiles that do; appends what and why to `said`, nothing if
  * all fit. */
-int dun_tiles_fit(dun_text *said, dun_tiles *tiles, const dun_device_info *info);
+int dun_tiles_fit(dun_str *said, dun_tiles *tiles, const dun_device_info *info);
 
 /* Reads "WG=64 TS_M=32 ..." over what is there. DUN_USAGE: an unknown name or a value that is not legal;
  * `origin` opens the message. */
 int dun_tiles_read(dun_tiles *tiles, const char *words, const char *origin);
 
 /* Appends "WG=1 VW=16 ...", which reads back. */
-int dun_tiles_write(dun_text *out, const dun_tiles *tiles);
+int dun_tiles_write(dun_str *out, const dun_tiles *tiles);
 
 /* Appends "-DWG=1 -DVW=16 ...". */
-int dun_tiles_defines(dun_text *out, const dun_tiles *tiles);
+int dun_tiles_defines(dun_str *out, const dun_tiles *tiles);
 
 #endif

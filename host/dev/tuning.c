@@ -113,22 +113,22 @@ out:
     return rc;
 }
 
-int dun_tuning_key(dun_text *out, const dun_device_info *info) {
-    return dun_text_addf(out, "%s\n%s\n%s\nkernels %016llx\n", info->name, info->platform, info->driver,
-                         (unsigned long long)kernel_hash());
+int dun_tuning_key(dun_str *out, const dun_device_info *info) {
+    return dun_str_addf(out, "%s\n%s\n%s\nkernels %016llx\n", info->name, info->platform, info->driver,
+                        (unsigned long long)kernel_hash());
 }
 
 /* A row from bytes that end without a zero. */
 static bool find_in_bytes(dun_tuning *out, const dun_device_info *info, const void *bytes, size_t length,
                           const char *name) {
-    dun_text text = {0};
+    dun_str text = {0};
     bool found = false;
-    int rc = dun_text_add(&text, bytes, length);
+    int rc = dun_str_add(&text, bytes, length);
     if (rc == DUN_OK && text.length)
         rc = dun_tuning_find_in(out, &found, info, text.bytes, name);
     if (rc < 0)
         dun_warn("%s; its tuning rows are not used", dun_error_message());
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc == DUN_OK && found;
 }
 
@@ -144,14 +144,14 @@ static bool find_in_file(dun_tuning *out, const dun_device_info *info, const cha
 }
 
 static bool find_in_cache(dun_tuning *out, const dun_device_info *info) {
-    dun_text key = {0};
+    dun_str key = {0};
     dun_cached cached;
     bool found = false;
     if (dun_tuning_key(&key, info) == DUN_OK && dun_cache_find(&cached, DUN_CACHE_TUNING, &key)) {
         found = find_in_bytes(out, info, cached.bytes, cached.length, "the cache of `dunlin tune`");
         dun_cached_close(&cached);
     }
-    dun_text_free(&key);
+    dun_str_free(&key);
     return found;
 }
 
@@ -164,38 +164,37 @@ bool dun_tuning_find(dun_tuning *out, const dun_device_info *info) {
 }
 
 /* A driver's text as a pattern that fits it: what patterns or INI read in another way becomes '?'. */
-static int add_pattern(dun_text *out, const char *key, const char *text) {
+static int add_pattern(dun_str *out, const char *key, const char *text) {
     int rc = DUN_OK;
-    TRY(dun_text_addf(out, "%s = ", key));
+    TRY(dun_str_addf(out, "%s = ", key));
     for (; *text; text++)
-        TRY(dun_text_add(out, strchr("[]*\\;#\"\n", *text) ? "?" : text, 1));
-    TRY(dun_text_addf(out, "\n"));
+        TRY(dun_str_add(out, strchr("[]*\\;#\"\n", *text) ? "?" : text, 1));
+    TRY(dun_str_addf(out, "\n"));
 out:
     return rc;
 }
 
-int dun_tuning_write(dun_text *out, const dun_device_info *info, const char *gemm, const dun_tiles *tiles,
+int dun_tuning_write(dun_str *out, const dun_device_info *info, const char *gemm, const dun_tiles *tiles,
                      const char *note) {
     int rc = DUN_OK;
-    TRY(dun_text_addf(out, "[tuned]\n"));
+    TRY(dun_str_addf(out, "[tuned]\n"));
     TRY(add_pattern(out, "platform", info->platform));
     TRY(add_pattern(out, "device", info->name));
     TRY(add_pattern(out, "driver", info->driver));
-    TRY(dun_text_addf(out, "kernels = %016llx\ngemm = %s\ntiles = ", (unsigned long long)kernel_hash(),
-                      gemm));
+    TRY(dun_str_addf(out, "kernels = %016llx\ngemm = %s\ntiles = ", (unsigned long long)kernel_hash(), gemm));
     TRY(dun_tiles_write(out, tiles));
-    TRY(dun_text_addf(out, "\nnote = %s\n", note));
+    TRY(dun_str_addf(out, "\nnote = %s\n", note));
 out:
     return rc;
 }
 
-bool dun_tuning_keep(char *problem, size_t problem_size, const dun_device_info *info, const dun_text *row) {
-    dun_text key = {0};
+bool dun_tuning_keep(char *problem, size_t problem_size, const dun_device_info *info, const dun_str *row) {
+    dun_str key = {0};
     bool kept = false;
     if (dun_tuning_key(&key, info) == DUN_OK)
         kept = dun_cache_keep(problem, problem_size, DUN_CACHE_TUNING, &key, row->bytes, row->length);
     else
         snprintf(problem, problem_size, "no memory");
-    dun_text_free(&key);
+    dun_str_free(&key);
     return kept;
 }

@@ -25,13 +25,13 @@ int dun_tuning_find_in(dun_tuning *out, bool *found, const dun_device_info *info
                        const char *name);
 
 /* Appends a row that fits exactly this device, driver and kernel text. */
-int dun_tuning_write(dun_text *out, const dun_device_info *info, const char *gemm, const dun_tiles *tiles,
+int dun_tuning_write(dun_str *out, const dun_device_info *info, const char *gemm, const dun_tiles *tiles,
                      const char *note);
 
 /* Keeps a row in the cache. False: it could not be, `problem` says why. */
-bool dun_tuning_keep(char *problem, size_t problem_size, const dun_device_info *info, const dun_text *row);
+bool dun_tuning_keep(char *problem, size_t problem_size, const dun_device_info *info, const dun_str *row);
 
 /* What identifies device, driver and kernel text; its first line is the device. */
-int dun_tuning_key(dun_text *out, const dun_device_info *info);
+int dun_tuning_key(dun_str *out, const dun_device_info *info);
 
 #endif

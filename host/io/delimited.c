@@ -84,19 +84,19 @@ static bool field_is(const dun_field *field, const char *name) {
 /* Refuses a name that the header, which r->at is in front of, has not; the message lists those it has. */
 static int refuse_name(const table *t, const char *name) {
     int rc = DUN_OK;
-    dun_text list = {0};
+    dun_str list = {0};
     dun_dataset_reader *r = t->reader;
     dun_field field;
     for (bool last = false; !last && list.length < 500;) {
         TRY(next_field(&field, &last, t));
-        TRY(dun_text_addf(&list, list.length ? ", '" : "'"));
+        TRY(dun_str_addf(&list, list.length ? ", '" : "'"));
         TRY(dun_utf8_show(&list, field.bytes, field.length));
-        TRY(dun_text_addf(&list, last || list.length < 500 ? "'" : "', ..."));
+        TRY(dun_str_addf(&list, last || list.length < 500 ? "'" : "', ..."));
     }
     rc = dun_error(DUN_BAD_INPUT, "%s:1: no column is called '%s'; the columns are %s", r->name, name,
                    list.bytes);
 out:
-    dun_text_free(&list);
+    dun_str_free(&list);
     return rc;
 }
 

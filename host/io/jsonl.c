@@ -12,7 +12,7 @@ static int find_value(json_t **value, const dun_dataset_reader *r, json_t *objec
     int rc = DUN_OK;
     const char *other;
     json_t *unused;
-    dun_text list = {0};
+    dun_str list = {0};
     *value = json_object_get(object, key);
     if (*value)
         goto out;
@@ -20,16 +20,16 @@ static int find_value(json_t **value, const dun_dataset_reader *r, json_t *objec
         TRY(dun_error(DUN_BAD_INPUT, "%s:%zu: an array; an object with a key \"%s\" is needed", r->name, line,
                       key));
     json_object_foreach(object, other, unused) {
-        TRY(dun_text_addf(&list, list.length ? ", \"" : "; the keys are \""));
+        TRY(dun_str_addf(&list, list.length ? ", \"" : "; the keys are \""));
         TRY(dun_utf8_show(&list, other, strlen(other)));
-        TRY(dun_text_addf(&list, "\""));
+        TRY(dun_str_addf(&list, "\""));
         if (list.length > 500)
             break;
     }
     rc = dun_error(DUN_BAD_INPUT, "%s:%zu: no key \"%s\"%s", r->name, line, key,
                    list.bytes ? list.bytes : "; the object is empty");
 out:
-    dun_text_free(&list);
+    dun_str_free(&list);
     return rc;
 }
 

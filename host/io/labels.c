@@ -137,21 +137,21 @@ out:
 static int refuse_word(const dun_dataset_reader *r, const char *word, size_t line) {
     int rc;
     const dun_labels *labels = r->labels;
-    dun_text list = {0};
-    TRY(dun_text_addf(&list, "%s:%zu: the label '", r->name, line));
+    dun_str list = {0};
+    TRY(dun_str_addf(&list, "%s:%zu: the label '", r->name, line));
     TRY(dun_utf8_show(&list, word, strlen(word)));
-    TRY(dun_text_addf(&list, "' is not known; known are "));
+    TRY(dun_str_addf(&list, "' is not known; known are "));
     for (size_t i = 0; i < labels->n_words && list.length < 1000; i++) {
-        TRY(dun_text_addf(&list, i ? ", " : ""));
+        TRY(dun_str_addf(&list, i ? ", " : ""));
         TRY(dun_utf8_show(&list, labels->words[i].word, strlen(labels->words[i].word)));
     }
     if (labels->ids)
-        TRY(dun_text_addf(&list, " and the ids 0 to %u", labels->n_classes - 1));
+        TRY(dun_str_addf(&list, " and the ids 0 to %u", labels->n_classes - 1));
     if (line == 1 && !r->options->header)
-        TRY(dun_text_addf(&list, "; if the line names the columns, data.header = yes is needed"));
+        TRY(dun_str_addf(&list, "; if the line names the columns, data.header = yes is needed"));
     rc = dun_error(DUN_BAD_INPUT, "%s", list.bytes);
 out:
-    dun_text_free(&list);
+    dun_str_free(&list);
     return rc;
 }
 

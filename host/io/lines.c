@@ -26,7 +26,7 @@ struct dun_lines {
     size_t length, capacity;
     bool started, whole; /* a line that is being read: it has begun, its newline was met */
     size_t n;            /* bytes of the line last read */
-    dun_text repaired;   /* the same as UTF-8, when it was not */
+    dun_str repaired;    /* the same as UTF-8, when it was not */
     json_t *object;      /* owns the text of a JSON line */
 };
 
@@ -54,7 +54,7 @@ void dun_lines_close(dun_lines *lines) {
     if (lines->fd > STDIN_FILENO)
         close(lines->fd);
     json_decref(lines->object);
-    dun_text_free(&lines->repaired);
+    dun_str_free(&lines->repaired);
     dun_free(lines->raw);
     dun_free(lines->name);
     dun_free(lines);
@@ -142,13 +142,13 @@ static int repair(const char **text, size_t *length, dun_lines *lines, char *byt
     if (!memchr(bytes, '\0', n) && dun_utf8_valid(bytes, n) == n)
         goto out;
     lines->n_repaired++;
-    dun_text_clear(&lines->repaired);
+    dun_str_clear(&lines->repaired);
     for (size_t at = 0; at < n; at++) {
         size_t part = strnlen(bytes + at, n - at);
         TRY(dun_utf8_repair(&lines->repaired, bytes + at, part));
         at += part;
         if (at < n)
-            TRY(dun_text_add(&lines->repaired, "\xef\xbf\xbd", 3));
+            TRY(dun_str_add(&lines->repaired, "\xef\xbf\xbd", 3));
     }
     *text = lines->repaired.bytes;
     *length = lines->repaired.length;

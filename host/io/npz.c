@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/str.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,20 +22,20 @@ enum {
 };
 
 typedef struct {
-    dun_text out, directory;
+    dun_str out, directory;
     uint16_t n_files;
     const char *path;
 } archive;
 
-static int put(dun_text *out, uint64_t value, size_t n_bytes) {
+static int put(dun_str *out, uint64_t value, size_t n_bytes) {
     char bytes[8];
     for (size_t i = 0; i < n_bytes; i++)
         bytes[i] = (char)(value >> 8 * i & 0xff);
-    return dun_text_add(out, bytes, n_bytes);
+    return dun_str_add(out, bytes, n_bytes);
 }
 
 /* The facts that the local header and the directory have in common. */
-static int put_facts(dun_text *out, uint32_t crc, uint32_t bytes, size_t name_bytes) {
+static int put_facts(dun_str *out, uint32_t crc, uint32_t bytes, size_t name_bytes) {
     int rc = DUN_OK;
     TRY(put(out, VERSION, 2));
     TRY(put(out, 0, 2)); /* flags */
@@ -52,7 +52,7 @@ out:
 }
 
 /* Magic, version, and the Python dictionary that describes the array, padded so that the data are aligned. */
-static int make_npy_header(dun_text *out, const dun_array *a) {
+static int make_npy_header(dun_str *out, const dun_array *a) {
     int rc = DUN_OK;
     char shape[64], facts[160];
     if (a->n_dims == 1)
@@ -62,16 +62,16 @@ static int make_npy_header(dun_text *out, const dun_array *a) {
     int n = snprintf(facts, sizeof facts, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", a->descr,
                      shape);
     size_t used = 10 + (size_t)n + 1, padding = (NPY_ALIGNMENT - used % NPY_ALIGNMENT) % NPY_ALIGNMENT;
-    TRY(dun_text_add(out, "\x93NUMPY\x01\x00", 8));
+    TRY(dun_str_add(out, "\x93NUMPY\x01\x00", 8));
     TRY(put(out, (uint64_t)n + padding + 1, 2));
-    TRY(dun_text_addf(out, "%s%*s\n", facts, (int)padding, ""));
+    TRY(dun_str_addf(out, "%s%*s\n", facts, (int)padding, ""));
 out:
     return rc;
 }
 
 static int add_file(archive *zip, const dun_array *a) {
     int rc = DUN_OK;
-    dun_text header = {0};
+    dun_str header = {0};
     uint64_t data_bytes = a->item_bytes * a->dims[0] * (a->n_dims > 1 ? a->dims[1] : 1);
     uint64_t offset = zip->out.length;
     size_t name_bytes = strlen(a->name) + 4;
@@ -85,10 +85,10 @@ static int add_file(archive *zip, const dun_array *a) {
         crc = crc32_z(crc, a->data, data_bytes);
     TRY(put(&zip->out, LOCAL_SIGNATURE, 4));
     TRY(put_facts(&zip->out, (uint32_t)crc, (uint32_t)bytes, name_bytes));
-    TRY(dun_text_addf(&zip->out, "%s.npy", a->name));
-    TRY(dun_text_add(&zip->out, header.bytes, header.length));
+    TRY(dun_str_addf(&zip->out, "%s.npy", a->name));
+    TRY(dun_str_add(&zip->out, header.bytes, header.length));
     if (data_bytes)
-        TRY(dun_text_add(&zip->out, a->data, data_bytes));
+        TRY(dun_str_add(&zip->out, a->data, data_bytes));
     TRY(put(&zip->directory, CENTRAL_SIGNATURE, 4));
     TRY(put(&zip->directory, VERSION, 2)); /* made by */
     TRY(put_facts(&zip->directory, (uint32_t)crc, (uint32_t)bytes, name_bytes));
@@ -97,17 +97,17 @@ static int add_file(archive *zip, const dun_array *a) {
     TRY(put(&zip->directory, 0, 2)); /* attributes */
     TRY(put(&zip->directory, 0, 4));
     TRY(put(&zip->directory, offset, 4));
-    TRY(dun_text_addf(&zip->directory, "%s.npy", a->name));
+    TRY(dun_str_addf(&zip->directory, "%s.npy", a->name));
     zip->n_files++;
 out:
-    dun_text_free(&header);
+    dun_str_free(&header);
     return rc;
 }
 
 static int finish(archive *zip) {
     int rc = DUN_OK;
     uint64_t offset = zip->out.length, bytes = zip->directory.length;
-    TRY(dun_text_add(&zip->out, zip->directory.bytes, zip->directory.length));
+    TRY(dun_str_add(&zip->out, zip->directory.bytes, zip->directory.length));
     TRY(put(&zip->out, END_SIGNATURE, 4));
     TRY(put(&zip->out, 0, 2)); /* disk */
     TRY(put(&zip->out, 0, 2)); /* disk of the directory */
@@ -128,8 +128,8 @@ int dun_npz_write(const char *path, const dun_array *arrays, size_t n_arrays) {
         TRY(add_file(&zip, &arrays[i]));
     TRY(finish(&zip));
 out:
-    dun_text_free(&zip.out);
-    dun_text_free(&zip.directory);
+    dun_str_free(&zip.out);
+    dun_str_free(&zip.directory);
     return rc;
 }
 

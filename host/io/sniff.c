@@ -106,12 +106,12 @@ out:
 }
 
 /* One field of TSV or CSV; *last: the record ends with it. Faults are left for the reader that is strict. */
-static int next_field(const char **at, const char *end, bool csv, dun_text *field, bool *last) {
+static int next_field(const char **at, const char *end, bool csv, dun_str *field, bool *last) {
     int rc = DUN_OK;
     const char separator = csv ? ',' : '\t';
     const char *c = *at;
     bool quoted = csv && c < end && *c == '"';
-    dun_text_clear(field);
+    dun_str_clear(field);
     for (c += quoted; c < end; c++) {
         if (quoted && *c == '"') {
             if (c + 1 < end && c[1] == '"')
@@ -124,7 +124,7 @@ static int next_field(const char **at, const char *end, bool csv, dun_text *fiel
             break;
         }
         if (field->length <= CELL_BYTES)
-            TRY(dun_text_add(field, c, 1));
+            TRY(dun_str_add(field, c, 1));
     }
     *last = c == end || *c == '\n';
     if (*last && field->length && field->bytes[field->length - 1] == '\r')
@@ -136,7 +136,7 @@ out:
 
 static int read_delimited(grid *g, const char *at, const char *end, bool csv) {
     int rc = DUN_OK;
-    dun_text field = {0};
+    dun_str field = {0};
     while (at < end && g->n_rows < MOST_ROWS) {
         bool last = false;
         if (*at == '\n' || *at == '\r') {
@@ -151,7 +151,7 @@ static int read_delimited(grid *g, const char *at, const char *end, bool csv) {
         g->n_rows++;
     }
 out:
-    dun_text_free(&field);
+    dun_str_free(&field);
     return rc;
 }
 
@@ -170,7 +170,7 @@ static int read_json(grid *g, const char *at, const char *end) {
     int rc = DUN_OK;
     json_t *object = NULL, *value;
     const char *key;
-    dun_text text = {0};
+    dun_str text = {0};
     for (size_t line = 1; at < end && g->n_rows < MOST_ROWS; line++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline ? newline : end;
@@ -188,13 +188,13 @@ static int read_json(grid *g, const char *at, const char *end) {
             if (column >= MOST_COLUMNS || json_is_object(value) || json_is_array(value) ||
                 json_is_null(value))
                 continue;
-            dun_text_clear(&text);
+            dun_str_clear(&text);
             if (json_is_string(value))
-                TRY(dun_text_add(&text, json_string_value(value), json_string_length(value)));
+                TRY(dun_str_add(&text, json_string_value(value), json_string_length(value)));
             else if (json_is_boolean(value))
-                TRY(dun_text_addf(&text, "%s", json_is_true(value) ? "true" : "false"));
+                TRY(dun_str_addf(&text, "%s", json_is_true(value) ? "true" : "false"));
             else
-                TRY(dun_text_addf(&text, "%.17g", json_number_value(value)));
+                TRY(dun_str_addf(&text, "%.17g", json_number_value(value)));
             TRY(set_cell(g, g->n_rows, column, text.bytes, text.length));
         }
         json_decref(object);
@@ -204,7 +204,7 @@ static int read_json(grid *g, const char *at, const char *end) {
     }
 out:
     json_decref(object);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
@@ -367,18 +367,18 @@ static int find_named(size_t *column, const grid *g, bool header, const char *na
 /* A name that is unique and no number, else the number. */
 static int name_column(char **out, const grid *g, bool header, size_t column) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     const char *title = title_of(g, column, header);
     bool usable = title && *title && strlen(title) < 200 && title[strspn(title, "0123456789")];
     for (size_t i = 0; usable && i < g->n_columns; i++)
         usable = i == column || !title_of(g, i, header) || strcmp(title_of(g, i, header), title) != 0;
     for (const char *c = title; usable && *c; c++)
         usable = (unsigned char)*c >= ' ' && *c != 127;
-    TRY(usable || g->is_json ? dun_text_addf(&text, "%s", title) : dun_text_addf(&text, "%zu", column));
+    TRY(usable || g->is_json ? dun_str_addf(&text, "%s", title) : dun_str_addf(&text, "%zu", column));
     *out = text.bytes;
-    text = (dun_text){0};
+    text = (dun_str){0};
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 

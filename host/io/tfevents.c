@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,40 +28,40 @@ static const char prefix[] = "events.out.tfevents.";
 
 struct dun_tfevents {
     FILE *file;
-    dun_text path;
-    dun_text record, message, part; /* scratch */
+    dun_str path;
+    dun_str record, message, part; /* scratch */
 };
 
-static int add_little_endian(dun_text *out, uint64_t value, size_t n_bytes) {
+static int add_little_endian(dun_str *out, uint64_t value, size_t n_bytes) {
     char bytes[8];
     for (size_t i = 0; i < n_bytes; i++)
         bytes[i] = (char)(value >> 8 * i);
-    return dun_text_add(out, bytes, n_bytes);
+    return dun_str_add(out, bytes, n_bytes);
 }
 
-static int add_varint(dun_text *out, uint64_t value) {
+static int add_varint(dun_str *out, uint64_t value) {
     char bytes[10];
     size_t n = 0;
     for (; value >= 0x80; value >>= 7)
         bytes[n++] = (char)(value | 0x80);
     bytes[n++] = (char)value;
-    return dun_text_add(out, bytes, n);
+    return dun_str_add(out, bytes, n);
 }
 
-static int add_tag(dun_text *out, unsigned field, enum wire wire) {
+static int add_tag(dun_str *out, unsigned field, enum wire wire) {
     return add_varint(out, field << 3 | (unsigned)wire);
 }
 
-static int add_bytes(dun_text *out, unsigned field, const char *bytes, size_t length) {
+static int add_bytes(dun_str *out, unsigned field, const char *bytes, size_t length) {
     int rc;
     TRY(add_tag(out, field, BYTES));
     TRY(add_varint(out, length));
-    TRY(dun_text_add(out, bytes, length));
+    TRY(dun_str_add(out, bytes, length));
 out:
     return rc;
 }
 
-static int add_double(dun_text *out, unsigned field, double value) {
+static int add_double(dun_str *out, unsigned field, double value) {
     int rc;
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -71,7 +71,7 @@ out:
     return rc;
 }
 
-static int add_float(dun_text *out, unsigned field, float value) {
+static int add_float(dun_str *out, unsigned field, float value) {
     int rc;
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -90,12 +90,12 @@ static uint32_t masked(const char *bytes, size_t length) {
 /* Writes events->message as one record. */
 static int write_record(dun_tfevents *events) {
     int rc;
-    dun_text *record = &events->record;
-    const dun_text *message = &events->message;
-    dun_text_clear(record);
+    dun_str *record = &events->record;
+    const dun_str *message = &events->message;
+    dun_str_clear(record);
     TRY(add_little_endian(record, message->length, 8));
     TRY(add_little_endian(record, masked(record->bytes, 8), 4));
-    TRY(dun_text_add(record, message->bytes, message->length));
+    TRY(dun_str_add(record, message->bytes, message->length));
     TRY(add_little_endian(record, masked(message->bytes, message->length), 4));
     errno = ENOSPC;
     if (dun_fault_here() || fwrite(record->bytes, 1, record->length, events->file) != record->length ||
@@ -107,7 +107,7 @@ out:
 
 static int begin_event(dun_tfevents *events, uint64_t step) {
     int rc;
-    dun_text_clear(&events->message);
+    dun_str_clear(&events->message);
     TRY(add_double(&events->message, EVENT_TIME, dun_clock_now()));
     TRY(add_tag(&events->message, EVENT_STEP, VARINT));
     TRY(add_varint(&events->message, step));
@@ -157,7 +157,7 @@ int dun_tfevents_open(dun_tfevents **out, const char *folder, uint64_t step) {
     TRY_NEW(events, 1);
     long long latest = latest_time(folder), time = (long long)dun_clock_now();
     time = time > latest ? time : latest + 1;
-    TRY(dun_text_addf(&events->path, "%s/%s%010lld.dunlin", folder, prefix, time));
+    TRY(dun_str_addf(&events->path, "%s/%s%010lld.dunlin", folder, prefix, time));
     errno = EACCES;
     events->file = dun_fault_here() ? NULL : fopen(events->path.bytes, "wb");
     if (!events->file)
@@ -174,9 +174,9 @@ out:
 
 int dun_tfevents_add(dun_tfevents *events, uint64_t step, const dun_tfevents_scalar *scalars, size_t n) {
     int rc;
-    dun_text summary = {0};
+    dun_str summary = {0};
     for (size_t i = 0; i < n; i++) {
-        dun_text_clear(&events->part);
+        dun_str_clear(&events->part);
         TRY(add_bytes(&events->part, VALUE_TAG, scalars[i].tag, strlen(scalars[i].tag)));
         TRY(add_float(&events->part, VALUE_SIMPLE, (float)scalars[i].value));
         TRY(add_bytes(&summary, SUMMARY_VALUE, events->part.bytes, events->part.length));
@@ -185,7 +185,7 @@ int dun_tfevents_add(dun_tfevents *events, uint64_t step, const dun_tfevents_sca
     TRY(add_bytes(&events->message, EVENT_SUMMARY, summary.bytes ? summary.bytes : "", summary.length));
     TRY(write_record(events));
 out:
-    dun_text_free(&summary);
+    dun_str_free(&summary);
     return rc;
 }
 
@@ -194,9 +194,9 @@ void dun_tfevents_close(dun_tfevents *events) {
         return;
     if (events->file)
         fclose(events->file);
-    dun_text_free(&events->part);
-    dun_text_free(&events->message);
-    dun_text_free(&events->record);
-    dun_text_free(&events->path);
+    dun_str_free(&events->part);
+    dun_str_free(&events->message);
+    dun_str_free(&events->record);
+    dun_str_free(&events->path);
     dun_free(events);
 }

@@ -93,7 +93,7 @@ out:
     return rc;
 }
 
-static int print_scores(dun_text *out, const dun_metrics *metrics, char *const *class_names) {
+static int print_scores(dun_str *out, const dun_metrics *metrics, char *const *class_names) {
     static const char *const head[] = {"", "precision", "recall", "f1-score", "support", "", "", "", "", ""};
     static const char *const accuracy[] = {"", "", "", "", "", "accuracy", "", ""};
     int rc = DUN_OK;
@@ -113,7 +113,7 @@ out:
     return rc;
 }
 
-static int print_confusion(dun_text *out, const dun_metrics *metrics, char *const *class_names) {
+static int print_confusion(dun_str *out, const dun_metrics *metrics, char *const *class_names) {
     int rc = DUN_OK;
     const uint32_t K = metrics->n_classes;
     char columns[MOST_PRINTED_CLASSES + 2] = "";
@@ -127,14 +127,14 @@ static int print_confusion(dun_text *out, const dun_metrics *metrics, char *cons
         for (uint32_t j = 0; j < K; j++)
             TRY(dun_table_add(&table, "%llu", (unsigned long long)metrics->confusion[(size_t)k * K + j]));
     }
-    TRY(dun_text_addf(out, "\nconfusion matrix, true classes down, predicted across:\n\n"));
+    TRY(dun_str_addf(out, "\nconfusion matrix, true classes down, predicted across:\n\n"));
     TRY(dun_table_print(out, &table));
 out:
     dun_table_free(&table);
     return rc;
 }
 
-int dun_metrics_report(dun_text *out, const dun_metrics *metrics, char *const *class_names) {
+int dun_metrics_report(dun_str *out, const dun_metrics *metrics, char *const *class_names) {
     int rc = DUN_OK;
     TRY(print_scores(out, metrics, class_names));
     if (metrics->n_classes <= MOST_PRINTED_CLASSES)

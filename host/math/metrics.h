@@ -3,7 +3,7 @@
 #ifndef DUN_METRICS_H
 #define DUN_METRICS_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -38,7 +38,7 @@ void dun_metrics_finish(dun_metrics *metrics);
 
 /* Appends the classification report, and under it the confusion matrix unless there are more than 20
  * classes. */
-int dun_metrics_report(dun_text *out, const dun_metrics *metrics, char *const *class_names);
+int dun_metrics_report(dun_str *out, const dun_metrics *metrics, char *const *class_names);
 
 /* A new object: {"accuracy", "n", "classes": [{"name", "precision", "recall", "f1", "support"}], "macro_avg",
  * "weighted_avg", "confusion": [[..]]}, rows of true classes. */

@@ -2,7 +2,7 @@
 #include "nn/kernels.h"
 
 #include "base/err.h"
-#include "base/text.h"
+#include "base/str.h"
 
 #include <string.h>
 
@@ -21,7 +21,7 @@ static uint32_t group_of(const dun_tiles *tiles, size_t id) {
 /* Builds everything with the choice's tiles, and asks the driver whether each kernel can be launched so. */
 static int build(dun_compute *out, const char *text, const dun_choice *choice) {
     int rc = DUN_OK;
-    dun_text defines = {0};
+    dun_str defines = {0};
     out->tiles = choice->tiles;
     TRY(dun_tiles_defines(&defines, &out->tiles));
     if (text)
@@ -35,7 +35,7 @@ static int build(dun_compute *out, const char *text, const dun_choice *choice) {
     TRY(dun_gemm_create(&out->gemm, out->device, out->program, &out->tiles, choice->gemm));
     dun_gemm_because(out->gemm, choice->gemm_reason);
 out:
-    dun_text_free(&defines);
+    dun_str_free(&defines);
     return rc;
 }
 

@@ -99,7 +99,7 @@ static const char notes[] =
     "build, load, texts, train, eval, all: seconds. MB: device memory. check: largest error of the self-test,\n"
     "  as a part of what it allows.\n";
 
-int dun_compare_table(dun_text *out, const json_t *results) {
+int dun_compare_table(dun_str *out, const json_t *results) {
     int rc = DUN_OK;
     const json_t *result;
     size_t i;
@@ -120,26 +120,26 @@ int dun_compare_table(dun_text *out, const json_t *results) {
         energy |= json_is_number(json_object_get(result, "energy_joules"));
     }
     TRY(dun_table_print(out, &table));
-    TRY(dun_text_addf(out, "\n"));
+    TRY(dun_str_addf(out, "\n"));
     json_array_foreach(results, i, result) {
-        TRY(dun_text_addf(out, "%zu: %s (%s, driver %s): %s%s%s; self-test %s\n", i + 1,
-                          text_of(result, "name"), text_of(result, "platform"), text_of(result, "driver"),
-                          text_of(result, "status"), has_finished(result) ? "" : ", ",
-                          text_of(result, "problem"), check_word(result)));
+        TRY(dun_str_addf(out, "%zu: %s (%s, driver %s): %s%s%s; self-test %s\n", i + 1,
+                         text_of(result, "name"), text_of(result, "platform"), text_of(result, "driver"),
+                         text_of(result, "status"), has_finished(result) ? "" : ", ",
+                         text_of(result, "problem"), check_word(result)));
     }
-    TRY(dun_text_addf(out, "\n%s%s", notes,
-                      energy ? "kJ: of the processor packages while it trained.\n"
-                             : "kJ: this system does not tell (no readable RAPL counters).\n"));
+    TRY(dun_str_addf(out, "\n%s%s", notes,
+                     energy ? "kJ: of the processor packages while it trained.\n"
+                            : "kJ: this system does not tell (no readable RAPL counters).\n"));
 out:
     dun_table_free(&table);
     return rc;
 }
 
-static int add_html(dun_text *out, const char *text) {
+static int add_html(dun_str *out, const char *text) {
     int rc = DUN_OK;
     for (; *text; text++) {
         const char *escaped = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '&' ? "&amp;" : NULL;
-        TRY(escaped ? dun_text_addf(out, "%s", escaped) : dun_text_add(out, text, 1));
+        TRY(escaped ? dun_str_addf(out, "%s", escaped) : dun_str_add(out, text, 1));
     }
 out:
     return rc;
@@ -203,89 +203,89 @@ static double y_of(const frame *f, double value) {
     return TOP + (f->high - value) / span * (HEIGHT - TOP - BOTTOM);
 }
 
-static int add_grid(dun_text *out, const frame *f, bool powers) {
+static int add_grid(dun_str *out, const frame *f, bool powers) {
     int rc = DUN_OK;
     enum { LINES = 4 };
     for (int i = 0; i <= LINES; i++) {
         double value = f->low + (f->high - f->low) * i / LINES, y = y_of(f, value);
-        TRY(dun_text_addf(out,
-                          "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>"
-                          "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.3g</text>\n",
-                          LEFT, WIDTH - 10, y, y, LEFT - 6, y + 4, powers ? pow(10, value) : value));
+        TRY(dun_str_addf(out,
+                         "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>"
+                         "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.3g</text>\n",
+                         LEFT, WIDTH - 10, y, y, LEFT - 6, y + 4, powers ? pow(10, value) : value));
     }
-    TRY(dun_text_addf(out,
-                      "<text x=\"%d\" y=\"%d\">step 1</text><text x=\"%d\" y=\"%d\" "
-                      "text-anchor=\"end\">step %zu</text>\n",
-                      LEFT, HEIGHT - 8, WIDTH - 10, HEIGHT - 8, f->n_steps));
+    TRY(dun_str_addf(out,
+                     "<text x=\"%d\" y=\"%d\">step 1</text><text x=\"%d\" y=\"%d\" "
+                     "text-anchor=\"end\">step %zu</text>\n",
+                     LEFT, HEIGHT - 8, WIDTH - 10, HEIGHT - 8, f->n_steps));
 out:
     return rc;
 }
 
-static int add_chart(dun_text *out, const json_t *results, curve_value *value, const char *title,
+static int add_chart(dun_str *out, const json_t *results, curve_value *value, const char *title,
                      bool powers) {
     int rc = DUN_OK;
     const frame f = frame_of(results, value);
-    TRY(dun_text_addf(out, "<h2>%s</h2>\n", title));
+    TRY(dun_str_addf(out, "<h2>%s</h2>\n", title));
     if (!(f.low <= f.high)) {
-        TRY(dun_text_addf(out, "<p>There is nothing to draw.</p>\n"));
+        TRY(dun_str_addf(out, "<p>There is nothing to draw.</p>\n"));
         goto out;
     }
-    TRY(dun_text_addf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT,
-                      title));
+    TRY(dun_str_addf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT,
+                     title));
     TRY(add_grid(out, &f, powers));
     for (size_t d = 0; d < json_array_size(results); d++) {
         bool open = false;
-        TRY(dun_text_addf(out, "<path fill=\"none\" stroke-width=\"1.8\" stroke=\"%s\" d=\"", colour_of(d)));
+        TRY(dun_str_addf(out, "<path fill=\"none\" stroke-width=\"1.8\" stroke=\"%s\" d=\"", colour_of(d)));
         for (size_t i = 0; i < steps_of(results, d); i++) {
             double v = value(results, d, i);
             if (isfinite(v))
-                TRY(dun_text_addf(out, "%s%.1f %.1f", open ? "L" : "M", x_of(&f, i), y_of(&f, v)));
+                TRY(dun_str_addf(out, "%s%.1f %.1f", open ? "L" : "M", x_of(&f, i), y_of(&f, v)));
             open = isfinite(v);
         }
-        TRY(dun_text_addf(out, "\"/>\n"));
+        TRY(dun_str_addf(out, "\"/>\n"));
     }
-    TRY(dun_text_addf(out, "</svg>\n"));
+    TRY(dun_str_addf(out, "</svg>\n"));
 out:
     return rc;
 }
 
-static int add_table(dun_text *out, const json_t *results) {
+static int add_table(dun_str *out, const json_t *results) {
     int rc = DUN_OK;
     const json_t *result;
     size_t i;
     char text[64];
-    TRY(dun_text_addf(out, "<div class=\"wide\"><table><tr><th></th><th>device</th>"));
+    TRY(dun_str_addf(out, "<div class=\"wide\"><table><tr><th></th><th>device</th>"));
     for (size_t k = 0; k < N_COLUMNS; k++)
-        TRY(dun_text_addf(out, "<th>%s</th>", columns[k].head));
-    TRY(dun_text_addf(out, "</tr>\n"));
+        TRY(dun_str_addf(out, "<th>%s</th>", columns[k].head));
+    TRY(dun_str_addf(out, "</tr>\n"));
     json_array_foreach(results, i, result) {
-        TRY(dun_text_addf(out, "<tr><td style=\"color:%s\">&#9644;</td><td class=\"name\">", colour_of(i)));
+        TRY(dun_str_addf(out, "<tr><td style=\"color:%s\">&#9644;</td><td class=\"name\">", colour_of(i)));
         TRY(add_html(out, text_of(result, "name")));
-        TRY(dun_text_addf(out, "<small>"));
+        TRY(dun_str_addf(out, "<small>"));
         TRY(add_html(out, text_of(result, "platform")));
-        TRY(dun_text_addf(out, ", driver "));
+        TRY(dun_str_addf(out, ", driver "));
         TRY(add_html(out, text_of(result, "driver")));
         if (!has_finished(result)) {
-            TRY(dun_text_addf(out, "<br><b>failed: "));
+            TRY(dun_str_addf(out, "<br><b>failed: "));
             TRY(add_html(out, text_of(result, "problem")));
-            TRY(dun_text_addf(out, "</b>"));
+            TRY(dun_str_addf(out, "</b>"));
         }
-        TRY(dun_text_addf(out, "</small></td>"));
+        TRY(dun_str_addf(out, "</small></td>"));
         for (size_t k = 0; k < N_COLUMNS; k++) {
             cell(text, sizeof text, result, &columns[k]);
-            TRY(dun_text_addf(out, "<td>%s</td>", text));
+            TRY(dun_str_addf(out, "<td>%s</td>", text));
         }
-        TRY(dun_text_addf(out, "</tr>\n"));
+        TRY(dun_str_addf(out, "</tr>\n"));
     }
-    TRY(dun_text_addf(out, "</table></div>\n<pre>"));
+    TRY(dun_str_addf(out, "</table></div>\n<pre>"));
     TRY(add_html(out, notes));
-    TRY(dun_text_addf(out, "</pre>\n"));
+    TRY(dun_str_addf(out, "</pre>\n"));
 out:
     return rc;
 }
 
 /* The self-test's largest errors, a row a test. */
-static int add_checks(dun_text *out, const json_t *results) {
+static int add_checks(dun_str *out, const json_t *results) {
     int rc = DUN_OK;
     const json_t *first = NULL, *result, *value;
     const char *key;
@@ -295,22 +295,22 @@ static int add_checks(dun_text *out, const json_t *results) {
         if (json_object_size(worst) > json_object_size(first))
             first = worst;
     }
-    TRY(dun_text_addf(out, "<h2>Largest error of each test, as a part of what is allowed</h2>\n"
-                           "<table><tr><th></th>"));
+    TRY(dun_str_addf(out, "<h2>Largest error of each test, as a part of what is allowed</h2>\n"
+                          "<table><tr><th></th>"));
     for (i = 0; i < json_array_size(results); i++)
-        TRY(dun_text_addf(out, "<th style=\"color:%s\">&#9644; %zu</th>", colour_of(i), i + 1));
-    TRY(dun_text_addf(out, "</tr>\n"));
+        TRY(dun_str_addf(out, "<th style=\"color:%s\">&#9644; %zu</th>", colour_of(i), i + 1));
+    TRY(dun_str_addf(out, "</tr>\n"));
     json_object_foreach((json_t *)(uintptr_t)first, key, value) {
-        TRY(dun_text_addf(out, "<tr><td class=\"name\">"));
+        TRY(dun_str_addf(out, "<tr><td class=\"name\">"));
         TRY(add_html(out, key));
-        TRY(dun_text_addf(out, "</td>"));
+        TRY(dun_str_addf(out, "</td>"));
         json_array_foreach(results, i, result) {
             double error = number_of(json_object_get(json_object_get(result, "check"), "worst"), key);
-            TRY(isnan(error) ? dun_text_addf(out, "<td>-</td>") : dun_text_addf(out, "<td>%.3g</td>", error));
+            TRY(isnan(error) ? dun_str_addf(out, "<td>-</td>") : dun_str_addf(out, "<td>%.3g</td>", error));
         }
-        TRY(dun_text_addf(out, "</tr>\n"));
+        TRY(dun_str_addf(out, "</tr>\n"));
     }
-    TRY(dun_text_addf(out, "</table>\n"));
+    TRY(dun_str_addf(out, "</table>\n"));
 out:
     return rc;
 }
@@ -326,21 +326,21 @@ static const char style[] =
     "small{display:block;color:var(--soft)}svg{width:100%%;max-width:900px}"
     "svg text{font-size:11px;fill:var(--soft)}.grid{stroke:var(--line)}pre{color:var(--soft);white-space:pre-wrap}";
 
-int dun_compare_page(dun_text *out, const json_t *results, const char *title) {
+int dun_compare_page(dun_str *out, const json_t *results, const char *title) {
     int rc = DUN_OK;
-    TRY(dun_text_addf(out, "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n"
-                           "<meta name=\"viewport\" content=\"width=device-width\">\n<title>"));
+    TRY(dun_str_addf(out, "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n"
+                          "<meta name=\"viewport\" content=\"width=device-width\">\n<title>"));
     TRY(add_html(out, title));
-    TRY(dun_text_addf(out, " on %zu devices</title>\n<style>", json_array_size(results)));
-    TRY(dun_text_addf(out, style));
-    TRY(dun_text_addf(out, "</style>\n<h1>"));
+    TRY(dun_str_addf(out, " on %zu devices</title>\n<style>", json_array_size(results)));
+    TRY(dun_str_addf(out, style));
+    TRY(dun_str_addf(out, "</style>\n<h1>"));
     TRY(add_html(out, title));
-    TRY(dun_text_addf(out, " on %zu devices</h1>\n", json_array_size(results)));
+    TRY(dun_str_addf(out, " on %zu devices</h1>\n", json_array_size(results)));
     TRY(add_table(out, results));
     TRY(add_chart(out, results, loss_at, "Loss", false));
     TRY(add_chart(out, results, difference_at, "Relative difference from the first device", true));
     TRY(add_checks(out, results));
-    TRY(dun_text_addf(out, "</html>\n"));
+    TRY(dun_str_addf(out, "</html>\n"));
 out:
     return rc;
 }

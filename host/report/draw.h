@@ -3,7 +3,7 @@
 #ifndef DUN_DRAW_H
 #define DUN_DRAW_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <cairo.h>
 #include <stddef.h>
@@ -53,6 +53,6 @@ int dun_draw_palette(uint32_t *palette, int most);
 /* Appends a GIF, at most 48 frames evenly chosen of n, each drawn by `draw`; the last one stays longer. */
 enum { DUN_GIF_WIDTH = 480, DUN_GIF_HEIGHT = 380 };
 typedef void dun_frame_drawer(cairo_t *cr, const void *self, uint32_t frame);
-int dun_gif_of(dun_text *out, dun_frame_drawer *draw, const void *self, uint32_t n);
+int dun_gif_of(dun_str *out, dun_frame_drawer *draw, const void *self, uint32_t n);
 
 #endif

@@ -59,7 +59,7 @@ static void draw(cairo_t *cr, const void *self, uint32_t step) {
     dun_draw_words(cr, 20, DUN_GIF_HEIGHT - 16, DUN_GIF_WIDTH - 40, 13, words);
 }
 
-int dun_picture_flock(dun_text *out, const dun_flock *flock) {
+int dun_picture_flock(dun_str *out, const dun_flock *flock) {
     int rc = DUN_OK;
     dun_box box = DUN_BOX_EMPTY;
     float *points = NULL;
@@ -74,27 +74,27 @@ out:
     return rc;
 }
 
-static int add_frames(dun_text *json, const dun_flock *flock, const float *points, const uint32_t *steps,
+static int add_frames(dun_str *json, const dun_flock *flock, const float *points, const uint32_t *steps,
                       uint32_t n) {
     int rc = DUN_OK;
-    TRY(dun_text_addf(json, ",\"frames\":["));
+    TRY(dun_str_addf(json, ",\"frames\":["));
     for (uint32_t i = 0; i < n; i++) {
         const float *at = points + (size_t)2 * steps[i] * flock->n_points;
-        TRY(dun_text_addf(json, "%s{\"step\":%u,\"loss\":%.6g,\"x\":", i ? "," : "", steps[i],
-                          (double)flock->losses[steps[i]]));
+        TRY(dun_str_addf(json, "%s{\"step\":%u,\"loss\":%.6g,\"x\":", i ? "," : "", steps[i],
+                         (double)flock->losses[steps[i]]));
         TRY(dun_page_add_numbers(json, at, flock->n_points, 2, 5));
-        TRY(dun_text_addf(json, ",\"y\":"));
+        TRY(dun_str_addf(json, ",\"y\":"));
         TRY(dun_page_add_numbers(json, at + 1, flock->n_points, 2, 5));
-        TRY(dun_text_addf(json, "}"));
+        TRY(dun_str_addf(json, "}"));
     }
-    TRY(dun_text_addf(json, "]"));
+    TRY(dun_str_addf(json, "]"));
 out:
     return rc;
 }
 
-int dun_flock_page(dun_text *html, const dun_flock *flock, const char *name) {
+int dun_flock_page(dun_str *html, const dun_flock *flock, const char *name) {
     int rc = DUN_OK;
-    dun_text json = {0};
+    dun_str json = {0};
     float *points = NULL;
     uint32_t steps[PAGE_FRAMES], all = flock->n_steps + 1;
     uint32_t n = flock->n_points < PAGE_POINTS / 2 ? PAGE_POINTS / flock->n_points : 2;
@@ -103,28 +103,28 @@ int dun_flock_page(dun_text *html, const dun_flock *flock, const char *name) {
     for (uint32_t i = 0; i < n; i++)
         steps[i] = n > 1 ? (uint32_t)((uint64_t)i * (all - 1) / (n - 1)) : all - 1;
     TRY(flatten(&points, flock));
-    TRY(dun_text_addf(&json, "{\"program\":\"dunlin %s\",\"title\":", DUN_VERSION));
+    TRY(dun_str_addf(&json, "{\"program\":\"dunlin %s\",\"title\":", DUN_VERSION));
     TRY(dun_page_add_string(&json, name, strlen(name), DUN_PAGE_TEXT_BYTES));
-    TRY(dun_text_addf(&json, ",\"points\":%u,\"dimensions\":%u,\"steps\":%u", flock->n_points,
-                      flock->n_dimensions, flock->n_steps));
+    TRY(dun_str_addf(&json, ",\"points\":%u,\"dimensions\":%u,\"steps\":%u", flock->n_points,
+                     flock->n_dimensions, flock->n_steps));
     TRY(add_frames(&json, flock, points, steps, n));
-    TRY(dun_text_addf(&json, "}"));
+    TRY(dun_str_addf(&json, "}"));
     TRY(dun_page_add(html, DUN_PAGE_BOIDS, name, &json));
 out:
     dun_free(points);
-    dun_text_free(&json);
+    dun_str_free(&json);
     return rc;
 }
 
 int dun_flock_pictures(const dun_run_dir *run, const dun_flock *flock, const char *name) {
     int rc = DUN_OK;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     TRY(dun_flock_page(&bytes, flock, name));
     TRY(dun_run_dir_write(run, "boids.html", &bytes));
-    dun_text_clear(&bytes);
+    dun_str_clear(&bytes);
     TRY(dun_picture_flock(&bytes, flock));
     TRY(dun_run_dir_write(run, "boids.gif", &bytes));
 out:
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     return rc;
 }

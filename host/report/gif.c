@@ -12,7 +12,7 @@ enum { SAME = DUN_GIF_COLORS, N_INDICES = 256, BITS = 5, LEVELS = 1 << BITS };
 
 struct dun_gif {
     GifFileType *file;
-    dun_text *out;
+    dun_str *out;
     int width, height, n_frames;
     uint32_t palette[N_INDICES];
     int n_colors;
@@ -27,7 +27,7 @@ static int failed(int code) {
 
 static int write_bytes(GifFileType *file, const GifByteType *bytes, int n) {
     dun_gif *gif = file->UserData;
-    return dun_text_add(gif->out, (const char *)bytes, (size_t)n) < 0 ? 0 : n;
+    return dun_str_add(gif->out, (const char *)bytes, (size_t)n) < 0 ? 0 : n;
 }
 
 /* GIF_OK or a failure as one of ours. */
@@ -56,7 +56,7 @@ out:
     return rc;
 }
 
-int dun_gif_begin(dun_gif **out, dun_text *bytes, int width, int height, const uint32_t *palette, int n) {
+int dun_gif_begin(dun_gif **out, dun_str *bytes, int width, int height, const uint32_t *palette, int n) {
     int rc = DUN_OK, code = 0;
     dun_gif *gif = NULL;
     *out = NULL;

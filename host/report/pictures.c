@@ -23,7 +23,7 @@ enum {
 };
 
 static cairo_status_t add_bytes(void *out, const unsigned char *bytes, unsigned n) {
-    return dun_text_add(out, (const char *)bytes, n) < 0 ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
+    return dun_str_add(out, (const char *)bytes, n) < 0 ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
 }
 
 static int check(cairo_status_t status) {
@@ -87,7 +87,7 @@ static void draw_scatter(cairo_t *cr, const dun_run_data *run) {
     dun_draw_words(cr, 22, SCATTER_HEIGHT - 20, SCATTER_WIDTH - 44, 13, words);
 }
 
-int dun_picture_scatter_png(dun_text *out, const dun_run_data *run) {
+int dun_picture_scatter_png(dun_str *out, const dun_run_data *run) {
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, SCATTER_WIDTH, SCATTER_HEIGHT);
     cairo_t *cr = cairo_create(surface);
     draw_scatter(cr, run);
@@ -101,20 +101,20 @@ int dun_picture_scatter_png(dun_text *out, const dun_run_data *run) {
 
 /* cairo numbers its surfaces through the process: `id="surface7"` becomes `id="surface"`, so that the same
  * run gives the same bytes. */
-static int add_without_numbers(dun_text *out, const char *svg) {
+static int add_without_numbers(dun_str *out, const char *svg) {
     static const char id[] = "id=\"surface";
     int rc = DUN_OK;
     for (const char *at; (at = strstr(svg, id));
          svg = at + sizeof id - 1 + strspn(at + sizeof id - 1, "0123456789"))
-        TRY(dun_text_add(out, svg, (size_t)(at - svg) + sizeof id - 1));
-    TRY(dun_text_add(out, svg, strlen(svg)));
+        TRY(dun_str_add(out, svg, (size_t)(at - svg) + sizeof id - 1));
+    TRY(dun_str_add(out, svg, strlen(svg)));
 out:
     return rc;
 }
 
-int dun_picture_scatter_svg(dun_text *out, const dun_run_data *run) {
+int dun_picture_scatter_svg(dun_str *out, const dun_run_data *run) {
     int rc = DUN_OK;
-    dun_text svg = {0};
+    dun_str svg = {0};
     cairo_surface_t *surface =
         cairo_svg_surface_create_for_stream(add_bytes, &svg, SCATTER_WIDTH, SCATTER_HEIGHT);
     cairo_t *cr = cairo_create(surface);
@@ -126,11 +126,11 @@ int dun_picture_scatter_svg(dun_text *out, const dun_run_data *run) {
     TRY(add_without_numbers(out, svg.bytes ? svg.bytes : ""));
 out:
     cairo_surface_destroy(surface);
-    dun_text_free(&svg);
+    dun_str_free(&svg);
     return rc;
 }
 
-int dun_gif_of(dun_text *out, dun_frame_drawer *draw, const void *self, uint32_t n) {
+int dun_gif_of(dun_str *out, dun_frame_drawer *draw, const void *self, uint32_t n) {
     int rc = DUN_OK;
     dun_gif *gif = NULL;
     uint32_t palette[DUN_GIF_COLORS];
@@ -199,7 +199,7 @@ static void draw_training(cairo_t *cr, const void *self, uint32_t frame) {
     dun_draw_words(cr, 22, DUN_GIF_HEIGHT - 16, DUN_GIF_WIDTH - 44, 13, words);
 }
 
-int dun_picture_training(dun_text *out, const dun_run_data *run) {
+int dun_picture_training(dun_str *out, const dun_run_data *run) {
     training t = {.run = run};
     dun_box box = DUN_BOX_EMPTY;
     for (uint32_t f = 0; f < run->n_scenes; f++) {

@@ -6,15 +6,15 @@
 #include "run/boids.h"
 
 /* The held-out points and centroids, as PNG and as SVG; each is appended. The run must have points. */
-int dun_picture_scatter_png(dun_text *out, const dun_run_data *run);
-int dun_picture_scatter_svg(dun_text *out, const dun_run_data *run);
+int dun_picture_scatter_png(dun_str *out, const dun_run_data *run);
+int dun_picture_scatter_svg(dun_str *out, const dun_run_data *run);
 
 /* Batches and centroids over training as GIF, older batches faded and smaller. The run must have scenes. */
-int dun_picture_training(dun_text *out, const dun_run_data *run);
+int dun_picture_training(dun_str *out, const dun_run_data *run);
 
 /* The flock as GIF, and as a page. */
-int dun_picture_flock(dun_text *out, const dun_flock *flock);
-int dun_flock_page(dun_text *html, const dun_flock *flock, const char *name);
+int dun_picture_flock(dun_str *out, const dun_flock *flock);
+int dun_flock_page(dun_str *html, const dun_flock *flock, const char *name);
 
 /* Writes boids.html and boids.gif in the run's folder. */
 int dun_flock_pictures(const dun_run_dir *run, const dun_flock *flock, const char *name);

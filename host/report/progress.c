@@ -21,17 +21,17 @@ enum part { STAGE, BAR, PERCENT, COUNT, SPEED, LEFT, NOTE, N_PARTS };
 /* In which order the parts go when space is short. */
 static const enum part first_to_go[] = {COUNT, SPEED, BAR, NOTE, LEFT};
 
-int dun_progress_format_time(dun_text *out, double seconds) {
+int dun_progress_format_time(dun_str *out, double seconds) {
     if (!(seconds >= 0) || seconds > 1e9)
-        return dun_text_addf(out, "?");
+        return dun_str_addf(out, "?");
     if (seconds < 9.995)
-        return dun_text_addf(out, "%.2f s", seconds);
+        return dun_str_addf(out, "%.2f s", seconds);
     if (seconds < 59.95)
-        return dun_text_addf(out, "%.1f s", seconds);
+        return dun_str_addf(out, "%.1f s", seconds);
     unsigned long whole = (unsigned long)(seconds + 0.5);
     if (whole < 3600)
-        return dun_text_addf(out, "%lu:%02lu", whole / 60, whole % 60);
-    return dun_text_addf(out, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
+        return dun_str_addf(out, "%lu:%02lu", whole / 60, whole % 60);
+    return dun_str_addf(out, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
 /* Units a second, or 0 while nothing can be said. */
@@ -39,8 +39,8 @@ static double speed_of(const dun_progress_state *state) {
     return state->seconds > 0 ? (double)state->done / state->seconds : 0;
 }
 
-static int add_speed(dun_text *out, double speed) {
-    return dun_text_addf(out, speed < 10 ? "%.2f/s" : speed < 100 ? "%.1f/s" : "%.0f/s", speed);
+static int add_speed(dun_str *out, double speed) {
+    return dun_str_addf(out, speed < 10 ? "%.2f/s" : speed < 100 ? "%.1f/s" : "%.0f/s", speed);
 }
 
 static double share_of(const dun_progress_state *state) {
@@ -49,29 +49,29 @@ static double share_of(const dun_progress_state *state) {
 }
 
 /* Whole seconds: an estimate with decimals would only flicker. */
-static int add_left(dun_text *out, double seconds) {
+static int add_left(dun_str *out, double seconds) {
     int rc = DUN_OK;
     const double whole = ceil(seconds);
     if (whole < 60)
-        return dun_text_addf(out, "%.0f s left", whole);
+        return dun_str_addf(out, "%.0f s left", whole);
     TRY(dun_progress_format_time(out, whole));
-    TRY(dun_text_addf(out, " left"));
+    TRY(dun_str_addf(out, " left"));
 out:
     return rc;
 }
 
 /* Fills parts with what is worth showing; the bar only gets its place. */
-static int fill_parts(dun_text parts[N_PARTS], const dun_progress_state *state) {
+static int fill_parts(dun_str parts[N_PARTS], const dun_progress_state *state) {
     int rc = DUN_OK;
     const unsigned long long done = state->done, total = state->total;
     const double speed = speed_of(state);
-    TRY(dun_text_addf(&parts[STAGE], "%s", state->stage));
+    TRY(dun_str_addf(&parts[STAGE], "%s", state->stage));
     if (total) {
-        TRY(dun_text_addf(&parts[BAR], "[]"));
-        TRY(dun_text_addf(&parts[PERCENT], "%3d%%", (int)(100 * share_of(state))));
-        TRY(dun_text_addf(&parts[COUNT], "%llu/%llu %s", done, total, state->unit));
+        TRY(dun_str_addf(&parts[BAR], "[]"));
+        TRY(dun_str_addf(&parts[PERCENT], "%3d%%", (int)(100 * share_of(state))));
+        TRY(dun_str_addf(&parts[COUNT], "%llu/%llu %s", done, total, state->unit));
     } else {
-        TRY(dun_text_addf(&parts[COUNT], "%llu %s", done, state->unit));
+        TRY(dun_str_addf(&parts[COUNT], "%llu %s", done, state->unit));
     }
     if (speed > 0) {
         TRY(add_speed(&parts[SPEED], speed));
@@ -79,12 +79,12 @@ static int fill_parts(dun_text parts[N_PARTS], const dun_progress_state *state) 
             TRY(add_left(&parts[LEFT], (double)(total - done) / speed));
     }
     if (state->note)
-        TRY(dun_text_addf(&parts[NOTE], "%s", state->note));
+        TRY(dun_str_addf(&parts[NOTE], "%s", state->note));
 out:
     return rc;
 }
 
-static size_t width_of(const dun_text parts[N_PARTS], size_t bar) {
+static size_t width_of(const dun_str parts[N_PARTS], size_t bar) {
     size_t width = 0;
     for (int i = 0; i < N_PARTS; i++)
         if (parts[i].length)
@@ -92,16 +92,16 @@ static size_t width_of(const dun_text parts[N_PARTS], size_t bar) {
     return width;
 }
 
-static int add_bar(dun_text *out, double share, size_t bar, bool color) {
+static int add_bar(dun_str *out, double share, size_t bar, bool color) {
     int rc = DUN_OK;
     size_t full = (size_t)(share * (double)bar);
-    TRY(dun_text_addf(out, "[%s", color ? "\033[32m" : ""));
+    TRY(dun_str_addf(out, "[%s", color ? "\033[32m" : ""));
     for (size_t i = 0; i < bar; i++) {
         if (color && i == full)
-            TRY(dun_text_addf(out, "\033[0m"));
-        TRY(dun_text_add(out, i < full ? "#" : "-", 1));
+            TRY(dun_str_addf(out, "\033[0m"));
+        TRY(dun_str_add(out, i < full ? "#" : "-", 1));
     }
-    TRY(dun_text_addf(out, "%s]", color && full == bar ? "\033[0m" : ""));
+    TRY(dun_str_addf(out, "%s]", color && full == bar ? "\033[0m" : ""));
 out:
     return rc;
 }
@@ -115,13 +115,13 @@ static size_t cut(const char *text, size_t columns) {
     return i;
 }
 
-int dun_progress_format(dun_text *out, const dun_progress_state *state, size_t columns, bool color) {
+int dun_progress_format(dun_str *out, const dun_progress_state *state, size_t columns, bool color) {
     int rc = DUN_OK;
-    dun_text parts[N_PARTS] = {0};
+    dun_str parts[N_PARTS] = {0};
     TRY(fill_parts(parts, state));
     for (size_t i = 0; i < sizeof first_to_go / sizeof *first_to_go; i++)
         if (width_of(parts, SHORTEST_BAR) > columns)
-            dun_text_clear(&parts[first_to_go[i]]);
+            dun_str_clear(&parts[first_to_go[i]]);
     size_t used = width_of(parts, 0), bar = used < columns ? columns - used : 0;
     if (bar > LONGEST_BAR)
         bar = LONGEST_BAR;
@@ -129,38 +129,38 @@ int dun_progress_format(dun_text *out, const dun_progress_state *state, size_t c
         if (!parts[i].length)
             continue;
         if (!first)
-            TRY(dun_text_add(out, "  ", 2));
+            TRY(dun_str_add(out, "  ", 2));
         first = 0;
         if (i == BAR)
             TRY(add_bar(out, share_of(state), bar, color));
         else
-            TRY(dun_text_add(out, parts[i].bytes,
-                             used > columns ? cut(parts[i].bytes, columns) : parts[i].length));
+            TRY(dun_str_add(out, parts[i].bytes,
+                            used > columns ? cut(parts[i].bytes, columns) : parts[i].length));
         if (used > columns)
             break;
     }
 out:
     for (int i = 0; i < N_PARTS; i++)
-        dun_text_free(&parts[i]);
+        dun_str_free(&parts[i]);
     return rc;
 }
 
-int dun_progress_format_end(dun_text *out, const dun_progress_state *state) {
+int dun_progress_format_end(dun_str *out, const dun_progress_state *state) {
     int rc = DUN_OK;
     const double speed = speed_of(state);
-    TRY(dun_text_addf(out, "%s: %llu", state->stage, (unsigned long long)state->done));
+    TRY(dun_str_addf(out, "%s: %llu", state->stage, (unsigned long long)state->done));
     if (state->done < state->total)
-        TRY(dun_text_addf(out, " of %llu", (unsigned long long)state->total));
-    TRY(dun_text_addf(out, " %s in ", state->unit));
+        TRY(dun_str_addf(out, " of %llu", (unsigned long long)state->total));
+    TRY(dun_str_addf(out, " %s in ", state->unit));
     TRY(dun_progress_format_time(out, state->seconds));
     if (speed > 0) {
-        TRY(dun_text_addf(out, " ("));
+        TRY(dun_str_addf(out, " ("));
         TRY(add_speed(out, speed));
-        TRY(dun_text_addf(out, ")"));
+        TRY(dun_str_addf(out, ")"));
     }
     if (state->note && *state->note)
-        TRY(dun_text_addf(out, ", %s", state->note));
-    TRY(dun_text_addf(out, "\n"));
+        TRY(dun_str_addf(out, ", %s", state->note));
+    TRY(dun_str_addf(out, "\n"));
 out:
     return rc;
 }
@@ -189,7 +189,7 @@ static void clear(dun_progress *progress) {
 
 /* Progress that cannot be shown is no failure of the job. */
 static void draw(dun_progress *progress) {
-    dun_text line = {0};
+    dun_str line = {0};
     dun_progress_state state = state_of(progress);
     /* The last column stays free: some terminals wrap when it is written to. */
     if (dun_progress_format(&line, &state, terminal_columns(progress->stream) - 1, progress->color) == 0) {
@@ -198,7 +198,7 @@ static void draw(dun_progress *progress) {
         progress->drawn = true;
     }
     progress->drawn_at = dun_clock_seconds();
-    dun_text_free(&line);
+    dun_str_free(&line);
 }
 
 static void set(char *out, size_t size, const char *text) {
@@ -210,7 +210,7 @@ static void set(char *out, size_t size, const char *text) {
 
 static void end(void *self) {
     dun_progress *progress = self;
-    dun_text line = {0};
+    dun_str line = {0};
     if (!progress->open)
         return;
     dun_progress_state state = state_of(progress);
@@ -219,7 +219,7 @@ static void end(void *self) {
         fputs(line.bytes, progress->stream);
     fflush(progress->stream);
     progress->open = false;
-    dun_text_free(&line);
+    dun_str_free(&line);
 }
 
 static void begin(void *self, const char *stage, const char *unit, uint64_t total) {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* Appends the page of n runs, side by side. */
-int dun_report_page(dun_text *html, const dun_run_data *runs, size_t n);
+int dun_report_page(dun_str *html, const dun_run_data *runs, size_t n);
 
 /* Reads the runs and writes the page to out_path, atomically. */
 int dun_report_write(const char *out_path, const char *const *run_paths, size_t n);

@@ -100,37 +100,37 @@ out:
 }
 
 /* One column; `mean` of every `group` steps, else the group's last. */
-static int add_column(dun_text *out, const char *name, const double *values, size_t n, size_t group,
+static int add_column(dun_str *out, const char *name, const double *values, size_t n, size_t group,
                       bool mean) {
     int rc = DUN_OK;
-    TRY(dun_text_addf(out, "\"%s\":[", name));
+    TRY(dun_str_addf(out, "\"%s\":[", name));
     for (size_t i = 0; i < n; i += group) {
         size_t count = n - i < group ? n - i : group;
         double sum = 0;
         for (size_t j = i; j < i + count; j++)
             sum += values[j];
         double value = mean ? sum / (double)count : values[i + count - 1];
-        TRY(isfinite(value) ? dun_text_addf(out, "%s%.6g", i ? "," : "", value)
-                            : dun_text_addf(out, "%snull", i ? "," : ""));
+        TRY(isfinite(value) ? dun_str_addf(out, "%s%.6g", i ? "," : "", value)
+                            : dun_str_addf(out, "%snull", i ? "," : ""));
     }
-    TRY(dun_text_addf(out, "],"));
+    TRY(dun_str_addf(out, "],"));
 out:
     return rc;
 }
 
-static int add_valid(dun_text *out, const curves *c) {
+static int add_valid(dun_str *out, const curves *c) {
     int rc = DUN_OK;
     size_t n_valid = 0, seen = 0, every, written = 0;
     for (size_t i = 0; i < c->n; i++)
         n_valid += isnan(c->valid[i]) ? 0 : 1;
     every = (n_valid + MOST_STEPS - 1) / MOST_STEPS;
-    TRY(dun_text_addf(out, "\"valid\":["));
+    TRY(dun_str_addf(out, "\"valid\":["));
     for (size_t i = 0; i < c->n; i++) {
         if (isnan(c->valid[i]) || (seen++, (n_valid - seen) % every))
             continue;
-        TRY(dun_text_addf(out, "%s[%.15g,%.6g]", written++ ? "," : "", c->step[i], c->valid[i]));
+        TRY(dun_str_addf(out, "%s[%.15g,%.6g]", written++ ? "," : "", c->step[i], c->valid[i]));
     }
-    TRY(dun_text_addf(out, "]"));
+    TRY(dun_str_addf(out, "]"));
 out:
     return rc;
 }
@@ -144,13 +144,13 @@ static int read_history(dun_run_data *data) {
     TRY(dun_file_map(&file, path));
     TRY(parse_history(&c, &file, path));
     size_t group = c.n > MOST_STEPS ? (c.n + MOST_STEPS - 1) / MOST_STEPS : 1;
-    TRY(dun_text_addf(&data->history, "{\"group\":%zu,", group));
+    TRY(dun_str_addf(&data->history, "{\"group\":%zu,", group));
     TRY(add_column(&data->history, "step", c.step, c.n, group, false));
     TRY(add_column(&data->history, "epoch", c.epoch, c.n, group, false));
     TRY(add_column(&data->history, "loss", c.loss, c.n, group, true));
     TRY(add_column(&data->history, "accuracy", c.accuracy, c.n, group, true));
     TRY(add_valid(&data->history, &c));
-    TRY(dun_text_addf(&data->history, "}"));
+    TRY(dun_str_addf(&data->history, "}"));
 out:
     dun_free(c.step);
     dun_free(c.epoch);
@@ -244,7 +244,7 @@ void dun_run_data_free(dun_run_data *data) {
     dun_free(data->classes);
     if (data->has_points)
         dun_projection_free(&data->projection);
-    dun_text_free(&data->history);
+    dun_str_free(&data->history);
     dun_file_unmap(&data->rows);
     dun_file_unmap(&data->config);
     json_decref(data->metrics);

@@ -3,7 +3,7 @@
 #define DUN_RUNDATA_H
 
 #include "base/file.h"
-#include "base/text.h"
+#include "base/str.h"
 #include "run/trajectory.h"
 #include "session/projection.h"
 
@@ -24,8 +24,8 @@ typedef struct {
     json_t *metrics;  /* metrics.json */
     dun_file config;  /* config.ini */
     dun_file rows;    /* predictions.tsv */
-    dun_text history; /* history.jsonl as JSON: {"step": [..], "epoch", "loss", "accuracy", "valid": [[step,
-                         accuracy]..]}, long ones thinned to means */
+    dun_str history;  /* history.jsonl as JSON: {"step": [..], "epoch", "loss", "accuracy", "valid": [[step,
+                          accuracy]..]}, long ones thinned to means */
     bool has_points;  /* there is a projection */
     dun_projection projection;
     dun_scene *scenes; /* [n_scenes]; without a trajectory none */

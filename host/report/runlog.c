@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-static void write_bytes(dun_run_log *log, const dun_text *text) {
+static void write_bytes(dun_run_log *log, const dun_str *text) {
     errno = ENOSPC;
     if (!dun_fault_here() && fwrite(text->bytes, 1, text->length, log->file) == text->length &&
         fflush(log->file) == 0)
@@ -24,34 +24,34 @@ static void write_bytes(dun_run_log *log, const dun_text *text) {
 }
 
 /* "2026-03-09T17:05:00Z " */
-static int add_time(dun_text *out) {
+static int add_time(dun_str *out) {
     char text[32];
     struct tm parts;
     time_t now = (time_t)dun_clock_now();
     gmtime_r(&now, &parts);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ ", &parts);
-    return dun_text_addf(out, "%s", text);
+    return dun_str_addf(out, "%s", text);
 }
 
 /* A line of at most `length` bytes. Without memory it is lost, as the run itself soon will be. */
 static void add_line(dun_run_log *log, const char *kind, const char *line, size_t length) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     if (!log->file && log->path) /* it ended early */
         return;
     TRY(add_time(&text));
-    TRY(dun_text_addf(&text, "%s", kind));
-    TRY(dun_text_add(&text, line, length));
+    TRY(dun_str_addf(&text, "%s", kind));
+    TRY(dun_str_add(&text, line, length));
     for (char *c = text.bytes; *c; c++) /* a label may hold anything */
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
-    TRY(dun_text_add(&text, "\n", 1));
+    TRY(dun_str_add(&text, "\n", 1));
     if (log->file)
         write_bytes(log, &text);
     else
-        TRY(dun_text_add(&log->waiting, text.bytes, text.length));
+        TRY(dun_str_add(&log->waiting, text.bytes, text.length));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 static void add_lines(dun_run_log *log, const char *kind, const char *text) {
@@ -68,7 +68,7 @@ static void hear_warning(void *self, const char *message) {
 }
 
 static void end_stage(dun_run_log *log) {
-    dun_text line = {0};
+    dun_str line = {0};
     const dun_progress_state state = {.stage = log->stage,
                                       .unit = log->unit,
                                       .done = log->done,
@@ -78,7 +78,7 @@ static void end_stage(dun_run_log *log) {
     if (log->stage[0] && dun_progress_format_end(&line, &state) == DUN_OK)
         add_lines(log, "", line.bytes);
     log->stage[0] = '\0';
-    dun_text_free(&line);
+    dun_str_free(&line);
 }
 
 static void begin(void *self, const char *stage, const char *unit, uint64_t total) {
@@ -127,19 +127,19 @@ void dun_run_log_init(dun_run_log *log, const dun_observer *inner) {
 
 int dun_run_log_open(dun_run_log *log, const char *run_path) {
     int rc = DUN_OK;
-    dun_text path = {0};
-    TRY(dun_text_addf(&path, "%s/run.log", run_path));
+    dun_str path = {0};
+    TRY(dun_str_addf(&path, "%s/run.log", run_path));
     errno = EACCES;
     log->file = dun_fault_here() ? NULL : fopen(path.bytes, "a");
     if (!log->file)
         TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", path.bytes, strerror(errno)));
     log->path = path.bytes;
-    path = (dun_text){0};
+    path = (dun_str){0};
     if (log->waiting.length)
         write_bytes(log, &log->waiting);
 out:
-    dun_text_free(&log->waiting);
-    dun_text_free(&path);
+    dun_str_free(&log->waiting);
+    dun_str_free(&path);
     return rc;
 }
 
@@ -160,6 +160,6 @@ void dun_run_log_close(dun_run_log *log, int rc) {
     if (log->file)
         fclose(log->file);
     dun_free(log->path);
-    dun_text_free(&log->waiting);
+    dun_str_free(&log->waiting);
     *log = (dun_run_log){0};
 }

@@ -4,13 +4,13 @@
 #define DUN_RUNLOG_H
 
 #include "base/observer.h"
-#include "base/text.h"
+#include "base/str.h"
 
 #include <stdio.h>
 
 typedef struct {
     const dun_observer *inner; /* who listens besides; may be NULL */
-    dun_text waiting;          /* lines for a file that is not open yet */
+    dun_str waiting;           /* lines for a file that is not open yet */
     char *path;
     FILE *file;
     char stage[64], unit[32], note[160]; /* of the stage under way; no stage: "" */

@@ -200,7 +200,7 @@ out:
 
 int dun_flock_finish(const dun_flock *flock, const dun_compute *compute, const dun_run_dir *run) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *root = json_object();
     TRY(write_positions(flock, run));
     TRY(dun_json_set(root, "kind", json_string("boids")));
@@ -215,10 +215,10 @@ int dun_flock_finish(const dun_flock *flock, const dun_compute *compute, const d
     TRY(dun_json_set(root, "device", dun_run_dir_device_json(compute)));
     TRY(dun_json_set(root, "version", json_string(DUN_VERSION)));
     TRY(dun_json_dump(&text, root));
-    TRY(dun_text_add(&text, "\n", 1));
+    TRY(dun_str_add(&text, "\n", 1));
     TRY(dun_run_dir_write(run, "metrics.json", &text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     json_decref(root);
     return rc;
 }

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,15 +29,15 @@ static size_t body_bytes(const dun_checkpoint_data *data) {
     return bytes;
 }
 
-static int make_path(dun_text *path, const char *run_path, const char *name) {
-    return dun_text_addf(path, "%s/%s", run_path, name);
+static int make_path(dun_str *path, const char *run_path, const char *name) {
+    return dun_str_addf(path, "%s/%s", run_path, name);
 }
 
 int dun_checkpoint_write(const dun_checkpoint *checkpoint, const dun_checkpoint_data *data,
                          const char *run_path) {
     int rc = DUN_OK;
     uint8_t *bytes = NULL;
-    dun_text path = {0}, previous = {0};
+    dun_str path = {0}, previous = {0};
     head h = {.version = VERSION, .body_bytes = body_bytes(data)};
     memcpy(h.magic, magic, sizeof magic);
     TRY_NEW(bytes, sizeof h + h.body_bytes);
@@ -59,8 +59,8 @@ int dun_checkpoint_write(const dun_checkpoint *checkpoint, const dun_checkpoint_
         TRY(dun_error(DUN_FAILED, "%s: cannot be kept: %s", path.bytes, strerror(errno)));
     TRY(dun_file_write(path.bytes, bytes, sizeof h + h.body_bytes));
 out:
-    dun_text_free(&previous);
-    dun_text_free(&path);
+    dun_str_free(&previous);
+    dun_str_free(&path);
     dun_free(bytes);
     return rc;
 }
@@ -139,7 +139,7 @@ enum { NO_FILE = 0, READ = 1, DAMAGED = 2 };
 static int read_named(dun_checkpoint *checkpoint, const dun_checkpoint_data *data, const char *run_path,
                       const char *name) {
     int rc = DUN_OK;
-    dun_text path = {0};
+    dun_str path = {0};
     dun_file file = {0};
     TRY(make_path(&path, run_path, name));
     if (access(path.bytes, F_OK) < 0)
@@ -153,7 +153,7 @@ static int read_named(dun_checkpoint *checkpoint, const dun_checkpoint_data *dat
     rc = READ;
 out:
     dun_file_unmap(&file);
-    dun_text_free(&path);
+    dun_str_free(&path);
     return rc;
 }
 

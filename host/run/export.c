@@ -42,18 +42,18 @@ static const char *note_of(const dun_config *config) {
 /* {"prompt.template": "...", ...} */
 static int make_settings(json_t *settings, const dun_config *config) {
     int rc = DUN_OK;
-    dun_text name = {0}, value = {0};
+    dun_str name = {0}, value = {0};
     for (size_t i = 0; i < sizeof shared_keys / sizeof *shared_keys; i++) {
         const dun_config_key *key = &dun_config_key_table[shared_keys[i]];
-        dun_text_clear(&name);
-        dun_text_clear(&value);
-        TRY(dun_text_addf(&name, "%s.%s", key->section, key->name));
+        dun_str_clear(&name);
+        dun_str_clear(&value);
+        TRY(dun_str_addf(&name, "%s.%s", key->section, key->name));
         TRY(dun_config_get(&value, config, shared_keys[i]));
         TRY(dun_json_set(settings, name.bytes, json_stringn(value.bytes ? value.bytes : "", value.length)));
     }
 out:
-    dun_text_free(&name);
-    dun_text_free(&value);
+    dun_str_free(&name);
+    dun_str_free(&value);
     return rc;
 }
 
@@ -151,13 +151,13 @@ out:
 static int write_json(const char *folder, const char *name, const json_t *value) {
     int rc = DUN_OK;
     char *path = NULL;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(dun_json_dump(&text, value));
-    TRY(dun_text_add(&text, "\n", 1));
+    TRY(dun_str_add(&text, "\n", 1));
     TRY_PTR(path, dun_run_dir_file(folder, name));
     TRY(dun_file_write(path, text.bytes, text.length));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     dun_free(path);
     return rc;
 }
@@ -213,7 +213,7 @@ out:
 int dun_export_npz(const char *path, const dun_session *session, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
     json_t *own = json_object();
-    dun_text settings = {0};
+    dun_str settings = {0};
     char *names = NULL, *text = NULL, names_descr[24], text_descr[24];
     uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
     dun_array arrays[] = {
@@ -231,7 +231,7 @@ int dun_export_npz(const char *path, const dun_session *session, const dun_saved
 out:
     dun_free(text);
     dun_free(names);
-    dun_text_free(&settings);
+    dun_str_free(&settings);
     json_decref(own);
     return rc;
 }

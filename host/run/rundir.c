@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 char *dun_run_dir_file(const char *run_path, const char *file) {
-    dun_text path = {0};
-    return dun_text_addf(&path, "%s/%s", run_path, file) < 0 ? NULL : path.bytes;
+    dun_str path = {0};
+    return dun_str_addf(&path, "%s/%s", run_path, file) < 0 ? NULL : path.bytes;
 }
 
 static bool holds(const char *path, const char *name) {
@@ -39,21 +39,21 @@ bool dun_run_dir_complete(const char *path) {
 /* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet. */
 int dun_run_dir_free_path(char **out, const char *name) {
     int rc = DUN_OK;
-    dun_text path = {0};
+    dun_str path = {0};
     struct stat info;
-    TRY(dun_text_addf(&path, "runs/%s", name));
+    TRY(dun_str_addf(&path, "runs/%s", name));
     for (unsigned i = 2; stat(path.bytes, &info) == 0; i++) {
-        dun_text_clear(&path);
-        TRY(dun_text_addf(&path, "runs/%s-%u", name, i));
+        dun_str_clear(&path);
+        TRY(dun_str_addf(&path, "runs/%s-%u", name, i));
     }
     *out = path.bytes;
-    path = (dun_text){0};
+    path = (dun_str){0};
 out:
-    dun_text_free(&path);
+    dun_str_free(&path);
     return rc;
 }
 
-int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_text *text) {
+int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_str *text) {
     int rc = DUN_OK;
     char *path = NULL;
     TRY_PTR(path, dun_run_dir_file(run->path, file));
@@ -78,7 +78,7 @@ out:
 
 int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     *run = (dun_run_dir){0};
     if (*wanted)
         TRY_PTR(run->path, dun_strdup(wanted));
@@ -93,7 +93,7 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
     TRY(dun_config_write(&text, config));
     TRY(dun_run_dir_write(run, "config.ini", &text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     if (rc < 0)
         dun_run_dir_close(run);
     return rc;
@@ -101,16 +101,16 @@ out:
 
 int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     if (session->team.n == 0 || config->device.shares[0])
         goto out;
     TRY(dun_team_shares(&text, &session->team));
     TRY(dun_config_put(config, DUN_KEY_device_shares, text.bytes, "measured"));
-    dun_text_clear(&text);
+    dun_str_clear(&text);
     TRY(dun_config_write(&text, config));
     TRY(dun_run_dir_write(run, "config.ini", &text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
@@ -175,17 +175,17 @@ static int add_events(dun_run_dir *run, const dun_step_record *r) {
 /* A line reaches the file at once, so that a run can be watched. */
 int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
     int rc = DUN_OK;
-    dun_text line = {0};
-    TRY(dun_text_addf(&line, "{\"step\": %llu", (unsigned long long)r->step));
+    dun_str line = {0};
+    TRY(dun_str_addf(&line, "{\"step\": %llu", (unsigned long long)r->step));
     if (r->epoch)
-        TRY(dun_text_addf(&line, ", \"epoch\": %llu", (unsigned long long)r->epoch));
-    TRY(dun_text_addf(&line, ", \"loss\": %.9g", (double)r->loss));
+        TRY(dun_str_addf(&line, ", \"epoch\": %llu", (unsigned long long)r->epoch));
+    TRY(dun_str_addf(&line, ", \"loss\": %.9g", (double)r->loss));
     if (!isnan(r->accuracy))
-        TRY(dun_text_addf(&line, ", \"accuracy\": %.6g", r->accuracy));
-    TRY(dun_text_addf(&line, ", \"lr\": %.9g", r->lr));
+        TRY(dun_str_addf(&line, ", \"accuracy\": %.6g", r->accuracy));
+    TRY(dun_str_addf(&line, ", \"lr\": %.9g", r->lr));
     if (!isnan(r->valid_accuracy))
-        TRY(dun_text_addf(&line, ", \"valid_accuracy\": %.9g", r->valid_accuracy));
-    TRY(dun_text_add(&line, "}\n", 2));
+        TRY(dun_str_addf(&line, ", \"valid_accuracy\": %.9g", r->valid_accuracy));
+    TRY(dun_str_add(&line, "}\n", 2));
     errno = ENOSPC;
     if (dun_fault_here() || fwrite(line.bytes, 1, line.length, run->history) != line.length ||
         fflush(run->history) != 0)
@@ -193,7 +193,7 @@ int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
     if (run->events)
         TRY(add_events(run, r));
 out:
-    dun_text_free(&line);
+    dun_str_free(&line);
     return rc;
 }
 
@@ -229,45 +229,45 @@ out:
 static int write_predictions(const dun_run_dir *run, const dun_session *session,
                              const dun_run_result *result) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     uint32_t K = session->labels.n_classes;
     char *const *names = session->labels.names;
-    TRY(dun_text_addf(&text, "line\tlabel\tpredicted"));
+    TRY(dun_str_addf(&text, "line\tlabel\tpredicted"));
     for (uint32_t k = 0; k < K; k++) {
-        TRY(dun_text_addf(&text, "\tdistance_"));
-        TRY(dun_text_add_field(&text, names[k], strlen(names[k])));
+        TRY(dun_str_addf(&text, "\tdistance_"));
+        TRY(dun_str_add_field(&text, names[k], strlen(names[k])));
     }
-    TRY(dun_text_addf(&text, "\ttext\n"));
+    TRY(dun_str_addf(&text, "\ttext\n"));
     for (uint32_t i = 0; i < session->n_valid; i++) {
         const dun_example *example = &session->valid->examples[i];
         const float *distances = result->distances + (size_t)i * K;
-        TRY(dun_text_addf(&text, "%u\t", example->line));
-        TRY(dun_text_add_field(&text, names[example->label], strlen(names[example->label])));
-        TRY(dun_text_add(&text, "\t", 1));
+        TRY(dun_str_addf(&text, "%u\t", example->line));
+        TRY(dun_str_add_field(&text, names[example->label], strlen(names[example->label])));
+        TRY(dun_str_add(&text, "\t", 1));
         const char *predicted = names[dun_nearest_centroid(distances, K)];
-        TRY(dun_text_add_field(&text, predicted, strlen(predicted)));
+        TRY(dun_str_add_field(&text, predicted, strlen(predicted)));
         for (uint32_t k = 0; k < K; k++)
-            TRY(dun_text_addf(&text, "\t%.6g", (double)distances[k]));
-        TRY(dun_text_add(&text, "\t", 1));
-        TRY(dun_text_add_field(&text, example->text, example->length));
-        TRY(dun_text_add(&text, "\n", 1));
+            TRY(dun_str_addf(&text, "\t%.6g", (double)distances[k]));
+        TRY(dun_str_add(&text, "\t", 1));
+        TRY(dun_str_add_field(&text, example->text, example->length));
+        TRY(dun_str_add(&text, "\n", 1));
     }
     TRY(dun_run_dir_write(run, "predictions.tsv", &text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
 json_t *dun_run_dir_device_json(const dun_compute *compute) {
     const dun_device_info *info = dun_device_describe(compute->device);
-    dun_text tiles = {0};
+    dun_str tiles = {0};
     json_t *json = NULL;
     if (dun_tiles_write(&tiles, &compute->tiles) == DUN_OK)
         json =
             json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", info->name, "platform", info->platform,
                       "driver", info->driver, "type", dun_device_type_name(info->type), "gemm",
                       dun_gemm_name(compute->gemm), "tiles", tiles.bytes, "tiles_reason", compute->reason);
-    dun_text_free(&tiles);
+    dun_str_free(&tiles);
     return json;
 }
 
@@ -296,7 +296,7 @@ static json_t *timings_json(const dun_timings *t) {
 static int write_metrics(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
     json_t *root = NULL;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(dun_metrics_json(&root, &result->metrics, session->labels.names));
     int failed = json_object_set_new(root, "baseline",
                                      json_pack("{s:f, s:f}", "majority", result->majority,
@@ -319,10 +319,10 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     if (failed)
         TRY(dun_error(DUN_FAILED, "out of memory for the metrics"));
     TRY(dun_json_dump(&text, root));
-    TRY(dun_text_add(&text, "\n", 1));
+    TRY(dun_str_add(&text, "\n", 1));
     TRY(dun_run_dir_write(run, "metrics.json", &text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     json_decref(root);
     return rc;
 }

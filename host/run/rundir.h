@@ -46,7 +46,7 @@ bool dun_run_dir_exists(const char *path);
 bool dun_run_dir_complete(const char *path);
 
 /* Writes a file of the run, atomically. */
-int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_text *text);
+int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_str *text);
 
 /* The device for metrics.json: a new object, NULL without memory. */
 json_t *dun_run_dir_device_json(const dun_compute *compute);

@@ -28,44 +28,44 @@ static double figure_of(const dun_sweep_row *row, size_t i) {
     return *(const double *)((const char *)row + figure_table[i].offset);
 }
 
-static int add_cell(dun_text *out, const char *text) {
+static int add_cell(dun_str *out, const char *text) {
     return dun_csv_add(out, text, strlen(text));
 }
 
-static int add_number(dun_text *out, double value) {
+static int add_number(dun_str *out, double value) {
     char number[40];
     snprintf(number, sizeof number, "%.9g", value);
     return add_cell(out, isnan(value) ? "" : number);
 }
 
-static int add_csv_row(dun_text *out, const dun_sweep_table *table, const dun_sweep_row *row) {
+static int add_csv_row(dun_str *out, const dun_sweep_table *table, const dun_sweep_row *row) {
     int rc = DUN_OK;
     TRY(add_cell(out, row->config));
     for (size_t i = 0; i < table->sweep->n_axes; i++)
         TRY(add_cell(out, dun_sweep_value(table->sweep, i, row->point)));
-    TRY(dun_text_addf(out, ",%lld,%s", (long long)row->seed, dun_row_status_name(row->status)));
+    TRY(dun_str_addf(out, ",%lld,%s", (long long)row->seed, dun_row_status_name(row->status)));
     for (size_t i = 0; i < N_FIGURES; i++)
         TRY(add_number(out, figure_of(row, i)));
-    TRY(dun_text_addf(out, ",%llu", (unsigned long long)row->steps));
+    TRY(dun_str_addf(out, ",%llu", (unsigned long long)row->steps));
     TRY(add_cell(out, row->run ? row->run : ""));
     TRY(add_cell(out, row->message ? row->message : ""));
-    TRY(dun_text_add(out, "\n", 1));
+    TRY(dun_str_add(out, "\n", 1));
 out:
     return rc;
 }
 
-int dun_sweep_table_csv(dun_text *out, const dun_sweep_table *table) {
+int dun_sweep_table_csv(dun_str *out, const dun_sweep_table *table) {
     int rc = DUN_OK;
     char key[DUN_SWEEP_KEY_BYTES];
-    TRY(dun_text_addf(out, "config"));
+    TRY(dun_str_addf(out, "config"));
     for (size_t i = 0; i < table->sweep->n_axes; i++) {
         dun_sweep_key(key, table->sweep, i);
         TRY(add_cell(out, key));
     }
-    TRY(dun_text_addf(out, ",seed,status"));
+    TRY(dun_str_addf(out, ",seed,status"));
     for (size_t i = 0; i < N_FIGURES; i++)
         TRY(add_cell(out, figure_table[i].name));
-    TRY(dun_text_addf(out, ",steps,run,message\n"));
+    TRY(dun_str_addf(out, ",steps,run,message\n"));
     for (size_t i = 0; i < table->n_rows; i++)
         TRY(add_csv_row(out, table, &table->rows[i]));
 out:

@@ -188,7 +188,7 @@ static void align(char *columns, const dun_sweep_table *table) {
     columns[names + figures + 1] = '\0';
 }
 
-int dun_sweep_table_text(dun_text *out, const dun_sweep_table *table) {
+int dun_sweep_table_text(dun_str *out, const dun_sweep_table *table) {
     int rc = DUN_OK;
     dun_table cells;
     dun_sweep_summary *settings = NULL;

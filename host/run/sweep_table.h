@@ -52,8 +52,8 @@ int dun_sweep_summarize(dun_sweep_summary **out, size_t *n, const dun_sweep_tabl
 
 /* Appends one line a setting in the order of the summary; a row a run in the order they ran as CSV; all of
  * it as an object {"keys", "settings", "runs"}. */
-int dun_sweep_table_text(dun_text *out, const dun_sweep_table *table);
-int dun_sweep_table_csv(dun_text *out, const dun_sweep_table *table);
+int dun_sweep_table_text(dun_str *out, const dun_sweep_table *table);
+int dun_sweep_table_csv(dun_str *out, const dun_sweep_table *table);
 int dun_sweep_table_json(json_t **out, const dun_sweep_table *table);
 
 const char *dun_row_status_name(enum dun_row_status status);

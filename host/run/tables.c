@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-static int end_line(dun_text *out) {
-    return dun_text_add(out, "\n", 1);
+static int end_line(dun_str *out) {
+    return dun_str_add(out, "\n", 1);
 }
 
-static int add_word(dun_text *out, const char *word) {
+static int add_word(dun_str *out, const char *word) {
     return dun_csv_add(out, word, strlen(word));
 }
 
@@ -76,7 +76,7 @@ out:
     return rc;
 }
 
-static int add_row(dun_text *out, const columns *c, const char *line, const char *end) {
+static int add_row(dun_str *out, const columns *c, const char *line, const char *end) {
     int rc = DUN_OK;
     for (size_t i = 0; i < c->n; i++) {
         span key, value = {"", 0}, other;
@@ -94,7 +94,7 @@ static int write_history(const dun_run_dir *run) {
     int rc = DUN_OK;
     dun_file file = {0};
     char *path = NULL;
-    dun_text text = {0};
+    dun_str text = {0};
     columns c = {0};
     TRY_PTR(path, dun_run_dir_file(run->path, "history.jsonl"));
     TRY(dun_file_map(&file, path));
@@ -115,40 +115,40 @@ static int write_history(const dun_run_dir *run) {
     TRY(dun_run_dir_write(run, "history.csv", &text));
 out:
     dun_free(c.names);
-    dun_text_free(&text);
+    dun_str_free(&text);
     dun_free(path);
     dun_file_unmap(&file);
     return rc;
 }
 
-static int add_score(dun_text *out, const char *name, const dun_score *score) {
+static int add_score(dun_str *out, const char *name, const dun_score *score) {
     int rc;
     TRY(add_word(out, name));
-    TRY(dun_text_addf(out, ",%.6f,%.6f,%.6f,%llu\n", score->precision, score->recall, score->f1,
-                      (unsigned long long)score->support));
+    TRY(dun_str_addf(out, ",%.6f,%.6f,%.6f,%llu\n", score->precision, score->recall, score->f1,
+                     (unsigned long long)score->support));
 out:
     return rc;
 }
 
 static int write_report(const dun_run_dir *run, const dun_metrics *metrics, char *const *class_names) {
     int rc;
-    dun_text text = {0};
-    TRY(dun_text_addf(&text, "class,precision,recall,f1,support\n"));
+    dun_str text = {0};
+    TRY(dun_str_addf(&text, "class,precision,recall,f1,support\n"));
     for (uint32_t k = 0; k < metrics->n_classes; k++)
         TRY(add_score(&text, class_names[k], &metrics->classes[k]));
-    TRY(dun_text_addf(&text, "accuracy,,,%.6f,%llu\n", metrics->accuracy, (unsigned long long)metrics->n));
+    TRY(dun_str_addf(&text, "accuracy,,,%.6f,%llu\n", metrics->accuracy, (unsigned long long)metrics->n));
     TRY(add_score(&text, "macro avg", &metrics->macro));
     TRY(add_score(&text, "weighted avg", &metrics->weighted));
     TRY(dun_run_dir_write(run, "report.csv", &text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 
 static int write_confusion(const dun_run_dir *run, const dun_metrics *metrics, char *const *class_names) {
     int rc;
     const uint32_t K = metrics->n_classes;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(add_word(&text, "true class"));
     for (uint32_t k = 0; k < K; k++)
         TRY(add_word(&text, class_names[k]));
@@ -156,12 +156,12 @@ static int write_confusion(const dun_run_dir *run, const dun_metrics *metrics, c
     for (uint32_t k = 0; k < K; k++) {
         TRY(add_word(&text, class_names[k]));
         for (uint32_t p = 0; p < K; p++)
-            TRY(dun_text_addf(&text, ",%llu", (unsigned long long)metrics->confusion[(size_t)k * K + p]));
+            TRY(dun_str_addf(&text, ",%llu", (unsigned long long)metrics->confusion[(size_t)k * K + p]));
         TRY(end_line(&text));
     }
     TRY(dun_run_dir_write(run, "confusion.csv", &text));
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 

@@ -41,12 +41,12 @@ out:
 int dun_trainer_prepare_checkpoint(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
-    dun_text text = {0};
+    dun_str text = {0};
     char team[40] = "";
     TRY(dun_config_write(&text, session->config));
     t->at.config_hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
     t->at.model_hash = dun_weights_hash(session->weights);
-    dun_text_clear(&text);
+    dun_str_clear(&text);
     TRY(dun_tiles_defines(&text, &session->compute.tiles));
     if (session->team.n > 0) { /* first: what is too long is cut */
         uint64_t others;
@@ -72,7 +72,7 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t) {
     TRY_NEW(t->saved, state->host_bytes);
     state->host = t->saved;
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }
 

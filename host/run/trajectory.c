@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/str.h"
 #include "io/quant.h"
 
 #include <errno.h>
@@ -121,11 +121,11 @@ out:
 int dun_trajectory_open(dun_trajectory *t, const dun_trajectory_shape *shape, const char *run_path,
                         const dun_buffer *centroids, uint64_t step) {
     int rc = DUN_OK;
-    dun_text path = {0};
+    dun_str path = {0};
     *t = (dun_trajectory){.shape = *shape};
     if (shape->n_frames == 0)
         return DUN_OK;
-    TRY(dun_text_addf(&path, "%s/trajectory", run_path));
+    TRY(dun_str_addf(&path, "%s/trajectory", run_path));
     t->path = path.bytes;
     TRY_NEW(t->origin, shape->width);
     TRY_NEW(t->values, values_of(shape));

@@ -2,7 +2,7 @@
 #ifndef DUN_ANSWER_H
 #define DUN_ANSWER_H
 
-#include "base/text.h"
+#include "base/str.h"
 #include "session/runfile.h"
 
 #include <jansson.h>

@@ -107,7 +107,7 @@ static void to_floats(float *out, const double *values, size_t n) {
 
 int dun_projection_write(const dun_projection *p, const char *run_path) {
     int rc = DUN_OK;
-    dun_text path = {0};
+    dun_str path = {0};
     dun_tensor tensors[N_TENSORS];
     size_t D = p->width, A = DUN_PCA_AXES;
     float *floats = NULL;
@@ -119,11 +119,11 @@ int dun_projection_write(const dun_projection *p, const char *run_path) {
     tensors[MEAN].data = floats;
     tensors[AXES].data = floats + D;
     tensors[SHARE].data = floats + D + A * D;
-    TRY(dun_text_addf(&path, "%s/projection.safetensors", run_path));
+    TRY(dun_str_addf(&path, "%s/projection.safetensors", run_path));
     TRY(dun_safetensors_write(path.bytes, tensors, N_TENSORS, NULL));
 out:
     dun_free(floats);
-    dun_text_free(&path);
+    dun_str_free(&path);
     return rc;
 }
 

@@ -91,16 +91,16 @@ out:
 }
 
 /* The file that prompt.file means: itself, or that of a folder: a run's, or an adapter of PEFT's. */
-static int find_file(dun_text *path, const char *named) {
+static int find_file(dun_str *path, const char *named) {
     int rc = DUN_OK;
     static const char *const names[] = {"prompt.safetensors", "adapter_model.safetensors"};
     if (!dun_dir_exists(named)) {
-        TRY(dun_text_addf(path, "%s", named));
+        TRY(dun_str_addf(path, "%s", named));
         goto out;
     }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        dun_text_clear(path);
-        TRY(dun_text_addf(path, "%s/%s", named, names[i]));
+        dun_str_clear(path);
+        TRY(dun_str_addf(path, "%s/%s", named, names[i]));
         if (access(path->bytes, F_OK) == 0)
             goto out;
     }
@@ -114,7 +114,7 @@ static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_
                            const dun_weights *weights) {
     int rc = DUN_OK;
     dun_saved_prompt saved = {0};
-    dun_text path = {0};
+    dun_str path = {0};
     uint32_t width = dun_weights_spec(weights)->width;
     TRY(dun_config_require(config, DUN_KEY_prompt_file));
     TRY(find_file(&path, config->prompt.file));
@@ -138,7 +138,7 @@ static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_
     TRY(make(prompt, saved.n_rows, width));
     memcpy(prompt->rows, saved.rows, (size_t)saved.n_rows * width * sizeof *saved.rows);
 out:
-    dun_text_free(&path);
+    dun_str_free(&path);
     dun_saved_prompt_free(&saved);
     return rc;
 }

@@ -47,7 +47,7 @@ enum dun_scope dun_config_scope(enum dun_config_id id) {
 
 int dun_config_scope_between(enum dun_scope *scope, const dun_config *a, const dun_config *b) {
     int rc = DUN_OK;
-    dun_text x = {0}, y = {0};
+    dun_str x = {0}, y = {0};
     bool template = a->prompt.template[0] || b->prompt.template[0];
     *scope = DUN_SCOPE_RUN;
     for (int i = 0; i < DUN_N_KEYS; i++) {
@@ -55,16 +55,16 @@ int dun_config_scope_between(enum dun_scope *scope, const dun_config *a, const d
         enum dun_scope touched = template && shapes_prompt(id) ? DUN_SCOPE_MODEL : dun_config_scope(id);
         if (touched <= *scope)
             continue;
-        dun_text_clear(&x);
-        dun_text_clear(&y);
+        dun_str_clear(&x);
+        dun_str_clear(&y);
         TRY(dun_config_get(&x, a, id));
         TRY(dun_config_get(&y, b, id));
         if (x.length != y.length || (x.length && memcmp(x.bytes, y.bytes, x.length) != 0))
             *scope = touched;
     }
 out:
-    dun_text_free(&x);
-    dun_text_free(&y);
+    dun_str_free(&x);
+    dun_str_free(&y);
     return rc;
 }
 

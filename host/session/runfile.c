@@ -100,7 +100,7 @@ out:
 
 static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
-    dun_text classes = {0};
+    dun_str classes = {0};
     json_t *names = json_array();
     char hash[24];
     snprintf(hash, sizeof hash, "%016" PRIx64, saved->model_hash);
@@ -113,7 +113,7 @@ static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
         TRY(dun_error(DUN_FAILED, "out of memory for the prompt's metadata"));
 out:
     json_decref(names);
-    dun_text_free(&classes);
+    dun_str_free(&classes);
     return rc;
 }
 

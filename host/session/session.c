@@ -286,7 +286,7 @@ int dun_session_open_device(dun_device **device, dun_compute *compute, const dun
                            .gemm = gemms[config->device.gemm],
                            .tiles = config->device.tiles,
                            .half_weights = config->device.weights == DUN_WEIGHTS_F16};
-    dun_text tiles = {0};
+    dun_str tiles = {0};
     TRY(dun_device_open(device, selector));
     if (observer)
         dun_device_set_watch(*device, (dun_device_watch){.self = observer->self, .say = observer->say});
@@ -297,7 +297,7 @@ int dun_session_open_device(dun_device **device, dun_compute *compute, const dun
     TRY(dun_tiles_write(&tiles, &compute->tiles));
     dun_observe_say(observer, "tiles     %s: %s", tiles.bytes, compute->reason);
 out:
-    dun_text_free(&tiles);
+    dun_str_free(&tiles);
     return rc;
 }
 

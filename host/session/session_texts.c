@@ -107,7 +107,7 @@ out:
 static int read_texts_as_team(dun_session *session) {
     int rc = DUN_OK;
     bool changed;
-    dun_text shares = {0};
+    dun_str shares = {0};
     dun_team *team = &session->team;
     if (team->n == 0)
         TRY(gather_team(session));
@@ -129,7 +129,7 @@ static int read_texts_as_team(dun_session *session) {
     if (!whole)
         TRY(dun_team_fill(team, session->observer));
 out:
-    dun_text_free(&shares);
+    dun_str_free(&shares);
     return rc;
 }
 

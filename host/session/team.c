@@ -174,10 +174,10 @@ out:
     return rc;
 }
 
-int dun_team_shares(dun_text *out, const dun_team *team) {
+int dun_team_shares(dun_str *out, const dun_team *team) {
     int rc = DUN_OK;
     for (uint32_t i = 0; i < team->n; i++)
-        TRY(dun_text_addf(out, "%s%u", i ? "," : "", team->members[i].share));
+        TRY(dun_str_addf(out, "%s%u", i ? "," : "", team->members[i].share));
 out:
     return rc;
 }
@@ -332,13 +332,13 @@ out:
 
 int dun_team_arithmetic(uint64_t *hash, const dun_team *team) {
     int rc = DUN_OK;
-    dun_text text = {0};
+    dun_str text = {0};
     for (uint32_t i = 1; i < team->n; i++) {
-        TRY(dun_text_addf(&text, "%s ", dun_gemm_name(team->members[i].compute.gemm)));
+        TRY(dun_str_addf(&text, "%s ", dun_gemm_name(team->members[i].compute.gemm)));
         TRY(dun_tiles_defines(&text, &team->members[i].compute.tiles));
     }
     *hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
 out:
-    dun_text_free(&text);
+    dun_str_free(&text);
     return rc;
 }

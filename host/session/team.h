@@ -46,7 +46,7 @@ void dun_team_free(dun_team *team);
 int dun_team_share(bool *changed, dun_team *team, const char *shares, const char *origin);
 
 /* The shares as device.shares takes them. */
-int dun_team_shares(dun_text *out, const dun_team *team);
+int dun_team_shares(dun_str *out, const dun_team *team);
 
 /* Gives every text its owner; takes all texts away. */
 int dun_team_assign(dun_team *team, const dun_texts *texts);

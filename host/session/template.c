@@ -25,7 +25,7 @@ static int add_words(dun_template *t, const char *bytes, size_t length) {
     int rc = DUN_OK;
     if (!t->n_parts || last_part(t)->kind != DUN_PART_WORDS)
         TRY(add_part(t, DUN_PART_WORDS, 0));
-    TRY(dun_text_add(&last_part(t)->words, bytes, length));
+    TRY(dun_str_add(&last_part(t)->words, bytes, length));
 out:
     return rc;
 }
@@ -35,7 +35,7 @@ static int add_soft(dun_template *t, uint32_t n_rows) {
     if (last && last->kind == DUN_PART_WORDS && last->words.bytes[last->words.length - 1] == ' ') {
         last->words.bytes[--last->words.length] = '\0';
         if (last->words.length == 0) {
-            dun_text_free(&last->words);
+            dun_str_free(&last->words);
             t->n_parts--;
         }
     }
@@ -178,7 +178,7 @@ static void free_rows(dun_template *t) {
 }
 
 /* The words that begin every sequence where a row of the prompt comes next. */
-static const dun_text *lead(const dun_template *t) {
+static const dun_str *lead(const dun_template *t) {
     return t->first > 0 && t->parts[0].kind == DUN_PART_WORDS ? &t->parts[0].words : NULL;
 }
 
@@ -198,19 +198,19 @@ out:
 
 void dun_template_free(dun_template *t) {
     for (size_t i = 0; i < t->n_parts; i++)
-        dun_text_free(&t->parts[i].words);
+        dun_str_free(&t->parts[i].words);
     dun_free(t->parts);
     free_rows(t);
     *t = (dun_template){0};
 }
 
-static const dun_text *neighbour(const dun_template *t, bool before) {
+static const dun_str *neighbour(const dun_template *t, bool before) {
     size_t i = before ? t->first : t->end - 1;
     return t->n_parts && t->parts[i].kind == DUN_PART_WORDS ? &t->parts[i].words : NULL;
 }
 
 void dun_template_surround(dun_texts *texts, const dun_template *t) {
-    const dun_text *before = neighbour(t, true), *after = neighbour(t, false), *first = lead(t);
+    const dun_str *before = neighbour(t, true), *after = neighbour(t, false), *first = lead(t);
     texts->before = before ? before->bytes : NULL;
     texts->after = after ? after->bytes : NULL;
     texts->lead = first ? first->bytes : NULL;
@@ -218,7 +218,7 @@ void dun_template_surround(dun_texts *texts, const dun_template *t) {
 }
 
 uint32_t dun_template_longest(const dun_template *t, uint32_t max_length) {
-    const dun_text *before = neighbour(t, true), *after = neighbour(t, false);
+    const dun_str *before = neighbour(t, true), *after = neighbour(t, false);
     /* A token of the words has at least one of their bytes; one more begins the text. */
     size_t words = (before ? before->length : 0) + (after ? after->length : 0);
     return max_length + (uint32_t)words + (words > 0);

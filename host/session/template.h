@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct {
     enum dun_template_kind { DUN_PART_WORDS, DUN_PART_TEXT, DUN_PART_SOFT } kind;
-    dun_text words;
+    dun_str words;
     uint32_t n_rows; /* SOFT; 0: all rows of the prompt */
 } dun_template_part;
 

@@ -24,15 +24,15 @@ static void cut(dun_tokens *tokens, const dun_tokenizer *tokenizer, size_t first
 static int encode_among_words(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length,
                               uint32_t max_length) {
     int rc = DUN_OK;
-    dun_text *joined = &texts->joined;
-    dun_text_clear(joined);
+    dun_str *joined = &texts->joined;
+    dun_str_clear(joined);
     if (texts->before)
-        TRY(dun_text_addf(joined, "%s", texts->before));
+        TRY(dun_str_addf(joined, "%s", texts->before));
     size_t begin = joined->length;
     TRY(dun_utf8_repair(joined, text, length));
     size_t end = joined->length;
     if (texts->after)
-        TRY(dun_text_addf(joined, "%s", texts->after));
+        TRY(dun_str_addf(joined, "%s", texts->after));
     if (!texts->inside)
         TRY(dun_tokenizer_encode(&texts->tokens, tokenizer, "", 0));
     size_t first = texts->tokens.n;
@@ -56,7 +56,7 @@ int dun_texts_share(dun_texts *texts, dun_tokenizer *tokenizer) {
     int rc = DUN_OK;
     static const char *const endings[] = {"", "a", " a", "A", "1", ".", "\n", " "};
     dun_tokens tokens = {0};
-    dun_text words = {0};
+    dun_str words = {0};
     texts->shared.n = 0;
     if (texts->lead) {
         TRY(dun_tokenizer_encode(&texts->shared, tokenizer, "", 0));
@@ -67,13 +67,13 @@ int dun_texts_share(dun_texts *texts, dun_tokenizer *tokenizer) {
     TRY(dun_tokenizer_encode(&texts->shared, tokenizer, texts->before, strlen(texts->before)));
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         tokens.n = 0;
-        dun_text_clear(&words);
-        TRY(dun_text_addf(&words, "%s%s", texts->before, endings[i]));
+        dun_str_clear(&words);
+        TRY(dun_str_addf(&words, "%s%s", texts->before, endings[i]));
         TRY(dun_tokenizer_encode(&tokens, tokenizer, words.bytes, words.length));
         texts->shared.n = count_common(texts->shared.ids, texts->shared.n, tokens.ids, tokens.n);
     }
 out:
-    dun_text_free(&words);
+    dun_str_free(&words);
     dun_tokens_free(&tokens);
     return rc;
 }
@@ -206,7 +206,7 @@ void dun_texts_free(dun_texts *texts) {
     dun_free(texts->shares);
     dun_free(texts->start);
     dun_free(texts->label);
-    dun_text_free(&texts->joined);
+    dun_str_free(&texts->joined);
     *texts = (dun_texts){0};
 }
 

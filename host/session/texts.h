@@ -2,7 +2,7 @@
 #ifndef DUN_TEXTS_H
 #define DUN_TEXTS_H
 
-#include "base/text.h"
+#include "base/str.h"
 #include "io/dataset.h"
 #include "io/token/tokenizer.h"
 
@@ -18,7 +18,7 @@ typedef struct {
     const char *before, *after; /* words around every text, borrowed; NULL: none */
     const char *lead; /* words that begin every sequence, prompt rows between them and the text; or NULL */
     bool inside;      /* something stands before: no beginning-of-text token */
-    dun_text joined;  /* scratch: a text among its words */
+    dun_str joined;   /* scratch: a text among its words */
 } dun_texts;
 
 /* What every sequence begins with, so that it can be run once for all: from now on texts leave the tokens out

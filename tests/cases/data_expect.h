@@ -7,7 +7,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/str.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

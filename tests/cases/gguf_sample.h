@@ -43,9 +43,9 @@ static inline void build_sample(gguf_builder *b) {
 }
 
 /* Parses what the builder holds; `bytes` must outlive the file. */
-static inline int parse(dun_gguf **file, dun_text *bytes, gguf_builder *b) {
+static inline int parse(dun_gguf **file, dun_str *bytes, gguf_builder *b) {
     *file = NULL;
-    dun_text_clear(bytes);
+    dun_str_clear(bytes);
     assert_int_equal(gguf_builder_finish(bytes, b), DUN_OK);
     return dun_gguf_parse(file, (const uint8_t *)bytes->bytes, bytes->length, "dir/m.gguf");
 }

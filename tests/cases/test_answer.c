@@ -50,14 +50,14 @@ static void test_json(void **state) {
     (void)state;
     const float distances[] = {1.0f, 1.5f, 9.0f};
     dun_answer_rule rule = {.saved = &saved, .temperature = 1, .unsure = 1};
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *object = json_object();
     expect_ok(dun_answer_json(object, &rule, distances));
     expect_ok(dun_json_dump(&text, object));
     assert_string_equal(text.bytes, "{\"label\":\"unsure\",\"nearest\":\"bad\",\"confidence\":0.622329381,"
                                     "\"distances\":{\"bad\":1.0,\"good\":1.5,\"fair\":9.0}}");
     json_decref(object);
-    dun_text_free(&text);
+    dun_str_free(&text);
     assert_int_equal(dun_mem_live(), 0);
 }
 

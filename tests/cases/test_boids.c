@@ -28,11 +28,11 @@ static void configure(dun_config *config, const char *text) {
 
 /* Writes points as a start file: numbers between tabs, a point a line. */
 static void write_points(const char *name, const double *points, size_t n, size_t dimensions) {
-    dun_text text = {0};
+    dun_str text = {0};
     for (size_t i = 0; i < n; i++)
-        check_ok(dun_text_addf(&text, "%.9g%s", points[i], (i + 1) % dimensions ? "\t" : "\n"));
+        check_ok(dun_str_addf(&text, "%.9g%s", points[i], (i + 1) % dimensions ? "\t" : "\n"));
     train_write_file(name, text.bytes, text.length);
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 /* d + 1/d over all ordered pairs, as the originals have it. */

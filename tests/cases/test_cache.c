@@ -24,18 +24,18 @@ static char folder[256];
 
 static bool keep(const char *key, const void *bytes, size_t length) {
     char problem[256];
-    dun_text text = {0};
-    check_ok(dun_text_addf(&text, "%s", key));
+    dun_str text = {0};
+    check_ok(dun_str_addf(&text, "%s", key));
     bool kept = dun_cache_keep(problem, sizeof problem, KIND, &text, bytes, length);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return kept;
 }
 
 static bool find(dun_cached *cached, const char *key) {
-    dun_text text = {0};
-    check_ok(dun_text_addf(&text, "%s", key));
+    dun_str text = {0};
+    check_ok(dun_str_addf(&text, "%s", key));
     bool found = dun_cache_find(cached, KIND, &text);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return found;
 }
 
@@ -170,14 +170,14 @@ static void test_places(void **state) {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     (void)state;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        dun_text text = {0};
+        dun_str text = {0};
         setenv("DUNLIN_CACHE", places[i].own, 1);
         setenv("XDG_CACHE_HOME", places[i].xdg, 1);
         setenv("HOME", places[i].home, 1);
         assert_true(dun_cache_folder(&text) == (places[i].folder != NULL));
         if (places[i].folder)
             assert_string_equal(text.bytes, places[i].folder);
-        dun_text_free(&text);
+        dun_str_free(&text);
     }
     setenv("DUNLIN_CACHE", folder, 1);
     setenv("XDG_CACHE_HOME", xdg ? xdg : "", 1);
@@ -266,20 +266,20 @@ static void test_refused(void **state) {
     dun_device *device = check_open_device();
     char path[512] = "", problem[256];
     dun_cached cached = {0};
-    dun_text key = {0};
+    dun_str key = {0};
     (void)state;
     use_program(device, false);
     check_ok(dun_cache_each(note_path, path));
     check_ok(dun_file_map(&cached.file, path));
     uint64_t length;
     memcpy(&length, cached.file.bytes + 8, sizeof length);
-    check_ok(dun_text_add(&key, (const char *)cached.file.bytes + 32, (size_t)length));
+    check_ok(dun_str_add(&key, (const char *)cached.file.bytes + 32, (size_t)length));
     dun_cached_close(&cached);
     assert_true(dun_cache_keep(problem, sizeof problem, DUN_CACHE_PROGRAMS, &key, "nonsense", 8));
     const char *platform = dun_device_describe(device)->platform;
     use_program(device, strcmp(platform, "Portable Computing Language") == 0); /* which reads none of it */
     use_program(device, true);
-    dun_text_free(&key);
+    dun_str_free(&key);
     clear();
     dun_device_close(device);
 }

@@ -202,11 +202,11 @@ static void test_locale(void **state) {
     (void)state;
     setlocale(LC_ALL, "de_DE.UTF-8");
     dun_config config;
-    dun_text out = {0};
+    dun_str out = {0};
     expect_ok(parse(&config, "[prompt]\nlr = 0.25\n"));
     expect_ok(dun_config_get(&out, &config, DUN_KEY_prompt_lr));
     assert_string_equal(out.bytes, "0.25");
-    dun_text_free(&out);
+    dun_str_free(&out);
     dun_config_free(&config);
     setlocale(LC_ALL, "C");
 }
@@ -248,13 +248,13 @@ static void test_set(void **state) {
     expect_ok(parse(&config, "[train]\nepochs = 1\n[prompt]\ntokens = 8\n[model]\nlayer = 3\n"));
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         enum dun_config_id id;
-        dun_text out = {0};
+        dun_str out = {0};
         expect_ok(dun_config_set(&config, good[i].assignment));
         expect_ok(dun_config_find(&id, good[i].key, "test"));
         expect_ok(dun_config_get(&out, &config, id));
         assert_string_equal(out.bytes, good[i].value);
         assert_string_equal(dun_config_origin(&config, id), "--set");
-        dun_text_free(&out);
+        dun_str_free(&out);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         expect_usage(dun_config_set(&config, bad[i].assignment), bad[i].assignment, bad[i].parts, 3);

@@ -65,8 +65,8 @@ static void test_check(void **state) {
     dun_config_free(&config);
 }
 
-static void write_text(dun_text *out, const dun_config *config) {
-    dun_text_clear(out);
+static void write_text(dun_str *out, const dun_config *config) {
+    dun_str_clear(out);
     expect_ok(dun_config_write(out, config));
 }
 
@@ -77,7 +77,7 @@ static void test_round_trip(void **state) {
     static const char *const texts[] = {" a", "b ",          "\"q\"", "a\\b;\"\n\t", ";",
                                         "#",  "gr\xc3\xbcn", "x\"y",  "\\"};
     dun_config config, again;
-    dun_text first = {0}, second = {0};
+    dun_str first = {0}, second = {0};
     expect_ok(dun_config_init(&config));
     for (size_t i = 0; i < DUN_N_KEYS; i++) {
         const dun_config_key *key = &dun_config_key_table[i];
@@ -121,14 +121,14 @@ static void test_round_trip(void **state) {
     assert_string_equal(again.prompt.text, longest);
     dun_config_free(&again);
     dun_config_free(&config);
-    dun_text_free(&first);
-    dun_text_free(&second);
+    dun_str_free(&first);
+    dun_str_free(&second);
 }
 
 static void test_shipped_files(void **state) {
     (void)state;
     dun_config defaults, config;
-    dun_text table = {0}, expected = {0}, found = {0};
+    dun_str table = {0}, expected = {0}, found = {0};
     dun_file file;
     expect_ok(dun_config_default_ini(&table));
     bool same = dun_file_map(&file, SOURCE_DIR "/config/default.ini") == DUN_OK &&
@@ -152,16 +152,16 @@ static void test_shipped_files(void **state) {
     assert_int_equal(config.centroid.start, DUN_START_MEAN);
     dun_config_free(&config);
     dun_config_free(&defaults);
-    dun_text_free(&table);
-    dun_text_free(&expected);
-    dun_text_free(&found);
+    dun_str_free(&table);
+    dun_str_free(&expected);
+    dun_str_free(&found);
 }
 
 /* Everything once, as a command would do it. */
 static int whole_use(void) {
     int rc;
     dun_config config;
-    dun_text out = {0};
+    dun_str out = {0};
     TRY(dun_config_init(&config));
     TRY(dun_config_load(&config, SOURCE_DIR "/config/quickstart.ini"));
     TRY(dun_config_set(&config, "train.epochs=1"));
@@ -169,7 +169,7 @@ static int whole_use(void) {
     TRY(dun_config_write(&out, &config));
     TRY(dun_config_default_ini(&out));
 out:
-    dun_text_free(&out);
+    dun_str_free(&out);
     dun_config_free(&config);
     return rc;
 }

@@ -80,17 +80,17 @@ static void test_reads(void **state) {
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         dun_dataset *dataset;
         dun_labels labels;
-        dun_text found = {0};
+        dun_str found = {0};
         expect_ok(
             parse(&dataset, &labels, good[i].bytes, strlen(good[i].bytes), good[i].name, NULL, &good[i].h));
         for (size_t j = 0; j < dataset->n; j++) {
             const dun_example *e = &dataset->examples[j];
             assert_int_equal(strlen(e->text), e->length);
-            expect_ok(dun_text_addf(&found, "%u|%s|%u\n", e->label, e->text, e->line));
+            expect_ok(dun_str_addf(&found, "%u|%s|%u\n", e->label, e->text, e->line));
         }
         assert_string_equal(found.bytes, good[i].expected);
         assert_false(labels.fixed);
-        dun_text_free(&found);
+        dun_str_free(&found);
         dun_dataset_free(dataset);
         dun_labels_free(&labels);
     }
@@ -240,9 +240,9 @@ static void test_caps(void **state) {
     expect_error(read_long(DUN_TEXT_BYTES + 1, 1), DUN_BAD_INPUT,
                  "d.tsv:1: the text has 67108865 bytes; at most", "67108864");
     expect_error(read_long(1, DUN_LABEL_BYTES + 1), DUN_BAD_INPUT, "d.tsv:1: the label has 256 bytes", "255");
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     for (int i = 0; i <= DUN_CLASSES; i++)
-        expect_ok(dun_text_addf(&bytes, "a\t%d\n", i * 7919 % 100003));
+        expect_ok(dun_str_addf(&bytes, "a\t%d\n", i * 7919 % 100003));
     dun_dataset *dataset;
     dun_labels labels;
     expect_error(parse(&dataset, &labels, bytes.bytes, bytes.length, "d.tsv", NULL, &plain), DUN_BAD_INPUT,
@@ -256,7 +256,7 @@ static void test_caps(void **state) {
         assert_int_equal(atoi(labels.names[dataset->examples[i].label]), i * 7919 % 100003);
     dun_dataset_free(dataset);
     dun_labels_free(&labels);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     assert_int_equal(dun_mem_live(), 0);
 }
 

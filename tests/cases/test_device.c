@@ -388,12 +388,12 @@ static void test_tiles(void **state) {
         dun_device_info info = {
             .type = rows[i].type, .vector_width = rows[i].vector_width, .max_group_size = rows[i].max_group};
         dun_tiles tiles = dun_tiles_default(&info, rows[i].head_dim);
-        dun_text defines = {0};
+        dun_str defines = {0};
         check_ok(dun_tiles_defines(&defines, &tiles));
         if (tiles.group != rows[i].group || tiles.vector != rows[i].vector ||
             tiles.reg_rows != rows[i].reg_rows || !strstr(defines.bytes, rows[i].defines))
             fail_msg("row %zu: %s", i, defines.bytes);
-        dun_text_free(&defines);
+        dun_str_free(&defines);
     }
 }
 

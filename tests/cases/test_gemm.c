@@ -38,11 +38,11 @@ static void run_cases(dun_compute *on, dun_gemm *gemm) {
     check_init(&c, on);
     c.gemm = gemm;
     check_run(&c, &check_gemm, false);
-    dun_text tiles = {0};
+    dun_str tiles = {0};
     check_ok(dun_tiles_write(&tiles, &on->tiles));
     print_message("%s, %s: %zu cases, %zu comparisons, worst %.2f of its tolerance\n", dun_gemm_name(gemm),
                   tiles.bytes, c.n_cases, c.n_compared, c.worst);
-    dun_text_free(&tiles);
+    dun_str_free(&tiles);
     if (c.n_failed)
         fail_msg("%zu failed; first: %s", c.n_failed, c.message);
 }
@@ -87,7 +87,7 @@ static void test_local_tiles(void **state) {
     info->compute_units = 64; /* a device so large that K is cut into parts */
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         dun_tiles tiles = compute.tiles;
-        dun_text fault = {0};
+        dun_str fault = {0};
         dun_compute other;
         check_ok(dun_tiles_read(&tiles, sets[i], "test"));
         check_ok(dun_tiles_fault(&fault, &tiles, dun_device_describe(device)));
@@ -96,7 +96,7 @@ static void test_local_tiles(void **state) {
             run_cases(&other, other.gemm);
             dun_compute_free(&other);
         }
-        dun_text_free(&fault);
+        dun_str_free(&fault);
     }
     info->compute_units = kept;
 }

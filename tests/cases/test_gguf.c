@@ -9,7 +9,7 @@ static void test_values(void **state) {
     (void)state;
     gguf_builder b;
     dun_gguf *file;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     for (uint32_t version = 2; version <= 3; version++) {
         build_sample(&b);
         b.version = version;
@@ -48,14 +48,14 @@ static void test_values(void **state) {
         dun_gguf_free(file);
         gguf_builder_free(&b);
     }
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
 }
 
 static void test_tensors(void **state) {
     (void)state;
     gguf_builder b;
     dun_gguf *file;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     for (uint32_t alignment = 1; alignment <= 64; alignment *= 8) {
         build_sample(&b);
         gguf_builder_drop(&b, "c");
@@ -88,7 +88,7 @@ static void test_tensors(void **state) {
         dun_gguf_free(file);
         gguf_builder_free(&b);
     }
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
 }
 
 /* A file with nothing in it is a right one. */
@@ -96,13 +96,13 @@ static void test_nothing(void **state) {
     (void)state;
     gguf_builder b;
     dun_gguf *file;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     gguf_builder_init(&b);
     assert_int_equal(parse(&file, &bytes, &b), DUN_OK);
     assert_int_equal(dun_gguf_n_tensors(file), 0);
     assert_false(dun_gguf_has(file, "general.architecture"));
     dun_gguf_free(file);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     gguf_builder_free(&b);
 }
 
@@ -160,7 +160,7 @@ static void test_wrong_gets(void **state) {
     (void)state;
     gguf_builder b;
     dun_gguf *file;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     build_sample(&b);
     assert_int_equal(parse(&file, &bytes, &b), DUN_OK);
     size_t live = dun_mem_live();
@@ -169,7 +169,7 @@ static void test_wrong_gets(void **state) {
                        wrong_gets[i].also);
     assert_int_equal(dun_mem_live(), live);
     dun_gguf_free(file);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     gguf_builder_free(&b);
 }
 
@@ -177,7 +177,7 @@ static void test_files(void **state) {
     (void)state;
     gguf_builder b;
     dun_gguf *file = NULL;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     const char *path = BINARY_DIR "/test_gguf.gguf";
     build_sample(&b);
     assert_int_equal(gguf_builder_finish(&bytes, &b), DUN_OK);
@@ -194,7 +194,7 @@ static void test_files(void **state) {
     assert_int_equal(dun_gguf_open(&file, BINARY_DIR), DUN_BAD_INPUT);
     dun_gguf_free(NULL);
     gguf_builder_free(&b);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
 }
 
 /* Each allocation in turn fails: the error comes back and nothing stays allocated. */
@@ -202,7 +202,7 @@ static void test_no_memory(void **state) {
     (void)state;
     gguf_builder b;
     dun_gguf *file = NULL;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     build_sample(&b);
     assert_int_equal(gguf_builder_finish(&bytes, &b), DUN_OK);
     size_t live = dun_mem_live();
@@ -224,7 +224,7 @@ static void test_no_memory(void **state) {
     assert_int_equal(dun_mem_live(), live);
     dun_gguf_free(file);
     gguf_builder_free(&b);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
 }
 
 int main(void) {

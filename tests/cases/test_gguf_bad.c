@@ -97,10 +97,10 @@ static const struct {
     {ALIGNMENT, 0, 0, 256, "tensor 'b' has offset 64", "a multiple of the alignment 256"},
 };
 
-static void rename_to(dun_text *name, uint64_t *length, size_t n, uint64_t last) {
-    dun_text_clear(name);
+static void rename_to(dun_str *name, uint64_t *length, size_t n, uint64_t last) {
+    dun_str_clear(name);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(dun_text_add(name, i + 1 == n && last ? (char[]){(char)last} : "n", 1), DUN_OK);
+        assert_int_equal(dun_str_add(name, i + 1 == n && last ? (char[]){(char)last} : "n", 1), DUN_OK);
     *length = n;
 }
 
@@ -172,7 +172,7 @@ static void test_corruptions(void **state) {
     size_t live = dun_mem_live();
     gguf_builder b;
     dun_gguf *file;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     for (size_t i = 0; i < sizeof corruptions / sizeof corruptions[0]; i++) {
         build_sample(&b);
         corrupt(&b, corruptions[i].change, corruptions[i].name, corruptions[i].at, corruptions[i].value);
@@ -184,7 +184,7 @@ static void test_corruptions(void **state) {
     gguf_builder_f32(&b, "general.alignment", 32);
     expect_refused(parse(&file, &bytes, &b), "key 'general.alignment' is f32", "expected an integer");
     gguf_builder_free(&b);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     assert_int_equal(dun_mem_live(), live);
 }
 
@@ -199,7 +199,7 @@ static void test_caps(void **state) {
         for (uint64_t length = cap; length <= cap + 1; length++) {
             gguf_builder b;
             dun_gguf *file = NULL;
-            dun_text head = {0};
+            dun_str head = {0};
             gguf_builder_init(&b);
             if (array)
                 gguf_builder_numbers(&b, "long", GGUF_U8, "", 0);
@@ -215,7 +215,7 @@ static void test_caps(void **state) {
             else
                 expect_refused(rc, "67108865", "expected at most 67108864");
             dun_gguf_free(file);
-            dun_text_free(&head);
+            dun_str_free(&head);
             gguf_builder_free(&b);
         }
     free(bytes);
@@ -227,7 +227,7 @@ static void test_neighbours(void **state) {
     for (uint64_t offset = 64 + 68 - 1; offset <= 64 + 68; offset++) {
         gguf_builder b;
         dun_gguf *file = NULL;
-        dun_text bytes = {0};
+        dun_str bytes = {0};
         build_sample(&b);
         gguf_builder_u32(&b, "general.alignment", 1);
         b.alignment = 1;
@@ -238,7 +238,7 @@ static void test_neighbours(void **state) {
         else
             expect_refused(rc, "tensors 'b' and 'c' overlap", "");
         dun_gguf_free(file);
-        dun_text_free(&bytes);
+        dun_str_free(&bytes);
         gguf_builder_free(&b);
     }
 }
@@ -276,7 +276,7 @@ static void test_truncations(void **state) {
     (void)state;
     size_t live = dun_mem_live();
     gguf_builder b;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     build_sample(&b);
     assert_int_equal(gguf_builder_finish(&bytes, &b), DUN_OK);
     for (size_t length = 0; length < bytes.length; length++) {
@@ -288,7 +288,7 @@ static void test_truncations(void **state) {
         free(copy);
     }
     gguf_builder_free(&b);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     assert_int_equal(dun_mem_live(), live);
 }
 
@@ -298,7 +298,7 @@ static void test_flipped_bytes(void **state) {
     size_t live = dun_mem_live();
     static const uint8_t flips[] = {0x01, 0x80, 0xff, 0x20};
     gguf_builder b;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     build_sample(&b);
     assert_int_equal(gguf_builder_finish(&bytes, &b), DUN_OK);
     size_t n_refused = 0;
@@ -315,7 +315,7 @@ static void test_flipped_bytes(void **state) {
         }
     assert_true(n_refused > 500);
     gguf_builder_free(&b);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     assert_int_equal(dun_mem_live(), live);
 }
 

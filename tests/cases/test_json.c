@@ -68,18 +68,18 @@ static void test_refuses(void **state) {
     assert_int_equal(dun_mem_live(), 0);
 }
 
-static void make_nested(dun_text *text, size_t depth) {
-    dun_text_clear(text);
+static void make_nested(dun_str *text, size_t depth) {
+    dun_str_clear(text);
     for (size_t i = 0; i < depth; i++)
-        expect_ok(dun_text_addf(text, i % 2 ? "[" : "{\"a[\\\"[\":"));
-    expect_ok(dun_text_addf(text, "1"));
+        expect_ok(dun_str_addf(text, i % 2 ? "[" : "{\"a[\\\"[\":"));
+    expect_ok(dun_str_addf(text, "1"));
     for (size_t i = depth; i-- > 0;)
-        expect_ok(dun_text_addf(text, i % 2 ? "]" : "}"));
+        expect_ok(dun_str_addf(text, i % 2 ? "]" : "}"));
 }
 
 static void test_depth(void **state) {
     (void)state;
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *json;
     make_nested(&text, DUN_JSON_DEPTH);
     expect_ok(dun_json_parse(&json, text.bytes, text.length, "d.json", 1));
@@ -87,21 +87,21 @@ static void test_depth(void **state) {
     make_nested(&text, DUN_JSON_DEPTH + 1);
     expect_error(dun_json_parse(&json, text.bytes, text.length, "d.json", 1), DUN_BAD_INPUT,
                  "d.json:1:", "deeper than 64");
-    dun_text_clear(&text);
+    dun_str_clear(&text);
     for (size_t i = 0; i < 100000; i++)
-        expect_ok(dun_text_add(&text, "[", 1));
+        expect_ok(dun_str_add(&text, "[", 1));
     expect_error(dun_json_parse(&json, text.bytes, text.length, "d.json", 1), DUN_BAD_INPUT,
                  "d.json:1:65: ", "deeper than 64");
     /* Siblings are not depth. */
-    dun_text_clear(&text);
-    expect_ok(dun_text_addf(&text, "["));
+    dun_str_clear(&text);
+    expect_ok(dun_str_addf(&text, "["));
     for (size_t i = 0; i < 1000; i++)
-        expect_ok(dun_text_addf(&text, "[],"));
-    expect_ok(dun_text_addf(&text, "[]]"));
+        expect_ok(dun_str_addf(&text, "[],"));
+    expect_ok(dun_str_addf(&text, "[]]"));
     expect_ok(dun_json_parse(&json, text.bytes, text.length, "d.json", 1));
     assert_int_equal(json_array_size(json), 1001);
     json_decref(json);
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 /* Parsed and dumped again. */
@@ -123,13 +123,13 @@ static void test_round_trips(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof round_trips / sizeof round_trips[0]; i++) {
         json_t *json;
-        dun_text text = {0};
+        dun_str text = {0};
         expect_ok(dun_json_parse(&json, round_trips[i].in, strlen(round_trips[i].in), "d.json", 1));
-        expect_ok(dun_text_addf(&text, "before "));
+        expect_ok(dun_str_addf(&text, "before "));
         expect_ok(dun_json_dump(&text, json));
         assert_int_equal(strncmp(text.bytes, "before ", 7), 0);
         assert_string_equal(text.bytes + 7, round_trips[i].out);
-        dun_text_free(&text);
+        dun_str_free(&text);
         json_decref(json);
     }
     assert_int_equal(dun_mem_live(), 0);
@@ -139,11 +139,11 @@ static void test_floats_survive(void **state) {
     (void)state;
     const float values[] = {0.1f, 1.0f / 3, 16777216.0f, 3.4028235e38f, 1.17549435e-38f, 2.7182817f};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        dun_text text = {0};
+        dun_str text = {0};
         json_t *json = dun_json_real((double)values[i]);
         expect_ok(dun_json_dump(&text, json));
         assert_true((float)strtod(text.bytes, NULL) == values[i]);
-        dun_text_free(&text);
+        dun_str_free(&text);
         json_decref(json);
     }
     const double none[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
@@ -156,7 +156,7 @@ static void test_floats_survive(void **state) {
 
 static void test_building(void **state) {
     (void)state;
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *object = json_object(), *array = json_array();
     expect_ok(dun_json_set(object, "b", json_integer(1)));
     expect_ok(dun_json_set(object, "a", json_incref(array)));
@@ -175,7 +175,7 @@ static void test_building(void **state) {
     json_array_clear(array);
     json_decref(array);
     json_decref(object);
-    dun_text_free(&text);
+    dun_str_free(&text);
     assert_int_equal(dun_mem_live(), 0);
 }
 
@@ -185,7 +185,7 @@ static int parse_and_dump(void) {
         "\"b\": {\"c\": [[], {}, null]}, \"d\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}";
     int rc;
     json_t *json = NULL;
-    dun_text text = {0};
+    dun_str text = {0};
     TRY(dun_json_parse(&json, bytes, strlen(bytes), "d.json", 1));
     assert_int_equal(json_array_size(json_object_get(json, "d")), 10);
     TRY(dun_json_dump(&text, json));
@@ -194,7 +194,7 @@ static int parse_and_dump(void) {
                             "length\"],\"b\":{\"c\":[[],{},null]},\"d\":[1,2,3,4,5,6,7,8,9,10]}"));
 out:
     assert_true(rc == 0 || !text.length);
-    dun_text_free(&text);
+    dun_str_free(&text);
     json_decref(json);
     return rc;
 }

@@ -101,7 +101,7 @@ static const struct {
 static void run_cuts(size_t first, size_t end) {
     for (size_t i = first; i < end; i++) {
         dun_compute other;
-        dun_text fault = {0};
+        dun_str fault = {0};
         dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_GPU, 1, cuts[i].head_dim);
         check_ok(dun_tiles_read(&tiles, cuts[i].tiles, "test"));
         check_ok(dun_tiles_fault(&fault, &tiles, dun_device_describe(device)));
@@ -114,7 +114,7 @@ static void run_cuts(size_t first, size_t end) {
                     run_topic(&other, topics[k]);
             dun_compute_free(&other);
         }
-        dun_text_free(&fault);
+        dun_str_free(&fault);
     }
 }
 

@@ -83,17 +83,17 @@ static void test_maps(void **state) {
 /* Reads texts of these labels, one a line; DUN_OK leaves their ids as digits in `ids`. */
 static int read_labels(char *ids, dun_labels *labels, const char *const *words, bool training) {
     int rc;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     dun_dataset *dataset = NULL;
     const dun_dataset_options options = {.format = "tsv", .training = training};
     for (size_t i = 0; words[i]; i++)
-        TRY(dun_text_addf(&bytes, "text\t%s\n", words[i]));
+        TRY(dun_str_addf(&bytes, "text\t%s\n", words[i]));
     TRY(dun_dataset_parse(&dataset, labels, (const uint8_t *)bytes.bytes, bytes.length, "d", &options));
     for (size_t i = 0; i < dataset->n; i++)
         ids[i] = (char)('0' + dataset->examples[i].label);
     ids[dataset->n] = '\0';
 out:
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     dun_dataset_free(dataset);
     return rc;
 }

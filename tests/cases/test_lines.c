@@ -50,21 +50,21 @@ static void test_reads(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         dun_lines *lines = open_bytes(good[i].bytes, good[i].length, good[i].mode);
-        dun_text found = {0};
+        dun_str found = {0};
         const char *text;
         size_t length;
         int rc;
-        expect_ok(dun_text_addf(&found, "%s", ""));
+        expect_ok(dun_str_addf(&found, "%s", ""));
         while ((rc = dun_lines_next(&text, &length, lines)) == 1) {
             assert_int_equal(strlen(text), length);
-            expect_ok(dun_text_addf(&found, "%zu|%s;", dun_lines_number(lines), text));
+            expect_ok(dun_str_addf(&found, "%zu|%s;", dun_lines_number(lines), text));
         }
         expect_ok(rc);
         assert_string_equal(found.bytes, good[i].expected);
         assert_int_equal(dun_lines_repaired(lines), good[i].n_repaired);
         expect_ok(dun_lines_next(&text, &length, lines)); /* the end stays the end */
         assert_int_equal(length, 0);
-        dun_text_free(&found);
+        dun_str_free(&found);
         dun_lines_close(lines);
     }
     dun_lines_close(NULL);

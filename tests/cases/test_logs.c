@@ -38,12 +38,12 @@ static void test_crc32c(void **state) {
 
 static void test_csv(void **state) {
     (void)state;
-    dun_text text = {0};
+    dun_str text = {0};
     static const char *const fields[] = {"", "plain", "a,b", "say \"x\"", "two\nlines", " space ", ""};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         check_ok(dun_csv_add(&text, fields[i], strlen(fields[i])));
     assert_string_equal(text.bytes, "\"\",plain,\"a,b\",\"say \"\"x\"\"\",\"two\nlines\", space ,");
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 /* The event files of a folder, oldest first, at most 4. */
@@ -173,7 +173,7 @@ static void test_tables(void **state) {
 /* The lines of run.log without their times, each of which must look like one. */
 static void expect_log(const char *text) {
     dun_file file;
-    dun_text plain = {0};
+    dun_str plain = {0};
     check_ok(dun_file_map(&file, train_path("run.log")));
     const char *at = (const char *)file.bytes, *end = at + file.length;
     while (at < end) {
@@ -185,11 +185,11 @@ static void expect_log(const char *text) {
             sscanf(at, "%4u-%2u-%2uT%2u:%2u:%2uZ %n", &year, &month, &day, &hour, &minute, &second, &used),
             6);
         assert_int_equal(used, 21);
-        check_ok(dun_text_add(&plain, at + used, (size_t)(newline + 1 - at - used)));
+        check_ok(dun_str_add(&plain, at + used, (size_t)(newline + 1 - at - used)));
         at = newline + 1;
     }
     assert_string_equal(plain.bytes, text);
-    dun_text_free(&plain);
+    dun_str_free(&plain);
     dun_file_unmap(&file);
 }
 

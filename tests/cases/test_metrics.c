@@ -117,11 +117,11 @@ static void test_report(void **state) {
                                  "  s\xc3\xb6-so    0     0      0        0\n"
                                  "unknown    5     2      0        7\n";
     dun_metrics metrics;
-    dun_text text = {0};
+    dun_str text = {0};
     count_row(&metrics, &rows[2]);
     assert_int_equal(dun_metrics_report(&text, &metrics, names), DUN_OK);
     assert_string_equal(text.bytes, wanted);
-    dun_text_free(&text);
+    dun_str_free(&text);
     dun_metrics_free(&metrics);
     assert_int_equal(dun_mem_live(), 0);
 }
@@ -132,18 +132,18 @@ static void test_many_classes(void **state) {
     enum { K = 21 };
     char *many[K];
     dun_metrics metrics;
-    dun_text text = {0};
+    dun_str text = {0};
     for (size_t k = 0; k < K; k++)
         many[k] = "class";
     for (uint32_t n = K - 1; n <= K; n++) {
         assert_int_equal(dun_metrics_create(&metrics, n), DUN_OK);
         dun_metrics_finish(&metrics);
-        dun_text_clear(&text);
+        dun_str_clear(&text);
         assert_int_equal(dun_metrics_report(&text, &metrics, many), DUN_OK);
         assert_int_equal(strstr(text.bytes, "confusion") == NULL, n == K);
         dun_metrics_free(&metrics);
     }
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 static void test_json(void **state) {

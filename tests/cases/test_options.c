@@ -110,23 +110,23 @@ static int read_row(dun_args *args, const line_row *row) {
 
 static void test_good_lines(void **state) {
     (void)state;
-    dun_text found = {0};
+    dun_str found = {0};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         dun_args args;
         assert_int_equal(read_row(&args, &good[i]), DUN_OK);
-        dun_text_clear(&found);
+        dun_str_clear(&found);
         for (size_t g = 0; g < args.n_given; g++)
-            assert_int_equal(dun_text_addf(&found, "%s:%s ", args.given[g].option->name,
-                                           args.given[g].value ? args.given[g].value : "-"),
+            assert_int_equal(dun_str_addf(&found, "%s:%s ", args.given[g].option->name,
+                                          args.given[g].value ? args.given[g].value : "-"),
                              0);
-        assert_int_equal(dun_text_addf(&found, "%s", args.help ? "help" : "|"), 0);
+        assert_int_equal(dun_str_addf(&found, "%s", args.help ? "help" : "|"), 0);
         for (size_t o = 0; o < args.n_operands; o++)
-            assert_int_equal(dun_text_addf(&found, " %s", dun_args_operand(&args, o)), 0);
+            assert_int_equal(dun_str_addf(&found, " %s", dun_args_operand(&args, o)), 0);
         assert_null(dun_args_operand(&args, args.n_operands));
         assert_string_equal(found.bytes, good[i].found);
         dun_args_free(&args);
     }
-    dun_text_free(&found);
+    dun_str_free(&found);
     assert_int_equal(dun_mem_live(), 0);
 }
 
@@ -229,10 +229,10 @@ static void test_help(void **state) {
         "      --more            A help that takes more than the one line of eighty\n"
         "                        columns that there is. May be repeated. [DUNLIN_MORE]\n"
         "  -h, --help            Show this help.\n";
-    dun_text text = {0};
+    dun_str text = {0};
     assert_int_equal(dun_command_help(&text, &shown), DUN_OK);
     assert_string_equal(text.bytes, wanted);
-    dun_text_free(&text);
+    dun_str_free(&text);
     assert_int_equal(dun_mem_live(), 0);
 }
 
@@ -240,7 +240,7 @@ static void test_help(void **state) {
  * fit 80 columns. */
 static void test_commands(void **state) {
     (void)state;
-    dun_text text = {0};
+    dun_str text = {0};
     for (const dun_command *const *c = dun_commands; *c; c++) {
         for (const dun_command *const *other = dun_commands; other < c; other++)
             assert_string_not_equal((*c)->name, (*other)->name);
@@ -262,7 +262,7 @@ static void test_commands(void **state) {
     for (const char *line = text.bytes; *line; line += strcspn(line, "\n") + 1)
         if (strcspn(line, "\n") > 80 && strncmp(line, "Usage:", 6) != 0)
             fail_msg("too wide: %.*s", (int)strcspn(line, "\n"), line);
-    dun_text_free(&text);
+    dun_str_free(&text);
     assert_int_equal(dun_mem_live(), 0);
 }
 

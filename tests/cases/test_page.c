@@ -15,15 +15,15 @@
 
 /* The string as a browser would read it back. */
 static char *shown(const char *bytes, size_t length, size_t most) {
-    dun_text json = {0};
+    dun_str json = {0};
     json_t *list = NULL;
-    check_ok(dun_text_addf(&json, "["));
+    check_ok(dun_str_addf(&json, "["));
     check_ok(dun_page_add_string(&json, bytes, length, most));
-    check_ok(dun_text_addf(&json, "]"));
+    check_ok(dun_str_addf(&json, "]"));
     check_ok(dun_json_parse(&list, json.bytes, json.length, "page", 1));
     char *text = strdup(json_string_value(json_array_get(list, 0)));
     json_decref(list);
-    dun_text_free(&json);
+    dun_str_free(&json);
     return text;
 }
 
@@ -83,7 +83,7 @@ static void test_cut(void **state) {
 static void test_escaped(void **state) {
     (void)state;
     static const char json[] = "[\"</script>\",\"<!-- & -->\",\"\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa\"]";
-    dun_text html = {0};
+    dun_str html = {0};
     check_ok(dun_page_add_escaped(&html, json, strlen(json)));
     assert_string_equal(html.bytes, "[\"\\u003c/script\\u003e\",\"\\u003c!-- \\u0026 --\\u003e\","
                                     "\"\\u2028\\u2029\xe2\x80\xaa\"]");
@@ -91,30 +91,30 @@ static void test_escaped(void **state) {
     assert_true(json_equal(before, after));
     json_decref(before);
     json_decref(after);
-    dun_text_free(&html);
+    dun_str_free(&html);
 }
 
 static void test_numbers(void **state) {
     (void)state;
     static const float values[] = {1, -1, 2.5f, -1, 1e-7f, -1, 123456.0f};
-    dun_text json = {0};
+    dun_str json = {0};
     check_ok(dun_page_add_numbers(&json, values, 4, 2, 4));
     assert_string_equal(json.bytes, "[1,2.5,1e-07,1.235e+05]");
-    dun_text_clear(&json);
+    dun_str_clear(&json);
     check_ok(dun_page_add_numbers(&json, values, 0, 1, 4));
     assert_string_equal(json.bytes, "[]");
-    dun_text_free(&json);
+    dun_str_free(&json);
 }
 
 /* A page holds its own elements only: as many scripts as the template has, whatever the data say. */
 static void test_page(void **state) {
     (void)state;
-    dun_text json = {0}, html = {0};
-    check_ok(dun_text_addf(&json, "{\"x\":"));
+    dun_str json = {0}, html = {0};
+    check_ok(dun_str_addf(&json, "{\"x\":"));
     check_ok(dun_page_add_string(&json, "</script><script>alert(1)</script>", 34, 1000));
-    check_ok(dun_text_addf(&json, "}"));
+    check_ok(dun_str_addf(&json, "}"));
     for (int kind = DUN_PAGE_REPORT; kind <= DUN_PAGE_BOIDS; kind++) {
-        dun_text_clear(&html);
+        dun_str_clear(&html);
         check_ok(dun_page_add(&html, (enum dun_page_kind)kind, "a <b> & </title>", &json));
         size_t scripts = 0;
         for (const char *at = html.bytes; (at = strstr(at, "<script")); at++)
@@ -125,8 +125,8 @@ static void test_page(void **state) {
         assert_null(strstr(html.bytes, "https:"));
         assert_null(strstr(html.bytes, "src="));
     }
-    dun_text_free(&json);
-    dun_text_free(&html);
+    dun_str_free(&json);
+    dun_str_free(&html);
 }
 
 static int live(void **state) {

@@ -69,7 +69,7 @@ static void make(sample *s) {
 }
 
 typedef struct {
-    const dun_text *text;
+    const dun_str *text;
     size_t at;
 } reader;
 
@@ -90,7 +90,7 @@ static cairo_status_t read_png(void *self, unsigned char *out, unsigned n) {
     return CAIRO_STATUS_SUCCESS;
 }
 
-static GifFileType *open_gif(reader *r, const dun_text *text) {
+static GifFileType *open_gif(reader *r, const dun_str *text) {
     int error = 0;
     *r = (reader){.text = text};
     GifFileType *file = DGifOpen(r, read_gif, &error);
@@ -99,20 +99,20 @@ static GifFileType *open_gif(reader *r, const dun_text *text) {
     return file;
 }
 
-static void expect_twice(int (*draw)(dun_text *out, const dun_run_data *run), dun_text *once,
+static void expect_twice(int (*draw)(dun_str *out, const dun_run_data *run), dun_str *once,
                          const dun_run_data *run) {
-    dun_text again = {0};
+    dun_str again = {0};
     check_ok(draw(once, run));
     check_ok(draw(&again, run));
     assert_int_equal(once->length, again.length);
     assert_memory_equal(once->bytes, again.bytes, again.length);
-    dun_text_free(&again);
+    dun_str_free(&again);
 }
 
 static void test_png(void **state) {
     (void)state;
     sample s;
-    dun_text png = {0};
+    dun_str png = {0};
     make(&s);
     expect_twice(dun_picture_scatter_png, &png, &s.run);
     reader r = {.text = &png};
@@ -136,27 +136,27 @@ static void test_png(void **state) {
     }
     assert_int_equal(pixels[0] & 0xffffff, 0xffffff);
     cairo_surface_destroy(surface);
-    dun_text_free(&png);
+    dun_str_free(&png);
 }
 
 static void test_svg(void **state) {
     (void)state;
     sample s;
-    dun_text svg = {0};
+    dun_str svg = {0};
     make(&s);
     expect_twice(dun_picture_scatter_svg, &svg, &s.run);
     assert_memory_equal(svg.bytes, "<?xml", 5);
     assert_non_null(strstr(svg.bytes, "<svg"));
     assert_non_null(strstr(svg.bytes, "</svg>"));
     assert_null(strstr(svg.bytes, "<b>"));
-    dun_text_free(&svg);
+    dun_str_free(&svg);
 }
 
 static void test_training_gif(void **state) {
     (void)state;
     sample s;
     reader r;
-    dun_text gif = {0};
+    dun_str gif = {0};
     make(&s);
     expect_twice(dun_picture_training, &gif, &s.run);
     GifFileType *file = open_gif(&r, &gif);
@@ -170,7 +170,7 @@ static void test_training_gif(void **state) {
         assert_int_equal(control.DelayTime, i < 47 ? 9 : 220);
     }
     assert_int_equal(DGifCloseFile(file, NULL), GIF_OK);
-    dun_text_free(&gif);
+    dun_str_free(&gif);
 }
 
 /* Frames put on each other give the pixels that were added, where the palette has their colours. */
@@ -182,7 +182,7 @@ static void test_gif_pixels(void **state) {
     uint8_t shown[W * H];
     reader r;
     dun_gif *gif;
-    dun_text out = {0};
+    dun_str out = {0};
     check_ok(dun_gif_begin(&gif, &out, W, H, palette, 4));
     for (int f = 0; f < FRAMES; f++) {
         for (int i = 0; i < W * H; i++)
@@ -208,7 +208,7 @@ static void test_gif_pixels(void **state) {
             assert_int_equal(palette[shown[i]], pixels[f < FRAMES ? f : FRAMES - 1][i]);
     }
     assert_int_equal(DGifCloseFile(file, NULL), GIF_OK);
-    dun_text_free(&out);
+    dun_str_free(&out);
 }
 
 static void test_flock(void **state) {
@@ -216,7 +216,7 @@ static void test_flock(void **state) {
     for (uint32_t dimensions = 1; dimensions <= 3; dimensions++) {
         float positions[31 * 4 * 3], losses[31];
         reader r;
-        dun_text gif = {0}, again = {0}, html = {0};
+        dun_str gif = {0}, again = {0}, html = {0};
         for (int i = 0; i < 31 * 4 * 3; i++)
             positions[i] = (float)sin(0.1 * i);
         for (int i = 0; i < 31; i++)
@@ -235,9 +235,9 @@ static void test_flock(void **state) {
         assert_int_equal(DGifCloseFile(file, NULL), GIF_OK);
         check_ok(dun_flock_page(&html, &flock, "</script>"));
         assert_non_null(strstr(html.bytes, "\"title\":\"\\u003c/script\\u003e\""));
-        dun_text_free(&gif);
-        dun_text_free(&again);
-        dun_text_free(&html);
+        dun_str_free(&gif);
+        dun_str_free(&again);
+        dun_str_free(&html);
     }
 }
 

@@ -1,7 +1,7 @@
 /* How texts are cut into words, by pattern. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/str.h"
 #include "io/token/pretokenizer.h"
 
 #include <setjmp.h>
@@ -20,14 +20,14 @@ static void expect_ok(int rc) {
 }
 
 /* Cuts; "|" between the words. */
-static void cut(dun_text *out, dun_pretokenizer *pretokenizer, const char *text) {
+static void cut(dun_str *out, dun_pretokenizer *pretokenizer, const char *text) {
     size_t length = strlen(text), word = 0;
-    dun_text_clear(out);
+    dun_str_clear(out);
     for (size_t at = 0; at < length; at += word) {
         expect_ok(dun_pretokenizer_next(&word, pretokenizer, text, length, at));
         assert_true(word >= 1 && word <= length - at);
-        expect_ok(dun_text_add(out, "|", at ? 1 : 0));
-        expect_ok(dun_text_add(out, text + at, word));
+        expect_ok(dun_str_add(out, "|", at ? 1 : 0));
+        expect_ok(dun_str_add(out, text + at, word));
     }
 }
 
@@ -70,7 +70,7 @@ static void test_words(void **state) {
         {"\x01\x02 x", {"\x01\x02| x", NULL}},
     };
     static const char *const names[] = {"smollm", "gpt-2"};
-    dun_text found = {0};
+    dun_str found = {0};
     for (size_t which = 0; which < COUNT(names); which++) {
         dun_pretokenizer *pretokenizer = NULL;
         expect_ok(dun_pretokenizer_create(&pretokenizer, names[which], strlen(names[which]), "t.gguf"));
@@ -82,7 +82,7 @@ static void test_words(void **state) {
         }
         dun_pretokenizer_free(pretokenizer);
     }
-    dun_text_free(&found);
+    dun_str_free(&found);
 }
 
 /* The text may end inside a larger one: what follows its end has no say. */

@@ -65,27 +65,27 @@ enum { N_LINES = sizeof lines / sizeof *lines };
 
 static void test_lines(void **state) {
     (void)state;
-    dun_text text = {0};
+    dun_str text = {0};
     for (size_t i = 0; i < N_LINES; i++) {
-        dun_text_clear(&text);
+        dun_str_clear(&text);
         assert_int_equal(dun_progress_format(&text, &lines[i].state, lines[i].columns, lines[i].color),
                          DUN_OK);
         assert_string_equal(text.bytes, lines[i].line);
     }
-    dun_text_free(&text);
+    dun_str_free(&text);
     assert_int_equal(dun_mem_live(), 0);
 }
 
 static void test_every_width_fits(void **state) {
     (void)state;
-    dun_text text = {0};
+    dun_str text = {0};
     for (size_t columns = 1; columns < 120; columns++) {
-        dun_text_clear(&text);
+        dun_str_clear(&text);
         assert_int_equal(dun_progress_format(&text, &training, columns, false), DUN_OK);
         assert_true(dun_text_columns(text.bytes) <= columns);
         assert_null(strpbrk(text.bytes, "\r\n"));
     }
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 static const struct {
@@ -99,13 +99,13 @@ static const struct {
 
 static void test_times(void **state) {
     (void)state;
-    dun_text text = {0};
+    dun_str text = {0};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
-        dun_text_clear(&text);
+        dun_str_clear(&text);
         assert_int_equal(dun_progress_format_time(&text, times[i].seconds), DUN_OK);
         assert_string_equal(text.bytes, times[i].text);
     }
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 static const struct {
@@ -119,13 +119,13 @@ static const struct {
 
 static void test_ends(void **state) {
     (void)state;
-    dun_text text = {0};
+    dun_str text = {0};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        dun_text_clear(&text);
+        dun_str_clear(&text);
         assert_int_equal(dun_progress_format_end(&text, &ends[i].state), DUN_OK);
         assert_string_equal(text.bytes, ends[i].line);
     }
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 /* Two stages, the second not ended, as a job reports them. Returns what was printed, in `bytes`. */

@@ -31,11 +31,11 @@ static int ids_of(int *ids, const dun_session *session, const char *layout, uint
     int n = 0, soft = 0;
     const dun_example *example = example_of(session, text);
     for (const char *at = layout; *at;) {
-        dun_text words = {0};
+        dun_str words = {0};
         dun_tokens tokens = {0};
         for (; *at && !(*at >= '0' && *at <= '9'); at++)
-            check_ok(*at == 'T' ? dun_text_add(&words, example->text, example->length)
-                                : dun_text_add(&words, at, 1));
+            check_ok(*at == 'T' ? dun_str_add(&words, example->text, example->length)
+                                : dun_str_add(&words, at, 1));
         check_ok(
             dun_tokenizer_encode(&tokens, session->tokenizer, words.length ? words.bytes : "", words.length));
         for (size_t i = 0; i < tokens.n; i++)
@@ -44,7 +44,7 @@ static int ids_of(int *ids, const dun_session *session, const char *layout, uint
             ids[n++] = -1 - soft++;
         at += *at != '\0';
         dun_tokens_free(&tokens);
-        dun_text_free(&words);
+        dun_str_free(&words);
     }
     assert_in_range(n, 1, MAX_IDS);
     return n;

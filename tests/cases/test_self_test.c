@@ -25,12 +25,12 @@ static char folder[256], kernels[300];
 /* From here on the kernels have `text` replaced; NULL: they are as they should be. */
 static void break_kernels(const char *const *pairs) {
     const char *whole = dun_program_text();
-    dun_text broken = {0};
+    dun_str broken = {0};
     if (!pairs) {
         unsetenv("DUNLIN_KERNELS");
         return;
     }
-    check_ok(dun_text_addf(&broken, "%s", whole));
+    check_ok(dun_str_addf(&broken, "%s", whole));
     for (; *pairs; pairs += 2) {
         char *at = strstr(broken.bytes, pairs[0]);
         if (!at)
@@ -39,7 +39,7 @@ static void break_kernels(const char *const *pairs) {
         memcpy(at, pairs[1], strlen(pairs[1]));
     }
     check_ok(dun_file_write(kernels, broken.bytes, broken.length));
-    dun_text_free(&broken);
+    dun_str_free(&broken);
     setenv("DUNLIN_KERNELS", kernels, 1);
 }
 

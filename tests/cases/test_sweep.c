@@ -11,17 +11,17 @@
 
 static void expect_grid(const char *const *sweeps, size_t n, size_t n_points, const char *last) {
     dun_sweep sweep = {0};
-    dun_text text = {0};
+    dun_str text = {0};
     char key[DUN_SWEEP_KEY_BYTES];
     for (size_t i = 0; i < n; i++)
         check_ok(dun_sweep_add(&sweep, sweeps[i]));
     assert_int_equal(dun_sweep_points(&sweep), n_points);
     for (size_t i = 0; i < n; i++) {
         dun_sweep_key(key, &sweep, i);
-        check_ok(dun_text_addf(&text, "%s=%s;", key, dun_sweep_value(&sweep, i, n_points - 1)));
+        check_ok(dun_str_addf(&text, "%s=%s;", key, dun_sweep_value(&sweep, i, n_points - 1)));
     }
     assert_string_equal(text.bytes ? text.bytes : "", last);
-    dun_text_free(&text);
+    dun_str_free(&text);
     dun_sweep_free(&sweep);
 }
 
@@ -82,13 +82,13 @@ static void test_bad_grids(void **state) {
             fail_msg("%s: \"%s\" does not say %s", cases[i].assignment, dun_error_message(), cases[i].part);
         assert_int_equal(sweep.n_axes, 1);
     }
-    dun_text many = {0};
-    check_ok(dun_text_addf(&many, "experiment.seed=0"));
+    dun_str many = {0};
+    check_ok(dun_str_addf(&many, "experiment.seed=0"));
     for (int i = 1; i <= 5000; i++)
-        check_ok(dun_text_addf(&many, ",%d", i));
+        check_ok(dun_str_addf(&many, ",%d", i));
     assert_int_equal(dun_sweep_add(&sweep, many.bytes), DUN_USAGE);
     assert_non_null(strstr(dun_error_message(), "combinations"));
-    dun_text_free(&many);
+    dun_str_free(&many);
     dun_sweep_free(&sweep);
 }
 
@@ -128,7 +128,7 @@ static void test_table(void **state) {
     dun_sweep_table table;
     dun_sweep_summary *s;
     size_t n;
-    dun_text text = {0};
+    dun_str text = {0};
     json_t *object;
     (void)state;
     check_ok(dun_sweep_add(&sweep, "prompt.lr=1e-3,1e-2,9"));
@@ -157,7 +157,7 @@ static void test_table(void **state) {
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (!strstr(text.bytes, lines[i]))
             fail_msg("not in the table: %s\n%s", lines[i], text.bytes);
-    dun_text_clear(&text);
+    dun_str_clear(&text);
     check_ok(dun_sweep_table_csv(&text, &table));
     assert_int_equal(strncmp(text.bytes, "config,prompt.lr,seed,status,accuracy,macro_f1,", 47), 0);
     assert_non_null(strstr(text.bytes, "\n\"a,b\",1e-3,2,done,0.7,,0.5,"));
@@ -169,7 +169,7 @@ static void test_table(void **state) {
     assert_string_equal(json_string_value(json_object_get(json_object_get(best, "values"), "prompt.lr")),
                         "1e-2");
     json_decref(object);
-    dun_text_free(&text);
+    dun_str_free(&text);
     dun_sweep_table_free(&table);
     dun_sweep_free(&sweep);
 }

@@ -24,19 +24,19 @@ static void read_config(dun_config *config, const char *lines) {
     expect_ok(dun_config_parse(config, text, strlen(text), "t.ini"));
 }
 
-static void show(dun_text *out, const dun_tokenizer *tokenizer, int32_t id) {
+static void show(dun_str *out, const dun_tokenizer *tokenizer, int32_t id) {
     size_t length;
     if (id < 0) {
-        expect_ok(dun_text_addf(out, "%d|", -1 - id));
+        expect_ok(dun_str_addf(out, "%d|", -1 - id));
         return;
     }
     const char *piece = dun_tokenizer_piece(tokenizer, (uint32_t)id, &length);
-    expect_ok(dun_text_addf(out, "%.*s|", (int)length, piece));
+    expect_ok(dun_str_addf(out, "%.*s|", (int)length, piece));
 }
 
 /* Rows of a text under a template, each followed by '|'; '/' before and after the rows of the text itself. */
-static void show_rows(dun_text *out, const char *lines, dun_tokenizer *tokenizer, uint32_t P,
-                      const char *text, uint32_t max_length) {
+static void show_rows(dun_str *out, const char *lines, dun_tokenizer *tokenizer, uint32_t P, const char *text,
+                      uint32_t max_length) {
     dun_config config;
     dun_template template;
     dun_texts texts = {0};
@@ -53,14 +53,14 @@ static void show_rows(dun_text *out, const char *lines, dun_tokenizer *tokenizer
     expect_ok(dun_batch_create(&batch, 1, 200));
     dun_template_batch(&batch, &template, &texts, &which, 1);
     assert_int_equal(batch.n_rows, dun_template_own_rows(&template) + texts.tokens.n);
-    dun_text_clear(out);
+    dun_str_clear(out);
     assert_int_equal(texts.shared.n, template.n_lead);
     for (uint32_t i = 0; i < template.n_lead; i++)
         show(out, tokenizer, (int32_t)texts.shared.ids[i]);
     uint32_t head = template.head.n - template.n_lead;
     for (uint32_t i = 0; i < batch.n_rows; i++) {
         if (i == head || i == head + texts.tokens.n)
-            expect_ok(dun_text_addf(out, "/"));
+            expect_ok(dun_str_addf(out, "/"));
         show(out, tokenizer, batch.ids[i]);
     }
     assert_int_equal(dun_template_is_prefix(&template), template.head.n > 0);
@@ -103,7 +103,7 @@ static void test_rows(void **state) {
         /* what is not UTF-8 is U+FFFD on either way */
         {"template = {text}g{soft}\n", 1, "\xff", 9, "/\xef|\xbf|\xbd|g|/0|", "/<s>|\xef|\xbf|\xbd|g|/0|"},
     };
-    dun_text found = {0};
+    dun_str found = {0};
     for (size_t i = 0; i < COUNT(cases); i++)
         for (int bos = 0; bos < 2; bos++) {
             const char *wanted = bos ? cases[i].rows_with_bos : cases[i].rows;
@@ -112,7 +112,7 @@ static void test_rows(void **state) {
             if (strcmp(found.bytes, wanted) != 0)
                 fail_msg("%s\"%s\": %s, expected %s", cases[i].lines, cases[i].text, found.bytes, wanted);
         }
-    dun_text_free(&found);
+    dun_str_free(&found);
 }
 
 static void test_refused(void **state) {

@@ -140,17 +140,17 @@ static void test_merging_by_definition(void **state) {
     for (uint64_t round = 0; round < 2000; round++) {
         char word[64] = "";
         size_t starts[65], n = 1 + (size_t)dun_random_below(60, 1, DUN_STREAM_TEST, round);
-        dun_text expected = {0};
+        dun_str expected = {0};
         for (size_t i = 0; i < n; i++)
             word[i] = "aabbc"[dun_random_below(5, 2 + round, DUN_STREAM_TEST, i)];
         for (size_t i = 0; i <= n; i++)
             starts[i] = i;
         size_t n_parts = merge_slowly(starts, n, word, dense_plan.merges);
         for (size_t i = 0; i < n_parts; i++)
-            expect_ok(dun_text_addf(&expected, "%s%.*s", i ? "|" : "", (int)(starts[i + 1] - starts[i]),
-                                    word + starts[i]));
+            expect_ok(dun_str_addf(&expected, "%s%.*s", i ? "|" : "", (int)(starts[i + 1] - starts[i]),
+                                   word + starts[i]));
         expect_pieces(tokenizer, word, n, expected.bytes);
-        dun_text_free(&expected);
+        dun_str_free(&expected);
     }
     dun_tokenizer_free(tokenizer);
 }
@@ -298,22 +298,22 @@ static void test_any_bytes(void **state) {
                                         "🦆",     "'s",           "<s>",  "<",  "\xff", "\xe6", "\x97",
                                         "\xf0\x9f", "\xed\xa0\x80", "\xc0", "",   "\x85"};
     dun_tokenizer *tokenizer = make_tokenizer(&rich_plan);
-    dun_text text = {0}, expected = {0}, found = {0};
+    dun_str text = {0}, expected = {0}, found = {0};
     for (uint64_t round = 0; round < 3000; round++) {
-        dun_text_clear(&text);
-        dun_text_clear(&expected);
+        dun_str_clear(&text);
+        dun_str_clear(&expected);
         for (uint64_t i = 0; i < 12; i++) {
             const char *part = parts[dun_random_below(COUNT(parts), round, DUN_STREAM_TEST, i)];
-            expect_ok(dun_text_add(&text, part, part[0] ? strlen(part) : 1)); /* "": a zero byte */
+            expect_ok(dun_str_add(&text, part, part[0] ? strlen(part) : 1)); /* "": a zero byte */
         }
         expect_ok(dun_utf8_repair(&expected, text.bytes, text.length));
         encode_to_text(&found, tokenizer, text.bytes, text.length, "");
         assert_int_equal(found.length, expected.length);
         assert_memory_equal(found.bytes, expected.bytes, expected.length);
     }
-    dun_text_free(&text);
-    dun_text_free(&expected);
-    dun_text_free(&found);
+    dun_str_free(&text);
+    dun_str_free(&expected);
+    dun_str_free(&found);
     dun_tokenizer_free(tokenizer);
 }
 
@@ -332,12 +332,12 @@ static void test_long_texts(void **state) {
     const size_t about = 1 << 20;
     dun_tokenizer *tokenizer = make_tokenizer(&rich_plan);
     for (size_t i = 0; i < COUNT(cases); i++) {
-        dun_text text = {0}, found = {0};
+        dun_str text = {0}, found = {0};
         dun_tokens tokens = {0};
         size_t n_units = about / strlen(cases[i].unit) / 4 * 4;
         for (size_t unit = 0; unit < n_units; unit++)
-            expect_ok(dun_text_add(&text, cases[i].unit, strlen(cases[i].unit)));
-        expect_ok(dun_text_add(&text, cases[i].end, strlen(cases[i].end)));
+            expect_ok(dun_str_add(&text, cases[i].unit, strlen(cases[i].unit)));
+        expect_ok(dun_str_add(&text, cases[i].end, strlen(cases[i].end)));
         encode_to_text(&found, tokenizer, text.bytes, text.length, "");
         assert_int_equal(found.length, text.length);
         assert_memory_equal(found.bytes, text.bytes, text.length);
@@ -345,8 +345,8 @@ static void test_long_texts(void **state) {
         if (cases[i].unit_tokens[0])
             assert_int_equal(tokens.n, n_units / cases[i].unit_tokens[1] * cases[i].unit_tokens[0]);
         dun_tokens_free(&tokens);
-        dun_text_free(&text);
-        dun_text_free(&found);
+        dun_str_free(&text);
+        dun_str_free(&found);
     }
     dun_tokenizer_free(tokenizer);
 }

@@ -179,7 +179,7 @@ static void test_failing_allocations(void **state) {
     (void)state;
     static const char text[] = "ab <s>\xff abc abababababababab 12 12 12 12 12";
     gguf_builder b;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     dun_gguf *file = NULL;
     build_vocabulary(&b, &good_plan);
     expect_ok(gguf_builder_finish(&bytes, &b));
@@ -202,7 +202,7 @@ static void test_failing_allocations(void **state) {
     }
     assert_true(n_failed > 20);
     dun_gguf_free(file);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
 }
 
 int main(void) {

@@ -68,7 +68,7 @@ static void test_bad_rows(void **state) {
 
 /* What is written fits the device it was written for, whatever its name, and no other driver. */
 static void test_written_rows(void **state) {
-    dun_text text = {0};
+    dun_str text = {0};
     dun_tuning row;
     dun_device_info other = gpu;
     bool found;
@@ -84,19 +84,19 @@ static void test_written_rows(void **state) {
     strcpy(other.driver, "1.2.4");
     check_ok(dun_tuning_find_in(&row, &found, &other, text.bytes, "t.ini"));
     assert_false(found);
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 static void test_shipped_rows(void **state) {
     dun_file file;
-    dun_text text = {0};
+    dun_str text = {0};
     dun_tuning row;
     bool found;
     (void)state;
     check_ok(dun_file_map(&file, SOURCE_DIR "/config/devices.ini"));
-    check_ok(dun_text_add(&text, (const char *)file.bytes, file.length));
+    check_ok(dun_str_add(&text, (const char *)file.bytes, file.length));
     check_ok(dun_tuning_find_in(&row, &found, &gpu, text.bytes, "devices.ini"));
-    dun_text_free(&text);
+    dun_str_free(&text);
     dun_file_unmap(&file);
 }
 
@@ -121,7 +121,7 @@ static void test_limits(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dun_device_info info = gpu;
-        dun_text fault = {0}, said = {0};
+        dun_str fault = {0}, said = {0};
         info.max_group_size = cases[i].max_group;
         info.local_bytes = cases[i].local_kb << 10;
         dun_tiles tiles = dun_tiles_default(&info, 64);
@@ -135,8 +135,8 @@ static void test_limits(void **state) {
             tiles.local_m != cases[i].local_m)
             fail_msg("case %zu: WG %u, ATT_WG %u, TS_M %u", i, tiles.group, tiles.attention_group,
                      tiles.local_m);
-        dun_text_free(&fault);
-        dun_text_free(&said);
+        dun_str_free(&fault);
+        dun_str_free(&said);
     }
 }
 
@@ -226,7 +226,7 @@ static void test_child(void **state) {
         assert_int_equal(child.exit_code, cases[i].exit_code);
         assert_int_equal(child.signal, cases[i].signal);
         assert_int_equal(child.timed_out, cases[i].timed_out);
-        dun_text_free(&child.output);
+        dun_str_free(&child.output);
     }
     const char *absent[] = {"/no/such/program", NULL};
     dun_child child;
@@ -236,9 +236,9 @@ static void test_child(void **state) {
 
 /* Unfinished: begun and not ended after it, by whole lines. */
 static void test_journal(void **state) {
-    dun_text path = {0}, none = {0};
+    dun_str path = {0}, none = {0};
     (void)state;
-    check_ok(dun_text_addf(&path, "%s/tune.journal", BINARY_DIR));
+    check_ok(dun_str_addf(&path, "%s/tune.journal", BINARY_DIR));
     dun_journal_remove(&path);
     assert_false(dun_journal_unfinished(&path, "reg"));
     check_ok(dun_journal_add(&path, "try", "reg"));
@@ -251,7 +251,7 @@ static void test_journal(void **state) {
     assert_false(dun_journal_unfinished(&path, "local TS_M=64"));
     dun_journal_remove(&path);
     check_ok(dun_journal_add(&none, "try", "reg")); /* no cache: nothing is written down */
-    dun_text_free(&path);
+    dun_str_free(&path);
 }
 
 static int no_leaks(void **state) {

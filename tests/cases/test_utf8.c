@@ -43,14 +43,14 @@ static void test_repair(void **state) {
         {"\xc3(\xc3\xa9", 0, BAD "(é"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        dun_text text = {0};
+        dun_str text = {0};
         size_t length = strlen(cases[i].bytes);
         assert_int_equal(dun_utf8_valid(cases[i].bytes, length), cases[i].valid);
-        assert_int_equal(dun_text_add(&text, ">", 1), DUN_OK);
+        assert_int_equal(dun_str_add(&text, ">", 1), DUN_OK);
         assert_int_equal(dun_utf8_repair(&text, cases[i].bytes, length), DUN_OK);
         assert_string_equal(text.bytes + 1, cases[i].repaired);
         assert_int_equal(dun_utf8_valid(text.bytes, text.length), text.length);
-        dun_text_free(&text);
+        dun_str_free(&text);
     }
     assert_int_equal(dun_utf8_valid("a\0b", 3), 3);
     assert_int_equal(dun_utf8_valid("日", 2), 0); /* the third byte is beyond the end */
@@ -84,17 +84,17 @@ static void test_show(void **state) {
          "12345678901234567890123456789012345678901234567890123456789..."},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        dun_text text = {0};
-        assert_int_equal(dun_text_add(&text, "\n", 1), DUN_OK);
+        dun_str text = {0};
+        assert_int_equal(dun_str_add(&text, "\n", 1), DUN_OK);
         assert_int_equal(dun_utf8_show(&text, cases[i].bytes, strlen(cases[i].bytes)), DUN_OK);
         assert_int_equal(text.bytes[0], '\n');
         assert_string_equal(text.bytes + 1, cases[i].shown);
-        dun_text_free(&text);
+        dun_str_free(&text);
     }
-    dun_text text = {0};
+    dun_str text = {0};
     assert_int_equal(dun_utf8_show(&text, "a\0b", 3), DUN_OK);
     assert_string_equal(text.bytes, "a?b");
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 int main(void) {

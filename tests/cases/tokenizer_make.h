@@ -3,7 +3,7 @@
 #define TOKENIZER_MAKE_H
 
 #include "base/err.h"
-#include "base/text.h"
+#include "base/str.h"
 #include "gguf_builder.h"
 #include "io/token/tokenizer.h"
 
@@ -78,14 +78,14 @@ static inline void build_vocabulary(gguf_builder *b, const vocabulary_plan *plan
 
 /* Finishes the file, makes its tokenizer and frees both; returns the tokenizer's status. */
 static inline int create_tokenizer(dun_tokenizer **out, gguf_builder *b) {
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     dun_gguf *file = NULL;
     expect_ok(gguf_builder_finish(&bytes, b));
     gguf_builder_free(b);
     expect_ok(dun_gguf_parse(&file, (const uint8_t *)bytes.bytes, bytes.length, "t.gguf"));
     int rc = dun_tokenizer_create(out, file);
     dun_gguf_free(file);
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     return rc;
 }
 
@@ -98,28 +98,28 @@ static inline dun_tokenizer *make_tokenizer(const vocabulary_plan *plan) {
 }
 
 /* The pieces of a text's tokens, with `separator` between. */
-static inline void encode_to_text(dun_text *out, dun_tokenizer *tokenizer, const char *text, size_t length,
+static inline void encode_to_text(dun_str *out, dun_tokenizer *tokenizer, const char *text, size_t length,
                                   const char *separator) {
     dun_tokens tokens = {0};
-    dun_text_clear(out);
+    dun_str_clear(out);
     expect_ok(dun_tokenizer_encode(&tokens, tokenizer, text, length));
     for (size_t i = 0; i < tokens.n; i++) {
         size_t piece_length;
         const char *piece = dun_tokenizer_piece(tokenizer, tokens.ids[i], &piece_length);
-        expect_ok(dun_text_add(out, separator, i ? strlen(separator) : 0));
-        expect_ok(dun_text_add(out, piece, piece_length));
+        expect_ok(dun_str_add(out, separator, i ? strlen(separator) : 0));
+        expect_ok(dun_str_add(out, piece, piece_length));
     }
-    expect_ok(dun_text_add(out, "", 0));
+    expect_ok(dun_str_add(out, "", 0));
     dun_tokens_free(&tokens);
 }
 
 /* `pieces`: the expected tokens with | between. */
 static inline void expect_pieces(dun_tokenizer *tokenizer, const char *text, size_t length,
                                  const char *pieces) {
-    dun_text found = {0};
+    dun_str found = {0};
     encode_to_text(&found, tokenizer, text, length, "|");
     assert_string_equal(found.bytes, pieces);
-    dun_text_free(&found);
+    dun_str_free(&found);
 }
 
 #endif

@@ -36,18 +36,18 @@ enum { F32 = 0 }; /* ggml's id */
 /* Texts of two classes with letters of their own; 8 of valid.tsv are 3 and 5. */
 static inline void write_letters(const char *name, uint32_t n, uint32_t shortest, uint32_t longest,
                                  const char *tail) {
-    dun_text text = {0};
+    dun_str text = {0};
     for (uint32_t i = 0; i < n; i++) {
         uint32_t label = (i * 7 + 3) % 10 < 5;
         uint32_t length = shortest + i * 5 % (longest - shortest + 1);
         for (uint32_t j = 0; j < length; j++) {
             uint64_t draw = dun_random_below(3, 11, DUN_STREAM_TEST, (uint64_t)i * 1000 + j);
-            check_ok(dun_text_add(&text, (label ? "xqz" : "bgk") + draw, 1));
+            check_ok(dun_str_add(&text, (label ? "xqz" : "bgk") + draw, 1));
         }
-        check_ok(dun_text_addf(&text, "%s\t%u\n", tail, label));
+        check_ok(dun_str_addf(&text, "%s\t%u\n", tail, label));
     }
     train_write_file(name, text.bytes, text.length);
-    dun_text_free(&text);
+    dun_str_free(&text);
 }
 
 /* `more` are lines of a config; the sections of these come first. */

@@ -33,7 +33,7 @@ static const dun_spec sample_spec = {.architecture = "llama",
 /* A model on its way through a builder into weights. */
 typedef struct {
     gguf_builder builder;
-    dun_text bytes;
+    dun_str bytes;
     dun_weights *weights;
 } sample;
 
@@ -44,14 +44,14 @@ static inline void sample_build(sample *s, const dun_spec *spec, uint32_t type) 
 }
 
 static inline int sample_parse(sample *s) {
-    dun_text_clear(&s->bytes);
+    dun_str_clear(&s->bytes);
     assert_int_equal(gguf_builder_finish(&s->bytes, &s->builder), DUN_OK);
     return dun_weights_parse(&s->weights, (const uint8_t *)s->bytes.bytes, s->bytes.length, "dir/m.gguf");
 }
 
 static inline void sample_free(sample *s) {
     dun_weights_free(s->weights);
-    dun_text_free(&s->bytes);
+    dun_str_free(&s->bytes);
     gguf_builder_free(&s->builder);
 }
 

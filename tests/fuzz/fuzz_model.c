@@ -110,7 +110,7 @@ static dun_tokenizer *fixture_tokenizer(void) {
 void fuzz_tokenizer(const uint8_t *bytes, size_t length) {
     dun_tokenizer *tokenizer = fixture_tokenizer();
     dun_tokens tokens = {0};
-    dun_text wanted = {0};
+    dun_str wanted = {0};
     size_t at = 0;
     encode(&tokens, tokenizer, bytes, length);
     FUZZ_EXPECT(dun_utf8_repair(&wanted, (const char *)bytes, length) == DUN_OK);
@@ -121,6 +121,6 @@ void fuzz_tokenizer(const uint8_t *bytes, size_t length) {
         at += n;
     }
     FUZZ_EXPECT(at == wanted.length);
-    dun_text_free(&wanted);
+    dun_str_free(&wanted);
     dun_tokens_free(&tokens);
 }

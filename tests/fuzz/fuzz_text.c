@@ -10,14 +10,14 @@
 
 #include <string.h>
 
-static bool same(const dun_text *a, const dun_text *b) {
+static bool same(const dun_str *a, const dun_str *b) {
     return a->length == b->length && (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
 }
 
 /* A config that was read is written so that it reads back to the same. */
 void fuzz_config(const uint8_t *bytes, size_t length) {
     dun_config config, again;
-    dun_text text = {0}, text_again = {0};
+    dun_str text = {0}, text_again = {0};
     FUZZ_EXPECT(dun_config_init(&config) == DUN_OK);
     FUZZ_EXPECT(dun_config_init(&again) == DUN_OK);
     if (fuzz_accepted(dun_config_parse(&config, (const char *)bytes, length, "none/c.ini"), DUN_USAGE,
@@ -28,8 +28,8 @@ void fuzz_config(const uint8_t *bytes, size_t length) {
         FUZZ_EXPECT(dun_config_write(&text_again, &again) == DUN_OK);
         FUZZ_EXPECT(same(&text, &text_again));
     }
-    dun_text_free(&text_again);
-    dun_text_free(&text);
+    dun_str_free(&text_again);
+    dun_str_free(&text);
     dun_config_free(&again);
     dun_config_free(&config);
 }
@@ -37,7 +37,7 @@ void fuzz_config(const uint8_t *bytes, size_t length) {
 /* A value that was read is written so that it reads back to the same. */
 void fuzz_json(const uint8_t *bytes, size_t length) {
     json_t *value = NULL, *again = NULL;
-    dun_text text = {0}, text_again = {0};
+    dun_str text = {0}, text_again = {0};
     if (fuzz_accepted(dun_json_parse(&value, (const char *)bytes, length, "j.json", 1), DUN_BAD_INPUT,
                       DUN_BAD_INPUT)) {
         FUZZ_EXPECT(dun_json_dump(&text, value) == DUN_OK);
@@ -47,8 +47,8 @@ void fuzz_json(const uint8_t *bytes, size_t length) {
     } else {
         FUZZ_EXPECT(!value);
     }
-    dun_text_free(&text_again);
-    dun_text_free(&text);
+    dun_str_free(&text_again);
+    dun_str_free(&text);
     json_decref(again);
     json_decref(value);
 }

@@ -2,7 +2,7 @@
 #include "device_check.h"
 
 #include "base/err.h"
-#include "base/text.h"
+#include "base/str.h"
 
 #include <setjmp.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ int check_compute_create(dun_compute *out, dun_device *device, const dun_tiles *
 #undef X
     };
     int rc = DUN_OK;
-    dun_text defines = {0};
+    dun_str defines = {0};
     *out = (dun_compute){.device = device, .tiles = *tiles};
     TRY(dun_tiles_defines(&defines, tiles));
     TRY(dun_program_build_text(&out->program, device, text, defines.bytes));
@@ -37,7 +37,7 @@ int check_compute_create(dun_compute *out, dun_device *device, const dun_tiles *
         TRY(dun_kernel_create(&out->kernel[i], out->program, names[i]));
     TRY(dun_gemm_create(&out->gemm, device, out->program, tiles, gemm));
 out:
-    dun_text_free(&defines);
+    dun_str_free(&defines);
     if (rc < 0)
         dun_compute_free(out);
     return rc;

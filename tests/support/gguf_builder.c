@@ -14,36 +14,36 @@ void gguf_builder_init(gguf_builder *b) {
 }
 
 static void free_key(gguf_builder_key *key) {
-    dun_text_free(&key->name);
-    dun_text_free(&key->value);
+    dun_str_free(&key->name);
+    dun_str_free(&key->value);
 }
 
 void gguf_builder_free(gguf_builder *b) {
     for (size_t i = 0; i < b->n_keys; i++)
         free_key(&b->keys[i]);
     for (size_t i = 0; i < b->n_tensors; i++)
-        dun_text_free(&b->tensors[i].name);
+        dun_str_free(&b->tensors[i].name);
     dun_free(b->keys);
     dun_free(b->tensors);
-    dun_text_free(&b->data);
+    dun_str_free(&b->data);
     gguf_builder_init(b);
 }
 
 /* Appends, unless something failed before. */
-static void put(gguf_builder *b, dun_text *text, const void *bytes, size_t length) {
+static void put(gguf_builder *b, dun_str *text, const void *bytes, size_t length) {
     if (b->rc == DUN_OK)
-        b->rc = dun_text_add(text, bytes, length);
+        b->rc = dun_str_add(text, bytes, length);
 }
 
-static void put_u32(gguf_builder *b, dun_text *text, uint32_t value) {
+static void put_u32(gguf_builder *b, dun_str *text, uint32_t value) {
     put(b, text, &value, sizeof value);
 }
 
-static void put_u64(gguf_builder *b, dun_text *text, uint64_t value) {
+static void put_u64(gguf_builder *b, dun_str *text, uint64_t value) {
     put(b, text, &value, sizeof value);
 }
 
-static void put_string(gguf_builder *b, dun_text *text, const char *string) {
+static void put_string(gguf_builder *b, dun_str *text, const char *string) {
     put_u64(b, text, strlen(string));
     put(b, text, string, strlen(string));
 }
@@ -84,7 +84,7 @@ static gguf_builder_key *set_key(gguf_builder *b, const char *name, uint32_t typ
     gguf_builder_key *key = gguf_builder_find_key(b, name);
     if (!key)
         return append_key(b, name, type);
-    dun_text_clear(&key->value);
+    dun_str_clear(&key->value);
     key->type = type;
     return key;
 }
@@ -141,7 +141,7 @@ void gguf_builder_numbers(gguf_builder *b, const char *key, enum gguf_value type
 }
 
 /* Zero bytes up to a multiple of the alignment. */
-static void pad(gguf_builder *b, dun_text *text) {
+static void pad(gguf_builder *b, dun_str *text) {
     while (b->rc == DUN_OK && text->length % b->alignment)
         put(b, text, "", 1);
 }
@@ -173,7 +173,7 @@ void gguf_builder_drop(gguf_builder *b, const char *name) {
         b->claimed_keys--;
     }
     if (tensor) {
-        dun_text_free(&tensor->name);
+        dun_str_free(&tensor->name);
         size_t after = b->n_tensors - (size_t)(tensor - b->tensors) - 1;
         memmove(tensor, tensor + 1, after * sizeof *tensor);
         b->n_tensors--;
@@ -181,7 +181,7 @@ void gguf_builder_drop(gguf_builder *b, const char *name) {
     }
 }
 
-int gguf_builder_finish(dun_text *out, gguf_builder *b) {
+int gguf_builder_finish(dun_str *out, gguf_builder *b) {
     put(b, out, b->magic, sizeof b->magic);
     put_u32(b, out, b->version);
     put_u64(b, out, b->claimed_tensors);

@@ -4,7 +4,7 @@
 #ifndef DUN_GGUF_BUILDER_H
 #define DUN_GGUF_BUILDER_H
 
-#include "base/text.h"
+#include "base/str.h"
 #include "model/spec.h"
 
 #include <stddef.h>
@@ -28,14 +28,14 @@ enum gguf_value {
 };
 
 typedef struct {
-    dun_text name;
+    dun_str name;
     uint64_t name_length; /* as written before the name */
     uint32_t type;
-    dun_text value; /* all that follows the type */
+    dun_str value; /* all that follows the type */
 } gguf_builder_key;
 
 typedef struct {
-    dun_text name;
+    dun_str name;
     uint64_t name_length;
     uint32_t n_dims; /* as written; at most 8 dims follow */
     uint64_t dims[8];
@@ -51,7 +51,7 @@ typedef struct {
     gguf_builder_key *keys;
     gguf_builder_tensor *tensors;
     size_t n_keys, keys_capacity, n_tensors, tensors_capacity;
-    dun_text data;      /* the tensors' bytes */
+    dun_str data;       /* the tensors' bytes */
     uint32_t alignment; /* of the data; a file that differs from 32 needs the key general.alignment too */
 } gguf_builder;
 
@@ -86,7 +86,7 @@ gguf_builder_tensor *gguf_builder_find_tensor(gguf_builder *b, const char *name)
 uint8_t *gguf_builder_data_of(gguf_builder *b, const char *name);
 
 /* The file's bytes. */
-int gguf_builder_finish(dun_text *out, gguf_builder *b);
+int gguf_builder_finish(dun_str *out, gguf_builder *b);
 
 /* A float as the nearest half, ties to even. */
 uint16_t gguf_builder_half(float value);

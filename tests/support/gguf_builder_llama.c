@@ -212,13 +212,13 @@ void gguf_builder_llama(gguf_builder *b, const dun_spec *spec, uint32_t tensor_t
 int gguf_builder_tiny_llama(const char *path, const dun_spec *spec, uint32_t tensor_type, uint64_t seed) {
     int rc;
     gguf_builder b;
-    dun_text bytes = {0};
+    dun_str bytes = {0};
     gguf_builder_init(&b);
     gguf_builder_llama(&b, spec, tensor_type, seed);
     TRY(gguf_builder_finish(&bytes, &b));
     TRY(dun_file_write(path, bytes.bytes, bytes.length));
 out:
-    dun_text_free(&bytes);
+    dun_str_free(&bytes);
     gguf_builder_free(&b);
     return rc;
 }

@@ -45,7 +45,7 @@ typedef struct {
     struct MHD_Connection *connection;
     double begun;
     uint64_t received; /* bytes of the body, those not kept included */
-    dun_text body;
+    dun_str body;
     json_t *document; /* owns the texts */
     bool many;        /* {"texts"}, not {"text"} */
     const char **texts;
@@ -85,11 +85,11 @@ static enum MHD_Result send_bytes(struct MHD_Connection *connection, unsigned st
 
 static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned status, const json_t *value,
                                  const char *header, const char *header_value) {
-    dun_text text = {0};
+    dun_str text = {0};
     enum MHD_Result result = MHD_NO; /* no memory: the connection is closed */
-    if (value && dun_json_dump(&text, value) == DUN_OK && dun_text_add(&text, "\n", 1) == DUN_OK)
+    if (value && dun_json_dump(&text, value) == DUN_OK && dun_str_add(&text, "\n", 1) == DUN_OK)
         result = send_bytes(connection, status, json_media, text.bytes, text.length, header, header_value);
-    dun_text_free(&text);
+    dun_str_free(&text);
     return result;
 }
 
@@ -271,7 +271,7 @@ static enum MHD_Result receive(request *r, const char *data, size_t length) {
     if (dun_clock_seconds() - r->begun > o->timeout_s ||
         r->received > (uint64_t)o->max_body_bytes * DISCARD_FACTOR)
         return MHD_NO;
-    if (r->received <= o->max_body_bytes && dun_text_add(&r->body, data, length) < 0)
+    if (r->received <= o->max_body_bytes && dun_str_add(&r->body, data, length) < 0)
         return MHD_NO;
     return MHD_YES;
 }
@@ -299,7 +299,7 @@ static void completed(void *self, struct MHD_Connection *connection, void **stat
     if (!r)
         return;
     json_decref(r->document);
-    dun_text_free(&r->body);
+    dun_str_free(&r->body);
     dun_free(r->job.distances);
     dun_free(r->texts);
     dun_free(r->lengths);

@@ -222,57 +222,57 @@ const char *dun_args_operand(const dun_args *args, size_t index) {
     return index < args->n_operands ? args->operands[index] : NULL;
 }
 
-int dun_help_wrap(dun_text *out, const char *words, size_t indent) {
+int dun_help_wrap(dun_str *out, const char *words, size_t indent) {
     int rc = DUN_OK;
     size_t column = indent;
     while (*words) {
         size_t length = strcspn(words, " \n");
         if (column > indent && column + 1 + length > HELP_WIDTH) {
-            TRY(dun_text_addf(out, "\n%*s", (int)indent, ""));
+            TRY(dun_str_addf(out, "\n%*s", (int)indent, ""));
             column = indent;
         } else if (column > indent) {
-            TRY(dun_text_add(out, " ", 1));
+            TRY(dun_str_add(out, " ", 1));
             column++;
         }
-        TRY(dun_text_add(out, words, length));
+        TRY(dun_str_add(out, words, length));
         column += length;
         words += length;
         if (words[0] == '\n' && words[1] == '\n') {
-            TRY(dun_text_addf(out, "\n\n%*s", (int)indent, ""));
+            TRY(dun_str_addf(out, "\n\n%*s", (int)indent, ""));
             column = indent;
         }
         words += strspn(words, " \n");
     }
-    TRY(dun_text_add(out, "\n", 1));
+    TRY(dun_str_add(out, "\n", 1));
 out:
     return rc;
 }
 
-static int add_option_help(dun_text *out, const dun_option *option) {
+static int add_option_help(dun_str *out, const dun_option *option) {
     int rc = DUN_OK;
-    dun_text help = {0};
+    dun_str help = {0};
     size_t start = out->length;
     if (option->letter)
-        TRY(dun_text_addf(out, "  -%c, ", option->letter));
+        TRY(dun_str_addf(out, "  -%c, ", option->letter));
     else
-        TRY(dun_text_addf(out, "      "));
-    TRY(dun_text_addf(out, "--%s%s%s", option->name, option->argument ? " " : "",
-                      option->argument ? option->argument : ""));
+        TRY(dun_str_addf(out, "      "));
+    TRY(dun_str_addf(out, "--%s%s%s", option->name, option->argument ? " " : "",
+                     option->argument ? option->argument : ""));
     size_t used = out->length - start;
     if (used + 2 > HELP_COLUMN)
-        TRY(dun_text_addf(out, "\n%*s", HELP_COLUMN, ""));
+        TRY(dun_str_addf(out, "\n%*s", HELP_COLUMN, ""));
     else
-        TRY(dun_text_addf(out, "%*s", (int)(HELP_COLUMN - used), ""));
-    TRY(dun_text_addf(&help, "%s%s", option->help, option->repeatable ? " May be repeated." : ""));
+        TRY(dun_str_addf(out, "%*s", (int)(HELP_COLUMN - used), ""));
+    TRY(dun_str_addf(&help, "%s%s", option->help, option->repeatable ? " May be repeated." : ""));
     if (option->environment)
-        TRY(dun_text_addf(&help, " [%s]", option->environment));
+        TRY(dun_str_addf(&help, " [%s]", option->environment));
     TRY(dun_help_wrap(out, help.bytes, HELP_COLUMN));
 out:
-    dun_text_free(&help);
+    dun_str_free(&help);
     return rc;
 }
 
-int dun_options_help(dun_text *out, const dun_option *options) {
+int dun_options_help(dun_str *out, const dun_option *options) {
     int rc = DUN_OK;
     for (const dun_option *o = options; o->name; o++)
         TRY(add_option_help(out, o));

@@ -4,7 +4,7 @@
 #ifndef DUN_OPTIONS_H
 #define DUN_OPTIONS_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,9 +56,9 @@ const char *dun_args_operand(const dun_args *args, size_t index);
 
 /* Appends words and a newline in lines of at most 80 columns, all but the first indented. A single newline
  * in `words` is a space, two are a new paragraph. */
-int dun_help_wrap(dun_text *out, const char *words, size_t indent);
+int dun_help_wrap(dun_str *out, const char *words, size_t indent);
 
 /* Appends the options as help shows them, lines of at most 80 columns. */
-int dun_options_help(dun_text *out, const dun_option *options);
+int dun_options_help(dun_str *out, const dun_option *options);
 
 #endif

@@ -65,7 +65,7 @@ void dun_operand_kinds(bool kinds[DUN_N_VALUE_KINDS], const dun_command *command
     kinds[DUN_VALUE_NONE] = false;
 }
 
-int dun_operand_words(dun_text *out, const dun_command *command) {
+int dun_operand_words(dun_str *out, const dun_command *command) {
     int rc = DUN_OK;
     const char *at = command->usage, *word;
     size_t length;
@@ -74,18 +74,18 @@ int dun_operand_words(dun_text *out, const dun_command *command) {
         for (size_t i = 0; i < length; i++)
             lower &= islower((unsigned char)word[i]) || word[i] == '-';
         if (lower && word[0] != '-')
-            TRY(dun_text_addf(out, " %.*s", (int)length, word));
+            TRY(dun_str_addf(out, " %.*s", (int)length, word));
     }
 out:
     return rc;
 }
 
-int dun_text_escaped(dun_text *out, const char *text, const char *special) {
+int dun_text_escaped(dun_str *out, const char *text, const char *special) {
     int rc = DUN_OK;
     for (; *text; text++) {
         if (strchr(special, *text))
-            TRY(dun_text_add(out, "\\", 1));
-        TRY(dun_text_add(out, text, 1));
+            TRY(dun_str_add(out, "\\", 1));
+        TRY(dun_str_add(out, text, 1));
     }
 out:
     return rc;

@@ -25,19 +25,19 @@ enum dun_value_kind dun_value_kind_of(const dun_option *option);
 void dun_operand_kinds(bool kinds[DUN_N_VALUE_KINDS], const dun_command *command);
 
 /* Appends the lower-case words among the operands of the usage line, a space before each. */
-int dun_operand_words(dun_text *out, const dun_command *command);
+int dun_operand_words(dun_str *out, const dun_command *command);
 
 /* The row of --help, which every command has besides its own. */
 extern const dun_option dun_help_option;
 
 /* Append man pages, and completion scripts. */
-int dun_man_program(dun_text *out); /* dunlin(1) */
-int dun_man_config(dun_text *out);  /* dunlin-config(5) */
-int dun_complete_bash(dun_text *out);
-int dun_complete_zsh(dun_text *out);
-int dun_complete_fish(dun_text *out);
+int dun_man_program(dun_str *out); /* dunlin(1) */
+int dun_man_config(dun_str *out);  /* dunlin-config(5) */
+int dun_complete_bash(dun_str *out);
+int dun_complete_zsh(dun_str *out);
+int dun_complete_fish(dun_str *out);
 
 /* Appends text with every character of `special` behind a backslash. */
-int dun_text_escaped(dun_text *out, const char *text, const char *special);
+int dun_text_escaped(dun_str *out, const char *text, const char *special);
 
 #endif

@@ -67,32 +67,32 @@ const dun_topic_row dun_selector_rows[] = {
     {0},
 };
 
-static int add_rows(dun_text *out, const dun_topic_row *rows) {
+static int add_rows(dun_str *out, const dun_topic_row *rows) {
     int rc = DUN_OK;
     for (; rows->name; rows++) {
         if (strlen(rows->name) + 4 > COLUMN)
-            TRY(dun_text_addf(out, "  %s\n%*s", rows->name, COLUMN, ""));
+            TRY(dun_str_addf(out, "  %s\n%*s", rows->name, COLUMN, ""));
         else
-            TRY(dun_text_addf(out, "  %-*s", COLUMN - 2, rows->name));
+            TRY(dun_str_addf(out, "  %-*s", COLUMN - 2, rows->name));
         TRY(dun_help_wrap(out, rows->meaning, COLUMN));
     }
 out:
     return rc;
 }
 
-static int add_files(dun_text *out) {
+static int add_files(dun_str *out) {
     return add_rows(out, dun_run_files);
 }
 
-static int add_environment(dun_text *out) {
+static int add_environment(dun_str *out) {
     return add_rows(out, dun_environment_rows);
 }
 
-static int add_exits(dun_text *out) {
+static int add_exits(dun_str *out) {
     return add_rows(out, dun_exit_rows);
 }
 
-static int add_selectors(dun_text *out) {
+static int add_selectors(dun_str *out) {
     return add_rows(out, dun_selector_rows);
 }
 
@@ -164,31 +164,31 @@ const dun_topic *dun_topic_find(const char *name) {
 }
 
 /* "prompt.lr", its default, its help and what it takes. */
-static int add_key(dun_text *out, enum dun_config_id id) {
+static int add_key(dun_str *out, enum dun_config_id id) {
     int rc = DUN_OK;
     const dun_config_key *key = &dun_config_key_table[id];
-    dun_text words = {0};
-    TRY(dun_text_addf(out, "  %s.%s%s%s\n      ", key->section, key->name, key->initial[0] ? " = " : "",
-                      key->initial));
-    TRY(dun_text_addf(&words, "%s", key->help));
+    dun_str words = {0};
+    TRY(dun_str_addf(out, "  %s.%s%s%s\n      ", key->section, key->name, key->initial[0] ? " = " : "",
+                     key->initial));
+    TRY(dun_str_addf(&words, "%s", key->help));
     if (key->type != DUN_CONFIG_STRING) {
-        TRY(dun_text_addf(&words, " Takes "));
+        TRY(dun_str_addf(&words, " Takes "));
         TRY(dun_config_accepts(&words, id));
-        TRY(dun_text_addf(&words, "."));
+        TRY(dun_str_addf(&words, "."));
     }
     TRY(dun_help_wrap(out, words.bytes, 6));
 out:
-    dun_text_free(&words);
+    dun_str_free(&words);
     return rc;
 }
 
-static int add_sections(dun_text *out, const char *wanted) {
+static int add_sections(dun_str *out, const char *wanted) {
     int rc = DUN_OK;
     for (size_t s = 0; s < DUN_N_SECTIONS; s++) {
         const dun_config_section *section = &dun_config_section_table[s];
         if (strcmp(wanted, "*") != 0 && strcmp(wanted, section->name) != 0)
             continue;
-        TRY(dun_text_addf(out, "\n[%s]\n", section->name));
+        TRY(dun_str_addf(out, "\n[%s]\n", section->name));
         TRY(dun_help_wrap(out, section->help, 0));
         for (int id = 0; id < DUN_N_KEYS; id++)
             if (strcmp(dun_config_key_table[id].section, section->name) == 0)
@@ -198,12 +198,12 @@ out:
     return rc;
 }
 
-int dun_topic_print(dun_text *out, const dun_topic *topic) {
+int dun_topic_print(dun_str *out, const dun_topic *topic) {
     int rc = DUN_OK;
     if (topic->text)
         TRY(dun_help_wrap(out, topic->text, 0));
     if (topic->text && topic->add)
-        TRY(dun_text_addf(out, "\n"));
+        TRY(dun_str_addf(out, "\n"));
     if (topic->section)
         TRY(add_sections(out, topic->section));
     if (topic->add)
@@ -212,7 +212,7 @@ out:
     return rc;
 }
 
-int dun_topic_print_key(dun_text *out, const char *name) {
+int dun_topic_print_key(dun_str *out, const char *name) {
     int rc;
     enum dun_config_id id;
     TRY(dun_config_find(&id, name, "help"));

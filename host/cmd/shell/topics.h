@@ -3,17 +3,17 @@
 #ifndef DUN_TOPICS_H
 #define DUN_TOPICS_H
 
-#include "base/text.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
     const char *name, *summary;
-    const char *text;          /* paragraphs, wrapped when shown; NULL: none */
-    const char *section;       /* of the config, whose keys follow; "*": of all; NULL: none */
-    int (*add)(dun_text *out); /* appends more; NULL: nothing */
-    bool generated;            /* a file for other programs: not among the topics for people */
+    const char *text;         /* paragraphs, wrapped when shown; NULL: none */
+    const char *section;      /* of the config, whose keys follow; "*": of all; NULL: none */
+    int (*add)(dun_str *out); /* appends more; NULL: nothing */
+    bool generated;           /* a file for other programs: not among the topics for people */
 } dun_topic;
 
 /* Ends with a row without a name. */
@@ -23,10 +23,10 @@ extern const dun_topic dun_topics[];
 const dun_topic *dun_topic_find(const char *name);
 
 /* Appends a topic as the terminal shows it. */
-int dun_topic_print(dun_text *out, const dun_topic *topic);
+int dun_topic_print(dun_str *out, const dun_topic *topic);
 
 /* Appends the help of one key, "prompt.lr"; DUN_USAGE: no such key. */
-int dun_topic_print_key(dun_text *out, const char *name);
+int dun_topic_print_key(dun_str *out, const char *name);
 
 /* Files of a run, variables, exit codes: rows of name and meaning, the last without a name. */
 typedef struct {

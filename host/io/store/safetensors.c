@@ -27,7 +27,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(const char *file, const 
                                                         const char *format, ...) {
     int rc;
     char fact[400];
-    dun_text shown = {0};
+    dun_str shown = {0};
     va_list args;
     va_start(args, format);
     vsnprintf(fact, sizeof fact, format, args);
@@ -35,7 +35,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(const char *file, const 
     TRY(dun_utf8_show(&shown, tensor, strlen(tensor)));
     rc = dun_error(DUN_BAD_INPUT, "%s: tensor '%s' %s", file, shown.bytes, fact);
 out:
-    dun_text_free(&shown);
+    dun_str_free(&shown);
     return rc;
 }
 
@@ -259,7 +259,7 @@ out:
 }
 
 /* The length and the JSON header, padded so that the data start at a multiple of 8. */
-static int make_header(dun_text *out, size_t *data_bytes, const dun_tensor *tensors, size_t n_tensors,
+static int make_header(dun_str *out, size_t *data_bytes, const dun_tensor *tensors, size_t n_tensors,
                        const json_t *metadata, const char *path) {
     int rc = DUN_OK;
     uint64_t offset = 0, length = 0;
@@ -276,10 +276,10 @@ static int make_header(dun_text *out, size_t *data_bytes, const dun_tensor *tens
         TRY(dun_json_set(header, metadata_key, json_incref(strings)));
     for (size_t i = 0; i < n_tensors; i++)
         TRY(describe(header, &offset, &tensors[i], path));
-    TRY(dun_text_add(out, (const char *)&length, LENGTH_BYTES)); /* its place */
+    TRY(dun_str_add(out, (const char *)&length, LENGTH_BYTES)); /* its place */
     TRY(dun_json_dump(out, header));
     while (out->length % ALIGNMENT)
-        TRY(dun_text_add(out, " ", 1));
+        TRY(dun_str_add(out, " ", 1));
     length = out->length - LENGTH_BYTES;
     memcpy(out->bytes, &length, LENGTH_BYTES);
     *data_bytes = (size_t)offset;
@@ -291,7 +291,7 @@ out:
 int dun_safetensors_write(const char *path, const dun_tensor *tensors, size_t n_tensors,
                           const json_t *metadata) {
     int rc;
-    dun_text header = {0};
+    dun_str header = {0};
     uint8_t *bytes = NULL;
     size_t data_bytes = 0;
     TRY(make_header(&header, &data_bytes, tensors, n_tensors, metadata, path));
@@ -306,6 +306,6 @@ int dun_safetensors_write(const char *path, const dun_tensor *tensors, size_t n_
     TRY(dun_file_write(path, bytes, header.length + data_bytes));
 out:
     dun_free(bytes);
-    dun_text_free(&header);
+    dun_str_free(&header);
     return rc;
 }

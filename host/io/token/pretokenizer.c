@@ -54,16 +54,16 @@ static void pcre_free(void *block, void *data) {
 }
 
 static int refuse_name(const char *name, size_t length, const char *file) {
-    dun_text known = {0}, shown = {0};
+    dun_str known = {0}, shown = {0};
     int rc = DUN_OK;
     for (size_t i = 0; i < N_PATTERNS; i++)
-        TRY(dun_text_addf(&known, "%s%s", i ? ", " : "", patterns[i].name));
+        TRY(dun_str_addf(&known, "%s%s", i ? ", " : "", patterns[i].name));
     TRY(dun_utf8_show(&shown, name, length));
     rc = dun_error(DUN_BAD_INPUT, "%s: tokenizer.ggml.pre is '%s', which is not known; known are %s", file,
                    shown.bytes, known.bytes);
 out:
-    dun_text_free(&known);
-    dun_text_free(&shown);
+    dun_str_free(&known);
+    dun_str_free(&shown);
     return rc;
 }
 

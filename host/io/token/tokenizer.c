@@ -34,14 +34,14 @@ struct dun_tokenizer {
     dun_bpe *bpe;
     bool add_bos;
     uint32_t bos;
-    dun_text repaired; /* the text at hand, when it was not valid UTF-8 */
+    dun_str repaired; /* the text at hand, when it was not valid UTF-8 */
 };
 
 static int check_model(const dun_gguf *file) {
     int rc;
     static const char known[] = "gpt2";
     dun_gguf_string model;
-    dun_text shown = {0};
+    dun_str shown = {0};
     TRY(dun_gguf_get_string(&model, file, "tokenizer.ggml.model"));
     if (model.length != strlen(known) || memcmp(model.bytes, known, model.length) != 0) {
         TRY(dun_utf8_show(&shown, model.bytes, model.length));
@@ -49,7 +49,7 @@ static int check_model(const dun_gguf *file) {
                       dun_gguf_name(file), shown.bytes, known));
     }
 out:
-    dun_text_free(&shown);
+    dun_str_free(&shown);
     return rc;
 }
 
@@ -143,7 +143,7 @@ void dun_tokenizer_free(dun_tokenizer *tokenizer) {
     dun_specials_free(tokenizer->specials);
     dun_pretokenizer_free(tokenizer->pretokenizer);
     dun_bpe_free(tokenizer->bpe);
-    dun_text_free(&tokenizer->repaired);
+    dun_str_free(&tokenizer->repaired);
     dun_free(tokenizer);
 }
 
@@ -173,7 +173,7 @@ int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const
         TRY(dun_error(DUN_BAD_INPUT, "a text has %zu bytes; at most %d are supported", length,
                       MAX_TEXT_BYTES));
     if (dun_utf8_valid(text, length) != length) {
-        dun_text_clear(&tokenizer->repaired);
+        dun_str_clear(&tokenizer->repaired);
         TRY(dun_utf8_repair(&tokenizer->repaired, text, length));
         text = tokenizer->repaired.bytes;
         length = tokenizer->repaired.length;

@@ -60,11 +60,11 @@ uint32_t dun_vocab_find(const dun_vocab *vocab, dun_gguf_string left, dun_gguf_s
 
 int dun_vocab_refuse(const dun_vocab *vocab, const char *key, size_t index, dun_gguf_string text,
                      const char *fault) {
-    dun_text shown = {0};
+    dun_str shown = {0};
     int rc = dun_utf8_show(&shown, text.bytes, text.length);
     if (rc == DUN_OK)
         rc = dun_error(DUN_BAD_INPUT, "%s: %s[%zu] '%s' %s", vocab->file, key, index, shown.bytes, fault);
-    dun_text_free(&shown);
+    dun_str_free(&shown);
     return rc;
 }
 

@@ -1,5 +1,5 @@
-/* See text.h. */
-#include "base/text.h"
+/* The string builder: appends, its room doubled when it is full. */
+#include "base/str.h"
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int reserve(dun_text *text, size_t extra) {
+static int reserve(dun_str *text, size_t extra) {
     if (text->length + extra < text->capacity)
         return DUN_OK;
     size_t wanted = text->capacity ? text->capacity : 64;
@@ -22,7 +22,7 @@ static int reserve(dun_text *text, size_t extra) {
     return DUN_OK;
 }
 
-int dun_text_add(dun_text *text, const char *bytes, size_t length) {
+int dun_str_add(dun_str *text, const char *bytes, size_t length) {
     int rc;
     TRY(reserve(text, length + 1));
     memcpy(text->bytes + text->length, bytes, length);
@@ -32,7 +32,7 @@ out:
     return rc;
 }
 
-int dun_text_addf(dun_text *text, const char *format, ...) {
+int dun_str_addf(dun_str *text, const char *format, ...) {
     int rc;
     va_list args, again;
     va_start(args, format);
@@ -49,22 +49,22 @@ out:
     return rc;
 }
 
-int dun_text_add_field(dun_text *text, const char *bytes, size_t length) {
+int dun_str_add_field(dun_str *text, const char *bytes, size_t length) {
     size_t begin = text->length;
-    int rc = dun_text_add(text, bytes, length);
+    int rc = dun_str_add(text, bytes, length);
     for (size_t at = begin; at < text->length; at++)
         if ((unsigned char)text->bytes[at] < ' ' || text->bytes[at] == 0x7f)
             text->bytes[at] = ' ';
     return rc;
 }
 
-void dun_text_clear(dun_text *text) {
+void dun_str_clear(dun_str *text) {
     text->length = 0;
     if (text->bytes)
         text->bytes[0] = '\0';
 }
 
-void dun_text_free(dun_text *text) {
+void dun_str_free(dun_str *text) {
     dun_free(text->bytes);
-    *text = (dun_text){0};
+    *text = (dun_str){0};
 }
