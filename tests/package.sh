@@ -26,6 +26,7 @@ done
 dpkg-deb -x "$package" root || fail "the package cannot be unpacked"
 for file in bin/dunlin share/man/man1/dunlin.1.gz share/man/man5/dunlin-config.5.gz share/doc/dunlin/copyright \
     share/bash-completion/completions/dunlin share/fish/vendor_completions.d/dunlin.fish \
+    share/doc/dunlin/README.md share/doc/dunlin/docs/measured.md share/doc/dunlin/data/pictures/scatter.png \
     share/dunlin/config/quickstart.ini share/dunlin/config/default.ini share/dunlin/data/feelings/train.tsv; do
     [ -s root/usr/$file ] || fail "the package has no $file"
 done
