@@ -13,11 +13,11 @@
 
 static const uint32_t canary = 0xFFFFFFFFu; /* a NaN */
 
-void check_init(check *c, dun_compute *compute) {
-    *c = (check){.compute = compute, .gemm = compute->gemm};
+void dun_check_init(dun_check *c, dun_compute *compute) {
+    *c = (dun_check){.compute = compute, .gemm = compute->gemm};
 }
 
-void check_begin(check *c, size_t index, const char *format, ...) {
+void dun_check_begin(dun_check *c, size_t index, const char *format, ...) {
     va_list args;
     va_start(args, format);
     vsnprintf(c->name, sizeof c->name, format, args);
@@ -26,7 +26,7 @@ void check_begin(check *c, size_t index, const char *format, ...) {
     c->n_cases++;
 }
 
-void check_fail(check *c, const char *format, ...) {
+void dun_check_fail(dun_check *c, const char *format, ...) {
     char text[500];
     va_list args;
     va_start(args, format);
@@ -37,68 +37,69 @@ void check_fail(check *c, const char *format, ...) {
 }
 
 /* Ends the case with its failure recorded. */
-static _Noreturn void leave(check *c) {
+static _Noreturn void leave(dun_check *c) {
     if (c->leave)
         longjmp(*c->leave, 1);
     fprintf(stderr, "%s\n", c->message);
     abort();
 }
 
-void check_try(check *c, int rc) {
+void dun_check_try(dun_check *c, int rc) {
     if (rc >= 0)
         return;
-    check_fail(c, "%s", dun_error_message());
+    dun_check_fail(c, "%s", dun_error_message());
     leave(c);
 }
 
-static void *new_block(check *c, size_t n, size_t size) {
-    assert(c->n_blocks < CHECK_BLOCKS);
+static void *new_block(dun_check *c, size_t n, size_t size) {
+    assert(c->n_blocks < DUN_CHECK_BLOCKS);
     void *block = dun_calloc(n, size);
-    check_try(c, block ? DUN_OK : DUN_FAILED);
+    dun_check_try(c, block ? DUN_OK : DUN_FAILED);
     c->blocks[c->n_blocks++] = block;
     return block;
 }
 
-void *check_own(check *c, size_t size, void (*release)(void *)) {
-    assert(c->n_owned < CHECK_OWNED);
+void *dun_check_own(dun_check *c, size_t size, void (*release)(void *)) {
+    assert(c->n_owned < DUN_CHECK_OWNED);
     void *object = new_block(c, 1, size);
     c->owned[c->n_owned].object = object;
     c->owned[c->n_owned++].release = release;
     return object;
 }
 
-double *check_doubles(check *c, size_t n) {
+double *dun_check_doubles(dun_check *c, size_t n) {
     return new_block(c, n, sizeof(double));
 }
 
-int32_t *check_ints(check *c, size_t n) {
+int32_t *dun_check_ints(dun_check *c, size_t n) {
     return new_block(c, n, sizeof(int32_t));
 }
 
-double *check_random(check *c, size_t n, double scale) {
-    double *values = check_doubles(c, n);
+double *dun_check_random(dun_check *c, size_t n, double scale) {
+    double *values = dun_check_doubles(c, n);
     for (size_t i = 0; i < n; i++)
         values[i] = (float)(scale * dun_random_normal(7, DUN_STREAM_TEST, c->draws++));
     return values;
 }
 
 /* A tensor of n words with its canary; `words` as they are, or all canary when NULL. */
-static check_tensor *new_tensor(check *c, const char *name, const uint32_t *words, size_t n, bool constant) {
-    assert(c->n_tensors < CHECK_TENSORS);
-    check_tensor *t = &c->tensors[c->n_tensors];
-    size_t total = n + CHECK_CANARY_WORDS;
-    *t = (check_tensor){.name = name, .n = n, .constant = constant};
+static dun_check_tensor *new_tensor(dun_check *c, const char *name, const uint32_t *words, size_t n,
+                                    bool constant) {
+    assert(c->n_tensors < DUN_CHECK_TENSORS);
+    dun_check_tensor *t = &c->tensors[c->n_tensors];
+    size_t total = n + DUN_CHECK_CANARY_WORDS;
+    *t = (dun_check_tensor){.name = name, .n = n, .constant = constant};
     t->before = new_block(c, total, sizeof *t->before);
     for (size_t i = 0; i < total; i++)
         t->before[i] = words && i < n ? words[i] : canary;
-    check_try(c, dun_buffer_create(&t->buffer, c->compute->device, total * sizeof *t->before, name));
+    dun_check_try(c, dun_buffer_create(&t->buffer, c->compute->device, total * sizeof *t->before, name));
     c->n_tensors++;
-    check_try(c, dun_buffer_write(&t->buffer, 0, t->before, total * sizeof *t->before));
+    dun_check_try(c, dun_buffer_write(&t->buffer, 0, t->before, total * sizeof *t->before));
     return t;
 }
 
 /* NaN becomes the canary. */
-static uint32_t *to_words(check *c, const double *values, size_t n) {
+static uint32_t *to_words(dun_check *c, const double *values, size_t n) {
     uint32_t *words = new_block(c, n, sizeof *words);
     for (size_t i = 0; i < n; i++) {
         float value = (float)values[i];
@@ -107,30 +108,30 @@ static uint32_t *to_words(check *c, const double *values, size_t n) {
     return words;
 }
 
-check_tensor *check_input(check *c, const char *name, const double *values, size_t n) {
+dun_check_tensor *dun_check_input(dun_check *c, const char *name, const double *values, size_t n) {
     return new_tensor(c, name, to_words(c, values, n), n, true);
 }
 
-check_tensor *check_in_out(check *c, const char *name, const double *values, size_t n) {
+dun_check_tensor *dun_check_in_out(dun_check *c, const char *name, const double *values, size_t n) {
     return new_tensor(c, name, to_words(c, values, n), n, false);
 }
 
-check_tensor *check_input_ints(check *c, const char *name, const int32_t *values, size_t n) {
+dun_check_tensor *dun_check_input_ints(dun_check *c, const char *name, const int32_t *values, size_t n) {
     return new_tensor(c, name, (const uint32_t *)values, n, true);
 }
 
-check_tensor *check_output(check *c, const char *name, size_t n) {
+dun_check_tensor *dun_check_output(dun_check *c, const char *name, size_t n) {
     return new_tensor(c, name, NULL, n, false);
 }
 
-static uint32_t *read_words(check *c, const check_tensor *t) {
-    size_t total = t->n + CHECK_CANARY_WORDS;
+static uint32_t *read_words(dun_check *c, const dun_check_tensor *t) {
+    size_t total = t->n + DUN_CHECK_CANARY_WORDS;
     uint32_t *words = new_block(c, total, sizeof *words);
-    check_try(c, dun_buffer_read(words, &t->buffer, 0, total * sizeof *words));
+    dun_check_try(c, dun_buffer_read(words, &t->buffer, 0, total * sizeof *words));
     return words;
 }
 
-void check_freeze(check *c, check_tensor *t) {
+void dun_check_freeze(dun_check *c, dun_check_tensor *t) {
     t->before = read_words(c, t);
     t->constant = true;
 }
@@ -141,32 +142,33 @@ static float float_of(uint32_t word) {
     return value;
 }
 
-double *check_read(check *c, const check_tensor *t) {
+double *dun_check_read(dun_check *c, const dun_check_tensor *t) {
     const uint32_t *words = read_words(c, t);
-    double *values = check_doubles(c, t->n);
+    double *values = dun_check_doubles(c, t->n);
     for (size_t i = 0; i < t->n; i++)
         values[i] = float_of(words[i]);
     return values;
 }
 
-static void look_at_canaries(check *c) {
+static void look_at_canaries(dun_check *c) {
     for (size_t k = 0; k < c->n_tensors; k++) {
-        check_tensor *t = &c->tensors[k];
+        dun_check_tensor *t = &c->tensors[k];
         const uint32_t *now = read_words(c, t);
-        for (size_t i = t->n; i < t->n + CHECK_CANARY_WORDS; i++)
+        for (size_t i = t->n; i < t->n + DUN_CHECK_CANARY_WORDS; i++)
             if (now[i] != canary) {
-                check_fail(c, "%s: written %zu floats beyond its end of %zu", t->name, i - t->n + 1, t->n);
+                dun_check_fail(c, "%s: written %zu floats beyond its end of %zu", t->name, i - t->n + 1,
+                               t->n);
                 break;
             }
         for (size_t i = 0; t->constant && i < t->n; i++)
             if (now[i] != t->before[i]) {
-                check_fail(c, "%s: an input was changed at %zu", t->name, i);
+                dun_check_fail(c, "%s: an input was changed at %zu", t->name, i);
                 break;
             }
     }
 }
 
-static void free_case(check *c) {
+static void free_case(dun_check *c) {
     while (c->n_owned > 0) {
         c->n_owned--;
         c->owned[c->n_owned].release(c->owned[c->n_owned].object);
@@ -177,12 +179,12 @@ static void free_case(check *c) {
         dun_free(c->blocks[--c->n_blocks]);
 }
 
-void check_end(check *c) {
+void dun_check_end(dun_check *c) {
     look_at_canaries(c);
     free_case(c);
 }
 
-void check_run_case(check *c, void (*run)(check *c, size_t index), size_t index) {
+void dun_check_run_case(dun_check *c, void (*run)(dun_check *c, size_t index), size_t index) {
     jmp_buf here;
     c->leave = &here;
     if (setjmp(here) == 0) {
@@ -193,12 +195,13 @@ void check_run_case(check *c, void (*run)(check *c, size_t index), size_t index)
     free_case(c);
 }
 
-void check_launch(check *c, enum dun_kernel_id id, dun_range range, const dun_arg *args, size_t n_args) {
+void dun_check_launch(dun_check *c, enum dun_kernel_id id, dun_range range, const dun_arg *args,
+                      size_t n_args) {
     c->launched[id] = true;
-    check_try(c, dun_launch(c->compute->kernel[id], range, args, n_args));
+    dun_check_try(c, dun_launch(c->compute->kernel[id], range, args, n_args));
 }
 
-double check_relative_error(const double *got, const double *want, size_t n) {
+double dun_check_relative_error(const double *got, const double *want, size_t n) {
     double error = 0.0, norm = 0.0;
     for (size_t i = 0; i < n; i++) {
         error += (got[i] - want[i]) * (got[i] - want[i]);
@@ -214,12 +217,12 @@ typedef struct {
     size_t n, at; /* elements compared; where the largest error is */
 } difference;
 
-static void measure(check *c, difference *d, const check_tensor *t, const double *want) {
+static void measure(dun_check *c, difference *d, const dun_check_tensor *t, const double *want) {
     const uint32_t *words = read_words(c, t);
     for (size_t i = 0; i < t->n; i++) {
         if (isnan(want[i])) {
             if (words[i] != t->before[i])
-                check_fail(c, "%s: element %zu had to stay as it was", t->name, i);
+                dun_check_fail(c, "%s: element %zu had to stay as it was", t->name, i);
             continue;
         }
         double error = fabs(float_of(words[i]) - want[i]);
@@ -236,14 +239,15 @@ static void measure(check *c, difference *d, const check_tensor *t, const double
 
 /* Where an error belongs in the histogram; a NaN is in the last bin. */
 static size_t bin_of(double error, double bound) {
-    static const double ends[CHECK_BINS - 1] = {0.0, 0.01, 0.03, 0.1, 0.3, 1.0};
+    static const double ends[DUN_CHECK_BINS - 1] = {0.0, 0.01, 0.03, 0.1, 0.3, 1.0};
     size_t bin = 0;
-    while (bin < CHECK_BINS - 1 && !(error <= ends[bin] * bound))
+    while (bin < DUN_CHECK_BINS - 1 && !(error <= ends[bin] * bound))
         bin++;
     return bin;
 }
 
-void check_close_floor(check *c, const check_tensor *t, const double *want, double tolerance, double floor) {
+void dun_check_close_floor(dun_check *c, const dun_check_tensor *t, const double *want, double tolerance,
+                           double floor) {
     difference d = {0};
     measure(c, &d, t, want);
     c->n_compared++;
@@ -256,21 +260,22 @@ void check_close_floor(check *c, const check_tensor *t, const double *want, doub
     if (bound > 0.0 && !(c->worst >= error / bound))
         c->worst = error / bound;
     if (!(error <= bound) || !(d.largest_error <= largest_bound))
-        check_fail(c, "%s: relative L2 error %.3g (allowed %.3g); at %zu of %zu got %.9g, want %.9g", t->name,
-                   error / sqrt(d.norm), tolerance, d.at, t->n, check_read(c, t)[d.at], want[d.at]);
+        dun_check_fail(c, "%s: relative L2 error %.3g (allowed %.3g); at %zu of %zu got %.9g, want %.9g",
+                       t->name, error / sqrt(d.norm), tolerance, d.at, t->n, dun_check_read(c, t)[d.at],
+                       want[d.at]);
 }
 
-void check_close(check *c, const check_tensor *t, const double *want, double tolerance) {
-    check_close_floor(c, t, want, tolerance, 0.0);
+void dun_check_close(dun_check *c, const dun_check_tensor *t, const double *want, double tolerance) {
+    dun_check_close_floor(c, t, want, tolerance, 0.0);
 }
 
-void check_tame(check *c, const check_tensor *t) {
+void dun_check_tame(dun_check *c, const dun_check_tensor *t) {
     const uint32_t *words = read_words(c, t);
     c->n_compared++;
     for (size_t i = 0; i < t->n; i++) {
         int kind = fpclassify(float_of(words[i]));
         if (kind != FP_NORMAL && kind != FP_ZERO) {
-            check_fail(c, "%s: %g at %zu of %zu", t->name, (double)float_of(words[i]), i, t->n);
+            dun_check_fail(c, "%s: %g at %zu of %zu", t->name, (double)float_of(words[i]), i, t->n);
             return;
         }
     }

@@ -1,7 +1,7 @@
 /* A loss as training runs it: points and centroids to distances, distances to the loss, gradients back to
  * points and centroids. Shared by the loss topic and by the comparison with stored vectors. */
-#ifndef LOSS_CHAIN_H
-#define LOSS_CHAIN_H
+#ifndef DUN_LOSS_CHAIN_H
+#define DUN_LOSS_CHAIN_H
 
 #include "check/check.h"
 #include "check/reference_ops.h"
@@ -12,29 +12,30 @@ typedef struct {
     const char *name;
     enum dun_kernel_id kernel;
     enum dun_loss_kind kind;
-    ref_loss *reference;
+    dun_ref_loss *reference;
     double attraction, repulsion;
-} loss_row;
+} dun_loss_row;
 
-extern const loss_row loss_rows[];
-extern const size_t n_loss_rows;
+extern const dun_loss_row dun_loss_rows[];
+extern const size_t dun_n_loss_rows;
 
 typedef struct {
-    const loss_row *loss;
-    ref_loss_shape shape;
+    const dun_loss_row *loss;
+    dun_ref_loss_shape shape;
     int D;
-    ref_distance distance;
+    dun_ref_distance distance;
     const double *points, *centroids;
     const int32_t *labels;
-} loss_chain;
+} dun_loss_chain;
 
 /* Runs it on the device. Results: value (1), d_points (B, D), d_centroids (K, D). */
 typedef struct {
-    check_tensor *value, *d_points, *d_centroids;
-} loss_results;
-loss_results loss_chain_run(check *c, const loss_chain *chain);
+    dun_check_tensor *value, *d_points, *d_centroids;
+} dun_loss_results;
+dun_loss_results dun_loss_chain_run(dun_check *c, const dun_loss_chain *chain);
 
 /* The same in double; returns the value. */
-double loss_chain_reference(check *c, double *d_points, double *d_centroids, const loss_chain *chain);
+double dun_loss_chain_reference(dun_check *c, double *d_points, double *d_centroids,
+                                const dun_loss_chain *chain);
 
 #endif

@@ -14,9 +14,9 @@ static size_t slot_floats(const dun_spec *spec, enum dun_slot slot) {
     return (size_t)dun_spec_size(spec, info->rows) * dun_spec_size(spec, info->columns);
 }
 
-int random_model_create(random_model *model, const dun_spec *spec, uint64_t seed) {
+int dun_random_model_create(dun_random_model *model, const dun_spec *spec, uint64_t seed) {
     int rc = DUN_OK;
-    *model = (random_model){.spec = *spec};
+    *model = (dun_random_model){.spec = *spec};
     for (enum dun_slot slot = 0; slot < DUN_N_SLOTS; slot++) {
         const dun_slot_info *info = &dun_slot_table[slot];
         size_t n = slot_floats(spec, slot) * (info->per_layer ? spec->n_layers : 1);
@@ -32,14 +32,14 @@ int random_model_create(random_model *model, const dun_spec *spec, uint64_t seed
     }
 out:
     if (rc < 0)
-        random_model_free(model);
+        dun_random_model_free(model);
     return rc;
 }
 
-int random_model_copy(random_model *model, const dun_spec *spec, const dun_weight_source *source) {
+int dun_random_model_copy(dun_random_model *model, const dun_spec *spec, const dun_weight_source *source) {
     int rc = DUN_OK;
     float *values = NULL;
-    *model = (random_model){.spec = *spec};
+    *model = (dun_random_model){.spec = *spec};
     for (enum dun_slot slot = 0; slot < DUN_N_SLOTS; slot++) {
         const dun_slot_info *info = &dun_slot_table[slot];
         size_t n = slot_floats(spec, slot);
@@ -57,24 +57,24 @@ int random_model_copy(random_model *model, const dun_spec *spec, const dun_weigh
 out:
     dun_free(values);
     if (rc < 0)
-        random_model_free(model);
+        dun_random_model_free(model);
     return rc;
 }
 
-void random_model_free(random_model *model) {
+void dun_random_model_free(dun_random_model *model) {
     for (size_t slot = 0; slot < DUN_N_SLOTS; slot++)
         dun_free(model->slots[slot]);
-    *model = (random_model){0};
+    *model = (dun_random_model){0};
 }
 
-static const double *slot_of(const random_model *model, enum dun_slot slot, uint32_t layer) {
+static const double *slot_of(const dun_random_model *model, enum dun_slot slot, uint32_t layer) {
     return model->slots[slot] +
            (dun_slot_table[slot].per_layer ? layer : 0) * slot_floats(&model->spec, slot);
 }
 
 static int read_rows(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
                      uint32_t n_rows) {
-    const random_model *model = self;
+    const dun_random_model *model = self;
     size_t columns = dun_spec_size(&model->spec, dun_slot_table[slot].columns);
     const double *in = slot_of(model, slot, layer) + first_row * columns;
     for (size_t i = 0; i < n_rows * columns; i++)
@@ -82,7 +82,7 @@ static int read_rows(float *out, const void *self, enum dun_slot slot, uint32_t 
     return DUN_OK;
 }
 
-dun_weight_source random_model_source(const random_model *model) {
+dun_weight_source dun_random_model_source(const dun_random_model *model) {
     return (dun_weight_source){.self = model, .read = read_rows};
 }
 
@@ -129,7 +129,7 @@ static int linear_pair(double *y, const double *x, const double *w1, const doubl
     double *one = NULL;
     TRY_NEW(one, (size_t)(n * rows));
     for (int half = 0; half < 2; half++) {
-        ref_linear_fwd(one, x, half ? w2 : w1, n, rows, columns);
+        dun_ref_linear_fwd(one, x, half ? w2 : w1, n, rows, columns);
         for (int i = 0; i < n; i++)
             memcpy(y + (2 * i + half) * rows, one + i * rows, (size_t)rows * sizeof *y);
     }
@@ -143,7 +143,7 @@ static int add_linear(double *x, const double *in, const double *w, int n, int r
     int rc = DUN_OK;
     double *y = NULL;
     TRY_NEW(y, (size_t)(n * rows));
-    ref_linear_fwd(y, in, w, n, rows, columns);
+    dun_ref_linear_fwd(y, in, w, n, rows, columns);
     for (int i = 0; i < n * rows; i++)
         x[i] += y[i];
 out:
@@ -151,48 +151,48 @@ out:
     return rc;
 }
 
-static int run_block(workspace *w, const random_model *model, uint32_t layer, int n) {
+static int run_block(workspace *w, const dun_random_model *model, uint32_t layer, int n) {
     int rc = DUN_OK;
     const dun_spec *s = &model->spec;
     int C = (int)s->width, H = (int)s->n_heads, G = (int)s->n_kv_heads, D = (int)s->head_dim;
     int F = (int)s->ffn_width, ends[] = {0, n}, zero = 0;
-    ref_rope_shape q_turn = {H, D, (int)s->rope_dim, H * D, s->rope_base};
-    ref_rope_shape k_turn = {G, D, (int)s->rope_dim, 2 * G * D, s->rope_base};
-    ref_batch batch = {1, n, n, ends, w->zeros, &zero, &zero, &zero, w->positions};
-    ref_heads heads = {H, G, D, 1.0 / sqrt(D)};
-    ref_rmsnorm_fwd(w->a, w->x, slot_of(model, DUN_W_ATTN_NORM, layer), s->norm_eps, n, C);
-    ref_linear_fwd(w->q, w->a, slot_of(model, DUN_W_Q, layer), n, H * D, C);
+    dun_ref_rope_shape q_turn = {H, D, (int)s->rope_dim, H * D, s->rope_base};
+    dun_ref_rope_shape k_turn = {G, D, (int)s->rope_dim, 2 * G * D, s->rope_base};
+    dun_ref_batch batch = {1, n, n, ends, w->zeros, &zero, &zero, &zero, w->positions};
+    dun_ref_heads heads = {H, G, D, 1.0 / sqrt(D)};
+    dun_ref_rmsnorm_fwd(w->a, w->x, slot_of(model, DUN_W_ATTN_NORM, layer), s->norm_eps, n, C);
+    dun_ref_linear_fwd(w->q, w->a, slot_of(model, DUN_W_Q, layer), n, H * D, C);
     TRY(linear_pair(w->kv, w->a, slot_of(model, DUN_W_K, layer), slot_of(model, DUN_W_V, layer), n, G * D,
                     C));
-    ref_rope(w->q, w->positions, n, &q_turn, 1.0);
-    ref_rope(w->kv, w->positions, n, &k_turn, 1.0);
-    ref_attention_fwd(w->o, NULL, w->q, w->kv, w->kv, &batch, &heads);
+    dun_ref_rope(w->q, w->positions, n, &q_turn, 1.0);
+    dun_ref_rope(w->kv, w->positions, n, &k_turn, 1.0);
+    dun_ref_attention_fwd(w->o, NULL, w->q, w->kv, w->kv, &batch, &heads);
     TRY(add_linear(w->x, w->o, slot_of(model, DUN_W_O, layer), n, C, H * D));
-    ref_rmsnorm_fwd(w->a, w->x, slot_of(model, DUN_W_FFN_NORM, layer), s->norm_eps, n, C);
+    dun_ref_rmsnorm_fwd(w->a, w->x, slot_of(model, DUN_W_FFN_NORM, layer), s->norm_eps, n, C);
     TRY(linear_pair(w->gate_up, w->a, slot_of(model, DUN_W_GATE, layer), slot_of(model, DUN_W_UP, layer), n,
                     F, C));
-    ref_swiglu_fwd(w->m, w->gate_up, n, F);
+    dun_ref_swiglu_fwd(w->m, w->gate_up, n, F);
     TRY(add_linear(w->x, w->m, slot_of(model, DUN_W_DOWN, layer), n, C, F));
 out:
     return rc;
 }
 
-int random_model_point(double *point, const random_model *model, const dun_point_spec *spec, const int *ids,
-                       int n, const double *prompt) {
+int dun_random_model_point(double *point, const dun_random_model *model, const dun_point_spec *spec,
+                           const int *ids, int n, const double *prompt) {
     int rc = DUN_OK;
     workspace w = {0};
     int C = (int)model->spec.width;
     TRY(create_workspace(&w, &model->spec, (size_t)n));
-    ref_embed_fwd(w.x, ids, model->slots[DUN_W_EMBED], prompt, n, C);
+    dun_ref_embed_fwd(w.x, ids, model->slots[DUN_W_EMBED], prompt, n, C);
     for (uint32_t layer = 0; layer < spec->n_blocks; layer++)
         TRY(run_block(&w, model, layer, n));
     double *row = w.x + (n - 1) * C;
     if (spec->final_norm) {
-        ref_rmsnorm_fwd(w.a, row, model->slots[DUN_W_FINAL_NORM], model->spec.norm_eps, 1, C);
+        dun_ref_rmsnorm_fwd(w.a, row, model->slots[DUN_W_FINAL_NORM], model->spec.norm_eps, 1, C);
         row = w.a;
     }
     if (spec->logits)
-        ref_linear_fwd(point, row, model->slots[DUN_W_HEAD], 1, (int)model->spec.vocab, C);
+        dun_ref_linear_fwd(point, row, model->slots[DUN_W_HEAD], 1, (int)model->spec.vocab, C);
     else
         memcpy(point, row, (size_t)C * sizeof *point);
 out:

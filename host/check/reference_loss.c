@@ -13,14 +13,14 @@ static double dot(const double *a, const double *b, int D) {
     return sum;
 }
 
-static double distance_of(const double *a, const double *b, const ref_distance_shape *s) {
-    double sum = 0.0, eps = s->kind == REF_EUCLIDEAN ? distance_eps : 0.0;
+static double distance_of(const double *a, const double *b, const dun_ref_distance_shape *s) {
+    double sum = 0.0, eps = s->kind == DUN_REF_EUCLIDEAN ? distance_eps : 0.0;
     for (int j = 0; j < s->D; j++)
         sum += (a[j] - b[j] + eps) * (a[j] - b[j] + eps);
     switch (s->kind) {
-    case REF_EUCLIDEAN:
+    case DUN_REF_EUCLIDEAN:
         return sqrt(sum);
-    case REF_SQUARED:
+    case DUN_REF_SQUARED:
         return sum;
     default:
         return 1.0 - dot(a, b, s->D) / sqrt(dot(a, a, s->D) * dot(b, b, s->D));
@@ -29,16 +29,16 @@ static double distance_of(const double *a, const double *b, const ref_distance_s
 
 /* Adds slope * dd(a, b) to both gradients. */
 static void add_slopes(double *d_a, double *d_b, double slope, const double *a, const double *b,
-                       const ref_distance_shape *s) {
+                       const dun_ref_distance_shape *s) {
     double d = distance_of(a, b, s), aa = dot(a, a, s->D), bb = dot(b, b, s->D), lengths = sqrt(aa * bb);
     for (int j = 0; j < s->D; j++) {
         double to_a, to_b;
         switch (s->kind) {
-        case REF_EUCLIDEAN:
+        case DUN_REF_EUCLIDEAN:
             to_a = (a[j] - b[j] + distance_eps) / d;
             to_b = -to_a;
             break;
-        case REF_SQUARED:
+        case DUN_REF_SQUARED:
             to_a = 2.0 * (a[j] - b[j]);
             to_b = -to_a;
             break;
@@ -56,15 +56,15 @@ static void clear(double *x, int n) {
         x[i] = 0.0;
 }
 
-void ref_distance_fwd(double *distance, const double *points, const double *centroids,
-                      const ref_distance_shape *s) {
+void dun_ref_distance_fwd(double *distance, const double *points, const double *centroids,
+                          const dun_ref_distance_shape *s) {
     for (int i = 0; i < s->B; i++)
         for (int k = 0; k < s->K; k++)
             distance[i * s->K + k] = distance_of(points + i * s->D, centroids + k * s->D, s);
 }
 
-void ref_distance_bwd(double *d_points, double *d_centroids, const double *d_distance, const double *points,
-                      const double *centroids, const ref_distance_shape *s) {
+void dun_ref_distance_bwd(double *d_points, double *d_centroids, const double *d_distance,
+                          const double *points, const double *centroids, const dun_ref_distance_shape *s) {
     clear(d_points, s->B * s->D);
     clear(d_centroids, s->K * s->D);
     for (int i = 0; i < s->B; i++)
@@ -73,15 +73,15 @@ void ref_distance_bwd(double *d_points, double *d_centroids, const double *d_dis
                        points + i * s->D, centroids + k * s->D, s);
 }
 
-void ref_pair_distance_fwd(double *pair, const double *centroids, const ref_distance_shape *s) {
+void dun_ref_pair_distance_fwd(double *pair, const double *centroids, const dun_ref_distance_shape *s) {
     clear(pair, s->K * s->K);
     for (int j = 0; j < s->K; j++)
         for (int k = j + 1; k < s->K; k++)
             pair[j * s->K + k] = distance_of(centroids + j * s->D, centroids + k * s->D, s);
 }
 
-void ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids,
-                           const ref_distance_shape *s) {
+void dun_ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids,
+                               const dun_ref_distance_shape *s) {
     clear(d_centroids, s->K * s->D);
     for (int j = 0; j < s->K; j++)
         for (int k = j + 1; k < s->K; k++)
@@ -89,8 +89,8 @@ void ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const doub
                        centroids + j * s->D, centroids + k * s->D, s);
 }
 
-double ref_loss_cross_entropy(double *d_distance, double *d_pair, const double *distance, const double *pair,
-                              const int *label, const ref_loss_shape *s) {
+double dun_ref_loss_cross_entropy(double *d_distance, double *d_pair, const double *distance,
+                                  const double *pair, const int *label, const dun_ref_loss_shape *s) {
     double value = 0.0;
     (void)pair;
     clear(d_pair, s->K * s->K);
@@ -110,8 +110,8 @@ double ref_loss_cross_entropy(double *d_distance, double *d_pair, const double *
     return value / s->B;
 }
 
-double ref_loss_centroid(double *d_distance, double *d_pair, const double *distance, const double *pair,
-                         const int *label, const ref_loss_shape *s) {
+double dun_ref_loss_centroid(double *d_distance, double *d_pair, const double *distance, const double *pair,
+                             const int *label, const dun_ref_loss_shape *s) {
     double value = 0.0;
     int n_pairs = s->K * (s->K - 1) / 2;
     clear(d_distance, s->B * s->K);
@@ -129,8 +129,8 @@ double ref_loss_centroid(double *d_distance, double *d_pair, const double *dista
     return value;
 }
 
-double ref_loss_attract_repel(double *d_distance, double *d_pair, const double *distance, const double *pair,
-                              const int *label, const ref_loss_shape *s) {
+double dun_ref_loss_attract_repel(double *d_distance, double *d_pair, const double *distance,
+                                  const double *pair, const int *label, const dun_ref_loss_shape *s) {
     double value = 0.0;
     (void)pair;
     clear(d_pair, s->K * s->K);
@@ -143,7 +143,8 @@ double ref_loss_attract_repel(double *d_distance, double *d_pair, const double *
     return value;
 }
 
-void ref_adam_step(double *x, double *m, double *v, const double *g, int n, int t, const ref_adam *o) {
+void dun_ref_adam_step(double *x, double *m, double *v, const double *g, int n, int t,
+                       const dun_ref_adam *o) {
     for (int i = 0; i < n; i++) {
         m[i] = o->beta1 * m[i] + (1.0 - o->beta1) * g[i];
         v[i] = o->beta2 * v[i] + (1.0 - o->beta2) * g[i] * g[i];
@@ -152,7 +153,7 @@ void ref_adam_step(double *x, double *m, double *v, const double *g, int n, int 
     }
 }
 
-void ref_sgd_step(double *x, double *velocity, const double *g, int n, const ref_adam *o) {
+void dun_ref_sgd_step(double *x, double *velocity, const double *g, int n, const dun_ref_adam *o) {
     for (int i = 0; i < n; i++) {
         velocity[i] = o->momentum * velocity[i] + g[i];
         x[i] -= o->lr * (velocity[i] + o->weight_decay * x[i]);
@@ -161,7 +162,7 @@ void ref_sgd_step(double *x, double *velocity, const double *g, int n, const ref
 
 /* new_k in `target`; 0 where the batch has no point of class k. */
 static int target_of(double *target, int k, const double *centroids, const double *points, const int *label,
-                     int B, int K, int D, const ref_update *o) {
+                     int B, int K, int D, const dun_ref_update *o) {
     int n = 0;
     double length = 0.0;
     for (int i = 0; i < B; i++)
@@ -182,8 +183,8 @@ static int target_of(double *target, int k, const double *centroids, const doubl
     return n;
 }
 
-void ref_calculated(double *centroids, double *velocity, const double *points, const int *label, int B, int K,
-                    int D, const ref_update *o) {
+void dun_ref_calculated(double *centroids, double *velocity, const double *points, const int *label, int B,
+                        int K, int D, const dun_ref_update *o) {
     double old[128 * 64], target[64];
     for (int i = 0; i < K * D; i++)
         old[i] = centroids[i];

@@ -3,13 +3,13 @@
 
 #include <math.h>
 
-void ref_embed_fwd(double *out, const int *ids, const double *table, const double *prompt, int N, int C) {
+void dun_ref_embed_fwd(double *out, const int *ids, const double *table, const double *prompt, int N, int C) {
     for (int n = 0; n < N; n++)
         for (int j = 0; j < C; j++)
             out[n * C + j] = ids[n] >= 0 ? table[ids[n] * C + j] : prompt[(-1 - ids[n]) * C + j];
 }
 
-void ref_embed_bwd(double *d_prompt, const double *d_out, const int *ids, int N, int P, int C) {
+void dun_ref_embed_bwd(double *d_prompt, const double *d_out, const int *ids, int N, int P, int C) {
     for (int i = 0; i < P * C; i++)
         d_prompt[i] = 0.0;
     for (int n = 0; n < N; n++)
@@ -17,13 +17,13 @@ void ref_embed_bwd(double *d_prompt, const double *d_out, const int *ids, int N,
             d_prompt[(-1 - ids[n]) * C + j] += d_out[n * C + j];
 }
 
-void ref_last_fwd(double *out, const double *in, const int *start, int S, int C) {
+void dun_ref_last_fwd(double *out, const double *in, const int *start, int S, int C) {
     for (int s = 0; s < S; s++)
         for (int j = 0; j < C; j++)
             out[s * C + j] = in[(start[s + 1] - 1) * C + j];
 }
 
-void ref_last_bwd(double *d_in, const double *d_out, const int *start, int S, int N, int C) {
+void dun_ref_last_bwd(double *d_in, const double *d_out, const int *start, int S, int N, int C) {
     for (int i = 0; i < N * C; i++)
         d_in[i] = 0.0;
     for (int s = 0; s < S; s++)
@@ -35,7 +35,7 @@ static double sigmoid(double x) {
     return 1.0 / (1.0 + exp(-x));
 }
 
-void ref_swiglu_fwd(double *out, const double *gate_up, int N, int F) {
+void dun_ref_swiglu_fwd(double *out, const double *gate_up, int N, int F) {
     for (int n = 0; n < N; n++)
         for (int j = 0; j < F; j++) {
             double gate = gate_up[n * 2 * F + j], up = gate_up[n * 2 * F + F + j];
@@ -43,7 +43,7 @@ void ref_swiglu_fwd(double *out, const double *gate_up, int N, int F) {
         }
 }
 
-void ref_swiglu_bwd(double *d_gate_up, const double *d_out, const double *gate_up, int N, int F) {
+void dun_ref_swiglu_bwd(double *d_gate_up, const double *d_out, const double *gate_up, int N, int F) {
     for (int n = 0; n < N; n++)
         for (int j = 0; j < F; j++) {
             double gate = gate_up[n * 2 * F + j], up = gate_up[n * 2 * F + F + j], d = d_out[n * F + j];
@@ -60,7 +60,7 @@ static double root_mean_square(const double *x, double eps, int C) {
     return sqrt(sum / C + eps);
 }
 
-void ref_rmsnorm_fwd(double *y, const double *x, const double *w, double eps, int N, int C) {
+void dun_ref_rmsnorm_fwd(double *y, const double *x, const double *w, double eps, int N, int C) {
     for (int n = 0; n < N; n++) {
         double rms = root_mean_square(x + n * C, eps, C);
         for (int j = 0; j < C; j++)
@@ -69,8 +69,8 @@ void ref_rmsnorm_fwd(double *y, const double *x, const double *w, double eps, in
 }
 
 /* d rms / d x_j = x_j / (C rms), so dx_j = dy_j w_j / rms - x_j / (C rms^3) sum_i dy_i w_i x_i. */
-void ref_rmsnorm_bwd(double *dx, const double *dy, const double *x, const double *w, double eps, int N,
-                     int C) {
+void dun_ref_rmsnorm_bwd(double *dx, const double *dy, const double *x, const double *w, double eps, int N,
+                         int C) {
     for (int n = 0; n < N; n++) {
         double rms = root_mean_square(x + n * C, eps, C), sum = 0.0;
         for (int i = 0; i < C; i++)
@@ -80,7 +80,7 @@ void ref_rmsnorm_bwd(double *dx, const double *dy, const double *x, const double
     }
 }
 
-void ref_rope(double *x, const int *position, int N, const ref_rope_shape *shape, double direction) {
+void dun_ref_rope(double *x, const int *position, int N, const dun_ref_rope_shape *shape, double direction) {
     int half = shape->rope_dim / 2;
     for (int n = 0; n < N; n++)
         for (int head = 0; head < shape->heads; head++)
@@ -92,7 +92,7 @@ void ref_rope(double *x, const int *position, int N, const ref_rope_shape *shape
             }
 }
 
-void ref_linear_fwd(double *y, const double *x, const double *w, int M, int rows, int columns) {
+void dun_ref_linear_fwd(double *y, const double *x, const double *w, int M, int rows, int columns) {
     for (int m = 0; m < M; m++)
         for (int r = 0; r < rows; r++) {
             double sum = 0.0;
@@ -102,7 +102,7 @@ void ref_linear_fwd(double *y, const double *x, const double *w, int M, int rows
         }
 }
 
-void ref_linear_bwd(double *dx, const double *dy, const double *w, int M, int rows, int columns) {
+void dun_ref_linear_bwd(double *dx, const double *dy, const double *w, int M, int rows, int columns) {
     for (int i = 0; i < M * columns; i++)
         dx[i] = 0.0;
     for (int m = 0; m < M; m++)
@@ -117,8 +117,8 @@ typedef struct {
     const double *shared, *prefix, *own;
 } ref_view;
 
-static ref_view view_of(const double *prefix_kv, const double *own_kv, const ref_batch *b,
-                        const ref_heads *heads, int query, int head) {
+static ref_view view_of(const double *prefix_kv, const double *own_kv, const dun_ref_batch *b,
+                        const dun_ref_heads *heads, int query, int head) {
     int row = b->row_of[query], s = b->sequence[row], row_floats = 2 * heads->G * heads->D;
     int group = head / (heads->H / heads->G);
     int n_cached = b->shared_len[s] + b->prefix_len[s];
@@ -150,7 +150,7 @@ static double dot(const double *x, const double *y, int n) {
 }
 
 /* log sum_t exp(scale q . k_t) */
-static double log_total(const ref_view *v, const double *q, const ref_heads *heads) {
+static double log_total(const ref_view *v, const double *q, const dun_ref_heads *heads) {
     double top = -INFINITY, total = 0.0;
     for (int t = 0; t < v->n; t++)
         top = fmax(top, heads->scale * dot(q, row_at(v, t) + v->at_key, heads->D));
@@ -159,8 +159,8 @@ static double log_total(const ref_view *v, const double *q, const ref_heads *hea
     return top + log(total);
 }
 
-void ref_attention_fwd(double *o, double *stats, const double *q, const double *prefix_kv,
-                       const double *own_kv, const ref_batch *batch, const ref_heads *heads) {
+void dun_ref_attention_fwd(double *o, double *stats, const double *q, const double *prefix_kv,
+                           const double *own_kv, const dun_ref_batch *batch, const dun_ref_heads *heads) {
     int D = heads->D;
     for (int query = 0; query < batch->Nq; query++)
         for (int head = 0; head < heads->H; head++) {
@@ -180,8 +180,9 @@ void ref_attention_fwd(double *o, double *stats, const double *q, const double *
 }
 
 /* dL/ds_t = p_t (g_t - sum_u p_u g_u) with g_t = do . v_t. */
-void ref_attention_bwd(double *dq, double *d_kv, const double *d_o, const double *q, const double *prefix_kv,
-                       const double *own_kv, const ref_batch *batch, const ref_heads *heads) {
+void dun_ref_attention_bwd(double *dq, double *d_kv, const double *d_o, const double *q,
+                           const double *prefix_kv, const double *own_kv, const dun_ref_batch *batch,
+                           const dun_ref_heads *heads) {
     int D = heads->D;
     for (int i = 0; i < batch->N * 2 * heads->G * D; i++)
         d_kv[i] = 0.0;

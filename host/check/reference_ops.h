@@ -2,8 +2,8 @@
  * Nothing is blocked, cached or shared between the directions, so that a formula is wrong in one place only;
  * test_reference_ops.c holds each backward against central differences of its forward.
  * Shapes and letters as in kernels.cl; outputs are overwritten, beta is the caller's affair. */
-#ifndef REFERENCE_OPS_H
-#define REFERENCE_OPS_H
+#ifndef DUN_REFERENCE_OPS_H
+#define DUN_REFERENCE_OPS_H
 
 /* A ragged batch and the queries on it, as the kernels see them. */
 typedef struct {
@@ -12,84 +12,86 @@ typedef struct {
     const int *sequence;                               /* (N) */
     const int *shared_len, *prefix_start, *prefix_len; /* (S) */
     const int *row_of;                                 /* (Nq) */
-} ref_batch;
+} dun_ref_batch;
 
-void ref_embed_fwd(double *out, const int *ids, const double *table, const double *prompt, int N, int C);
-void ref_embed_bwd(double *d_prompt, const double *d_out, const int *ids, int N, int P, int C);
+void dun_ref_embed_fwd(double *out, const int *ids, const double *table, const double *prompt, int N, int C);
+void dun_ref_embed_bwd(double *d_prompt, const double *d_out, const int *ids, int N, int P, int C);
 
-void ref_last_fwd(double *out, const double *in, const int *start, int S, int C);
-void ref_last_bwd(double *d_in, const double *d_out, const int *start, int S, int N, int C);
+void dun_ref_last_fwd(double *out, const double *in, const int *start, int S, int C);
+void dun_ref_last_bwd(double *d_in, const double *d_out, const int *start, int S, int N, int C);
 
-void ref_swiglu_fwd(double *out, const double *gate_up, int N, int F);
-void ref_swiglu_bwd(double *d_gate_up, const double *d_out, const double *gate_up, int N, int F);
+void dun_ref_swiglu_fwd(double *out, const double *gate_up, int N, int F);
+void dun_ref_swiglu_bwd(double *d_gate_up, const double *d_out, const double *gate_up, int N, int F);
 
-void ref_rmsnorm_fwd(double *y, const double *x, const double *w, double eps, int N, int C);
-void ref_rmsnorm_bwd(double *dx, const double *dy, const double *x, const double *w, double eps, int N,
-                     int C);
+void dun_ref_rmsnorm_fwd(double *y, const double *x, const double *w, double eps, int N, int C);
+void dun_ref_rmsnorm_bwd(double *dx, const double *dy, const double *x, const double *w, double eps, int N,
+                         int C);
 
 /* Turns, in place, the first rope_dim of D components of the first `heads` heads of every row by the angle of
  * position[n]; direction -1 turns back. Rows are row_floats apart. */
 typedef struct {
     int heads, D, rope_dim, row_floats;
     double base;
-} ref_rope_shape;
-void ref_rope(double *x, const int *position, int N, const ref_rope_shape *shape, double direction);
+} dun_ref_rope_shape;
+void dun_ref_rope(double *x, const int *position, int N, const dun_ref_rope_shape *shape, double direction);
 
 /* y (M, rows) = x (M, columns) W^T;  dx (M, columns) = dy (M, rows) W. */
-void ref_linear_fwd(double *y, const double *x, const double *w, int M, int rows, int columns);
-void ref_linear_bwd(double *dx, const double *dy, const double *w, int M, int rows, int columns);
+void dun_ref_linear_fwd(double *y, const double *x, const double *w, int M, int rows, int columns);
+void dun_ref_linear_bwd(double *dx, const double *dy, const double *w, int M, int rows, int columns);
 
 typedef struct {
     int H, G, D;
     double scale;
-} ref_heads;
+} dun_ref_heads;
 /* stats (Nq, H) may be NULL. */
-void ref_attention_fwd(double *o, double *stats, const double *q, const double *prefix_kv,
-                       const double *own_kv, const ref_batch *batch, const ref_heads *heads);
+void dun_ref_attention_fwd(double *o, double *stats, const double *q, const double *prefix_kv,
+                           const double *own_kv, const dun_ref_batch *batch, const dun_ref_heads *heads);
 /* dq (Nq, H*D), d_kv (N, 2*G*D). */
-void ref_attention_bwd(double *dq, double *d_kv, const double *d_o, const double *q, const double *prefix_kv,
-                       const double *own_kv, const ref_batch *batch, const ref_heads *heads);
+void dun_ref_attention_bwd(double *dq, double *d_kv, const double *d_o, const double *q,
+                           const double *prefix_kv, const double *own_kv, const dun_ref_batch *batch,
+                           const dun_ref_heads *heads);
 
 /* ||a - b + 1e-6||, ||a - b||^2, 1 - cos(a, b). */
-typedef enum { REF_EUCLIDEAN, REF_SQUARED, REF_COSINE } ref_distance;
+typedef enum { DUN_REF_EUCLIDEAN, DUN_REF_SQUARED, DUN_REF_COSINE } dun_ref_distance;
 typedef struct {
     int B, K, D;
-    ref_distance kind;
-} ref_distance_shape;
-void ref_distance_fwd(double *distance, const double *points, const double *centroids,
-                      const ref_distance_shape *shape);
-void ref_distance_bwd(double *d_points, double *d_centroids, const double *d_distance, const double *points,
-                      const double *centroids, const ref_distance_shape *shape);
+    dun_ref_distance kind;
+} dun_ref_distance_shape;
+void dun_ref_distance_fwd(double *distance, const double *points, const double *centroids,
+                          const dun_ref_distance_shape *shape);
+void dun_ref_distance_bwd(double *d_points, double *d_centroids, const double *d_distance,
+                          const double *points, const double *centroids, const dun_ref_distance_shape *shape);
 /* Among centroids: pair (K, K), for j < k. */
-void ref_pair_distance_fwd(double *pair, const double *centroids, const ref_distance_shape *shape);
-void ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids,
-                           const ref_distance_shape *shape);
+void dun_ref_pair_distance_fwd(double *pair, const double *centroids, const dun_ref_distance_shape *shape);
+void dun_ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids,
+                               const dun_ref_distance_shape *shape);
 
 /* Losses: the batch's mean value returned, gradients of the distances written. */
 typedef struct {
     int B, K;
     double temperature, margin, attraction, repulsion;
-} ref_loss_shape;
-typedef double ref_loss(double *d_distance, double *d_pair, const double *distance, const double *pair,
-                        const int *label, const ref_loss_shape *shape);
-ref_loss ref_loss_cross_entropy, ref_loss_centroid, ref_loss_attract_repel;
+} dun_ref_loss_shape;
+typedef double dun_ref_loss(double *d_distance, double *d_pair, const double *distance, const double *pair,
+                            const int *label, const dun_ref_loss_shape *shape);
+dun_ref_loss dun_ref_loss_cross_entropy, dun_ref_loss_centroid, dun_ref_loss_attract_repel;
 
 /* Step t = 1, 2, ... on n floats. */
 typedef struct {
     double lr, beta1, beta2, eps, weight_decay, momentum; /* weight_decay: decoupled */
-} ref_adam;
-void ref_sgd_step(double *x, double *velocity, const double *g, int n, const ref_adam *options);
+} dun_ref_adam;
+void dun_ref_sgd_step(double *x, double *velocity, const double *g, int n, const dun_ref_adam *options);
 
 /* The calculated update of centroids (K, D) from a batch, by the textbook: every new_k first, then the moves.
  */
 typedef struct {
     double repulsion, lethargy, momentum;
     int away; /* or the original form */
-} ref_update;
-void ref_calculated(double *centroids, double *velocity, const double *points, const int *label, int B, int K,
-                    int D, const ref_update *options);
+} dun_ref_update;
+void dun_ref_calculated(double *centroids, double *velocity, const double *points, const int *label, int B,
+                        int K, int D, const dun_ref_update *options);
 
-void ref_adam_step(double *x, double *m, double *v, const double *g, int n, int t, const ref_adam *options);
+void dun_ref_adam_step(double *x, double *m, double *v, const double *g, int n, int t,
+                       const dun_ref_adam *options);
 
 /* A prompt of P rows of C through a network with a middle of M (host/kernels/reparam.cl). x is base (P, C),
  * down (M, C), up (C, M), gain (C), shift (C), one after another; dx likewise. hidden and d_hidden are (P,
@@ -97,11 +99,11 @@ void ref_adam_step(double *x, double *m, double *v, const double *g, int n, int 
 typedef struct {
     int P, C, M;
     double eps;
-} ref_reparam_shape;
-int ref_reparam_size(const ref_reparam_shape *shape);
-void ref_reparam_fwd(double *rows, double *hidden, double *u, const double *x,
-                     const ref_reparam_shape *shape);
-void ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double *d_rows, const double *x,
-                     const ref_reparam_shape *shape);
+} dun_ref_reparam_shape;
+int dun_ref_reparam_size(const dun_ref_reparam_shape *shape);
+void dun_ref_reparam_fwd(double *rows, double *hidden, double *u, const double *x,
+                         const dun_ref_reparam_shape *shape);
+void dun_ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double *d_rows, const double *x,
+                         const dun_ref_reparam_shape *shape);
 
 #endif

@@ -10,7 +10,7 @@ typedef struct {
     int down, up, gain, shift, end;
 } places;
 
-static places places_of(const ref_reparam_shape *s) {
+static places places_of(const dun_ref_reparam_shape *s) {
     places at;
     at.down = s->P * s->C;
     at.up = at.down + s->M * s->C;
@@ -20,11 +20,11 @@ static places places_of(const ref_reparam_shape *s) {
     return at;
 }
 
-int ref_reparam_size(const ref_reparam_shape *shape) {
+int dun_ref_reparam_size(const dun_ref_reparam_shape *shape) {
     return places_of(shape).end;
 }
 
-static void moments(double *mean, double *r, const double *u, const ref_reparam_shape *s) {
+static void moments(double *mean, double *r, const double *u, const dun_ref_reparam_shape *s) {
     double sum = 0.0, squares = 0.0;
     for (int j = 0; j < s->C; j++)
         sum += u[j];
@@ -34,7 +34,8 @@ static void moments(double *mean, double *r, const double *u, const ref_reparam_
     *r = 1.0 / sqrt(squares / s->C + s->eps);
 }
 
-void ref_reparam_fwd(double *rows, double *hidden, double *u, const double *x, const ref_reparam_shape *s) {
+void dun_ref_reparam_fwd(double *rows, double *hidden, double *u, const double *x,
+                         const dun_ref_reparam_shape *s) {
     const places at = places_of(s);
     for (int p = 0; p < s->P; p++) {
         const double *base = x + p * s->C;
@@ -59,7 +60,7 @@ void ref_reparam_fwd(double *rows, double *hidden, double *u, const double *x, c
 /* d_u of one row by the chain rule through mean and r, each on its own:
  * du_j = t_j r + sum_i t_i (dr/du_j (u_i - mean) - r / C),  dr/du_j = -r^3 (u_j - mean) / C */
 static void norm_bwd(double *d_u, const double *d_rows, const double *u, const double *gain,
-                     const ref_reparam_shape *s) {
+                     const dun_ref_reparam_shape *s) {
     double mean, r;
     moments(&mean, &r, u, s);
     for (int j = 0; j < s->C; j++) {
@@ -69,15 +70,15 @@ static void norm_bwd(double *d_u, const double *d_rows, const double *u, const d
     }
 }
 
-void ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double *d_rows, const double *x,
-                     const ref_reparam_shape *s) {
+void dun_ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double *d_rows, const double *x,
+                         const dun_ref_reparam_shape *s) {
     const places at = places_of(s);
     double *rows = dun_calloc((size_t)(s->P * s->C), sizeof *rows);
     double *hidden = dun_calloc((size_t)(s->P * s->M), sizeof *hidden);
     double *u = dun_calloc((size_t)(s->P * s->C), sizeof *u), mean, r;
     for (int i = 0; i < at.end; i++)
         dx[i] = 0.0;
-    ref_reparam_fwd(rows, hidden, u, x, s);
+    dun_ref_reparam_fwd(rows, hidden, u, x, s);
     for (int p = 0; p < s->P; p++) {
         const double *dr = d_rows + p * s->C, *base = x + p * s->C, *h = hidden + p * s->M;
         double *du = d_u + p * s->C, *dh = d_hidden + p * s->M;

@@ -15,9 +15,10 @@ enum { HEAD_DIM = 64 };
  * seconds on two cores. */
 enum { QUICK_CASES = 20, MOST_CASES = 110 };
 
-static const check_topic *const topics[] = {&check_rows,  &check_norm,    &check_rope,     &check_attention,
-                                            &check_loss,  &check_optim,   &check_distance, &check_centroid,
-                                            &check_boids, &check_reparam, &check_cache,    &check_normalize};
+static const dun_check_topic *const topics[] = {
+    &dun_check_rows,  &dun_check_norm,    &dun_check_rope,     &dun_check_attention,
+    &dun_check_loss,  &dun_check_optim,   &dun_check_distance, &dun_check_centroid,
+    &dun_check_boids, &dun_check_reparam, &dun_check_cache,    &dun_check_normalize};
 
 static dun_self_test_row *new_row(dun_self_test *report, const char *topic, const char *gemm) {
     dun_self_test_row *row = &report->rows[report->n_rows++];
@@ -26,7 +27,7 @@ static dun_self_test_row *new_row(dun_self_test *report, const char *topic, cons
 }
 
 /* Scattered over the list of cases, kinds included; all of them when there are no more than `most`. */
-static void run_cases(check *c, const check_topic *topic, size_t most) {
+static void run_cases(dun_check *c, const dun_check_topic *topic, size_t most) {
     const size_t n = topic->n_cases;
     size_t stride = n > most ? n * 5 / 8 : 1;
     for (size_t a = stride, b = n; n > most && a != 1;) { /* until it has no common divisor with n */
@@ -41,14 +42,14 @@ static void run_cases(check *c, const check_topic *topic, size_t most) {
         }
     }
     for (size_t i = 0, at = 0; i < n && i < most; i++, at = (at + stride) % n)
-        check_run_case(c, topic->run, at);
+        dun_check_run_case(c, topic->run, at);
 }
 
 static void run_topic(dun_self_test *report, bool *launched, dun_compute *compute, dun_gemm *gemm,
-                      const check_topic *topic, const char *name) {
+                      const dun_check_topic *topic, const char *name) {
     dun_self_test_row *row = new_row(report, topic->name, name);
-    check c;
-    check_init(&c, compute);
+    dun_check c;
+    dun_check_init(&c, compute);
     c.gemm = gemm;
     run_cases(&c, topic, report->quick ? QUICK_CASES : MOST_CASES);
     row->n_cases = c.n_cases;
@@ -72,13 +73,13 @@ static int test_provider(dun_self_test *report, bool *launched, dun_compute *com
     dun_gemm *gemm = NULL;
     rc = dun_gemm_create(&gemm, compute->device, compute->program, &compute->tiles, name);
     if (rc == DUN_BAD_DEVICE) { /* it cannot run here */
-        dun_self_test_row *row = new_row(report, check_gemm.name, name);
+        dun_self_test_row *row = new_row(report, dun_check_gemm.name, name);
         row->cannot = "cannot run on this device";
         rc = DUN_OK;
         goto out;
     }
     TRY(rc);
-    run_topic(report, launched, compute, gemm, &check_gemm, name);
+    run_topic(report, launched, compute, gemm, &dun_check_gemm, name);
 out:
     dun_gemm_free(gemm);
     return rc;
@@ -111,7 +112,7 @@ static int test_step(dun_self_test *report, bool *launched, dun_compute *compute
     TRY(dun_gemm_create(&gemm, compute->device, compute->program, &compute->tiles,
                         *report->gemm ? report->gemm : "naive"));
     compute->gemm = gemm;
-    run_topic(report, launched, compute, gemm, &check_step, NULL);
+    run_topic(report, launched, compute, gemm, &dun_check_step, NULL);
 out:
     compute->gemm = own;
     dun_gemm_free(gemm);

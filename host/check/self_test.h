@@ -14,7 +14,7 @@ typedef struct {
     const char *cannot; /* why the provider was not tested, or NULL */
     size_t n_cases, n_compared, n_failed;
     double worst; /* largest error as a part of what is allowed */
-    size_t histogram[CHECK_BINS];
+    size_t histogram[DUN_CHECK_BINS];
     char message[700]; /* the first failure */
 } dun_self_test_row;
 

@@ -43,8 +43,8 @@ static const attention_case cases[] = {
 
 /* A case's tensors, host side. */
 typedef struct {
-    ref_batch batch;
-    ref_heads heads;
+    dun_ref_batch batch;
+    dun_ref_heads heads;
     int32_t start[MAX_SEQUENCES + 1], query_start[MAX_SEQUENCES + 1], shared_len[MAX_SEQUENCES],
         prefix_start[MAX_SEQUENCES], prefix_len[MAX_SEQUENCES], sequence[MAX_ROWS], row_of[MAX_ROWS];
     int row_floats;
@@ -76,16 +76,16 @@ static void lay_out(attention_data *d, const attention_case *k, int D) {
     d->n_q = (size_t)(Nq * k->H * D);
     d->n_kv = (size_t)(N * d->row_floats);
     d->n_prefix = (size_t)(cached * d->row_floats);
-    d->batch = (ref_batch){
+    d->batch = (dun_ref_batch){
         S, N, Nq, d->start, d->sequence, d->shared_len, d->prefix_start, d->prefix_len, d->row_of};
 }
 
 /* Random queries, keys and values; unused cached rows are NaN. */
-static void fill(check *c, attention_data *d, double q_scale) {
-    d->q = check_random(c, d->n_q, q_scale);
-    d->own = check_random(c, d->n_kv, 1.0);
-    double *random = check_random(c, d->n_prefix, 1.0);
-    d->prefix = check_doubles(c, d->n_prefix);
+static void fill(dun_check *c, attention_data *d, double q_scale) {
+    d->q = dun_check_random(c, d->n_q, q_scale);
+    d->own = dun_check_random(c, d->n_kv, 1.0);
+    double *random = dun_check_random(c, d->n_prefix, 1.0);
+    d->prefix = dun_check_doubles(c, d->n_prefix);
     for (size_t i = 0; i < d->n_prefix; i++)
         d->prefix[i] = NAN;
     for (int s = 0; s < d->batch.S; s++) {
@@ -99,92 +99,96 @@ static void fill(check *c, attention_data *d, double q_scale) {
 }
 
 typedef struct {
-    check_tensor *q, *prefix, *own, *shared_len, *prefix_start, *prefix_len, *start, *query_start, *sequence,
-        *row_of, *o, *stats;
+    dun_check_tensor *q, *prefix, *own, *shared_len, *prefix_start, *prefix_len, *start, *query_start,
+        *sequence, *row_of, *o, *stats;
 } attention_tensors;
 
-static void upload(check *c, attention_tensors *t, const attention_data *d) {
+static void upload(dun_check *c, attention_tensors *t, const attention_data *d) {
     size_t S = (size_t)d->batch.S, N = (size_t)d->batch.N, Nq = (size_t)d->batch.Nq;
-    t->q = check_input(c, "q", d->q, d->n_q);
-    t->prefix = check_input(c, "prefix_kv", d->prefix, d->n_prefix);
-    t->own = check_input(c, "own_kv", d->own, d->n_kv);
-    t->shared_len = check_input_ints(c, "shared_len", d->shared_len, S);
-    t->prefix_start = check_input_ints(c, "prefix_start", d->prefix_start, S);
-    t->prefix_len = check_input_ints(c, "prefix_len", d->prefix_len, S);
-    t->start = check_input_ints(c, "start", d->start, S + 1);
-    t->query_start = check_input_ints(c, "query_start", d->query_start, S + 1);
-    t->sequence = check_input_ints(c, "sequence", d->sequence, N);
-    t->row_of = check_input_ints(c, "row_of", d->row_of, Nq);
+    t->q = dun_check_input(c, "q", d->q, d->n_q);
+    t->prefix = dun_check_input(c, "prefix_kv", d->prefix, d->n_prefix);
+    t->own = dun_check_input(c, "own_kv", d->own, d->n_kv);
+    t->shared_len = dun_check_input_ints(c, "shared_len", d->shared_len, S);
+    t->prefix_start = dun_check_input_ints(c, "prefix_start", d->prefix_start, S);
+    t->prefix_len = dun_check_input_ints(c, "prefix_len", d->prefix_len, S);
+    t->start = dun_check_input_ints(c, "start", d->start, S + 1);
+    t->query_start = dun_check_input_ints(c, "query_start", d->query_start, S + 1);
+    t->sequence = dun_check_input_ints(c, "sequence", d->sequence, N);
+    t->row_of = dun_check_input_ints(c, "row_of", d->row_of, Nq);
 }
 
-static void compare(check *c, const check_tensor *tensor, const double *want, const attention_case *k) {
+static void compare(dun_check *c, const dun_check_tensor *tensor, const double *want,
+                    const attention_case *k) {
     if (k->tolerance > 0.0)
-        check_close(c, tensor, want, k->tolerance);
+        dun_check_close(c, tensor, want, k->tolerance);
     else
-        check_tame(c, tensor);
+        dun_check_tame(c, tensor);
 }
 
-static void forward(check *c, attention_tensors *t, const attention_data *d, const attention_case *k) {
+static void forward(dun_check *c, attention_tensors *t, const attention_data *d, const attention_case *k) {
     size_t n_stats = (size_t)(d->batch.Nq * k->H), offset = (size_t)(k->offset_rows * d->row_floats);
-    double *o = check_doubles(c, d->n_q), *stats = check_doubles(c, n_stats);
-    double *shifted = check_doubles(c, offset + d->n_kv);
+    double *o = dun_check_doubles(c, d->n_q), *stats = dun_check_doubles(c, n_stats);
+    double *shifted = dun_check_doubles(c, offset + d->n_kv);
     for (size_t i = 0; i < offset + d->n_kv; i++)
         shifted[i] = i < offset ? NAN : d->own[i - offset];
-    check_tensor *own = check_input(c, "own_kv", shifted, offset + d->n_kv);
-    t->o = check_output(c, "o", d->n_q);
-    t->stats = check_output(c, "stats", n_stats);
-    CHECK_LAUNCH(c, attention_fwd, CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(t->o->buffer),
-                 DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
-                 DUN_BUF(own->buffer), DUN_OFFSET(offset), DUN_BUF(t->shared_len->buffer),
-                 DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer), DUN_BUF(t->start->buffer),
-                 DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer), DUN_INT(d->batch.Nq),
-                 DUN_INT(k->H), DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
-    ref_attention_fwd(o, stats, d->q, d->prefix, d->own, &d->batch, &d->heads);
+    dun_check_tensor *own = dun_check_input(c, "own_kv", shifted, offset + d->n_kv);
+    t->o = dun_check_output(c, "o", d->n_q);
+    t->stats = dun_check_output(c, "stats", n_stats);
+    DUN_CHECK_LAUNCH(c, attention_fwd, DUN_CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(t->o->buffer),
+                     DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
+                     DUN_BUF(own->buffer), DUN_OFFSET(offset), DUN_BUF(t->shared_len->buffer),
+                     DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer),
+                     DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer),
+                     DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
+    dun_ref_attention_fwd(o, stats, d->q, d->prefix, d->own, &d->batch, &d->heads);
     compare(c, t->o, o, k);
     compare(c, t->stats, stats, k);
-    check_freeze(c, t->o);
-    check_freeze(c, t->stats);
+    dun_check_freeze(c, t->o);
+    dun_check_freeze(c, t->stats);
 }
 
-static void backward(check *c, const attention_tensors *t, const attention_data *d, const attention_case *k) {
+static void backward(dun_check *c, const attention_tensors *t, const attention_data *d,
+                     const attention_case *k) {
     size_t n_stats = (size_t)(d->batch.Nq * k->H);
-    double *d_o = check_random(c, d->n_q, 1.0), *dq = check_doubles(c, d->n_q);
-    double *d_kv = check_doubles(c, d->n_kv);
-    check_tensor *d_o_in = check_input(c, "d_o", d_o, d->n_q);
-    check_tensor *dq_out = check_output(c, "dq", d->n_q), *delta = check_output(c, "delta", n_stats);
-    check_tensor *d_kv_out = check_output(c, "d_kv", d->n_kv);
-    CHECK_LAUNCH(c, attention_bwd_q, CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(dq_out->buffer),
-                 DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer), DUN_BUF(t->o->buffer),
-                 DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
-                 DUN_BUF(t->own->buffer), DUN_BUF(t->shared_len->buffer), DUN_BUF(t->prefix_start->buffer),
-                 DUN_BUF(t->prefix_len->buffer), DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer),
-                 DUN_BUF(t->row_of->buffer), DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G),
-                 DUN_FLOAT(d->heads.scale));
-    check_freeze(c, dq_out);
-    check_freeze(c, delta);
-    CHECK_LAUNCH(c, attention_bwd_kv, CHECK_ATTENTION(c, d->batch.N * k->G), DUN_BUF(d_kv_out->buffer),
-                 DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer), DUN_BUF(t->stats->buffer),
-                 DUN_BUF(t->q->buffer), DUN_BUF(t->own->buffer), DUN_BUF(t->query_start->buffer),
-                 DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer), DUN_INT(d->batch.N), DUN_INT(k->H),
-                 DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
-    ref_attention_bwd(dq, d_kv, d_o, d->q, d->prefix, d->own, &d->batch, &d->heads);
+    double *d_o = dun_check_random(c, d->n_q, 1.0), *dq = dun_check_doubles(c, d->n_q);
+    double *d_kv = dun_check_doubles(c, d->n_kv);
+    dun_check_tensor *d_o_in = dun_check_input(c, "d_o", d_o, d->n_q);
+    dun_check_tensor *dq_out = dun_check_output(c, "dq", d->n_q),
+                     *delta = dun_check_output(c, "delta", n_stats);
+    dun_check_tensor *d_kv_out = dun_check_output(c, "d_kv", d->n_kv);
+    DUN_CHECK_LAUNCH(c, attention_bwd_q, DUN_CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(dq_out->buffer),
+                     DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer), DUN_BUF(t->o->buffer),
+                     DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
+                     DUN_BUF(t->own->buffer), DUN_BUF(t->shared_len->buffer),
+                     DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer),
+                     DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer),
+                     DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
+    dun_check_freeze(c, dq_out);
+    dun_check_freeze(c, delta);
+    DUN_CHECK_LAUNCH(c, attention_bwd_kv, DUN_CHECK_ATTENTION(c, d->batch.N * k->G),
+                     DUN_BUF(d_kv_out->buffer), DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer),
+                     DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->own->buffer),
+                     DUN_BUF(t->query_start->buffer), DUN_BUF(t->sequence->buffer),
+                     DUN_BUF(t->row_of->buffer), DUN_INT(d->batch.N), DUN_INT(k->H), DUN_INT(k->G),
+                     DUN_FLOAT(d->heads.scale));
+    dun_ref_attention_bwd(dq, d_kv, d_o, d->q, d->prefix, d->own, &d->batch, &d->heads);
     /* ds_t is a difference of products, 0 where one row is all that is seen: floor at a score's gradient. */
     if (k->tolerance > 0.0) {
-        check_close_floor(c, dq_out, dq, k->tolerance, 0.1);
-        check_close_floor(c, d_kv_out, d_kv, k->tolerance, 0.1 * k->q_scale);
+        dun_check_close_floor(c, dq_out, dq, k->tolerance, 0.1);
+        dun_check_close_floor(c, d_kv_out, d_kv, k->tolerance, 0.1 * k->q_scale);
     } else {
-        check_tame(c, dq_out);
-        check_tame(c, d_kv_out);
+        dun_check_tame(c, dq_out);
+        dun_check_tame(c, d_kv_out);
     }
 }
 
-static void run(check *c, size_t index) {
+static void run(dun_check *c, size_t index) {
     const attention_case *k = &cases[index];
     attention_data d;
     attention_tensors t;
     int D = (int)c->compute->tiles.head_dim;
-    check_begin(c, index, "attention, case %zu: %d/%d heads of %d, %s ask, scores of %g", index, k->H, k->G,
-                D, k->last_rows ? "last rows" : "all rows", k->q_scale);
+    dun_check_begin(c, index, "attention, case %zu: %d/%d heads of %d, %s ask, scores of %g", index, k->H,
+                    k->G, D, k->last_rows ? "last rows" : "all rows", k->q_scale);
     lay_out(&d, k, D);
     fill(c, &d, k->q_scale);
     upload(c, &t, &d);
@@ -192,4 +196,4 @@ static void run(check *c, size_t index) {
     backward(c, &t, &d, k);
 }
 
-const check_topic check_attention = {"attention", sizeof cases / sizeof *cases, run, true};
+const dun_check_topic dun_check_attention = {"attention", sizeof cases / sizeof *cases, run, true};

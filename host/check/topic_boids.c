@@ -9,13 +9,13 @@ static const double tolerance = 2e-6;
 static const int counts[] = {2, 3, 5, 31, 32, 33, 64, 65, 100};
 enum { N_COUNTS = sizeof counts / sizeof *counts, EQUAL = 1, N_KINDS };
 
-static void run(check *c, size_t index) {
+static void run(dun_check *c, size_t index) {
     int K = counts[index / N_KINDS];
     size_t n = (size_t)(K * K);
     bool equal = index % N_KINDS == EQUAL;
-    check_begin(c, index, "boids_loss, %d points%s", K, equal ? ", two in one place" : "");
-    double *pair = check_random(c, n, 3.0);
-    double *value = check_doubles(c, (size_t)K), *d_pair = check_doubles(c, n);
+    dun_check_begin(c, index, "boids_loss, %d points%s", K, equal ? ", two in one place" : "");
+    double *pair = dun_check_random(c, n, 3.0);
+    double *value = dun_check_doubles(c, (size_t)K), *d_pair = dun_check_doubles(c, n);
     double share = 2.0 / ((double)K * (K - 1));
     for (int j = 0; j < K; j++)
         for (int k = 0; k < K; k++) {
@@ -29,12 +29,13 @@ static void run(check *c, size_t index) {
             value[j] += share * (*d + r);
             d_pair[j * K + k] = share * (1.0 - r * r);
         }
-    check_tensor *pair_in = check_input(c, "pair", pair, n);
-    check_tensor *value_out = check_output(c, "value", (size_t)K), *d_pair_out = check_output(c, "d_pair", n);
-    CHECK_LAUNCH(c, boids_loss, CHECK_ROWS(c, K), DUN_BUF(value_out->buffer), DUN_BUF(d_pair_out->buffer),
-                 DUN_BUF(pair_in->buffer), DUN_INT(K));
-    check_close(c, value_out, value, tolerance);
-    check_close(c, d_pair_out, d_pair, tolerance);
+    dun_check_tensor *pair_in = dun_check_input(c, "pair", pair, n);
+    dun_check_tensor *value_out = dun_check_output(c, "value", (size_t)K),
+                     *d_pair_out = dun_check_output(c, "d_pair", n);
+    DUN_CHECK_LAUNCH(c, boids_loss, DUN_CHECK_ROWS(c, K), DUN_BUF(value_out->buffer),
+                     DUN_BUF(d_pair_out->buffer), DUN_BUF(pair_in->buffer), DUN_INT(K));
+    dun_check_close(c, value_out, value, tolerance);
+    dun_check_close(c, d_pair_out, d_pair, tolerance);
 }
 
-const check_topic check_boids = {"boids", N_KINDS *N_COUNTS, run, false};
+const dun_check_topic dun_check_boids = {"boids", N_KINDS *N_COUNTS, run, false};

@@ -13,11 +13,11 @@ static double to_half(double x) {
 }
 
 /* Rows go out at kept row 2, and come back in reverse order into another place of the cache. */
-static void there_and_back(check *c, int N, int C, double scale) {
+static void there_and_back(dun_check *c, int N, int C, double scale) {
     enum { KEPT_ROW = 2, CACHE_ROW = 1 };
     size_t rows = (size_t)(2 * N + CACHE_ROW), columns = (size_t)C;
-    double *cache = check_random(c, rows * columns, scale), *want = check_doubles(c, rows * columns);
-    int32_t *pairs = check_ints(c, 2 * (size_t)N);
+    double *cache = dun_check_random(c, rows * columns, scale), *want = dun_check_doubles(c, rows * columns);
+    int32_t *pairs = dun_check_ints(c, 2 * (size_t)N);
     for (size_t i = 0; i < rows * columns; i++)
         want[i] = cache[i];
     for (int r = 0; r < N; r++) {
@@ -27,24 +27,25 @@ static void there_and_back(check *c, int N, int C, double scale) {
         for (size_t j = 0; j < columns; j++)
             want[(size_t)to * columns + j] = to_half(cache[(size_t)(CACHE_ROW + from) * columns + j]);
     }
-    check_tensor *cached = check_in_out(c, "cache", cache, rows * columns);
-    check_tensor *kept = check_output(c, "kept", ((size_t)(N + KEPT_ROW) * columns + 1) / 2); /* two a word */
-    check_tensor *pairs_in = check_input_ints(c, "rows", pairs, 2 * (size_t)N);
-    CHECK_LAUNCH(c, kv_keep, CHECK_ROWS(c, N), DUN_BUF(kept->buffer), DUN_BUF(cached->buffer),
-                 DUN_INT(KEPT_ROW), DUN_INT(CACHE_ROW), DUN_INT(C));
-    CHECK_LAUNCH(c, kv_recall, CHECK_ROWS(c, N), DUN_BUF(cached->buffer), DUN_BUF(kept->buffer),
-                 DUN_BUF(pairs_in->buffer), DUN_INT(C));
-    check_close(c, cached, want, 0.0);
+    dun_check_tensor *cached = dun_check_in_out(c, "cache", cache, rows * columns);
+    dun_check_tensor *kept =
+        dun_check_output(c, "kept", ((size_t)(N + KEPT_ROW) * columns + 1) / 2); /* two a word */
+    dun_check_tensor *pairs_in = dun_check_input_ints(c, "rows", pairs, 2 * (size_t)N);
+    DUN_CHECK_LAUNCH(c, kv_keep, DUN_CHECK_ROWS(c, N), DUN_BUF(kept->buffer), DUN_BUF(cached->buffer),
+                     DUN_INT(KEPT_ROW), DUN_INT(CACHE_ROW), DUN_INT(C));
+    DUN_CHECK_LAUNCH(c, kv_recall, DUN_CHECK_ROWS(c, N), DUN_BUF(cached->buffer), DUN_BUF(kept->buffer),
+                     DUN_BUF(pairs_in->buffer), DUN_INT(C));
+    dun_check_close(c, cached, want, 0.0);
 }
 
-static void run(check *c, size_t index) {
+static void run(dun_check *c, size_t index) {
     static const int rows[] = {1, 2, 5, 37};
     static const double scales[] = {1.0, 1e-5,
                                     4e4}; /* the second below half's normal numbers, the third above */
-    size_t width = index % CHECK_N_WIDTHS, scale = index / CHECK_N_WIDTHS;
-    int N = rows[(width + scale) % 4], C = check_widths[width];
-    check_begin(c, index, "%d rows of %d, numbers of size %g", N, C, scales[scale]);
+    size_t width = index % DUN_CHECK_N_WIDTHS, scale = index / DUN_CHECK_N_WIDTHS;
+    int N = rows[(width + scale) % 4], C = dun_check_widths[width];
+    dun_check_begin(c, index, "%d rows of %d, numbers of size %g", N, C, scales[scale]);
     there_and_back(c, N, C, scales[scale]);
 }
 
-const check_topic check_cache = {"cache", 3 * (size_t)CHECK_N_WIDTHS, run, false};
+const dun_check_topic dun_check_cache = {"cache", 3 * (size_t)DUN_CHECK_N_WIDTHS, run, false};

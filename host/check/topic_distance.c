@@ -31,18 +31,18 @@ static const struct {
 };
 
 /* Centroids of the case; the last repeats the first where the placement is EQUAL, and nearly so for NEAR. */
-static double *place_centroids(check *c, int K, int D, enum placement placement) {
-    double *centroids = check_random(c, (size_t)(K * D), placement == APART ? 1.0 : 200.0);
-    double *noise = check_random(c, (size_t)D, 1e-3);
+static double *place_centroids(dun_check *c, int K, int D, enum placement placement) {
+    double *centroids = dun_check_random(c, (size_t)(K * D), placement == APART ? 1.0 : 200.0);
+    double *noise = dun_check_random(c, (size_t)D, 1e-3);
     for (int j = 0; placement >= NEAR && j < D; j++)
         centroids[(K - 1) * D + j] = (float)(centroids[j] + (placement == NEAR ? noise[j] : 0.0));
     return centroids;
 }
 
-static double *place_points(check *c, const double *centroids, int B, int K, int D,
+static double *place_points(dun_check *c, const double *centroids, int B, int K, int D,
                             enum placement placement) {
-    double *points = check_random(c, (size_t)(B * D), placement == APART ? 1.0 : 200.0);
-    double *noise = check_random(c, (size_t)(B * D), 1e-3);
+    double *points = dun_check_random(c, (size_t)(B * D), placement == APART ? 1.0 : 200.0);
+    double *noise = dun_check_random(c, (size_t)(B * D), 1e-3);
     for (int i = 0; placement >= NEAR && i < B; i++)
         for (int j = 0; j < D; j++)
             points[i * D + j] =
@@ -53,13 +53,13 @@ static double *place_points(check *c, const double *centroids, int B, int K, int
 static const struct {
     const char *name;
     enum dun_loss_distance kind;
-    ref_distance reference;
-} kinds[] = {{"euclidean", DUN_DISTANCE_EUCLIDEAN, REF_EUCLIDEAN},
-             {"squared", DUN_DISTANCE_SQUARED, REF_SQUARED},
-             {"cosine", DUN_DISTANCE_COSINE, REF_COSINE}};
+    dun_ref_distance reference;
+} kinds[] = {{"euclidean", DUN_DISTANCE_EUCLIDEAN, DUN_REF_EUCLIDEAN},
+             {"squared", DUN_DISTANCE_SQUARED, DUN_REF_SQUARED},
+             {"cosine", DUN_DISTANCE_COSINE, DUN_REF_COSINE}};
 enum { N_KINDS = sizeof kinds / sizeof *kinds, N_CASES = sizeof cases / sizeof *cases };
 
-static void mark_launched(check *c, enum dun_loss_distance kind) {
+static void mark_launched(dun_check *c, enum dun_loss_distance kind) {
     c->launched[DUN_K_distance_fwd] = c->launched[DUN_K_distance_finish] = true;
     c->launched[DUN_K_distance_weights] = c->launched[DUN_K_distance_bwd] = true;
     c->launched[DUN_K_inverse_norm] |= kind == DUN_DISTANCE_COSINE;
@@ -70,79 +70,81 @@ static void free_distance(void *distance) {
 }
 
 /* Room for more rows than there are, as a partial batch leaves. */
-static dun_distance *open_distance(check *c, enum dun_loss_distance kind, const ref_distance_shape *s) {
-    dun_distance *d = check_own(c, sizeof *d, free_distance);
-    check_try(c,
-              dun_distance_create(d, c->compute, kind, (uint32_t)s->B + 3, (uint32_t)s->K, (uint32_t)s->D));
+static dun_distance *open_distance(dun_check *c, enum dun_loss_distance kind,
+                                   const dun_ref_distance_shape *s) {
+    dun_distance *d = dun_check_own(c, sizeof *d, free_distance);
+    dun_check_try(
+        c, dun_distance_create(d, c->compute, kind, (uint32_t)s->B + 3, (uint32_t)s->K, (uint32_t)s->D));
     mark_launched(c, kind);
     return d;
 }
 
-static void points_to_centroids(check *c, size_t kind, const ref_distance_shape *s,
+static void points_to_centroids(dun_check *c, size_t kind, const dun_ref_distance_shape *s,
                                 enum placement placement) {
     size_t n_points = (size_t)(s->B * s->D), n_centroids = (size_t)(s->K * s->D);
     size_t n_distance = (size_t)(s->B * s->K);
     uint32_t B = (uint32_t)s->B, K = (uint32_t)s->K;
     double *centroids = place_centroids(c, s->K, s->D, placement);
     double *points = place_points(c, centroids, s->B, s->K, s->D, placement);
-    double *want = check_doubles(c, n_distance), *d_distance = check_random(c, n_distance, 1.0);
-    double *d_points = check_doubles(c, n_points), *d_centroids = check_doubles(c, n_centroids);
-    check_tensor *points_in = check_input(c, "points", points, n_points);
-    check_tensor *centroids_in = check_input(c, "centroids", centroids, n_centroids);
-    check_tensor *d_distance_in = check_input(c, "d_distance", d_distance, n_distance);
-    check_tensor *distance = check_output(c, "distance", n_distance);
-    check_tensor *d_points_out = check_output(c, "d_points", n_points);
-    check_tensor *d_centroids_out = check_output(c, "d_centroids", n_centroids);
+    double *want = dun_check_doubles(c, n_distance), *d_distance = dun_check_random(c, n_distance, 1.0);
+    double *d_points = dun_check_doubles(c, n_points), *d_centroids = dun_check_doubles(c, n_centroids);
+    dun_check_tensor *points_in = dun_check_input(c, "points", points, n_points);
+    dun_check_tensor *centroids_in = dun_check_input(c, "centroids", centroids, n_centroids);
+    dun_check_tensor *d_distance_in = dun_check_input(c, "d_distance", d_distance, n_distance);
+    dun_check_tensor *distance = dun_check_output(c, "distance", n_distance);
+    dun_check_tensor *d_points_out = dun_check_output(c, "d_points", n_points);
+    dun_check_tensor *d_centroids_out = dun_check_output(c, "d_centroids", n_centroids);
     dun_distance *d = open_distance(c, kinds[kind].kind, s);
-    check_try(c, dun_distance_fwd(d, &distance->buffer, &points_in->buffer, B, &centroids_in->buffer, K));
-    check_freeze(c, distance);
-    check_try(c, dun_distance_bwd_a(d, &d_points_out->buffer, &d_distance_in->buffer, &distance->buffer,
-                                    &points_in->buffer, B, &centroids_in->buffer, K));
-    check_try(c, dun_distance_bwd_b(d, &d_centroids_out->buffer, &d_distance_in->buffer, &distance->buffer,
-                                    &points_in->buffer, B, &centroids_in->buffer, K));
-    ref_distance_fwd(want, points, centroids, s);
-    ref_distance_bwd(d_points, d_centroids, d_distance, points, centroids, s);
-    check_close_floor(c, distance, want, tolerance, floor_of(kind, s->D, false));
-    check_close_floor(c, d_points_out, d_points, tolerance, floor_of(kind, s->D, true));
-    check_close_floor(c, d_centroids_out, d_centroids, tolerance, floor_of(kind, s->D, true));
+    dun_check_try(c, dun_distance_fwd(d, &distance->buffer, &points_in->buffer, B, &centroids_in->buffer, K));
+    dun_check_freeze(c, distance);
+    dun_check_try(c, dun_distance_bwd_a(d, &d_points_out->buffer, &d_distance_in->buffer, &distance->buffer,
+                                        &points_in->buffer, B, &centroids_in->buffer, K));
+    dun_check_try(c, dun_distance_bwd_b(d, &d_centroids_out->buffer, &d_distance_in->buffer,
+                                        &distance->buffer, &points_in->buffer, B, &centroids_in->buffer, K));
+    dun_ref_distance_fwd(want, points, centroids, s);
+    dun_ref_distance_bwd(d_points, d_centroids, d_distance, points, centroids, s);
+    dun_check_close_floor(c, distance, want, tolerance, floor_of(kind, s->D, false));
+    dun_check_close_floor(c, d_points_out, d_points, tolerance, floor_of(kind, s->D, true));
+    dun_check_close_floor(c, d_centroids_out, d_centroids, tolerance, floor_of(kind, s->D, true));
 }
 
-static void between_centroids(check *c, size_t kind, const ref_distance_shape *s, enum placement placement) {
+static void between_centroids(dun_check *c, size_t kind, const dun_ref_distance_shape *s,
+                              enum placement placement) {
     size_t n_centroids = (size_t)(s->K * s->D), n_pairs = (size_t)(s->K * s->K);
-    double *centroids = place_centroids(c, s->K, s->D, placement), *want = check_doubles(c, n_pairs);
-    double *d_pair = check_random(c, n_pairs, 1.0), *old = check_random(c, n_centroids, 1.0);
-    double *d_centroids = check_doubles(c, n_centroids);
-    check_tensor *centroids_in = check_input(c, "centroids", centroids, n_centroids);
-    check_tensor *d_pair_in = check_input(c, "d_pair", d_pair, n_pairs);
-    check_tensor *pair = check_output(c, "pair", n_pairs);
-    check_tensor *added = check_in_out(c, "d_centroids", old, n_centroids);
-    check_tensor *written = check_output(c, "d_centroids overwritten", n_centroids);
+    double *centroids = place_centroids(c, s->K, s->D, placement), *want = dun_check_doubles(c, n_pairs);
+    double *d_pair = dun_check_random(c, n_pairs, 1.0), *old = dun_check_random(c, n_centroids, 1.0);
+    double *d_centroids = dun_check_doubles(c, n_centroids);
+    dun_check_tensor *centroids_in = dun_check_input(c, "centroids", centroids, n_centroids);
+    dun_check_tensor *d_pair_in = dun_check_input(c, "d_pair", d_pair, n_pairs);
+    dun_check_tensor *pair = dun_check_output(c, "pair", n_pairs);
+    dun_check_tensor *added = dun_check_in_out(c, "d_centroids", old, n_centroids);
+    dun_check_tensor *written = dun_check_output(c, "d_centroids overwritten", n_centroids);
     dun_distance *d = open_distance(c, kinds[kind].kind, s);
-    check_try(c, dun_distance_pairs_fwd(d, &pair->buffer, &centroids_in->buffer, (uint32_t)s->K));
-    check_freeze(c, pair);
-    check_try(c, dun_distance_pairs_bwd(d, &added->buffer, &d_pair_in->buffer, &pair->buffer,
-                                        &centroids_in->buffer, (uint32_t)s->K, true));
-    check_try(c, dun_distance_pairs_bwd(d, &written->buffer, &d_pair_in->buffer, &pair->buffer,
-                                        &centroids_in->buffer, (uint32_t)s->K, false));
-    ref_pair_distance_fwd(want, centroids, s);
-    ref_pair_distance_bwd(d_centroids, d_pair, centroids, s);
-    check_close_floor(c, pair, want, tolerance, floor_of(kind, s->D, false));
-    check_close_floor(c, written, d_centroids, tolerance, floor_of(kind, s->D, true));
+    dun_check_try(c, dun_distance_pairs_fwd(d, &pair->buffer, &centroids_in->buffer, (uint32_t)s->K));
+    dun_check_freeze(c, pair);
+    dun_check_try(c, dun_distance_pairs_bwd(d, &added->buffer, &d_pair_in->buffer, &pair->buffer,
+                                            &centroids_in->buffer, (uint32_t)s->K, true));
+    dun_check_try(c, dun_distance_pairs_bwd(d, &written->buffer, &d_pair_in->buffer, &pair->buffer,
+                                            &centroids_in->buffer, (uint32_t)s->K, false));
+    dun_ref_pair_distance_fwd(want, centroids, s);
+    dun_ref_pair_distance_bwd(d_centroids, d_pair, centroids, s);
+    dun_check_close_floor(c, pair, want, tolerance, floor_of(kind, s->D, false));
+    dun_check_close_floor(c, written, d_centroids, tolerance, floor_of(kind, s->D, true));
     for (size_t i = 0; i < n_centroids; i++)
         d_centroids[i] += old[i];
-    check_close_floor(c, added, d_centroids, tolerance, floor_of(kind, s->D, true));
+    dun_check_close_floor(c, added, d_centroids, tolerance, floor_of(kind, s->D, true));
 }
 
-static void run(check *c, size_t index) {
+static void run(dun_check *c, size_t index) {
     size_t i = index / 2 % N_CASES, kind = index / 2 / N_CASES;
-    ref_distance_shape s = {cases[i].B, cases[i].K, cases[i].D, kinds[kind].reference};
+    dun_ref_distance_shape s = {cases[i].B, cases[i].K, cases[i].D, kinds[kind].reference};
     enum placement placement = cases[i].placement;
-    check_begin(c, index, "%s distance %s, %d points, %d centroids of %d, %s", kinds[kind].name,
-                index % 2 ? "of pairs" : "to centroids", s.B, s.K, s.D, placements[placement]);
+    dun_check_begin(c, index, "%s distance %s, %d points, %d centroids of %d, %s", kinds[kind].name,
+                    index % 2 ? "of pairs" : "to centroids", s.B, s.K, s.D, placements[placement]);
     if (index % 2)
         between_centroids(c, kind, &s, placement);
     else
         points_to_centroids(c, kind, &s, placement);
 }
 
-const check_topic check_distance = {"distance", 2 * N_KINDS *N_CASES, run, false};
+const dun_check_topic dun_check_distance = {"distance", 2 * N_KINDS *N_CASES, run, false};

@@ -43,49 +43,50 @@ static void free_matrix(void *matrix) {
     dun_matrix_free(matrix);
 }
 
-static void product(check *c, size_t kind, int M, int rows, int columns) {
+static void product(dun_check *c, size_t kind, int M, int rows, int columns) {
     bool backward = kinds[kind].backward;
     int n_columns_out = backward ? columns : rows, n_columns_in = backward ? rows : columns;
     size_t n_out = (size_t)(M * n_columns_out), n_in = (size_t)(M * n_columns_in);
     size_t n_w = (size_t)(rows * columns), offset = kinds[kind].offset ? OFFSET : 0;
-    double *x = check_random(c, n_in, 1.0), *w = check_random(c, n_w, 1.0);
+    double *x = dun_check_random(c, n_in, 1.0), *w = dun_check_random(c, n_w, 1.0);
     if (c->compute->tiles.half_weights)
         round_to_half(w, n_w);
-    double *old = check_random(c, n_out, 1.0), *want = check_doubles(c, offset + n_out);
+    double *old = dun_check_random(c, n_out, 1.0), *want = dun_check_doubles(c, offset + n_out);
     for (size_t i = 0; i < offset; i++)
         want[i] = NAN; /* must keep its bits */
-    check_tensor *in = check_input(c, backward ? "dy" : "x", x, n_in), *staging = check_input(c, "w", w, n_w);
-    check_tensor *old_in = check_input(c, "add", old, n_out);
-    check_tensor *out =
-        kinds[kind].in_place ? check_in_out(c, "out", old, n_out) : check_output(c, "out", offset + n_out);
-    dun_matrix *matrix = check_own(c, sizeof *matrix, free_matrix);
+    dun_check_tensor *in = dun_check_input(c, backward ? "dy" : "x", x, n_in),
+                     *staging = dun_check_input(c, "w", w, n_w);
+    dun_check_tensor *old_in = dun_check_input(c, "add", old, n_out);
+    dun_check_tensor *out = kinds[kind].in_place ? dun_check_in_out(c, "out", old, n_out)
+                                                 : dun_check_output(c, "out", offset + n_out);
+    dun_matrix *matrix = dun_check_own(c, sizeof *matrix, free_matrix);
     unsigned directions = backward ? DUN_BACKWARD : DUN_FORWARD;
-    check_try(
+    dun_check_try(
         c, dun_matrix_load(matrix, c->gemm, &staging->buffer, (uint32_t)rows, (uint32_t)columns, directions));
     if (backward)
-        check_try(c, dun_gemm_backward(c->gemm, &out->buffer, &in->buffer, matrix, kinds[kind].in_place,
-                                       (uint32_t)M));
+        dun_check_try(c, dun_gemm_backward(c->gemm, &out->buffer, &in->buffer, matrix, kinds[kind].in_place,
+                                           (uint32_t)M));
     else
-        check_try(c, dun_gemm_forward(c->gemm, &out->buffer, offset, &in->buffer, matrix,
-                                      !kinds[kind].add       ? NULL
-                                      : kinds[kind].in_place ? &out->buffer
-                                                             : &old_in->buffer,
-                                      (uint32_t)M));
+        dun_check_try(c, dun_gemm_forward(c->gemm, &out->buffer, offset, &in->buffer, matrix,
+                                          !kinds[kind].add       ? NULL
+                                          : kinds[kind].in_place ? &out->buffer
+                                                                 : &old_in->buffer,
+                                          (uint32_t)M));
     if (backward)
-        ref_linear_bwd(want, x, w, M, rows, columns);
+        dun_ref_linear_bwd(want, x, w, M, rows, columns);
     else
-        ref_linear_fwd(want + offset, x, w, M, rows, columns);
+        dun_ref_linear_fwd(want + offset, x, w, M, rows, columns);
     for (size_t i = 0; kinds[kind].add && i < n_out; i++)
         want[offset + i] += old[i];
-    check_close(c, out, want, tolerance);
+    dun_check_close(c, out, want, tolerance);
 }
 
-static void run(check *c, size_t index) {
+static void run(dun_check *c, size_t index) {
     size_t kind = index % N_KINDS, weight = index / N_KINDS % N_WEIGHTS, batch = index / N_KINDS / N_WEIGHTS;
     int M = batches[batch], rows = weights[weight].rows, columns = weights[weight].columns;
-    check_begin(c, index, "gemm %s, %s, %d rows, weight (%d, %d)", dun_gemm_name(c->gemm), kinds[kind].name,
-                M, rows, columns);
+    dun_check_begin(c, index, "gemm %s, %s, %d rows, weight (%d, %d)", dun_gemm_name(c->gemm),
+                    kinds[kind].name, M, rows, columns);
     product(c, kind, M, rows, columns);
 }
 
-const check_topic check_gemm = {"gemm", (size_t)N_KINDS *N_WEIGHTS *N_BATCHES, run, false};
+const dun_check_topic dun_check_gemm = {"gemm", (size_t)N_KINDS *N_WEIGHTS *N_BATCHES, run, false};

@@ -4,15 +4,15 @@
 
 #include <math.h>
 
-const loss_row loss_rows[] = {
-    {"cross_entropy", DUN_K_loss_cross_entropy, DUN_LOSS_CROSS_ENTROPY, ref_loss_cross_entropy, 1.0, 1.0},
-    {"centroid", DUN_K_loss_centroid, DUN_LOSS_CENTROID, ref_loss_centroid, 1.0, 1.0},
-    {"centroid_100_0", DUN_K_loss_centroid, DUN_LOSS_CENTROID, ref_loss_centroid, 100.0, 0.0},
-    {"attract_repel", DUN_K_loss_attract_repel, DUN_LOSS_ATTRACT_REPEL, ref_loss_attract_repel, 1.0, 1.0},
-    {"attract_repel_0.5_3", DUN_K_loss_attract_repel, DUN_LOSS_ATTRACT_REPEL, ref_loss_attract_repel, 0.5,
+const dun_loss_row dun_loss_rows[] = {
+    {"cross_entropy", DUN_K_loss_cross_entropy, DUN_LOSS_CROSS_ENTROPY, dun_ref_loss_cross_entropy, 1.0, 1.0},
+    {"centroid", DUN_K_loss_centroid, DUN_LOSS_CENTROID, dun_ref_loss_centroid, 1.0, 1.0},
+    {"centroid_100_0", DUN_K_loss_centroid, DUN_LOSS_CENTROID, dun_ref_loss_centroid, 100.0, 0.0},
+    {"attract_repel", DUN_K_loss_attract_repel, DUN_LOSS_ATTRACT_REPEL, dun_ref_loss_attract_repel, 1.0, 1.0},
+    {"attract_repel_0.5_3", DUN_K_loss_attract_repel, DUN_LOSS_ATTRACT_REPEL, dun_ref_loss_attract_repel, 0.5,
      3.0},
 };
-const size_t n_loss_rows = sizeof loss_rows / sizeof *loss_rows;
+const size_t dun_n_loss_rows = sizeof dun_loss_rows / sizeof *dun_loss_rows;
 
 /* Distances are right to 1e-7; a softmax over them divides their difference by the temperature, so a spread
  * of 500 / T takes on 5e-5, and what is less than 1e-7 of a probability is lost. */
@@ -22,11 +22,11 @@ enum distances { USUAL, WIDE, ALL_EQUAL, N_DISTANCES };
 static const char *const distance_names[] = {"usual", "hundreds apart", "all equal"};
 static const int classes[] = {2, 3, 5, 100}, batches[] = {1, 2, 7, 32};
 static const double temperatures[] = {1.0, 0.5, 10.0}, margins[] = {0.0, 0.7};
-static const ref_distance kinds[] = {REF_EUCLIDEAN, REF_SQUARED, REF_COSINE};
+static const dun_ref_distance kinds[] = {DUN_REF_EUCLIDEAN, DUN_REF_SQUARED, DUN_REF_COSINE};
 enum { N_CLASSES = 4, N_BATCHES = 4, N_TEMPERATURES = 3, N_MARGINS = 2, N_KINDS = 3 };
 
-static int32_t *make_labels(check *c, int B, int K) {
-    int32_t *labels = check_ints(c, (size_t)B);
+static int32_t *make_labels(dun_check *c, int B, int K) {
+    int32_t *labels = dun_check_ints(c, (size_t)B);
     for (int i = 0; i < B; i++)
         labels[i] = (i * 7 + K - 1) % K;
     return labels;
@@ -37,29 +37,31 @@ static dun_range one_item(void) {
 }
 
 /* B*K distances: positive, of mean 10 and spread 2, or of mean 1000 and spread 200, or 10. */
-static double *make_distances(check *c, size_t n, enum distances kind) {
-    double *d = check_random(c, n, kind == WIDE ? 200.0 : 2.0);
+static double *make_distances(dun_check *c, size_t n, enum distances kind) {
+    double *d = dun_check_random(c, n, kind == WIDE ? 200.0 : 2.0);
     for (size_t i = 0; i < n; i++)
         d[i] = kind == ALL_EQUAL ? 10.0 : (float)fabs(d[i] + (kind == WIDE ? 1000.0 : 10.0));
     return d;
 }
 
-static void on_distances(check *c, const loss_row *row, const ref_loss_shape *s, enum distances kind) {
+static void on_distances(dun_check *c, const dun_loss_row *row, const dun_ref_loss_shape *s,
+                         enum distances kind) {
     int B = s->B, K = s->K;
     size_t n = (size_t)(B * K), n_pairs = (size_t)(K * K);
     double *d = make_distances(c, n, kind), *pair = make_distances(c, n_pairs, kind);
-    double *dd = check_doubles(c, n), *d_pair = check_doubles(c, n_pairs);
+    double *dd = dun_check_doubles(c, n), *d_pair = dun_check_doubles(c, n_pairs);
     int32_t *labels = make_labels(c, B, K);
     bool pairs = row->kind == DUN_LOSS_CENTROID;
     for (int j = 0; j < K; j++)
         for (int k = 0; k <= j; k++)
             pair[j * K + k] = NAN; /* only j < k has a distance */
-    check_tensor *d_in = check_input(c, "distance", d, n), *pair_in = check_input(c, "pair", pair, n_pairs);
-    check_tensor *labels_in = check_input_ints(c, "label", labels, (size_t)B);
-    check_tensor *value = check_output(c, "value", 1), *dd_out = check_output(c, "d_distance", n);
-    check_tensor *d_pair_out = check_output(c, "d_pair", n_pairs);
-    check_tensor *rows = check_output(c, "row_value", (size_t)B);
-    check_tensor *pair_rows = check_output(c, "pair_value", (size_t)K);
+    dun_check_tensor *d_in = dun_check_input(c, "distance", d, n),
+                     *pair_in = dun_check_input(c, "pair", pair, n_pairs);
+    dun_check_tensor *labels_in = dun_check_input_ints(c, "label", labels, (size_t)B);
+    dun_check_tensor *value = dun_check_output(c, "value", 1), *dd_out = dun_check_output(c, "d_distance", n);
+    dun_check_tensor *d_pair_out = dun_check_output(c, "d_pair", n_pairs);
+    dun_check_tensor *rows = dun_check_output(c, "row_value", (size_t)B);
+    dun_check_tensor *pair_rows = dun_check_output(c, "pair_value", (size_t)K);
     dun_arg args[] = {DUN_BUF(rows->buffer),
                       DUN_BUF(dd_out->buffer),
                       DUN_BUF(d_in->buffer),
@@ -70,101 +72,106 @@ static void on_distances(check *c, const loss_row *row, const ref_loss_shape *s,
                       DUN_FLOAT(s->margin),
                       DUN_FLOAT(s->attraction),
                       DUN_FLOAT(s->repulsion)};
-    check_launch(c, row->kernel, CHECK_ROWS(c, B), args, sizeof args / sizeof *args);
+    dun_check_launch(c, row->kernel, DUN_CHECK_ROWS(c, B), args, sizeof args / sizeof *args);
     if (pairs)
-        CHECK_LAUNCH(c, loss_pairs, CHECK_ROWS(c, K), DUN_BUF(pair_rows->buffer), DUN_BUF(d_pair_out->buffer),
-                     DUN_BUF(pair_in->buffer), DUN_INT(K), DUN_FLOAT(s->repulsion));
-    CHECK_LAUNCH(c, loss_total, one_item(), DUN_BUF(value->buffer), DUN_BUF(rows->buffer),
-                 DUN_BUF(pair_rows->buffer), DUN_INT(B), DUN_INT(pairs ? K : 0));
+        DUN_CHECK_LAUNCH(c, loss_pairs, DUN_CHECK_ROWS(c, K), DUN_BUF(pair_rows->buffer),
+                         DUN_BUF(d_pair_out->buffer), DUN_BUF(pair_in->buffer), DUN_INT(K),
+                         DUN_FLOAT(s->repulsion));
+    DUN_CHECK_LAUNCH(c, loss_total, one_item(), DUN_BUF(value->buffer), DUN_BUF(rows->buffer),
+                     DUN_BUF(pair_rows->buffer), DUN_INT(B), DUN_INT(pairs ? K : 0));
     double want = row->reference(dd, d_pair, d, pair, labels, s);
     double allowed = kind == WIDE ? spread_tolerance : tolerance;
-    check_close_floor(c, value, &want, allowed, 0.1);
-    check_close_floor(c, dd_out, dd, allowed, 0.1 / (s->temperature * B));
+    dun_check_close_floor(c, value, &want, allowed, 0.1);
+    dun_check_close_floor(c, dd_out, dd, allowed, 0.1 / (s->temperature * B));
     if (pairs)
-        check_close(c, d_pair_out, d_pair, tolerance);
+        dun_check_close(c, d_pair_out, d_pair, tolerance);
 }
 
 static void free_loss(void *loss) {
     dun_loss_free(loss);
 }
 
-loss_results loss_chain_run(check *c, const loss_chain *chain) {
-    static const enum dun_loss_distance distances[] = {[REF_EUCLIDEAN] = DUN_DISTANCE_EUCLIDEAN,
-                                                       [REF_SQUARED] = DUN_DISTANCE_SQUARED,
-                                                       [REF_COSINE] = DUN_DISTANCE_COSINE};
-    const ref_loss_shape *s = &chain->shape;
+dun_loss_results dun_loss_chain_run(dun_check *c, const dun_loss_chain *chain) {
+    static const enum dun_loss_distance distances[] = {[DUN_REF_EUCLIDEAN] = DUN_DISTANCE_EUCLIDEAN,
+                                                       [DUN_REF_SQUARED] = DUN_DISTANCE_SQUARED,
+                                                       [DUN_REF_COSINE] = DUN_DISTANCE_COSINE};
+    const dun_ref_loss_shape *s = &chain->shape;
     int B = s->B, K = s->K, D = chain->D;
-    dun_loss *loss = check_own(c, sizeof *loss, free_loss);
+    dun_loss *loss = dun_check_own(c, sizeof *loss, free_loss);
     float value;
-    check_tensor *points = check_input(c, "points", chain->points, (size_t)(B * D));
-    check_tensor *centroids = check_input(c, "centroids", chain->centroids, (size_t)(K * D));
-    loss_results r = {check_output(c, "value", 1), check_output(c, "d_points", (size_t)(B * D)),
-                      check_output(c, "d_centroids", (size_t)(K * D))};
+    dun_check_tensor *points = dun_check_input(c, "points", chain->points, (size_t)(B * D));
+    dun_check_tensor *centroids = dun_check_input(c, "centroids", chain->centroids, (size_t)(K * D));
+    dun_loss_results r = {dun_check_output(c, "value", 1), dun_check_output(c, "d_points", (size_t)(B * D)),
+                          dun_check_output(c, "d_centroids", (size_t)(K * D))};
     const dun_loss_settings settings = {.kind = chain->loss->kind,
                                         .distance = distances[chain->distance],
                                         .temperature = (float)s->temperature,
                                         .margin = (float)s->margin,
                                         .attraction = (float)s->attraction,
                                         .repulsion = (float)s->repulsion};
-    check_try(c, dun_loss_create(loss, c->compute, &settings, (uint32_t)B + 3, (uint32_t)K, (uint32_t)D));
-    check_try(c, dun_loss_run(loss, &r.d_points->buffer, &r.d_centroids->buffer, &points->buffer,
-                              &centroids->buffer, chain->labels, (uint32_t)B));
-    check_try(c, dun_loss_read(&value, NULL, loss, (uint32_t)B));
-    check_try(c, dun_buffer_write(&r.value->buffer, 0, &value, sizeof value));
+    dun_check_try(c, dun_loss_create(loss, c->compute, &settings, (uint32_t)B + 3, (uint32_t)K, (uint32_t)D));
+    dun_check_try(c, dun_loss_run(loss, &r.d_points->buffer, &r.d_centroids->buffer, &points->buffer,
+                                  &centroids->buffer, chain->labels, (uint32_t)B));
+    dun_check_try(c, dun_loss_read(&value, NULL, loss, (uint32_t)B));
+    dun_check_try(c, dun_buffer_write(&r.value->buffer, 0, &value, sizeof value));
     return r;
 }
 
-double loss_chain_reference(check *c, double *d_points, double *d_centroids, const loss_chain *chain) {
-    const ref_distance_shape s = {chain->shape.B, chain->shape.K, chain->D, chain->distance};
-    double *distance = check_doubles(c, (size_t)(s.B * s.K)),
-           *d_distance = check_doubles(c, (size_t)(s.B * s.K));
-    double *pair = check_doubles(c, (size_t)(s.K * s.K)), *d_pair = check_doubles(c, (size_t)(s.K * s.K));
-    double *between = check_doubles(c, (size_t)(s.K * s.D));
-    ref_distance_fwd(distance, chain->points, chain->centroids, &s);
-    ref_pair_distance_fwd(pair, chain->centroids, &s);
+double dun_loss_chain_reference(dun_check *c, double *d_points, double *d_centroids,
+                                const dun_loss_chain *chain) {
+    const dun_ref_distance_shape s = {chain->shape.B, chain->shape.K, chain->D, chain->distance};
+    double *distance = dun_check_doubles(c, (size_t)(s.B * s.K)),
+           *d_distance = dun_check_doubles(c, (size_t)(s.B * s.K));
+    double *pair = dun_check_doubles(c, (size_t)(s.K * s.K)),
+           *d_pair = dun_check_doubles(c, (size_t)(s.K * s.K));
+    double *between = dun_check_doubles(c, (size_t)(s.K * s.D));
+    dun_ref_distance_fwd(distance, chain->points, chain->centroids, &s);
+    dun_ref_pair_distance_fwd(pair, chain->centroids, &s);
     double value = chain->loss->reference(d_distance, d_pair, distance, pair, chain->labels, &chain->shape);
-    ref_distance_bwd(d_points, d_centroids, d_distance, chain->points, chain->centroids, &s);
-    ref_pair_distance_bwd(between, d_pair, chain->centroids, &s);
+    dun_ref_distance_bwd(d_points, d_centroids, d_distance, chain->points, chain->centroids, &s);
+    dun_ref_pair_distance_bwd(between, d_pair, chain->centroids, &s);
     for (int i = 0; i < s.K * s.D; i++)
         d_centroids[i] += between[i];
     return value;
 }
 
 /* The temperature of squared distances, which are near 2 * D here, is that much higher. */
-static void through_distances(check *c, const loss_row *row, ref_loss_shape s, ref_distance kind) {
+static void through_distances(dun_check *c, const dun_loss_row *row, dun_ref_loss_shape s,
+                              dun_ref_distance kind) {
     enum { D = 33 };
     size_t n_points = (size_t)s.B * D, n_centroids = (size_t)s.K * D;
-    double *d_points = check_doubles(c, n_points), *d_centroids = check_doubles(c, n_centroids);
-    s.temperature *= kind == REF_SQUARED ? 10.0 : 1.0;
-    loss_chain chain = {row,
-                        s,
-                        D,
-                        kind,
-                        check_random(c, n_points, 1.0),
-                        check_random(c, n_centroids, 1.0),
-                        make_labels(c, s.B, s.K)};
-    loss_results r = loss_chain_run(c, &chain);
-    double want = loss_chain_reference(c, d_points, d_centroids, &chain);
-    check_close(c, r.value, &want, tolerance);
-    check_close(c, r.d_points, d_points, tolerance);
-    check_close(c, r.d_centroids, d_centroids, tolerance);
+    double *d_points = dun_check_doubles(c, n_points), *d_centroids = dun_check_doubles(c, n_centroids);
+    s.temperature *= kind == DUN_REF_SQUARED ? 10.0 : 1.0;
+    dun_loss_chain chain = {row,
+                            s,
+                            D,
+                            kind,
+                            dun_check_random(c, n_points, 1.0),
+                            dun_check_random(c, n_centroids, 1.0),
+                            make_labels(c, s.B, s.K)};
+    dun_loss_results r = dun_loss_chain_run(c, &chain);
+    double want = dun_loss_chain_reference(c, d_points, d_centroids, &chain);
+    dun_check_close(c, r.value, &want, tolerance);
+    dun_check_close(c, r.d_points, d_points, tolerance);
+    dun_check_close(c, r.d_centroids, d_centroids, tolerance);
 }
 
-static void run(check *c, size_t index) {
+static void run(dun_check *c, size_t index) {
     size_t i = index, n_kinds = N_DISTANCES + N_KINDS;
     size_t kind = i % n_kinds, k = (i /= n_kinds) % N_CLASSES, b = (i /= N_CLASSES) % N_BATCHES;
-    const loss_row *row = &loss_rows[i / N_BATCHES];
-    ref_loss_shape s = {
+    const dun_loss_row *row = &dun_loss_rows[i / N_BATCHES];
+    dun_ref_loss_shape s = {
         batches[b],      classes[k],    temperatures[(k + b) % N_TEMPERATURES], margins[(k + b) % N_MARGINS],
         row->attraction, row->repulsion};
-    check_begin(c, index, "loss %s, %d points, %d classes, temperature %g, margin %g, %s %zu", row->name, s.B,
-                s.K, s.temperature, s.margin,
-                kind < N_DISTANCES ? distance_names[kind] : "from points and centroids, distance", kind);
+    dun_check_begin(c, index, "loss %s, %d points, %d classes, temperature %g, margin %g, %s %zu", row->name,
+                    s.B, s.K, s.temperature, s.margin,
+                    kind < N_DISTANCES ? distance_names[kind] : "from points and centroids, distance", kind);
     if (kind < N_DISTANCES)
         on_distances(c, row, &s, (enum distances)kind);
     else
         through_distances(c, row, s, kinds[kind - N_DISTANCES]);
 }
 
-const check_topic check_loss = {
-    "loss", sizeof loss_rows / sizeof *loss_rows *(N_DISTANCES + N_KINDS) * N_CLASSES *N_BATCHES, run, false};
+const dun_check_topic dun_check_loss = {
+    "loss", sizeof dun_loss_rows / sizeof *dun_loss_rows *(N_DISTANCES + N_KINDS) * N_CLASSES *N_BATCHES, run,
+    false};

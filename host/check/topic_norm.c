@@ -21,42 +21,44 @@ static const struct {
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
-static void forward(check *c, int N, int C, double scale, double eps) {
+static void forward(dun_check *c, int N, int C, double scale, double eps) {
     size_t n = (size_t)(N * C);
-    double *x = check_random(c, n, scale), *w = check_random(c, (size_t)C, 1.0), *want = check_doubles(c, n);
-    check_tensor *x_in = check_input(c, "x", x, n), *w_in = check_input(c, "w", w, (size_t)C);
-    check_tensor *y = check_output(c, "y", n);
-    CHECK_LAUNCH(c, rmsnorm_fwd, CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_BUF(x_in->buffer),
-                 DUN_BUF(w_in->buffer), DUN_FLOAT(eps), DUN_INT(C));
-    ref_rmsnorm_fwd(want, x, w, eps, N, C);
-    check_close(c, y, want, forward_tolerance);
+    double *x = dun_check_random(c, n, scale), *w = dun_check_random(c, (size_t)C, 1.0),
+           *want = dun_check_doubles(c, n);
+    dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *w_in = dun_check_input(c, "w", w, (size_t)C);
+    dun_check_tensor *y = dun_check_output(c, "y", n);
+    DUN_CHECK_LAUNCH(c, rmsnorm_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_BUF(x_in->buffer),
+                     DUN_BUF(w_in->buffer), DUN_FLOAT(eps), DUN_INT(C));
+    dun_ref_rmsnorm_fwd(want, x, w, eps, N, C);
+    dun_check_close(c, y, want, forward_tolerance);
 }
 
-static void backward(check *c, int N, int C, double scale, double eps, int beta) {
+static void backward(dun_check *c, int N, int C, double scale, double eps, int beta) {
     size_t n = (size_t)(N * C);
-    double *x = check_random(c, n, scale), *w = check_random(c, (size_t)C, 1.0), *want = check_doubles(c, n);
-    double *dy = check_random(c, n, 1.0), *old = check_random(c, n, 1.0);
-    check_tensor *x_in = check_input(c, "x", x, n), *w_in = check_input(c, "w", w, (size_t)C);
-    check_tensor *dy_in = check_input(c, "dy", dy, n);
-    check_tensor *dx = beta ? check_in_out(c, "dx", old, n) : check_output(c, "dx", n);
-    CHECK_LAUNCH(c, rmsnorm_bwd, CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(dy_in->buffer),
-                 DUN_BUF(x_in->buffer), DUN_BUF(w_in->buffer), DUN_FLOAT(eps), DUN_INT(beta), DUN_INT(C));
-    ref_rmsnorm_bwd(want, dy, x, w, eps, N, C);
+    double *x = dun_check_random(c, n, scale), *w = dun_check_random(c, (size_t)C, 1.0),
+           *want = dun_check_doubles(c, n);
+    double *dy = dun_check_random(c, n, 1.0), *old = dun_check_random(c, n, 1.0);
+    dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *w_in = dun_check_input(c, "w", w, (size_t)C);
+    dun_check_tensor *dy_in = dun_check_input(c, "dy", dy, n);
+    dun_check_tensor *dx = beta ? dun_check_in_out(c, "dx", old, n) : dun_check_output(c, "dx", n);
+    DUN_CHECK_LAUNCH(c, rmsnorm_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(dy_in->buffer),
+                     DUN_BUF(x_in->buffer), DUN_BUF(w_in->buffer), DUN_FLOAT(eps), DUN_INT(beta), DUN_INT(C));
+    dun_ref_rmsnorm_bwd(want, dy, x, w, eps, N, C);
     for (size_t i = 0; beta && i < n; i++)
         want[i] += old[i];
     /* In a row of one float the two terms cancel but for eps: what is left is rounding of 1/scale. */
-    check_close_floor(c, dx, want, backward_tolerance, C == 1 ? 1.0 / scale : 0.0);
+    dun_check_close_floor(c, dx, want, backward_tolerance, C == 1 ? 1.0 / scale : 0.0);
 }
 
-static void run(check *c, size_t index) {
+static void run(dun_check *c, size_t index) {
     static const int rows[] = {1, 2, 5, 37};
     size_t kind = index % N_KINDS, width = index / N_KINDS;
-    int N = rows[(kind + width) % 4], C = check_widths[width];
-    check_begin(c, index, "%s, %d rows of %d", kinds[kind].name, N, C);
+    int N = rows[(kind + width) % 4], C = dun_check_widths[width];
+    dun_check_begin(c, index, "%s, %d rows of %d", kinds[kind].name, N, C);
     if (kinds[kind].backward)
         backward(c, N, C, kinds[kind].scale, kinds[kind].eps, kinds[kind].beta);
     else
         forward(c, N, C, kinds[kind].scale, kinds[kind].eps);
 }
 
-const check_topic check_norm = {"norm", (size_t)N_KINDS *CHECK_N_WIDTHS, run, false};
+const dun_check_topic dun_check_norm = {"norm", (size_t)N_KINDS *DUN_CHECK_N_WIDTHS, run, false};

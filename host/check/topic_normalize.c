@@ -17,38 +17,40 @@ static void free_average(void *average) {
     dun_average_free(average);
 }
 
-static void affine(check *c, int B, int D) {
+static void affine(dun_check *c, int B, int D) {
     size_t n = (size_t)(B * D);
-    double *x = check_random(c, n, 100.0), *d = check_random(c, n, 1.0);
-    double *constants = check_random(c, (size_t)(2 * D), 3.0);
-    check_tensor *points = check_in_out(c, "points", x, n), *gradient = check_in_out(c, "d_points", d, n);
-    check_tensor *constants_in = check_input(c, "constants", constants, (size_t)(2 * D));
-    CHECK_LAUNCH(c, affine_fwd, CHECK_ROWS(c, B), DUN_BUF(points->buffer), DUN_BUF(constants_in->buffer),
-                 DUN_INT(D));
-    CHECK_LAUNCH(c, affine_bwd, CHECK_ROWS(c, B), DUN_BUF(gradient->buffer), DUN_BUF(constants_in->buffer),
-                 DUN_INT(D));
+    double *x = dun_check_random(c, n, 100.0), *d = dun_check_random(c, n, 1.0);
+    double *constants = dun_check_random(c, (size_t)(2 * D), 3.0);
+    dun_check_tensor *points = dun_check_in_out(c, "points", x, n),
+                     *gradient = dun_check_in_out(c, "d_points", d, n);
+    dun_check_tensor *constants_in = dun_check_input(c, "constants", constants, (size_t)(2 * D));
+    DUN_CHECK_LAUNCH(c, affine_fwd, DUN_CHECK_ROWS(c, B), DUN_BUF(points->buffer),
+                     DUN_BUF(constants_in->buffer), DUN_INT(D));
+    DUN_CHECK_LAUNCH(c, affine_bwd, DUN_CHECK_ROWS(c, B), DUN_BUF(gradient->buffer),
+                     DUN_BUF(constants_in->buffer), DUN_INT(D));
     for (int at = 0; at < B * D; at++) {
         x[at] = (x[at] - constants[at % D]) * constants[D + at % D];
         d[at] *= constants[D + at % D];
     }
-    check_close(c, points, x, tolerance);
-    check_close(c, gradient, d, tolerance);
+    dun_check_close(c, points, x, tolerance);
+    dun_check_close(c, gradient, d, tolerance);
 }
 
 /* y = x / |x|, dx = (d - y (y . d)) / |x|; the last point is zero, and stays so without a gradient. */
-static void unit(check *c, int B, int D) {
+static void unit(dun_check *c, int B, int D) {
     size_t n = (size_t)(B * D);
-    double *x = check_random(c, n, 100.0), *d = check_random(c, n, 1.0);
-    dun_normalizer *normalizer = check_own(c, sizeof *normalizer, free_normalizer);
+    double *x = dun_check_random(c, n, 100.0), *d = dun_check_random(c, n, 1.0);
+    dun_normalizer *normalizer = dun_check_own(c, sizeof *normalizer, free_normalizer);
     for (int j = 0; B > 1 && j < D; j++)
         x[(B - 1) * D + j] = 0.0;
-    check_tensor *points = check_in_out(c, "points", x, n), *gradient = check_in_out(c, "d_points", d, n);
+    dun_check_tensor *points = dun_check_in_out(c, "points", x, n),
+                     *gradient = dun_check_in_out(c, "d_points", d, n);
     c->launched[DUN_K_unit_fwd] = c->launched[DUN_K_unit_bwd] = true;
-    check_try(
+    dun_check_try(
         c, dun_normalizer_create(normalizer, c->compute, DUN_NORMALIZE_UNIT, (uint32_t)B + 1, (uint32_t)D));
-    check_try(c, dun_normalizer_fwd(normalizer, &points->buffer, (uint32_t)B));
-    check_freeze(c, points);
-    check_try(c, dun_normalizer_bwd(normalizer, &gradient->buffer, &points->buffer, (uint32_t)B));
+    dun_check_try(c, dun_normalizer_fwd(normalizer, &points->buffer, (uint32_t)B));
+    dun_check_freeze(c, points);
+    dun_check_try(c, dun_normalizer_bwd(normalizer, &gradient->buffer, &points->buffer, (uint32_t)B));
     for (int i = 0; i < B; i++) {
         double squares = 0.0, along = 0.0;
         for (int j = 0; j < D; j++)
@@ -61,48 +63,50 @@ static void unit(check *c, int B, int D) {
         for (int j = 0; j < D; j++)
             d[i * D + j] = inverse * (d[i * D + j] - x[i * D + j] * along);
     }
-    check_close(c, points, x, tolerance);
-    check_close_floor(c, gradient, d, tolerance, 0.01);
+    dun_check_close(c, points, x, tolerance);
+    dun_check_close_floor(c, gradient, d, tolerance, 0.01);
 }
 
 /* Three steps of live values; then the average in their place, and they back. */
-static void average(check *c, int B, int D) {
+static void average(dun_check *c, int B, int D) {
     enum { STEPS = 3 };
     size_t n = (size_t)(B * D);
     const double decay = 0.25;
-    dun_average *averaged = check_own(c, sizeof *averaged, free_average);
-    double *mean = check_random(c, n, 1.0), *live = NULL;
-    check_tensor *values = check_in_out(c, "live", mean, n), *swapped = check_output(c, "the average", n);
+    dun_average *averaged = dun_check_own(c, sizeof *averaged, free_average);
+    double *mean = dun_check_random(c, n, 1.0), *live = NULL;
+    dun_check_tensor *values = dun_check_in_out(c, "live", mean, n),
+                     *swapped = dun_check_output(c, "the average", n);
     c->launched[DUN_K_average_step] = true;
     dun_average_init(averaged, c->compute, decay);
     dun_buffer without_canary = values->buffer;
     without_canary.bytes = n * sizeof(float);
-    check_try(c, dun_average_add(averaged, &without_canary, "an average"));
-    check_try(c, dun_average_start(averaged));
+    dun_check_try(c, dun_average_add(averaged, &without_canary, "an average"));
+    dun_check_try(c, dun_average_start(averaged));
     for (int step = 1; step <= STEPS; step++) {
         double d = fmin(decay, (1.0 + step) / (10.0 + step));
-        live = check_random(c, n, 1.0);
-        check_tensor *next = check_input(c, "next", live, n);
-        check_try(c, dun_buffer_copy(&values->buffer, 0, &next->buffer, 0, n * sizeof(float)));
-        check_try(c, dun_average_step(averaged, (uint64_t)step));
+        live = dun_check_random(c, n, 1.0);
+        dun_check_tensor *next = dun_check_input(c, "next", live, n);
+        dun_check_try(c, dun_buffer_copy(&values->buffer, 0, &next->buffer, 0, n * sizeof(float)));
+        dun_check_try(c, dun_average_step(averaged, (uint64_t)step));
         for (size_t i = 0; i < n; i++)
             mean[i] = d * mean[i] + (1.0 - d) * live[i];
     }
-    check_try(c, dun_average_swap_in(averaged));
-    check_try(c, dun_buffer_copy(&swapped->buffer, 0, &values->buffer, 0, n * sizeof(float)));
-    check_try(c, dun_average_swap_out(averaged));
-    check_close(c, swapped, mean, tolerance);
-    check_close(c, values, live, 0.0);
+    dun_check_try(c, dun_average_swap_in(averaged));
+    dun_check_try(c, dun_buffer_copy(&swapped->buffer, 0, &values->buffer, 0, n * sizeof(float)));
+    dun_check_try(c, dun_average_swap_out(averaged));
+    dun_check_close(c, swapped, mean, tolerance);
+    dun_check_close(c, values, live, 0.0);
 }
 
-static void run(check *c, size_t index) {
-    static void (*const kinds[])(check *, int, int) = {affine, unit, average};
+static void run(dun_check *c, size_t index) {
+    static void (*const kinds[])(dun_check *, int, int) = {affine, unit, average};
     static const char *const names[] = {"affine", "unit", "average"};
     size_t i = index;
-    int B = batches[i % N_BATCHES], D = check_widths[(i /= N_BATCHES) % CHECK_N_WIDTHS];
-    size_t kind = i / CHECK_N_WIDTHS;
-    check_begin(c, index, "%s, %d rows of %d", names[kind], B, D);
+    int B = batches[i % N_BATCHES], D = dun_check_widths[(i /= N_BATCHES) % DUN_CHECK_N_WIDTHS];
+    size_t kind = i / DUN_CHECK_N_WIDTHS;
+    dun_check_begin(c, index, "%s, %d rows of %d", names[kind], B, D);
     kinds[kind](c, B, D);
 }
 
-const check_topic check_normalize = {"normalize", (size_t)N_KINDS *N_BATCHES *CHECK_N_WIDTHS, run, false};
+const dun_check_topic dun_check_normalize = {"normalize", (size_t)N_KINDS *N_BATCHES *DUN_CHECK_N_WIDTHS, run,
+                                             false};

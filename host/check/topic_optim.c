@@ -15,7 +15,7 @@ static const struct {
     enum dun_train_optimizer kind;
     int rows, columns;
     double gradient, clip;
-    ref_adam options;
+    dun_ref_adam options;
 } kinds[] = {
     {DUN_OPTIMIZER_ADAM, 1, 1, 1.0, 0.0, {1e-3, 0.9, 0.999, 1e-8, 0.0, 0.0}},
     {DUN_OPTIMIZER_ADAM, 5, 31, 1.0, 0.0, {1e-3, 0.9, 0.999, 1e-8, 0.0, 0.0}},
@@ -38,35 +38,35 @@ typedef struct {
     int rows, columns, n;
     double lr;
     double *x, *g, *state[2]; /* in double */
-    check_tensor *x_in, *g_in;
+    dun_check_tensor *x_in, *g_in;
 } tensor;
 
-static tensor make_tensor(check *c, int rows, int columns, double lr) {
+static tensor make_tensor(dun_check *c, int rows, int columns, double lr) {
     size_t n = (size_t)(rows * columns);
     tensor t = {.rows = rows, .columns = columns, .n = rows * columns, .lr = lr};
-    t.x = check_random(c, n, 1.0);
-    t.state[0] = check_doubles(c, n);
-    t.state[1] = check_doubles(c, n);
-    t.x_in = check_in_out(c, "x", t.x, n);
-    t.g_in = check_in_out(c, "g", t.x, n);
+    t.x = dun_check_random(c, n, 1.0);
+    t.state[0] = dun_check_doubles(c, n);
+    t.state[1] = dun_check_doubles(c, n);
+    t.x_in = dun_check_in_out(c, "x", t.x, n);
+    t.g_in = dun_check_in_out(c, "g", t.x, n);
     return t;
 }
 
 /* A gradient, not all of it noise; its squares' sum is returned. */
-static double draw_gradient(check *c, tensor *t, float *floats, const double *noise, double size) {
+static double draw_gradient(dun_check *c, tensor *t, float *floats, const double *noise, double size) {
     double squares = 0.0;
     for (int i = 0; i < t->n; i++) {
         floats[i] = (float)(size * (noise[i] + 0.1));
         t->g[i] = floats[i];
         squares += t->g[i] * t->g[i];
     }
-    check_try(c, dun_buffer_write(&t->g_in->buffer, 0, floats, (size_t)t->n * sizeof *floats));
+    dun_check_try(c, dun_buffer_write(&t->g_in->buffer, 0, floats, (size_t)t->n * sizeof *floats));
     return squares;
 }
 
-static void step_reference(tensor *t, int time, const ref_adam *common, enum dun_train_optimizer kind,
+static void step_reference(tensor *t, int time, const dun_ref_adam *common, enum dun_train_optimizer kind,
                            double gain, bool one_alone) {
-    ref_adam o = *common;
+    dun_ref_adam o = *common;
     o.lr = t->lr;
     for (int i = 0; i < t->n; i++)
         t->g[i] *= gain;
@@ -75,18 +75,19 @@ static void step_reference(tensor *t, int time, const ref_adam *common, enum dun
         if (one_alone && row == ALONE)
             continue;
         if (kind == DUN_OPTIMIZER_SGD)
-            ref_sgd_step(t->x + at, t->state[0] + at, t->g + at, t->columns, &o);
+            dun_ref_sgd_step(t->x + at, t->state[0] + at, t->g + at, t->columns, &o);
         else
-            ref_adam_step(t->x + at, t->state[0] + at, t->state[1] + at, t->g + at, t->columns, time, &o);
+            dun_ref_adam_step(t->x + at, t->state[0] + at, t->state[1] + at, t->g + at, t->columns, time, &o);
     }
 }
 
-static void check_states(check *c, const dun_optim *optim, const tensor *t, size_t group, uint32_t n_states) {
+static void check_states(dun_check *c, const dun_optim *optim, const tensor *t, size_t group,
+                         uint32_t n_states) {
     for (uint32_t k = 0; k < n_states; k++) {
-        check_tensor *copy = check_output(c, k ? "second state" : "first state", (size_t)t->n);
-        check_try(c, dun_buffer_copy(&copy->buffer, 0, &optim->groups[group].state[k], 0,
-                                     (size_t)t->n * sizeof(float)));
-        check_close(c, copy, t->state[k], tolerance);
+        dun_check_tensor *copy = dun_check_output(c, k ? "second state" : "first state", (size_t)t->n);
+        dun_check_try(c, dun_buffer_copy(&copy->buffer, 0, &optim->groups[group].state[k], 0,
+                                         (size_t)t->n * sizeof(float)));
+        dun_check_close(c, copy, t->state[k], tolerance);
     }
 }
 
@@ -94,15 +95,15 @@ static void free_optim(void *optim) {
     dun_optim_free(optim);
 }
 
-static void run(check *c, size_t index) {
+static void run(dun_check *c, size_t index) {
     int rows = kinds[index].rows, columns = kinds[index].columns;
-    const ref_adam *o = &kinds[index].options;
+    const dun_ref_adam *o = &kinds[index].options;
     enum dun_train_optimizer kind = kinds[index].kind;
     static const char *const names[] = {
         [DUN_OPTIMIZER_ADAM] = "adam", [DUN_OPTIMIZER_ADAMW] = "adamw", [DUN_OPTIMIZER_SGD] = "sgd"};
-    check_begin(c, index, "%s, %d steps on %d rows of %d, gradients of %g, clipped at %g", names[kind], STEPS,
-                rows, columns, kinds[index].gradient, kinds[index].clip);
-    dun_optim *optim = check_own(c, sizeof *optim, free_optim);
+    dun_check_begin(c, index, "%s, %d steps on %d rows of %d, gradients of %g, clipped at %g", names[kind],
+                    STEPS, rows, columns, kinds[index].gradient, kinds[index].clip);
+    dun_optim *optim = dun_check_own(c, sizeof *optim, free_optim);
     const dun_optim_settings settings = {.kind = kind,
                                          .beta1 = o->beta1,
                                          .beta2 = o->beta2,
@@ -116,31 +117,31 @@ static void run(check *c, size_t index) {
     c->launched[kind == DUN_OPTIMIZER_SGD ? DUN_K_sgd_step : DUN_K_adam_step] = true;
     c->launched[DUN_K_row_squares] |= kinds[index].clip > 0;
     c->launched[DUN_K_clip_gain] |= kinds[index].clip > 0;
-    check_try(c, dun_optim_init(optim, c->compute, &settings));
+    dun_check_try(c, dun_optim_init(optim, c->compute, &settings));
     double *noise[N_GROUPS];
     for (int k = 0; k < N_GROUPS; k++) {
         tensor *t = &tensors[k];
-        t->g = check_doubles(c, (size_t)t->n);
-        noise[k] = check_random(c, (size_t)(STEPS * t->n), 1.0);
-        check_try(c, dun_optim_add(optim, kind, &t->x_in->buffer, &t->g_in->buffer, (uint32_t)t->rows,
-                                   (uint32_t)t->columns, t->lr / 0.5));
+        t->g = dun_check_doubles(c, (size_t)t->n);
+        noise[k] = dun_check_random(c, (size_t)(STEPS * t->n), 1.0);
+        dun_check_try(c, dun_optim_add(optim, kind, &t->x_in->buffer, &t->g_in->buffer, (uint32_t)t->rows,
+                                       (uint32_t)t->columns, t->lr / 0.5));
     }
-    check_try(c, dun_buffer_write(&optim->groups[1].active, 0, active, sizeof active));
-    float *floats = (float *)check_doubles(c, (size_t)(37 * 577));
+    dun_check_try(c, dun_buffer_write(&optim->groups[1].active, 0, active, sizeof active));
+    float *floats = (float *)dun_check_doubles(c, (size_t)(37 * 577));
     for (int time = 1; time <= STEPS; time++) {
         double squares = 0.0;
         for (int k = 0; k < N_GROUPS; k++)
             squares += draw_gradient(c, &tensors[k], floats, noise[k] + (time - 1) * tensors[k].n,
                                      kinds[index].gradient);
         double gain = kinds[index].clip > 0 ? fmin(1.0, kinds[index].clip / sqrt(squares)) : 1.0;
-        check_try(c, dun_optim_step(optim, 0.5));
+        dun_check_try(c, dun_optim_step(optim, 0.5));
         for (int k = 0; k < N_GROUPS; k++)
             step_reference(&tensors[k], time, o, kind, gain, k == 1);
     }
     for (size_t k = 0; k < N_GROUPS; k++) {
-        check_close(c, tensors[k].x_in, tensors[k].x, tolerance);
+        dun_check_close(c, tensors[k].x_in, tensors[k].x, tolerance);
         check_states(c, optim, &tensors[k], k, kind == DUN_OPTIMIZER_SGD ? 1 : 2);
     }
 }
 
-const check_topic check_optim = {"optim", sizeof kinds / sizeof *kinds, run, false};
+const dun_check_topic dun_check_optim = {"optim", sizeof kinds / sizeof *kinds, run, false};

@@ -23,89 +23,91 @@ static int cut_rows(int32_t *start, int32_t *sequence, int N) {
     return S;
 }
 
-static void embed(check *c, int N, int C, bool backward) {
+static void embed(dun_check *c, int N, int C, bool backward) {
     enum { V = 11, P = 5 }; /* prompt row 3 is never used */
     size_t n_out = (size_t)(N * C);
-    double *table = check_random(c, (size_t)(V * C), 1.0), *prompt = check_random(c, (size_t)(P * C), 1.0);
-    int32_t *ids = check_ints(c, (size_t)N);
+    double *table = dun_check_random(c, (size_t)(V * C), 1.0),
+           *prompt = dun_check_random(c, (size_t)(P * C), 1.0);
+    int32_t *ids = dun_check_ints(c, (size_t)N);
     for (int n = 0; n < N; n++)
         ids[n] = n % 3 == 0 ? (n * 7) % V : n % 5 == 3 ? -1 : -1 - n % 5;
-    check_tensor *ids_in = check_input_ints(c, "ids", ids, (size_t)N);
+    dun_check_tensor *ids_in = dun_check_input_ints(c, "ids", ids, (size_t)N);
     if (!backward) {
-        check_tensor *out = check_output(c, "out", n_out);
+        dun_check_tensor *out = dun_check_output(c, "out", n_out);
         const int parts[] = {0, 6, V};
-        check_tensor *prompt_in = check_input(c, "prompt", prompt, (size_t)(P * C));
-        double *want = check_doubles(c, n_out);
+        dun_check_tensor *prompt_in = dun_check_input(c, "prompt", prompt, (size_t)(P * C));
+        double *want = dun_check_doubles(c, n_out);
         for (int i = 0; i < 2; i++) {
             int first = parts[i], rows = parts[i + 1] - first;
-            check_tensor *part = check_input(c, "table", table + first * C, (size_t)(rows * C));
-            CHECK_LAUNCH(c, embed_fwd, CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(ids_in->buffer),
-                         DUN_BUF(part->buffer), DUN_BUF(prompt_in->buffer), DUN_INT(first), DUN_INT(rows),
-                         DUN_INT(C));
+            dun_check_tensor *part = dun_check_input(c, "table", table + first * C, (size_t)(rows * C));
+            DUN_CHECK_LAUNCH(c, embed_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer),
+                             DUN_BUF(ids_in->buffer), DUN_BUF(part->buffer), DUN_BUF(prompt_in->buffer),
+                             DUN_INT(first), DUN_INT(rows), DUN_INT(C));
         }
-        ref_embed_fwd(want, ids, table, prompt, N, C);
-        check_close(c, out, want, 0.0);
+        dun_ref_embed_fwd(want, ids, table, prompt, N, C);
+        dun_check_close(c, out, want, 0.0);
         return;
     }
-    double *d_out = check_random(c, n_out, 1.0), *want = check_doubles(c, (size_t)(P * C));
-    check_tensor *d_out_in = check_input(c, "d_out", d_out, n_out);
-    check_tensor *d_prompt = check_output(c, "d_prompt", (size_t)(P * C));
-    CHECK_LAUNCH(c, embed_bwd, CHECK_ROWS(c, P), DUN_BUF(d_prompt->buffer), DUN_BUF(d_out_in->buffer),
-                 DUN_BUF(ids_in->buffer), DUN_INT(N), DUN_INT(C));
-    ref_embed_bwd(want, d_out, ids, N, P, C);
-    check_close(c, d_prompt, want, sum_tolerance);
+    double *d_out = dun_check_random(c, n_out, 1.0), *want = dun_check_doubles(c, (size_t)(P * C));
+    dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, n_out);
+    dun_check_tensor *d_prompt = dun_check_output(c, "d_prompt", (size_t)(P * C));
+    DUN_CHECK_LAUNCH(c, embed_bwd, DUN_CHECK_ROWS(c, P), DUN_BUF(d_prompt->buffer), DUN_BUF(d_out_in->buffer),
+                     DUN_BUF(ids_in->buffer), DUN_INT(N), DUN_INT(C));
+    dun_ref_embed_bwd(want, d_out, ids, N, P, C);
+    dun_check_close(c, d_prompt, want, sum_tolerance);
 }
 
-static void last_forward(check *c, int N, int C) {
+static void last_forward(dun_check *c, int N, int C) {
     int32_t start[MAX_ROWS + 1], sequence[MAX_ROWS];
     int S = cut_rows(start, sequence, N);
-    double *in = check_random(c, (size_t)(N * C), 1.0), *want = check_doubles(c, (size_t)(S * C));
-    check_tensor *in_in = check_input(c, "in", in, (size_t)(N * C));
-    check_tensor *start_in = check_input_ints(c, "start", start, (size_t)S + 1);
-    check_tensor *out = check_output(c, "out", (size_t)(S * C));
-    CHECK_LAUNCH(c, last_fwd, CHECK_ROWS(c, S), DUN_BUF(out->buffer), DUN_BUF(in_in->buffer),
-                 DUN_BUF(start_in->buffer), DUN_INT(C));
-    ref_last_fwd(want, in, start, S, C);
-    check_close(c, out, want, 0.0);
+    double *in = dun_check_random(c, (size_t)(N * C), 1.0), *want = dun_check_doubles(c, (size_t)(S * C));
+    dun_check_tensor *in_in = dun_check_input(c, "in", in, (size_t)(N * C));
+    dun_check_tensor *start_in = dun_check_input_ints(c, "start", start, (size_t)S + 1);
+    dun_check_tensor *out = dun_check_output(c, "out", (size_t)(S * C));
+    DUN_CHECK_LAUNCH(c, last_fwd, DUN_CHECK_ROWS(c, S), DUN_BUF(out->buffer), DUN_BUF(in_in->buffer),
+                     DUN_BUF(start_in->buffer), DUN_INT(C));
+    dun_ref_last_fwd(want, in, start, S, C);
+    dun_check_close(c, out, want, 0.0);
 }
 
-static void last_backward(check *c, int N, int C, int beta) {
+static void last_backward(dun_check *c, int N, int C, int beta) {
     int32_t start[MAX_ROWS + 1], sequence[MAX_ROWS];
     int S = cut_rows(start, sequence, N);
     size_t n_in = (size_t)(N * C);
-    double *d_out = check_random(c, (size_t)(S * C), 1.0), *old = check_random(c, n_in, 1.0);
-    double *want = check_doubles(c, n_in);
-    check_tensor *d_out_in = check_input(c, "d_out", d_out, (size_t)(S * C));
-    check_tensor *start_in = check_input_ints(c, "start", start, (size_t)S + 1);
-    check_tensor *sequence_in = check_input_ints(c, "sequence", sequence, (size_t)N);
-    check_tensor *d_in = beta ? check_in_out(c, "d_in", old, n_in) : check_output(c, "d_in", n_in);
-    CHECK_LAUNCH(c, last_bwd, CHECK_ROWS(c, N), DUN_BUF(d_in->buffer), DUN_BUF(d_out_in->buffer),
-                 DUN_BUF(start_in->buffer), DUN_BUF(sequence_in->buffer), DUN_INT(beta), DUN_INT(C));
-    ref_last_bwd(want, d_out, start, S, N, C);
+    double *d_out = dun_check_random(c, (size_t)(S * C), 1.0), *old = dun_check_random(c, n_in, 1.0);
+    double *want = dun_check_doubles(c, n_in);
+    dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, (size_t)(S * C));
+    dun_check_tensor *start_in = dun_check_input_ints(c, "start", start, (size_t)S + 1);
+    dun_check_tensor *sequence_in = dun_check_input_ints(c, "sequence", sequence, (size_t)N);
+    dun_check_tensor *d_in =
+        beta ? dun_check_in_out(c, "d_in", old, n_in) : dun_check_output(c, "d_in", n_in);
+    DUN_CHECK_LAUNCH(c, last_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(d_in->buffer), DUN_BUF(d_out_in->buffer),
+                     DUN_BUF(start_in->buffer), DUN_BUF(sequence_in->buffer), DUN_INT(beta), DUN_INT(C));
+    dun_ref_last_bwd(want, d_out, start, S, N, C);
     for (size_t i = 0; beta && i < n_in; i++)
         want[i] += old[i];
-    check_close(c, d_in, want, sum_tolerance);
+    dun_check_close(c, d_in, want, sum_tolerance);
 }
 
 /* Gates up to +-100 standard units: the exponential overflows on one side, which must do no harm. */
-static void swiglu(check *c, int N, int F, double scale, bool backward) {
-    double *gate_up = check_random(c, (size_t)(N * 2 * F), scale);
-    check_tensor *gate_up_in = check_input(c, "gate_up", gate_up, (size_t)(N * 2 * F));
+static void swiglu(dun_check *c, int N, int F, double scale, bool backward) {
+    double *gate_up = dun_check_random(c, (size_t)(N * 2 * F), scale);
+    dun_check_tensor *gate_up_in = dun_check_input(c, "gate_up", gate_up, (size_t)(N * 2 * F));
     size_t n_want = (size_t)(backward ? N * 2 * F : N * F);
-    double *want = check_doubles(c, n_want);
-    check_tensor *out = check_output(c, backward ? "d_gate_up" : "out", n_want);
+    double *want = dun_check_doubles(c, n_want);
+    dun_check_tensor *out = dun_check_output(c, backward ? "d_gate_up" : "out", n_want);
     if (backward) {
-        double *d_out = check_random(c, (size_t)(N * F), 1.0);
-        check_tensor *d_out_in = check_input(c, "d_out", d_out, (size_t)(N * F));
-        CHECK_LAUNCH(c, swiglu_bwd, CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(d_out_in->buffer),
-                     DUN_BUF(gate_up_in->buffer), DUN_INT(F));
-        ref_swiglu_bwd(want, d_out, gate_up, N, F);
+        double *d_out = dun_check_random(c, (size_t)(N * F), 1.0);
+        dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, (size_t)(N * F));
+        DUN_CHECK_LAUNCH(c, swiglu_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(d_out_in->buffer),
+                         DUN_BUF(gate_up_in->buffer), DUN_INT(F));
+        dun_ref_swiglu_bwd(want, d_out, gate_up, N, F);
     } else {
-        CHECK_LAUNCH(c, swiglu_fwd, CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(gate_up_in->buffer),
-                     DUN_INT(F));
-        ref_swiglu_fwd(want, gate_up, N, F);
+        DUN_CHECK_LAUNCH(c, swiglu_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer),
+                         DUN_BUF(gate_up_in->buffer), DUN_INT(F));
+        dun_ref_swiglu_fwd(want, gate_up, N, F);
     }
-    check_close(c, out, want, gated_tolerance);
+    dun_check_close(c, out, want, gated_tolerance);
 }
 
 static const char *const kinds[] = {"embed_fwd",
@@ -119,11 +121,11 @@ static const char *const kinds[] = {"embed_fwd",
                                     "swiglu_bwd of large gates"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
-static void run(check *c, size_t index) {
+static void run(dun_check *c, size_t index) {
     static const int rows[] = {1, 2, 5, 37};
     size_t kind = index % N_KINDS, width = index / N_KINDS;
-    int N = rows[(kind + width) % 4], C = check_widths[width];
-    check_begin(c, index, "%s, %d rows of %d", kinds[kind], N, C);
+    int N = rows[(kind + width) % 4], C = dun_check_widths[width];
+    dun_check_begin(c, index, "%s, %d rows of %d", kinds[kind], N, C);
     switch (kind) {
     case 0:
     case 1:
@@ -142,4 +144,4 @@ static void run(check *c, size_t index) {
     }
 }
 
-const check_topic check_rows = {"rows", (size_t)N_KINDS *CHECK_N_WIDTHS, run, false};
+const dun_check_topic dun_check_rows = {"rows", (size_t)N_KINDS *DUN_CHECK_N_WIDTHS, run, false};

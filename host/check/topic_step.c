@@ -17,11 +17,11 @@ static const double point_tolerance = 4e-6, gradient_tolerance = 2e-5;
 enum { TEXTS = 3, CLASSES = 2, ROWS = 2, WIDTH = 36, LONGEST = 5, TOKENS = 32, MAX_IDS = LONGEST + ROWS };
 static const int text_length[TEXTS] = {5, 1, 3};
 static const int32_t labels[TEXTS] = {1, 0, 1};
-static const ref_adam adam = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+static const dun_ref_adam adam = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
 
 /* The case on the host, in double, and on the device. */
 typedef struct {
-    random_model model;
+    dun_random_model model;
     dun_point_spec point;
     double *prompt, *centroids; /* (ROWS, WIDTH), (CLASSES, WIDTH) */
     int ids[TEXTS][MAX_IDS];
@@ -35,7 +35,7 @@ typedef struct {
 } step_device;
 
 static void free_scene(void *self) {
-    random_model_free(&((step_scene *)self)->model);
+    dun_random_model_free(&((step_scene *)self)->model);
 }
 
 static void free_device(void *self) {
@@ -47,8 +47,8 @@ static void free_device(void *self) {
     dun_engine_free(&d->engine);
 }
 
-static step_scene *make_scene(check *c) {
-    step_scene *s = check_own(c, sizeof *s, free_scene);
+static step_scene *make_scene(dun_check *c) {
+    step_scene *s = dun_check_own(c, sizeof *s, free_scene);
     const uint32_t D = c->compute->tiles.head_dim;
     const dun_spec spec = {.n_layers = 2,
                            .width = WIDTH,
@@ -61,10 +61,10 @@ static step_scene *make_scene(check *c) {
                            .rope_dim = D / 2 * 2,
                            .rope_base = 10000.0f,
                            .norm_eps = 1e-5f};
-    check_try(c, random_model_create(&s->model, &spec, 11));
+    dun_check_try(c, dun_random_model_create(&s->model, &spec, 11));
     s->point = (dun_point_spec){.n_blocks = spec.n_layers, .final_norm = true};
-    s->prompt = check_random(c, ROWS * WIDTH, 1.0);
-    s->centroids = check_random(c, CLASSES * WIDTH, 1.0);
+    s->prompt = dun_check_random(c, ROWS * WIDTH, 1.0);
+    s->centroids = dun_check_random(c, CLASSES * WIDTH, 1.0);
     for (int t = 0; t < TEXTS; t++) {
         for (int i = 0; i < text_length[t]; i++)
             s->ids[t][i] = (int)dun_random_below(TOKENS, 3, DUN_STREAM_TEST, (uint64_t)(t * 16 + i));
@@ -74,29 +74,29 @@ static step_scene *make_scene(check *c) {
     return s;
 }
 
-static loss_chain chain_of(const step_scene *s, const double *points) {
-    return (loss_chain){.loss = &loss_rows[0],
-                        .shape = {.B = TEXTS, .K = CLASSES, .temperature = 1.0, .attraction = 1.0},
-                        .D = WIDTH,
-                        .distance = REF_EUCLIDEAN,
-                        .points = points,
-                        .centroids = s->centroids,
-                        .labels = labels};
+static dun_loss_chain chain_of(const step_scene *s, const double *points) {
+    return (dun_loss_chain){.loss = &dun_loss_rows[0],
+                            .shape = {.B = TEXTS, .K = CLASSES, .temperature = 1.0, .attraction = 1.0},
+                            .D = WIDTH,
+                            .distance = DUN_REF_EUCLIDEAN,
+                            .points = points,
+                            .centroids = s->centroids,
+                            .labels = labels};
 }
 
 /* Points, loss and the centroids' gradient under a prompt. */
-static double reference(check *c, double *points, double *d_points, double *d_centroids, const step_scene *s,
-                        const double *prompt) {
+static double reference(dun_check *c, double *points, double *d_points, double *d_centroids,
+                        const step_scene *s, const double *prompt) {
     for (int t = 0; t < TEXTS; t++)
-        check_try(c, random_model_point(points + t * WIDTH, &s->model, &s->point, s->ids[t],
-                                        text_length[t] + ROWS, prompt));
-    const loss_chain chain = chain_of(s, points);
-    return loss_chain_reference(c, d_points, d_centroids, &chain);
+        dun_check_try(c, dun_random_model_point(points + t * WIDTH, &s->model, &s->point, s->ids[t],
+                                                text_length[t] + ROWS, prompt));
+    const dun_loss_chain chain = chain_of(s, points);
+    return dun_loss_chain_reference(c, d_points, d_centroids, &chain);
 }
 
 /* Of the loss by the prompt: points under a prompt moved by h in one direction, times the points' gradient.
  */
-static void prompt_gradient(check *c, double *out, const step_scene *s, const double *d_points) {
+static void prompt_gradient(dun_check *c, double *out, const step_scene *s, const double *d_points) {
     const double h = 1e-4;
     double moved[ROWS * WIDTH], above[WIDTH], below[WIDTH];
     memcpy(moved, s->prompt, sizeof moved);
@@ -105,9 +105,9 @@ static void prompt_gradient(check *c, double *out, const step_scene *s, const do
         for (int t = 0; t < TEXTS; t++) {
             int n = text_length[t] + ROWS;
             moved[i] = s->prompt[i] + h;
-            check_try(c, random_model_point(above, &s->model, &s->point, s->ids[t], n, moved));
+            dun_check_try(c, dun_random_model_point(above, &s->model, &s->point, s->ids[t], n, moved));
             moved[i] = s->prompt[i] - h;
-            check_try(c, random_model_point(below, &s->model, &s->point, s->ids[t], n, moved));
+            dun_check_try(c, dun_random_model_point(below, &s->model, &s->point, s->ids[t], n, moved));
             for (int j = 0; j < WIDTH; j++)
                 out[i] += d_points[t * WIDTH + j] * (above[j] - below[j]) / (2.0 * h);
         }
@@ -115,15 +115,15 @@ static void prompt_gradient(check *c, double *out, const step_scene *s, const do
     }
 }
 
-static void write_floats(check *c, dun_buffer *out, const double *values, size_t n) {
-    float *floats = (float *)check_doubles(c, n);
+static void write_floats(dun_check *c, dun_buffer *out, const double *values, size_t n) {
+    float *floats = (float *)dun_check_doubles(c, n);
     for (size_t i = 0; i < n; i++)
         floats[i] = (float)values[i];
-    check_try(c, dun_buffer_write(out, 0, floats, n * sizeof *floats));
+    dun_check_try(c, dun_buffer_write(out, 0, floats, n * sizeof *floats));
 }
 
-static step_device *start(check *c, const step_scene *s) {
-    step_device *d = check_own(c, sizeof *d, free_device);
+static step_device *start(dun_check *c, const step_scene *s) {
+    step_device *d = dun_check_own(c, sizeof *d, free_device);
     const dun_engine_options options = {.point = s->point,
                                         .backward = true,
                                         .max_text_rows = TEXTS * LONGEST,
@@ -132,17 +132,17 @@ static step_device *start(check *c, const step_scene *s) {
                                         .max_sequences = TEXTS,
                                         .max_prompt = ROWS,
                                         .max_position = MAX_IDS};
-    const dun_weight_source source = random_model_source(&s->model);
-    check_try(c, dun_engine_create(&d->engine, c->compute, &s->model.spec, &source, &options));
-    check_try(c, dun_engine_create_cache(&d->engine, TEXTS * LONGEST));
-    check_try(c, dun_batch_create(&d->texts, TEXTS, TEXTS * LONGEST));
-    check_try(c, dun_batch_create(&d->points, TEXTS, TEXTS * ROWS));
+    const dun_weight_source source = dun_random_model_source(&s->model);
+    dun_check_try(c, dun_engine_create(&d->engine, c->compute, &s->model.spec, &source, &options));
+    dun_check_try(c, dun_engine_create_cache(&d->engine, TEXTS * LONGEST));
+    dun_check_try(c, dun_batch_create(&d->texts, TEXTS, TEXTS * LONGEST));
+    dun_check_try(c, dun_batch_create(&d->points, TEXTS, TEXTS * ROWS));
     write_floats(c, &d->engine.prompt, s->prompt, ROWS * WIDTH);
     return d;
 }
 
 /* Forward: texts, then points. */
-static void run_points(check *c, step_device *d, const step_scene *s) {
+static void run_points(dun_check *c, step_device *d, const step_scene *s) {
     uint32_t row = 0;
     for (int t = 0; t < TEXTS; t++) {
         uint32_t n = (uint32_t)text_length[t];
@@ -150,21 +150,21 @@ static void run_points(check *c, step_device *d, const step_scene *s) {
         memcpy(dun_batch_add(&d->points, ROWS, row, n), s->ids[t] + n, ROWS * sizeof(int32_t));
         row += n;
     }
-    check_try(c, dun_engine_text(&d->engine, &d->texts, 0));
-    check_try(c, dun_engine_points(&d->engine, &d->points));
+    dun_check_try(c, dun_engine_text(&d->engine, &d->texts, 0));
+    dun_check_try(c, dun_engine_points(&d->engine, &d->points));
 }
 
-static check_tensor *copy_of(check *c, const char *name, const dun_buffer *buffer, size_t n) {
-    check_tensor *copy = check_output(c, name, n);
-    check_try(c, dun_buffer_copy(&copy->buffer, 0, buffer, 0, n * sizeof(float)));
+static dun_check_tensor *copy_of(dun_check *c, const char *name, const dun_buffer *buffer, size_t n) {
+    dun_check_tensor *copy = dun_check_output(c, name, n);
+    dun_check_try(c, dun_buffer_copy(&copy->buffer, 0, buffer, 0, n * sizeof(float)));
     return copy;
 }
 
-static void step(check *c, const step_scene *s) {
+static void step(dun_check *c, const step_scene *s) {
     const size_t n_prompt = ROWS * WIDTH, n_centroids = CLASSES * WIDTH, n_points = TEXTS * WIDTH;
-    double *points = check_doubles(c, n_points), *d_points = check_doubles(c, n_points);
-    double *d_centroids = check_doubles(c, n_centroids), *d_prompt = check_doubles(c, n_prompt);
-    double *m = check_doubles(c, n_prompt), *v = check_doubles(c, n_prompt);
+    double *points = dun_check_doubles(c, n_points), *d_points = dun_check_doubles(c, n_points);
+    double *d_centroids = dun_check_doubles(c, n_centroids), *d_prompt = dun_check_doubles(c, n_prompt);
+    double *m = dun_check_doubles(c, n_prompt), *v = dun_check_doubles(c, n_prompt);
     double want = reference(c, points, d_points, d_centroids, s, s->prompt);
     prompt_gradient(c, d_prompt, s, d_points);
 
@@ -173,37 +173,37 @@ static void step(check *c, const step_scene *s) {
         .kind = DUN_LOSS_CROSS_ENTROPY, .distance = DUN_DISTANCE_EUCLIDEAN, .temperature = 1.0f};
     const dun_optim_settings optim = {
         .kind = DUN_OPTIMIZER_ADAM, .beta1 = adam.beta1, .beta2 = adam.beta2, .eps = adam.eps};
-    check_tensor *centroids = check_input(c, "centroids", s->centroids, n_centroids);
-    check_tensor *d_centroids_out = check_output(c, "gradient of the centroids", n_centroids);
+    dun_check_tensor *centroids = dun_check_input(c, "centroids", s->centroids, n_centroids);
+    dun_check_tensor *d_centroids_out = dun_check_output(c, "gradient of the centroids", n_centroids);
     float value;
     run_points(c, d, s);
-    check_try(c, dun_loss_create(&d->loss, c->compute, &settings, TEXTS, CLASSES, WIDTH));
-    check_try(c, dun_loss_run(&d->loss, dun_engine_point_gradient(&d->engine), &d_centroids_out->buffer,
-                              dun_engine_point_buffer(&d->engine), &centroids->buffer, labels, TEXTS));
-    check_try(c, dun_loss_read(&value, NULL, &d->loss, TEXTS));
-    check_close(c, copy_of(c, "points", dun_engine_point_buffer(&d->engine), n_points), points,
-                point_tolerance);
+    dun_check_try(c, dun_loss_create(&d->loss, c->compute, &settings, TEXTS, CLASSES, WIDTH));
+    dun_check_try(c, dun_loss_run(&d->loss, dun_engine_point_gradient(&d->engine), &d_centroids_out->buffer,
+                                  dun_engine_point_buffer(&d->engine), &centroids->buffer, labels, TEXTS));
+    dun_check_try(c, dun_loss_read(&value, NULL, &d->loss, TEXTS));
+    dun_check_close(c, copy_of(c, "points", dun_engine_point_buffer(&d->engine), n_points), points,
+                    point_tolerance);
     const double got = (double)value;
-    check_close(c, check_in_out(c, "loss", &got, 1), &want, point_tolerance);
-    check_close(c, d_centroids_out, d_centroids, gradient_tolerance);
-    check_try(c, dun_engine_backward(&d->engine));
-    check_tensor *gradient = copy_of(c, "gradient of the prompt", &d->engine.d_prompt, n_prompt);
-    check_close(c, gradient, d_prompt, gradient_tolerance);
+    dun_check_close(c, dun_check_in_out(c, "loss", &got, 1), &want, point_tolerance);
+    dun_check_close(c, d_centroids_out, d_centroids, gradient_tolerance);
+    dun_check_try(c, dun_engine_backward(&d->engine));
+    dun_check_tensor *gradient = copy_of(c, "gradient of the prompt", &d->engine.d_prompt, n_prompt);
+    dun_check_close(c, gradient, d_prompt, gradient_tolerance);
 
-    check_try(c, dun_optim_init(&d->optim, c->compute, &optim));
-    check_try(c, dun_optim_add(&d->optim, optim.kind, &d->engine.prompt, &d->engine.d_prompt, ROWS, WIDTH,
-                               adam.lr));
-    check_try(c, dun_optim_step(&d->optim, 1.0));
-    const double *g = check_read(c, gradient); /* its sign alone decides the first step */
-    ref_adam_step(s->prompt, m, v, g, (int)n_prompt, 1, &adam);
-    check_close(c, copy_of(c, "the prompt after the step", &d->engine.prompt, n_prompt), s->prompt,
-                point_tolerance);
+    dun_check_try(c, dun_optim_init(&d->optim, c->compute, &optim));
+    dun_check_try(c, dun_optim_add(&d->optim, optim.kind, &d->engine.prompt, &d->engine.d_prompt, ROWS, WIDTH,
+                                   adam.lr));
+    dun_check_try(c, dun_optim_step(&d->optim, 1.0));
+    const double *g = dun_check_read(c, gradient); /* its sign alone decides the first step */
+    dun_ref_adam_step(s->prompt, m, v, g, (int)n_prompt, 1, &adam);
+    dun_check_close(c, copy_of(c, "the prompt after the step", &d->engine.prompt, n_prompt), s->prompt,
+                    point_tolerance);
 }
 
-static void run(check *c, size_t index) {
-    check_begin(c, index, "a training step, heads of %u, %s", c->compute->tiles.head_dim,
-                dun_gemm_name(c->compute->gemm));
+static void run(dun_check *c, size_t index) {
+    dun_check_begin(c, index, "a training step, heads of %u, %s", c->compute->tiles.head_dim,
+                    dun_gemm_name(c->compute->gemm));
     step(c, make_scene(c));
 }
 
-const check_topic check_step = {"step", 1, run, true};
+const dun_check_topic dun_check_step = {"step", 1, run, true};

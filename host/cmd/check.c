@@ -20,7 +20,7 @@ static int add_row(dun_table *table, const dun_self_test_row *row, bool verbose)
     TRY(row->cannot     ? dun_table_add(table, "%s", row->cannot)
         : row->n_failed ? dun_table_add(table, "FAILED %zu", row->n_failed)
                         : dun_table_add(table, "passed"));
-    for (size_t i = 0; verbose && i < CHECK_BINS; i++)
+    for (size_t i = 0; verbose && i < DUN_CHECK_BINS; i++)
         TRY(row->histogram[i] ? dun_table_add(table, "%zu", row->histogram[i])
                               : dun_table_add(table, "%s", "."));
 out:
@@ -30,13 +30,14 @@ out:
 static int print_table(const dun_self_test *report, const dun_device_info *info, bool verbose) {
     int rc = DUN_OK;
     static const char *const head[] = {"test", "cases", "compared", "worst", "verdict"};
-    static const char *const bins[CHECK_BINS] = {"exact", "< 1%", "< 3%", "< 10%", "< 30%", "< 100%", "over"};
+    static const char *const bins[DUN_CHECK_BINS] = {"exact", "< 1%",   "< 3%", "< 10%",
+                                                     "< 30%", "< 100%", "over"};
     dun_table table;
     dun_str text = {0};
     dun_table_init(&table, verbose ? "lrrrlrrrrrrr" : "lrrrl");
     for (size_t i = 0; i < sizeof head / sizeof *head; i++)
         TRY(dun_table_add(&table, "%s", head[i]));
-    for (size_t i = 0; verbose && i < CHECK_BINS; i++)
+    for (size_t i = 0; verbose && i < DUN_CHECK_BINS; i++)
         TRY(dun_table_add(&table, "%s", bins[i]));
     for (size_t i = 0; i < report->n_rows; i++)
         TRY(add_row(&table, &report->rows[i], verbose));
@@ -76,7 +77,7 @@ static int row_json(json_t *array, const dun_self_test_row *row) {
         TRY(dun_json_set(object, "failure", json_string(row->message)));
     histogram = json_array();
     TRY(dun_json_set(object, "histogram", histogram));
-    for (size_t i = 0; i < CHECK_BINS; i++)
+    for (size_t i = 0; i < DUN_CHECK_BINS; i++)
         TRY(dun_json_append(histogram, json_integer((json_int_t)row->histogram[i])));
 out:
     return rc;

@@ -15,105 +15,110 @@ enum { HEAD_DIM = 12 };
 
 static const struct {
     const char *name;
-    const check_topic *topic;
+    const dun_check_topic *topic;
     const char *kernel; /* or the function it calls */
     const char *text, *replacement;
     const char *gemm;
     bool groups; /* cut as for a GPU */
 } breaks[] = {
-    {"a prompt row off by one", &check_rows, "embed_bwd", "ids[n] == -1 - p", "ids[n] == -2 - p", "naive",
+    {"a prompt row off by one", &dun_check_rows, "embed_bwd", "ids[n] == -1 - p", "ids[n] == -2 - p", "naive",
      false},
-    {"the row before the last", &check_rows, "last_bwd", "start[s + 1] - 1", "start[s + 1] - 2", "naive",
+    {"the row before the last", &dun_check_rows, "last_bwd", "start[s + 1] - 1", "start[s + 1] - 2", "naive",
      false},
-    {"an old gradient lost", &check_rows, "last_bwd", "beta ? vec_load(i, d_in)", "!beta ? vec_load(i, d_in)",
+    {"an old gradient lost", &dun_check_rows, "last_bwd", "beta ? vec_load(i, d_in)",
+     "!beta ? vec_load(i, d_in)", "naive", false},
+    {"half of the gate's slope", &dun_check_rows, "swiglu_bwd", "(1.0f + g * (1.0f - t)), i", "1.0f, i",
      "naive", false},
-    {"half of the gate's slope", &check_rows, "swiglu_bwd", "(1.0f + g * (1.0f - t)), i", "1.0f, i", "naive",
-     false},
-    {"a norm that is a length", &check_norm, "inverse_rms", "/ (float)C + eps", "+ eps", "naive", false},
-    {"a gradient that forgets the norm", &check_norm, "rmsnorm_bwd", "- slope * vec_load(i, x)", "", "naive",
-     false},
-    {"a turn the wrong way", &check_rope, "rope_rotate", "sine[i] * direction", "sine[i] * -direction",
+    {"a norm that is a length", &dun_check_norm, "inverse_rms", "/ (float)C + eps", "+ eps", "naive", false},
+    {"a gradient that forgets the norm", &dun_check_norm, "rmsnorm_bwd", "- slope * vec_load(i, x)", "",
      "naive", false},
-    {"a backward that turns on", &check_rope, "rope_bwd", "-1.0f)", "1.0f)", "naive", false},
-    {"a query that misses itself", &check_attention, "visible_to", "row - start[s] + 1", "row - start[s]",
+    {"a turn the wrong way", &dun_check_rope, "rope_rotate", "sine[i] * direction", "sine[i] * -direction",
      "naive", false},
-    {"a running maximum forgotten", &check_attention, "attention_fwd", "exp_negative(top - tile_top)", "1.0f",
+    {"a backward that turns on", &dun_check_rope, "rope_bwd", "-1.0f)", "1.0f)", "naive", false},
+    {"a query that misses itself", &dun_check_attention, "visible_to", "row - start[s] + 1", "row - start[s]",
      "naive", false},
-    {"delta with the wrong sign", &check_attention, "attention_bwd_q", "- offset) * scale",
+    {"a running maximum forgotten", &dun_check_attention, "attention_fwd", "exp_negative(top - tile_top)",
+     "1.0f", "naive", false},
+    {"delta with the wrong sign", &dun_check_attention, "attention_bwd_q", "- offset) * scale",
      "+ offset) * scale", "naive", false},
-    {"a key without its own query", &check_attention, "attention_bwd_kv", "row_of[query] < row",
+    {"a key without its own query", &dun_check_attention, "attention_bwd_kv", "row_of[query] < row",
      "row_of[query] <= row", "naive", false},
-    {"an eps lost", &check_distance, "distance_fwd", "- y##k + eps", "- y##k", "naive", false},
-    {"an eps with the wrong sign", &check_distance, "distance_weights", "second ? -w : w", "w", "naive",
+    {"an eps lost", &dun_check_distance, "distance_fwd", "- y##k + eps", "- y##k", "naive", false},
+    {"an eps with the wrong sign", &dun_check_distance, "distance_weights", "second ? -w : w", "w", "naive",
      false},
-    {"a distance that is its square", &check_distance, "distance_finish", "sqrt(s)", "s", "naive", false},
-    {"a length that counts", &check_distance, "distance_weights", "? along : 0.0f", "? 0.0f : 0.0f", "naive",
-     false},
-    {"a row left unscaled", &check_distance, "distance_bwd", "right = scale_b[k] *", "right =", "naive",
-     false},
-    {"a kept row off by one", &check_cache, "kv_keep", "(size_t)kept_row + r", "(size_t)kept_row + r + 1",
+    {"a distance that is its square", &dun_check_distance, "distance_finish", "sqrt(s)", "s", "naive", false},
+    {"a length that counts", &dun_check_distance, "distance_weights", "? along : 0.0f", "? 0.0f : 0.0f",
      "naive", false},
-    {"a row recalled twice", &check_cache, "kv_recall", "rows[2 * r + 1]", "rows[1]", "naive", false},
-    {"a squared length", &check_distance, "inverse_norm", "sqrt(group_sum", "(group_sum", "naive", false},
-    {"a softmax over all but the first", &check_loss, "loss_cross_entropy", "total += e;",
+    {"a row left unscaled", &dun_check_distance, "distance_bwd", "right = scale_b[k] *", "right =", "naive",
+     false},
+    {"a kept row off by one", &dun_check_cache, "kv_keep", "(size_t)kept_row + r", "(size_t)kept_row + r + 1",
+     "naive", false},
+    {"a row recalled twice", &dun_check_cache, "kv_recall", "rows[2 * r + 1]", "rows[1]", "naive", false},
+    {"a squared length", &dun_check_distance, "inverse_norm", "sqrt(group_sum", "(group_sum", "naive", false},
+    {"a softmax over all but the first", &dun_check_loss, "loss_cross_entropy", "total += e;",
      "total += k ? e : 0.0f;", "naive", false},
-    {"a margin for all", &check_loss, "loss_cross_entropy",
+    {"a margin for all", &dun_check_loss, "loss_cross_entropy",
      "nearest - (distance[k] + (k == y ? margin : 0.0f))", "nearest - (distance[k] + margin)", "naive",
      false},
-    {"a repulsion that attracts", &check_loss, "loss_pairs", "-share * r * r", "share * r * r", "naive",
+    {"a repulsion that attracts", &dun_check_loss, "loss_pairs", "-share * r * r", "share * r * r", "naive",
      false},
-    {"a point repelled by its own centroid", &check_loss, "loss_attract_repel", "k == y ? 0.0f : inverse",
+    {"a point repelled by its own centroid", &dun_check_loss, "loss_attract_repel", "k == y ? 0.0f : inverse",
      "inverse", "naive", false},
-    {"a sum for a mean", &check_loss, "loss_total", "sum / (float)n_a", "sum", "naive", false},
-    {"half of a group's minimum", &check_loss, "group_min", "half_ > 0", "half_ > 1", "naive", true},
-    {"a residual forgotten", &check_reparam, "reparam_norm_fwd", "base[at + (size_t)j] + gain", "gain",
+    {"a sum for a mean", &dun_check_loss, "loss_total", "sum / (float)n_a", "sum", "naive", false},
+    {"half of a group's minimum", &dun_check_loss, "group_min", "half_ > 0", "half_ > 1", "naive", true},
+    {"a residual forgotten", &dun_check_reparam, "reparam_norm_fwd", "base[at + (size_t)j] + gain", "gain",
      "naive", false},
-    {"a slope along the norm", &check_reparam, "reparam_norm_bwd", "* r * along", "* r", "naive", false},
-    {"a base without its own way back", &check_reparam, "reparam_product", "beta ? out[n] : 0.0f", "0.0f",
+    {"a slope along the norm", &dun_check_reparam, "reparam_norm_bwd", "* r * along", "* r", "naive", false},
+    {"a base without its own way back", &dun_check_reparam, "reparam_product", "beta ? out[n] : 0.0f", "0.0f",
      "naive", false},
-    {"a gradient through closed gates", &check_reparam, "reparam_relu_bwd", "!(hidden", "(hidden", "naive",
-     false},
-    {"boids that flee", &check_boids, "boids_loss", "1.0f - r * r", "1.0f + r * r", "naive", false},
-    {"the other beta", &check_optim, "adam_step", "rate2 * (gradient", "rate1 * (gradient", "naive", false},
-    {"a decay that grows", &check_optim, "adam_step", "decay * x[at] - step", "x[at] - step", "naive", false},
-    {"a velocity forgotten", &check_optim, "sgd_step", "velocity[at] = change;", "", "naive", false},
-    {"a row that should rest", &check_optim, "sgd_step", "!active[get_group_id(0)]", "false", "naive", false},
-    {"a length without its rest", &check_optim, "row_squares", "fma(g[j], g[j], rest)", "rest", "naive",
-     false},
-    {"a clip that lengthens", &check_optim, "clip_gain", "norm > longest", "norm < longest", "naive", false},
-    {"a centroid among the others", &check_centroid, "centroid_pull", "(total[j] - centroids[j]) * others",
-     "total[j] * others", "naive", false},
-    {"an absent class that moves", &check_centroid, "centroid_pull", "active[k] = n > 0", "active[k] = 1",
+    {"a gradient through closed gates", &dun_check_reparam, "reparam_relu_bwd", "!(hidden", "(hidden",
      "naive", false},
-    {"a shift kept", &check_normalize, "affine_fwd", "(points[j] - constants[j])", "points[j]", "naive",
+    {"boids that flee", &dun_check_boids, "boids_loss", "1.0f - r * r", "1.0f + r * r", "naive", false},
+    {"the other beta", &dun_check_optim, "adam_step", "rate2 * (gradient", "rate1 * (gradient", "naive",
      false},
-    {"a gradient along the point", &check_normalize, "unit_bwd", "- rest * vec_load(i, y)", "", "naive",
+    {"a decay that grows", &dun_check_optim, "adam_step", "decay * x[at] - step", "x[at] - step", "naive",
      false},
-    {"an average the other way", &check_normalize, "average_step", "rate * (live[j] - mean[j])",
+    {"a velocity forgotten", &dun_check_optim, "sgd_step", "velocity[at] = change;", "", "naive", false},
+    {"a row that should rest", &dun_check_optim, "sgd_step", "!active[get_group_id(0)]", "false", "naive",
+     false},
+    {"a length without its rest", &dun_check_optim, "row_squares", "fma(g[j], g[j], rest)", "rest", "naive",
+     false},
+    {"a clip that lengthens", &dun_check_optim, "clip_gain", "norm > longest", "norm < longest", "naive",
+     false},
+    {"a centroid among the others", &dun_check_centroid, "centroid_pull",
+     "(total[j] - centroids[j]) * others", "total[j] * others", "naive", false},
+    {"an absent class that moves", &dun_check_centroid, "centroid_pull", "active[k] = n > 0", "active[k] = 1",
+     "naive", false},
+    {"a shift kept", &dun_check_normalize, "affine_fwd", "(points[j] - constants[j])", "points[j]", "naive",
+     false},
+    {"a gradient along the point", &dun_check_normalize, "unit_bwd", "- rest * vec_load(i, y)", "", "naive",
+     false},
+    {"an average the other way", &dun_check_normalize, "average_step", "rate * (live[j] - mean[j])",
      "(1.0f - rate) * (live[j] - mean[j])", "naive", false},
-    {"a sum that skips one", &check_centroid, "centroid_total", "int k = 0;", "int k = 1;", "naive", false},
-    {"an addition forgotten", &check_gemm, "gemm_naive", "if (has_add)", "if (!has_add)", "naive", false},
-    {"an offset forgotten", &check_gemm, "gemm_naive", "out[out_offset + ", "out[", "naive", false},
-    {"a write beyond the last column", &check_gemm, "reg_store_some", "columns >= REG_VW", "columns >= 1",
+    {"a sum that skips one", &dun_check_centroid, "centroid_total", "int k = 0;", "int k = 1;", "naive",
+     false},
+    {"an addition forgotten", &dun_check_gemm, "gemm_naive", "if (has_add)", "if (!has_add)", "naive", false},
+    {"an offset forgotten", &dun_check_gemm, "gemm_naive", "out[out_offset + ", "out[", "naive", false},
+    {"a write beyond the last column", &dun_check_gemm, "reg_store_some", "columns >= REG_VW", "columns >= 1",
      "reg", false},
-    {"a panel with a hole", &check_gemm, "gemm_reg_pack", "* 64 + 64, K)", "* 64 + 63, K)", "reg", false},
-    {"a tile that is one float short", &check_gemm, "gemm_local", "(tile) * TS_K + k, K,",
+    {"a panel with a hole", &dun_check_gemm, "gemm_reg_pack", "* 64 + 64, K)", "* 64 + 63, K)", "reg", false},
+    {"a tile that is one float short", &dun_check_gemm, "gemm_local", "(tile) * TS_K + k, K,",
      "(tile) * TS_K + k, K - 1,", "local", true},
-    {"columns of the tile beside", &check_gemm, "gemm_local", "(j * TS_COLUMNS + across) * TS_VW",
+    {"columns of the tile beside", &dun_check_gemm, "gemm_local", "(j * TS_COLUMNS + across) * TS_VW",
      "(j * TS_COLUMNS + across) * TS_VW + 1", "local", true},
-    {"a sum without its last tile", &check_gemm, "gemm_local", "(split + 1) / splits)",
+    {"a sum without its last tile", &dun_check_gemm, "gemm_local", "(split + 1) / splits)",
      "(split + 1) / splits) - 1", "local", true},
-    {"a weight without its last columns", &check_gemm, "gemm_local_pack", "n < N && k < K",
+    {"a weight without its last columns", &dun_check_gemm, "gemm_local_pack", "n < N && k < K",
      "n < N - 1 && k < K", "local", true},
-    {"the maximum of a tile forgotten", &check_attention, "attention_fwd",
+    {"the maximum of a tile forgotten", &dun_check_attention, "attention_fwd",
      "fmax(top, team_max(score, scratch))", "fmax(top, score)", "naive", true},
-    {"a tile's last key twice", &check_attention, "attention_fwd", "lid < count ? score : -1e30f", "score",
+    {"a tile's last key twice", &dun_check_attention, "attention_fwd", "lid < count ? score : -1e30f",
+     "score", "naive", true},
+    {"a slope without delta", &dun_check_attention, "attention_bwd_q", "(rise - offset) * scale",
+     "rise * scale", "naive", true},
+    {"a key that later rows do not see", &dun_check_attention, "attention_bwd_kv", ">= row;", "> row;",
      "naive", true},
-    {"a slope without delta", &check_attention, "attention_bwd_q", "(rise - offset) * scale", "rise * scale",
-     "naive", true},
-    {"a key that later rows do not see", &check_attention, "attention_bwd_kv", ">= row;", "> row;", "naive",
-     true},
-    {"half of a group's sum", &check_norm, "group_sum", "half_ > 0", "half_ > 1", "naive", true},
+    {"half of a group's sum", &dun_check_norm, "group_sum", "half_ > 0", "half_ > 1", "naive", true},
 };
 enum { N_BREAKS = sizeof breaks / sizeof *breaks };
 
@@ -141,7 +146,7 @@ static char *broken_text(size_t i) {
 static void test_break(void **state) {
     size_t i = (size_t)(uintptr_t)*state;
     dun_compute compute;
-    check c;
+    dun_check c;
     char *text = broken_text(i);
     if (breaks[i].groups) {
         dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_GPU, 1, HEAD_DIM);
@@ -150,8 +155,8 @@ static void test_break(void **state) {
         check_ok(dun_compute_create_text(&compute, device, text, HEAD_DIM, breaks[i].gemm));
     }
     dun_free(text);
-    check_init(&c, &compute);
-    check_run(&c, breaks[i].topic, true);
+    dun_check_init(&c, &compute);
+    dun_check_run(&c, breaks[i].topic, true);
     size_t n_failed = c.n_failed;
     dun_compute_free(&compute);
     if (n_failed == 0)
@@ -162,9 +167,10 @@ static void test_break(void **state) {
 
 /* Every topic has a row here. */
 static void test_topics(void **state) {
-    static const check_topic *const topics[] = {
-        &check_rows,  &check_norm,     &check_rope, &check_attention, &check_distance, &check_loss,
-        &check_optim, &check_centroid, &check_gemm, &check_cache,     &check_normalize};
+    static const dun_check_topic *const topics[] = {
+        &dun_check_rows,     &dun_check_norm,  &dun_check_rope,     &dun_check_attention,
+        &dun_check_distance, &dun_check_loss,  &dun_check_optim,    &dun_check_centroid,
+        &dun_check_gemm,     &dun_check_cache, &dun_check_normalize};
     (void)state;
     for (size_t k = 0; k < sizeof topics / sizeof *topics; k++) {
         size_t n = 0;

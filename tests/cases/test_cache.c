@@ -228,11 +228,11 @@ static void test_processes(void **state) {
 /* Kernels of a topic, from a program that came from the cache or not. */
 static void use_program(dun_device *device, bool from_cache) {
     dun_compute compute;
-    check c;
+    dun_check c;
     check_ok(dun_compute_create(&compute, device, 64, "naive"));
     assert_int_equal(dun_program_origin_of(compute.program).from_cache, from_cache);
-    check_init(&c, &compute);
-    check_run(&c, &check_norm, true);
+    dun_check_init(&c, &compute);
+    dun_check_run(&c, &dun_check_norm, true);
     if (c.n_failed)
         fail_msg("%s", c.message);
     dun_compute_free(&compute);

@@ -65,7 +65,7 @@ static void expect_apart(const train_run *t, double expected, double most) {
         fail_msg("the centroids are %g apart, expected %g", sqrt(squares), expected);
 }
 
-static void check_run(const curve *c, const json_t *ids, const json_t *expected, size_t index) {
+static void dun_check_run(const curve *c, const json_t *ids, const json_t *expected, size_t index) {
     train_run t;
     char name[32];
     const char *point = json_string_value(json_object_get(expected, "point"));
@@ -101,7 +101,7 @@ static void test_curve(void **state) {
     }
     assert_true(json_array_size(json_object_get(root, "runs")) > 0);
     json_array_foreach(json_object_get(root, "runs"), i, run)
-        check_run(c, json_object_get(root, "prompt_ids"), run, i);
+        dun_check_run(c, json_object_get(root, "prompt_ids"), run, i);
     json_decref(root);
 }
 

@@ -19,7 +19,7 @@ static const double point_tolerance = 2e-6, gradient_tolerance = 5e-6;
 
 static dun_device *device;
 static dun_compute computes[N_MODELS]; /* one a model: they differ in head_dim */
-static random_model weights[N_MODELS];
+static dun_random_model weights[N_MODELS];
 static double prompt[P * MAX_WIDTH];
 static double worst_point, worst_gradient;
 
@@ -34,7 +34,7 @@ static void prepare(scene *s, dun_compute *compute, int model, const dun_point_s
 static void reference_point(double *out, int model, const dun_point_spec *point, int q,
                             const double *prompt_rows) {
     int ids[MAX_TEXT + MAX_OWN], n = scene_ids(ids, model, q);
-    check_ok(random_model_point(out, &weights[model], point, ids, n, prompt_rows));
+    check_ok(dun_random_model_point(out, &weights[model], point, ids, n, prompt_rows));
 }
 
 static double reference_sum(int model, const dun_point_spec *point, const double *prompt_rows) {
@@ -53,7 +53,7 @@ static void compare_points(const scene *s) {
         reference_point(want, s->model, &s->point, q, prompt);
         for (uint32_t j = 0; j < s->width; j++)
             got[j] = s->points[q][j];
-        double error = check_relative_error(got, want, s->width);
+        double error = dun_check_relative_error(got, want, s->width);
         worst_point = fmax(worst_point, error);
         if (!(error <= point_tolerance))
             fail_msg("%s: the point of sequence %d is off by %.3g", dun_gemm_name(s->engine.compute->gemm), q,
@@ -76,7 +76,7 @@ static void compare_gradient(const scene *s, const float *d_prompt) {
     }
     for (int i = 0; i < MAX_P * C; i++)
         got[i] = d_prompt[i];
-    double error = check_relative_error(got, want, (size_t)(MAX_P * C));
+    double error = dun_check_relative_error(got, want, (size_t)(MAX_P * C));
     worst_gradient = fmax(worst_gradient, error);
     if (!(error <= gradient_tolerance))
         fail_msg("%s: the prompt's gradient is off by %.3g", dun_gemm_name(s->engine.compute->gemm), error);
@@ -138,12 +138,12 @@ static void test_loaded_parts(void **state) {
     const dun_point_spec point = {spec.n_layers, true, true};
     dun_compute naive;
     dun_model model;
-    random_model random;
+    dun_random_model random;
     (void)state;
     spec.vocab = VOCAB;
-    check_ok(random_model_create(&random, &spec, 5));
+    check_ok(dun_random_model_create(&random, &spec, 5));
     check_ok(dun_compute_create(&naive, device, spec.head_dim, "naive")); /* keeps weights as they are */
-    const dun_weight_source source = random_model_source(&random);
+    const dun_weight_source source = dun_random_model_source(&random);
     info->largest_buffer_bytes = LARGEST;
     int rc = dun_model_create(&model, &naive, &spec, &source, &point, false);
     info->largest_buffer_bytes = kept;
@@ -163,7 +163,7 @@ static void test_loaded_parts(void **state) {
     }
     dun_model_free(&model);
     dun_compute_free(&naive);
-    random_model_free(&random);
+    dun_random_model_free(&random);
 }
 
 /* Points with the table in parts of 20 rows. */
@@ -216,7 +216,7 @@ static void expect_same(const scene *s, const scene *other, const char *what) {
             a[j] = s->points[q][j];
             b[j] = other->points[q][j];
         }
-        double error = check_relative_error(a, b, s->width);
+        double error = dun_check_relative_error(a, b, s->width);
         if (!(error <= (bits ? 0.0 : 1e-6)))
             fail_msg("%s: the point of sequence %d moves by %.3g", what, q, error);
     }
@@ -265,7 +265,7 @@ static void test_gradient_sums(void **state) {
     }
     for (int i = 0; i < n; i++)
         whole[i] = all[i];
-    double error = check_relative_error(whole, sum, (size_t)n);
+    double error = dun_check_relative_error(whole, sum, (size_t)n);
     if (!(error <= 1e-6))
         fail_msg("off by %.3g", error);
     scene_free(&s);
@@ -381,7 +381,7 @@ static int open_all(void **state) {
     device = check_open_device();
     for (int i = 0; i < N_MODELS; i++) {
         check_ok(dun_compute_create(&computes[i], device, scene_models[i].head_dim, "auto"));
-        check_ok(random_model_create(&weights[i], &scene_models[i], (uint64_t)(20 + i)));
+        check_ok(dun_random_model_create(&weights[i], &scene_models[i], (uint64_t)(20 + i)));
     }
     for (size_t i = 0; i < sizeof prompt / sizeof *prompt; i++)
         prompt[i] = (float)dun_random_normal(9, DUN_STREAM_TEST, i);
@@ -391,7 +391,7 @@ static int open_all(void **state) {
 static int close_all(void **state) {
     (void)state;
     for (int i = 0; i < N_MODELS; i++) {
-        random_model_free(&weights[i]);
+        dun_random_model_free(&weights[i]);
         dun_compute_free(&computes[i]);
     }
     dun_device_close(device);

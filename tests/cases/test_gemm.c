@@ -34,10 +34,10 @@ static int close_all(void **state) {
 }
 
 static void run_cases(dun_compute *on, dun_gemm *gemm) {
-    check c;
-    check_init(&c, on);
+    dun_check c;
+    dun_check_init(&c, on);
     c.gemm = gemm;
-    check_run(&c, &check_gemm, false);
+    dun_check_run(&c, &dun_check_gemm, false);
     dun_str tiles = {0};
     check_ok(dun_tiles_write(&tiles, &on->tiles));
     print_message("%s, %s: %zu cases, %zu comparisons, worst %.2f of its tolerance\n", dun_gemm_name(gemm),
@@ -104,15 +104,15 @@ static void test_local_tiles(void **state) {
 /* A few products, for simulated small devices. */
 static void test_small_device(void **state) {
     enum { FIRST = 63, END = 112 }; /* 3 rows, weights up to 64 x 48 */
-    check c;
+    dun_check c;
     dun_gemm *gemm;
     (void)state;
     check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, "local"));
-    check_init(&c, &compute);
+    dun_check_init(&c, &compute);
     c.gemm = gemm;
     for (size_t i = FIRST; i < END; i++) {
-        check_gemm.run(&c, i);
-        check_end(&c);
+        dun_check_gemm.run(&c, i);
+        dun_check_end(&c);
     }
     dun_gemm_free(gemm);
     if (c.n_failed)
@@ -124,28 +124,30 @@ static void test_small_device(void **state) {
 static void test_long_sums(void **state) {
     enum { ROWS = 9001, COLUMNS = 33 };
     static const int batches[] = {1, 13, 60};
-    check c;
+    dun_check c;
     (void)state;
-    check_init(&c, &compute);
+    dun_check_init(&c, &compute);
     for (size_t i = 0; i < 2 * sizeof batches / sizeof *batches; i++) {
         int M = batches[i / 2];
         bool beta = i % 2;
         dun_matrix matrix = {0};
-        check_begin(&c, i, "%s, sums of %d, %d rows%s", dun_gemm_name(compute.gemm), ROWS, M,
-                    beta ? ", beta" : "");
+        dun_check_begin(&c, i, "%s, sums of %d, %d rows%s", dun_gemm_name(compute.gemm), ROWS, M,
+                        beta ? ", beta" : "");
         size_t n_in = (size_t)(M * ROWS), n_out = (size_t)(M * COLUMNS), n_w = (size_t)ROWS * COLUMNS;
-        double *dy = check_random(&c, n_in, 1.0), *w = check_random(&c, n_w, 1.0);
-        double *old = check_random(&c, n_out, 1.0), *want = check_doubles(&c, n_out);
-        check_tensor *in = check_input(&c, "dy", dy, n_in), *staging = check_input(&c, "w", w, n_w);
-        check_tensor *out = beta ? check_in_out(&c, "dx", old, n_out) : check_output(&c, "dx", n_out);
+        double *dy = dun_check_random(&c, n_in, 1.0), *w = dun_check_random(&c, n_w, 1.0);
+        double *old = dun_check_random(&c, n_out, 1.0), *want = dun_check_doubles(&c, n_out);
+        dun_check_tensor *in = dun_check_input(&c, "dy", dy, n_in),
+                         *staging = dun_check_input(&c, "w", w, n_w);
+        dun_check_tensor *out =
+            beta ? dun_check_in_out(&c, "dx", old, n_out) : dun_check_output(&c, "dx", n_out);
         check_ok(dun_matrix_load(&matrix, compute.gemm, &staging->buffer, ROWS, COLUMNS, DUN_BACKWARD));
         check_ok(dun_gemm_backward(compute.gemm, &out->buffer, &in->buffer, &matrix, beta, (uint32_t)M));
-        ref_linear_bwd(want, dy, w, M, ROWS, COLUMNS);
+        dun_ref_linear_bwd(want, dy, w, M, ROWS, COLUMNS);
         for (size_t j = 0; beta && j < n_out; j++)
             want[j] += old[j];
-        check_close(&c, out, want, 5e-6);
+        dun_check_close(&c, out, want, 5e-6);
         dun_matrix_free(&matrix);
-        check_end(&c);
+        dun_check_end(&c);
     }
     if (c.n_failed)
         fail_msg("%s", c.message);
@@ -156,27 +158,28 @@ static void test_long_sums(void **state) {
 static void test_cut(void **state) {
     enum { M = 300, ROWS = 700, COLUMNS = 130 };
     dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device), kept = *info;
-    check c;
+    dun_check c;
     (void)state;
-    check_init(&c, &compute);
+    dun_check_init(&c, &compute);
     for (const char *const *name = dun_gemm_provider_names; *name; name++) {
         dun_gemm *gemm;
         dun_matrix matrix = {0};
-        check_begin(&c, 0, "%s, cut", *name);
-        double *x = check_random(&c, M * COLUMNS, 1.0), *w = check_random(&c, ROWS * COLUMNS, 1.0);
-        double *dy = check_random(&c, M * ROWS, 1.0), *add = check_random(&c, M * ROWS, 1.0);
-        double *y_want = check_doubles(&c, M * ROWS), *dx_want = check_doubles(&c, M * COLUMNS);
-        check_tensor *x_in = check_input(&c, "x", x, M * COLUMNS),
-                     *dy_in = check_input(&c, "dy", dy, M * ROWS);
-        check_tensor *add_in = check_input(&c, "add", add, M * ROWS);
-        check_tensor *y = check_output(&c, "y", M * ROWS), *dx = check_output(&c, "dx", M * COLUMNS);
+        dun_check_begin(&c, 0, "%s, cut", *name);
+        double *x = dun_check_random(&c, M * COLUMNS, 1.0), *w = dun_check_random(&c, ROWS * COLUMNS, 1.0);
+        double *dy = dun_check_random(&c, M * ROWS, 1.0), *add = dun_check_random(&c, M * ROWS, 1.0);
+        double *y_want = dun_check_doubles(&c, M * ROWS), *dx_want = dun_check_doubles(&c, M * COLUMNS);
+        dun_check_tensor *x_in = dun_check_input(&c, "x", x, M * COLUMNS),
+                         *dy_in = dun_check_input(&c, "dy", dy, M * ROWS);
+        dun_check_tensor *add_in = dun_check_input(&c, "add", add, M * ROWS);
+        dun_check_tensor *y = dun_check_output(&c, "y", M * ROWS),
+                         *dx = dun_check_output(&c, "dx", M * COLUMNS);
         check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
         info->largest_buffer_bytes = 300 * 256 * sizeof(float);
         uint32_t most = dun_matrix_part_rows(gemm, ROWS, COLUMNS);
         assert_int_equal(most, 256);
         for (uint32_t done = 0; done < ROWS; done += most) {
             uint32_t n = ROWS - done < most ? ROWS - done : most;
-            check_tensor *rows = check_input(&c, "w", w + done * COLUMNS, n * COLUMNS);
+            dun_check_tensor *rows = dun_check_input(&c, "w", w + done * COLUMNS, n * COLUMNS);
             check_ok(dun_matrix_append(&matrix, gemm, &rows->buffer, n, COLUMNS, DUN_FORWARD | DUN_BACKWARD));
         }
         info->largest_buffer_bytes = kept.largest_buffer_bytes;
@@ -186,15 +189,15 @@ static void test_cut(void **state) {
         check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &x_in->buffer, &matrix, &add_in->buffer, M));
         check_ok(dun_gemm_backward(gemm, &dx->buffer, &dy_in->buffer, &matrix, false, M));
         *info = kept;
-        ref_linear_fwd(y_want, x, w, M, ROWS, COLUMNS);
+        dun_ref_linear_fwd(y_want, x, w, M, ROWS, COLUMNS);
         for (int i = 0; i < M * ROWS; i++)
             y_want[i] += add[i];
-        ref_linear_bwd(dx_want, dy, w, M, ROWS, COLUMNS);
-        check_close(&c, y, y_want, 3e-6);
-        check_close(&c, dx, dx_want, 3e-6);
+        dun_ref_linear_bwd(dx_want, dy, w, M, ROWS, COLUMNS);
+        dun_check_close(&c, y, y_want, 3e-6);
+        dun_check_close(&c, dx, dx_want, 3e-6);
         dun_matrix_free(&matrix);
         dun_gemm_free(gemm);
-        check_end(&c);
+        dun_check_end(&c);
     }
     if (c.n_failed)
         fail_msg("%s", c.message);
@@ -203,28 +206,28 @@ static void test_cut(void **state) {
 /* Large enough that CLBlast takes its other, blocked way. */
 static void test_large(void **state) {
     enum { M = 160, ROWS = 1030, COLUMNS = 577 };
-    check c;
+    dun_check c;
     (void)state;
-    check_init(&c, &compute);
-    check_begin(&c, 0, "a large product");
-    double *x = check_random(&c, (size_t)M * COLUMNS, 1.0),
-           *w = check_random(&c, (size_t)ROWS * COLUMNS, 1.0);
-    double *want = check_doubles(&c, (size_t)M * ROWS);
-    check_tensor *x_in = check_input(&c, "x", x, (size_t)M * COLUMNS);
-    check_tensor *w_in = check_input(&c, "w", w, (size_t)ROWS * COLUMNS);
-    ref_linear_fwd(want, x, w, M, ROWS, COLUMNS);
+    dun_check_init(&c, &compute);
+    dun_check_begin(&c, 0, "a large product");
+    double *x = dun_check_random(&c, (size_t)M * COLUMNS, 1.0),
+           *w = dun_check_random(&c, (size_t)ROWS * COLUMNS, 1.0);
+    double *want = dun_check_doubles(&c, (size_t)M * ROWS);
+    dun_check_tensor *x_in = dun_check_input(&c, "x", x, (size_t)M * COLUMNS);
+    dun_check_tensor *w_in = dun_check_input(&c, "w", w, (size_t)ROWS * COLUMNS);
+    dun_ref_linear_fwd(want, x, w, M, ROWS, COLUMNS);
     for (const char *const *name = dun_gemm_provider_names; *name; name++) {
         dun_gemm *gemm;
         dun_matrix matrix;
-        check_tensor *y = check_output(&c, *name, (size_t)M * ROWS);
+        dun_check_tensor *y = dun_check_output(&c, *name, (size_t)M * ROWS);
         check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
         check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, ROWS, COLUMNS, DUN_FORWARD));
         check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &x_in->buffer, &matrix, NULL, M));
-        check_close(&c, y, want, 3e-6);
+        dun_check_close(&c, y, want, 3e-6);
         dun_matrix_free(&matrix);
         dun_gemm_free(gemm);
     }
-    check_end(&c);
+    dun_check_end(&c);
     if (c.n_failed)
         fail_msg("%s", c.message);
 }
@@ -233,13 +236,14 @@ static void test_large(void **state) {
 static void test_edges(void **state) {
     (void)state;
     for (const char *const *name = dun_gemm_provider_names; *name; name++) {
-        check c;
+        dun_check c;
         dun_gemm *gemm;
         dun_matrix matrix;
-        check_init(&c, &compute);
-        check_begin(&c, 0, "%s without rows", *name);
-        double *w = check_random(&c, 33 * 7, 1.0), *untouched = check_random(&c, 5, 1.0);
-        check_tensor *w_in = check_input(&c, "w", w, 33 * 7), *y = check_input(&c, "y", untouched, 5);
+        dun_check_init(&c, &compute);
+        dun_check_begin(&c, 0, "%s without rows", *name);
+        double *w = dun_check_random(&c, 33 * 7, 1.0), *untouched = dun_check_random(&c, 5, 1.0);
+        dun_check_tensor *w_in = dun_check_input(&c, "w", w, 33 * 7),
+                         *y = dun_check_input(&c, "y", untouched, 5);
         check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
         check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, 33, 7, DUN_FORWARD | DUN_BACKWARD));
         check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &w_in->buffer, &matrix, NULL, 0));
@@ -252,7 +256,7 @@ static void test_edges(void **state) {
         assert_true(matrix.shared ? both == dun_matrix_bytes(&matrix) : both > dun_matrix_bytes(&matrix));
         dun_matrix_free(&matrix);
         dun_gemm_free(gemm);
-        check_end(&c);
+        dun_check_end(&c);
         if (c.n_failed)
             fail_msg("%s", c.message);
     }

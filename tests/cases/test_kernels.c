@@ -19,9 +19,10 @@ static dun_device *device;
 static dun_compute compute;
 static bool covered[DUN_N_KERNELS];
 
-static const check_topic *const topics[] = {&check_rows,     &check_norm,    &check_rope,  &check_attention,
-                                            &check_distance, &check_loss,    &check_optim, &check_centroid,
-                                            &check_boids,    &check_reparam, &check_cache, &check_normalize};
+static const dun_check_topic *const topics[] = {
+    &dun_check_rows,     &dun_check_norm,    &dun_check_rope,  &dun_check_attention,
+    &dun_check_distance, &dun_check_loss,    &dun_check_optim, &dun_check_centroid,
+    &dun_check_boids,    &dun_check_reparam, &dun_check_cache, &dun_check_normalize};
 enum { N_TOPICS = sizeof topics / sizeof *topics };
 
 static int open_all(void **state) {
@@ -48,11 +49,11 @@ static size_t every(void) {
     return n ? n : 1;
 }
 
-static void run_topic(dun_compute *on, const check_topic *topic) {
-    check c;
-    check_init(&c, on);
+static void run_topic(dun_compute *on, const dun_check_topic *topic) {
+    dun_check c;
+    dun_check_init(&c, on);
     for (size_t i = 0; i < topic->n_cases; i += every())
-        check_run_case(&c, topic->run, i);
+        dun_check_run_case(&c, topic->run, i);
     print_message(
         "%s, heads of %u, groups of %u, of %u in attention: %zu cases, %zu comparisons, worst %.2f of "
         "its tolerance\n",
@@ -110,7 +111,7 @@ static void run_cuts(size_t first, size_t end) {
         } else {
             check_ok(check_compute_create(&other, device, &tiles, dun_program_text(), "naive"));
             for (size_t k = 0; k < N_TOPICS; k++)
-                if (cuts[i].all_topics || topics[k] == &check_attention)
+                if (cuts[i].all_topics || topics[k] == &dun_check_attention)
                     run_topic(&other, topics[k]);
             dun_compute_free(&other);
         }
@@ -141,9 +142,9 @@ static void test_coverage(void **state) {
             fail_msg("no case launches %s: add one to its topic in host/check", names[i]);
 }
 
-static double *numbers(check *c, const json_t *object, const char *key, size_t n) {
+static double *numbers(dun_check *c, const json_t *object, const char *key, size_t n) {
     const json_t *array = json_object_get(object, key);
-    double *values = check_doubles(c, n);
+    double *values = dun_check_doubles(c, n);
     assert_int_equal(json_array_size(array), n);
     for (size_t i = 0; i < n; i++)
         values[i] = json_number_value(json_array_get(array, i));
@@ -151,18 +152,18 @@ static double *numbers(check *c, const json_t *object, const char *key, size_t n
 }
 
 /* The row of the losses that a stored case belongs to, or NULL where no kernel computes it. */
-static const loss_row *find_row(const char *name) {
-    for (size_t i = 0; i < n_loss_rows; i++)
-        if (strcmp(loss_rows[i].name, name) == 0)
-            return &loss_rows[i];
+static const dun_loss_row *find_row(const char *name) {
+    for (size_t i = 0; i < dun_n_loss_rows; i++)
+        if (strcmp(dun_loss_rows[i].name, name) == 0)
+            return &dun_loss_rows[i];
     return NULL;
 }
 
 /* The vectors are float32 results of another program's order of sums, printed with 7 digits. */
 static const double vector_tolerance = 1e-4;
 
-static bool compare_vector(check *c, size_t index, const json_t *stored) {
-    const loss_row *row = find_row(json_string_value(json_object_get(stored, "loss")));
+static bool compare_vector(dun_check *c, size_t index, const json_t *stored) {
+    const dun_loss_row *row = find_row(json_string_value(json_object_get(stored, "loss")));
     if (!row)
         return false;
     int K = (int)json_integer_value(json_object_get(stored, "classes"));
@@ -170,23 +171,23 @@ static bool compare_vector(check *c, size_t index, const json_t *stored) {
     const json_t *labels = json_object_get(stored, "labels");
     int B = (int)json_array_size(labels);
     size_t n_points = (size_t)(B * D), n_centroids = (size_t)(K * D);
-    check_begin(c, index, "stored case %zu, %s, %d points of %d, %d classes", index, row->name, B, D, K);
-    int32_t *label = check_ints(c, (size_t)B);
+    dun_check_begin(c, index, "stored case %zu, %s, %d points of %d, %d classes", index, row->name, B, D, K);
+    int32_t *label = dun_check_ints(c, (size_t)B);
     for (int i = 0; i < B; i++)
         label[i] = (int32_t)json_integer_value(json_array_get(labels, (size_t)i));
-    loss_chain chain = {row,
-                        {B, K, 1.0, 0.0, row->attraction, row->repulsion},
-                        D,
-                        REF_EUCLIDEAN,
-                        numbers(c, stored, "points", n_points),
-                        numbers(c, stored, "centroids", n_centroids),
-                        label};
-    loss_results r = loss_chain_run(c, &chain);
+    dun_loss_chain chain = {row,
+                            {B, K, 1.0, 0.0, row->attraction, row->repulsion},
+                            D,
+                            DUN_REF_EUCLIDEAN,
+                            numbers(c, stored, "points", n_points),
+                            numbers(c, stored, "centroids", n_centroids),
+                            label};
+    dun_loss_results r = dun_loss_chain_run(c, &chain);
     double value = json_number_value(json_object_get(stored, "value"));
-    check_close(c, r.value, &value, vector_tolerance);
-    check_close(c, r.d_points, numbers(c, stored, "d_points", n_points), vector_tolerance);
-    check_close(c, r.d_centroids, numbers(c, stored, "d_centroids", n_centroids), vector_tolerance);
-    check_end(c);
+    dun_check_close(c, r.value, &value, vector_tolerance);
+    dun_check_close(c, r.d_points, numbers(c, stored, "d_points", n_points), vector_tolerance);
+    dun_check_close(c, r.d_centroids, numbers(c, stored, "d_centroids", n_centroids), vector_tolerance);
+    dun_check_end(c);
     return true;
 }
 
@@ -197,10 +198,10 @@ static void test_vectors(void **state) {
         print_message("%s is not there\n", path);
         skip();
     }
-    check c;
+    dun_check c;
     const json_t *cases = json_object_get(root, "cases");
     size_t n_known = 0;
-    check_init(&c, &compute);
+    dun_check_init(&c, &compute);
     for (size_t i = 0; i < json_array_size(cases); i++)
         n_known += compare_vector(&c, i, json_array_get(cases, i));
     print_message("%s: %zu of %zu cases, worst %.2f of its tolerance\n", path, n_known,
@@ -215,7 +216,7 @@ int main(void) {
     static const char own[] = SOURCE_DIR "/tests/reference/losses.json";
     static const char shared[] = SOURCE_DIR "/../shared/reference/losses.json";
 #define TOPIC(topic)                                                                                         \
-    { #topic, test_topic, NULL, NULL, (void *)(uintptr_t)&check_##topic }
+    { #topic, test_topic, NULL, NULL, (void *)(uintptr_t)&dun_check_##topic }
     const struct CMUnitTest tests[] = {
         TOPIC(rows),
         TOPIC(norm),

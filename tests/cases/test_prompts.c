@@ -13,7 +13,7 @@ static const double point_tolerance = 2e-6, gradient_tolerance = 5e-6;
 
 enum { MAX_IDS = 128, C = 32, MAX_ROWS = 8 };
 
-static random_model weights; /* of tiny.gguf */
+static dun_random_model weights; /* of tiny.gguf */
 
 static int read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
                         uint32_t n_rows) {
@@ -53,7 +53,7 @@ static int ids_of(int *ids, const dun_session *session, const char *layout, uint
 static void reference_point(double *out, const dun_session *session, const char *layout, uint32_t text,
                             const double *prompt) {
     int ids[MAX_IDS], length = ids_of(ids, session, layout, text);
-    check_ok(random_model_point(out, &weights, &session->engine.options.point, ids, length, prompt));
+    check_ok(dun_random_model_point(out, &weights, &session->engine.options.point, ids, length, prompt));
 }
 
 static void read_prompt(double *prompt, const dun_session *session) {
@@ -73,7 +73,7 @@ static void expect_points(dun_session *session, const char *layout) {
         reference_point(want, session, layout, text, prompt);
         for (size_t j = 0; j < D; j++)
             got[j] = (double)points[text * D + j];
-        double error = check_relative_error(got, want, D);
+        double error = dun_check_relative_error(got, want, D);
         worst = fmax(worst, error);
         if (!(error <= point_tolerance))
             fail_msg("%s: the point of text %u is off by %.3g", layout, text, error);
@@ -174,7 +174,7 @@ static void expect_gradient(dun_session *session, const char *layout) {
         prompt[i] = kept;
         got[i] = (double)gradient[i];
     }
-    double error = check_relative_error(got, want, n);
+    double error = dun_check_relative_error(got, want, n);
     print_message("%s: the gradient is off by %.2g\n", layout, error);
     if (!(error <= gradient_tolerance))
         fail_msg("%s: the prompt's gradient is off by %.3g", layout, error);
@@ -344,13 +344,13 @@ static int open_all(void **state) {
     make_files(state);
     check_ok(dun_weights_open(&file, train_path("tiny.gguf")));
     const dun_weight_source source = {.self = file, .read = read_weights};
-    check_ok(random_model_copy(&weights, dun_weights_spec(file), &source));
+    check_ok(dun_random_model_copy(&weights, dun_weights_spec(file), &source));
     dun_weights_free(file);
     return 0;
 }
 
 static int close_all(void **state) {
-    random_model_free(&weights);
+    dun_random_model_free(&weights);
     return remove_files(state);
 }
 

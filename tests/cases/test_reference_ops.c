@@ -24,8 +24,8 @@ typedef struct op {
     void (*forward)(double *out, const double *x, const struct op *op);
     void (*backward)(double *dx, const double *d_out, const double *x, const struct op *op);
     int a, b, c; /* sizes, as the op reads them */
-    ref_loss *loss;
-    ref_distance distance;
+    dun_ref_loss *loss;
+    dun_ref_distance distance;
 } op;
 
 static uint64_t draws;
@@ -73,55 +73,55 @@ static const int ids[] = {2, -1, -3, 0, -1, -2, -1}, starts[] = {0, 1, 4, 7};
 static double fixed[400];
 
 static void embed_forward(double *out, const double *x, const op *o) {
-    ref_embed_fwd(out, ids, fixed, x, 7, o->a);
+    dun_ref_embed_fwd(out, ids, fixed, x, 7, o->a);
 }
 static void embed_backward(double *dx, const double *d_out, const double *x, const op *o) {
     (void)x;
-    ref_embed_bwd(dx, d_out, ids, 7, 3, o->a);
+    dun_ref_embed_bwd(dx, d_out, ids, 7, 3, o->a);
 }
 
 static void last_forward(double *out, const double *x, const op *o) {
-    ref_last_fwd(out, x, starts, 3, o->a);
+    dun_ref_last_fwd(out, x, starts, 3, o->a);
 }
 static void last_backward(double *dx, const double *d_out, const double *x, const op *o) {
     (void)x;
-    ref_last_bwd(dx, d_out, starts, 3, 7, o->a);
+    dun_ref_last_bwd(dx, d_out, starts, 3, 7, o->a);
 }
 
 static void swiglu_forward(double *out, const double *x, const op *o) {
-    ref_swiglu_fwd(out, x, o->a, o->b);
+    dun_ref_swiglu_fwd(out, x, o->a, o->b);
 }
 static void swiglu_backward(double *dx, const double *d_out, const double *x, const op *o) {
-    ref_swiglu_bwd(dx, d_out, x, o->a, o->b);
+    dun_ref_swiglu_bwd(dx, d_out, x, o->a, o->b);
 }
 
 static void norm_forward(double *out, const double *x, const op *o) {
-    ref_rmsnorm_fwd(out, x, fixed, 0.1, o->a, o->b);
+    dun_ref_rmsnorm_fwd(out, x, fixed, 0.1, o->a, o->b);
 }
 static void norm_backward(double *dx, const double *d_out, const double *x, const op *o) {
-    ref_rmsnorm_bwd(dx, d_out, x, fixed, 0.1, o->a, o->b);
+    dun_ref_rmsnorm_bwd(dx, d_out, x, fixed, 0.1, o->a, o->b);
 }
 
 static void linear_forward(double *out, const double *x, const op *o) {
-    ref_linear_fwd(out, x, fixed, o->a, o->b, o->c);
+    dun_ref_linear_fwd(out, x, fixed, o->a, o->b, o->c);
 }
 static void linear_backward(double *dx, const double *d_out, const double *x, const op *o) {
     (void)x;
-    ref_linear_bwd(dx, d_out, fixed, o->a, o->b, o->c);
+    dun_ref_linear_bwd(dx, d_out, fixed, o->a, o->b, o->c);
 }
 
 /* Keys of a key/value row turn, in part; the gradient turns back. */
-static const ref_rope_shape rope_shape = {2, 6, 4, 24, 100.0};
+static const dun_ref_rope_shape rope_shape = {2, 6, 4, 24, 100.0};
 static const int positions[] = {0, 1, 17};
 
 static void rope_forward(double *out, const double *x, const op *o) {
     memcpy(out, x, (size_t)o->n_x * sizeof *out);
-    ref_rope(out, positions, 3, &rope_shape, 1.0);
+    dun_ref_rope(out, positions, 3, &rope_shape, 1.0);
 }
 static void rope_backward(double *dx, const double *d_out, const double *x, const op *o) {
     (void)x;
     memcpy(dx, d_out, (size_t)o->n_x * sizeof *dx);
-    ref_rope(dx, positions, 3, &rope_shape, -1.0);
+    dun_ref_rope(dx, positions, 3, &rope_shape, -1.0);
 }
 
 /* Two sequences with 0 and 1 shared rows, 3 and 0 cached ones, and 2 and 3 own ones; x is q, then the own
@@ -129,55 +129,55 @@ static void rope_backward(double *dx, const double *d_out, const double *x, cons
 static const int sequence[] = {0, 0, 1, 1, 1}, own_start[] = {0, 2, 5}, shared_len[] = {0, 1},
                  prefix_start[] = {1, 0}, prefix_len[] = {3, 0}, all_rows[] = {0, 1, 2, 3, 4},
                  last_rows[] = {1, 4};
-static const ref_heads heads = {4, 2, 3, 0.5};
+static const dun_ref_heads heads = {4, 2, 3, 0.5};
 
-static ref_batch attention_batch(const op *o) {
-    return (ref_batch){2,
-                       5,
-                       o->a,
-                       own_start,
-                       sequence,
-                       shared_len,
-                       prefix_start,
-                       prefix_len,
-                       o->a == 5 ? all_rows : last_rows};
+static dun_ref_batch attention_batch(const op *o) {
+    return (dun_ref_batch){2,
+                           5,
+                           o->a,
+                           own_start,
+                           sequence,
+                           shared_len,
+                           prefix_start,
+                           prefix_len,
+                           o->a == 5 ? all_rows : last_rows};
 }
 static void attention_forward(double *out, const double *x, const op *o) {
-    ref_batch batch = attention_batch(o);
-    ref_attention_fwd(out, NULL, x, fixed, x + o->a * 12, &batch, &heads);
+    dun_ref_batch batch = attention_batch(o);
+    dun_ref_attention_fwd(out, NULL, x, fixed, x + o->a * 12, &batch, &heads);
 }
 static void attention_backward(double *dx, const double *d_out, const double *x, const op *o) {
-    ref_batch batch = attention_batch(o);
-    ref_attention_bwd(dx, dx + o->a * 12, d_out, x, fixed, x + o->a * 12, &batch, &heads);
+    dun_ref_batch batch = attention_batch(o);
+    dun_ref_attention_bwd(dx, dx + o->a * 12, d_out, x, fixed, x + o->a * 12, &batch, &heads);
 }
 
 /* x is points (a, c), then centroids (b, c). */
-static ref_distance_shape distance_shape(const op *o) {
-    return (ref_distance_shape){o->a, o->b, o->c, o->distance};
+static dun_ref_distance_shape distance_shape(const op *o) {
+    return (dun_ref_distance_shape){o->a, o->b, o->c, o->distance};
 }
 static void distance_forward(double *out, const double *x, const op *o) {
-    ref_distance_shape s = distance_shape(o);
-    ref_distance_fwd(out, x, x + o->a * o->c, &s);
+    dun_ref_distance_shape s = distance_shape(o);
+    dun_ref_distance_fwd(out, x, x + o->a * o->c, &s);
 }
 static void distance_backward(double *dx, const double *d_out, const double *x, const op *o) {
-    ref_distance_shape s = distance_shape(o);
-    ref_distance_bwd(dx, dx + o->a * o->c, d_out, x, x + o->a * o->c, &s);
+    dun_ref_distance_shape s = distance_shape(o);
+    dun_ref_distance_bwd(dx, dx + o->a * o->c, d_out, x, x + o->a * o->c, &s);
 }
 
 static void pair_forward(double *out, const double *x, const op *o) {
-    ref_distance_shape s = distance_shape(o);
-    ref_pair_distance_fwd(out, x, &s);
+    dun_ref_distance_shape s = distance_shape(o);
+    dun_ref_pair_distance_fwd(out, x, &s);
 }
 static void pair_backward(double *dx, const double *d_out, const double *x, const op *o) {
-    ref_distance_shape s = distance_shape(o);
-    ref_pair_distance_bwd(dx, d_out, x, &s);
+    dun_ref_distance_shape s = distance_shape(o);
+    dun_ref_pair_distance_bwd(dx, d_out, x, &s);
 }
 
 /* x is made positive: distances (a, b), then pairs (b, b); the one output is the loss. */
 static void loss_both(double *value, double *gradient, const double *x, const op *o) {
     static const int labels[] = {0, 2, 1, 1, 0, 2, 2};
     int n = o->a * o->b, n_all = n + o->b * o->b;
-    ref_loss_shape shape = {o->a, o->b, 0.7, 0.4, 3.0, 2.0};
+    dun_ref_loss_shape shape = {o->a, o->b, 0.7, 0.4, 3.0, 2.0};
     double *d = random_numbers(n_all);
     for (int i = 0; i < n_all; i++)
         d[i] = exp(x[i]);
@@ -198,20 +198,20 @@ static void loss_backward(double *dx, const double *d_out, const double *x, cons
         dx[i] *= d_out[0];
 }
 
-static ref_reparam_shape reparam_shape(const op *o) {
-    return (ref_reparam_shape){o->a, o->b, o->c, 0.1};
+static dun_ref_reparam_shape reparam_shape(const op *o) {
+    return (dun_ref_reparam_shape){o->a, o->b, o->c, 0.1};
 }
 static void reparam_forward(double *out, const double *x, const op *o) {
-    ref_reparam_shape s = reparam_shape(o);
+    dun_ref_reparam_shape s = reparam_shape(o);
     double *hidden = random_numbers(s.P * s.M), *u = random_numbers(s.P * s.C);
-    ref_reparam_fwd(out, hidden, u, x, &s);
+    dun_ref_reparam_fwd(out, hidden, u, x, &s);
     dun_free(hidden);
     dun_free(u);
 }
 static void reparam_backward(double *dx, const double *d_out, const double *x, const op *o) {
-    ref_reparam_shape s = reparam_shape(o);
+    dun_ref_reparam_shape s = reparam_shape(o);
     double *hidden = random_numbers(s.P * s.M), *u = random_numbers(s.P * s.C);
-    ref_reparam_bwd(dx, hidden, u, d_out, x, &s);
+    dun_ref_reparam_bwd(dx, hidden, u, d_out, x, &s);
     dun_free(hidden);
     dun_free(u);
 }
@@ -230,16 +230,17 @@ static const op ops[] = {
     {"attention", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 0, 0, NULL, 0},
     {"attention", 2 * 12 + 5 * 12, 2 * 12, attention_forward, attention_backward, 2, 0, 0, NULL, 0},
     {"euclidean distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL,
-     REF_EUCLIDEAN},
-    {"euclidean pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, REF_EUCLIDEAN},
+     DUN_REF_EUCLIDEAN},
+    {"euclidean pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, DUN_REF_EUCLIDEAN},
     {"squared distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL,
-     REF_SQUARED},
-    {"squared pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, REF_SQUARED},
-    {"cosine distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL, REF_COSINE},
-    {"cosine pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, REF_COSINE},
-    {"cross entropy", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_cross_entropy, 0},
-    {"centroid loss", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_centroid, 0},
-    {"attract repel", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, ref_loss_attract_repel, 0},
+     DUN_REF_SQUARED},
+    {"squared pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, DUN_REF_SQUARED},
+    {"cosine distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL,
+     DUN_REF_COSINE},
+    {"cosine pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, DUN_REF_COSINE},
+    {"cross entropy", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, dun_ref_loss_cross_entropy, 0},
+    {"centroid loss", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, dun_ref_loss_centroid, 0},
+    {"attract repel", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, dun_ref_loss_attract_repel, 0},
 };
 
 static void test_op(void **state) {
@@ -252,23 +253,23 @@ static void test_op(void **state) {
 static void test_known_values(void **state) {
     (void)state;
     double y[4], x[] = {3.0, 4.0}, w[] = {1.0, 2.0}, top[] = {0.0, 2.0};
-    ref_rmsnorm_fwd(y, x, w, 0.0, 1, 2); /* rms = sqrt(12.5) */
+    dun_ref_rmsnorm_fwd(y, x, w, 0.0, 1, 2); /* rms = sqrt(12.5) */
     assert_true(fabs(y[0] - 3.0 / sqrt(12.5)) < 1e-15 && fabs(y[1] - 8.0 / sqrt(12.5)) < 1e-15);
-    ref_swiglu_fwd(y, top, 1, 1);
+    dun_ref_swiglu_fwd(y, top, 1, 1);
     assert_true(y[0] == 0.0);
     double gate[] = {1.0, 3.0};
-    ref_swiglu_fwd(y, gate, 1, 1);
+    dun_ref_swiglu_fwd(y, gate, 1, 1);
     assert_true(fabs(y[0] - 3.0 / (1.0 + exp(-1.0))) < 1e-15);
     /* component 0 pairs with component 1 of two; a quarter turn at position 1 needs base^0 = 1 radian */
     double turned[] = {1.0, 0.0};
-    ref_rope(turned, (const int[]){1}, 1, &(ref_rope_shape){1, 2, 2, 2, 10000.0}, 1.0);
+    dun_ref_rope(turned, (const int[]){1}, 1, &(dun_ref_rope_shape){1, 2, 2, 2, 10000.0}, 1.0);
     assert_true(fabs(turned[0] - cos(1.0)) < 1e-15 && fabs(turned[1] - sin(1.0)) < 1e-15);
     double a[] = {1.0, 2.0}, b[] = {4.0, 6.0}, d;
-    ref_distance_fwd(&d, a, b, &(ref_distance_shape){1, 1, 2, REF_EUCLIDEAN});
+    dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_EUCLIDEAN});
     assert_true(fabs(d - 5.0) < 2e-6 && d < 5.0); /* eps shrinks these negative differences */
-    ref_distance_fwd(&d, a, b, &(ref_distance_shape){1, 1, 2, REF_SQUARED});
+    dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_SQUARED});
     assert_true(fabs(d - 25.0) < 1e-12);
-    ref_distance_fwd(&d, a, b, &(ref_distance_shape){1, 1, 2, REF_COSINE});
+    dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_COSINE});
     assert_true(fabs(d - (1.0 - 16.0 / sqrt(5.0 * 52.0))) < 1e-12);
 }
 
@@ -276,10 +277,10 @@ static void test_known_values(void **state) {
 static void test_adam(void **state) {
     (void)state;
     double x[] = {1.0, 1.0}, m[2] = {0}, v[2] = {0}, g[] = {1e3, -1e-3};
-    ref_adam_step(x, m, v, g, 2, 1, &(ref_adam){0.1, 0.9, 0.999, 0.0, 0.0, 0.0});
+    dun_ref_adam_step(x, m, v, g, 2, 1, &(dun_ref_adam){0.1, 0.9, 0.999, 0.0, 0.0, 0.0});
     assert_true(fabs(x[0] - 0.9) < 1e-12 && fabs(x[1] - 1.1) < 1e-12);
-    ref_adam_step(x, m, v, g, 2, 2,
-                  &(ref_adam){0.1, 0.9, 0.999, 0.0, 0.0, 0.0}); /* an equal gradient again */
+    dun_ref_adam_step(x, m, v, g, 2, 2,
+                      &(dun_ref_adam){0.1, 0.9, 0.999, 0.0, 0.0, 0.0}); /* an equal gradient again */
     assert_true(fabs(x[0] - 0.8) < 1e-12 && fabs(x[1] - 1.2) < 1e-12);
 }
 

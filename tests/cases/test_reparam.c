@@ -20,7 +20,7 @@ static void expect_close(const char *what, const dun_buffer *buffer, const doubl
     check_ok(dun_buffer_read(found, buffer, 0, n * sizeof *found));
     for (size_t i = 0; i < n; i++)
         got[i] = (double)found[i];
-    double error = check_relative_error(got, want, n);
+    double error = dun_check_relative_error(got, want, n);
     if (!(error <= 3e-6))
         fail_msg("%s: off by %.3g", what, error);
 }
@@ -35,7 +35,7 @@ static void write_random(dun_buffer *buffer, double *values, size_t n, uint64_t 
 static void test_network(void **state) {
     (void)state;
     static const char *const names[] = {"d_base", "d_down", "d_up", "d_gain and d_shift"};
-    const ref_reparam_shape shape = {P, C, M, 1e-5};
+    const dun_ref_reparam_shape shape = {P, C, M, 1e-5};
     double x[SIZE], dx[SIZE], rows[P * C], d_rows[P * C], hidden[P * M], u[P * C], d_hidden[P * M],
         d_u[P * C];
     float start[P * C], found[P * C];
@@ -43,7 +43,7 @@ static void test_network(void **state) {
     dun_reparam r;
     dun_buffer out, d_out;
     dun_device *device = check_open_device();
-    assert_int_equal(ref_reparam_size(&shape), SIZE);
+    assert_int_equal(dun_ref_reparam_size(&shape), SIZE);
     for (size_t i = 0; i < P * C; i++)
         start[i] = (float)dun_random_normal(9, DUN_STREAM_TEST, i);
     check_ok(dun_compute_create(&compute, device, 8, "naive"));
@@ -58,8 +58,8 @@ static void test_network(void **state) {
     write_random(&d_out, d_rows, P * C, 100000);
     check_ok(dun_reparam_forward(&out, &r));
     check_ok(dun_reparam_backward(&r, &d_out));
-    ref_reparam_fwd(rows, hidden, u, x, &shape);
-    ref_reparam_bwd(dx, d_hidden, d_u, d_rows, x, &shape);
+    dun_ref_reparam_fwd(rows, hidden, u, x, &shape);
+    dun_ref_reparam_bwd(dx, d_hidden, d_u, d_rows, x, &shape);
     expect_close("rows", &out, rows, P * C);
     for (size_t i = 0; i < DUN_N_REPARAM; i++)
         expect_close(names[i], &r.gradient[i], dx + first[i], first[i + 1] - first[i]);

@@ -67,11 +67,11 @@ static void test_passes(void **state) {
         assert_string_equal(dun_self_test_failure(&report), "");
         for (size_t i = 0; i < report.n_rows; i++) {
             size_t binned = 0;
-            for (size_t k = 0; k < CHECK_BINS; k++)
+            for (size_t k = 0; k < DUN_CHECK_BINS; k++)
                 binned += report.rows[i].histogram[k];
             assert_true(report.rows[i].cannot || report.rows[i].n_cases > 0);
             assert_true(binned <= report.rows[i].n_compared);
-            assert_int_equal(report.rows[i].histogram[CHECK_BINS - 1], 0);
+            assert_int_equal(report.rows[i].histogram[DUN_CHECK_BINS - 1], 0);
         }
     }
 }

@@ -52,7 +52,7 @@ static double apart(const float *a, const float *b, size_t n) {
         x[i] = (double)a[i];
         y[i] = (double)b[i];
     }
-    double error = check_relative_error(x, y, n);
+    double error = dun_check_relative_error(x, y, n);
     free(x);
     free(y);
     return error;

@@ -59,8 +59,8 @@ out:
     return rc;
 }
 
-int scene_create(scene *s, dun_compute *compute, const random_model *weights, const double *prompt, int model,
-                 const dun_point_spec *point, bool backward) {
+int scene_create(scene *s, dun_compute *compute, const dun_random_model *weights, const double *prompt,
+                 int model, const dun_point_spec *point, bool backward) {
     int rc = DUN_OK;
     dun_engine_options options = {.point = *point,
                                   .backward = backward,
@@ -70,7 +70,7 @@ int scene_create(scene *s, dun_compute *compute, const random_model *weights, co
                                   .max_sequences = N_SEQUENCES,
                                   .max_prompt = MAX_P,
                                   .max_position = MAX_TEXT + MAX_OWN};
-    dun_weight_source source = random_model_source(weights);
+    dun_weight_source source = dun_random_model_source(weights);
     float rows[MAX_P * MAX_WIDTH] = {0};
     *s = (scene){.model = model, .point = *point, .width = dun_point_width(&scene_models[model], point)};
     for (uint32_t i = 0; i < P * scene_models[model].width; i++)

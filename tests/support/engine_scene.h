@@ -40,8 +40,8 @@ typedef struct {
     float points[N_SEQUENCES][MAX_WIDTH]; /* by sequence, whatever the order they ran in */
 } scene;
 
-int scene_create(scene *s, dun_compute *compute, const random_model *weights, const double *prompt, int model,
-                 const dun_point_spec *point, bool backward);
+int scene_create(scene *s, dun_compute *compute, const dun_random_model *weights, const double *prompt,
+                 int model, const dun_point_spec *point, bool backward);
 void scene_free(scene *s);
 
 /* Fills cache, activations and gradients with NaN, to show that only what was written is read. */
