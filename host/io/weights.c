@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "io/architecture.h"
-#include "io/quant.h"
+#include "model/quant.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,15 +2,9 @@
 #ifndef DUN_MODEL_H
 #define DUN_MODEL_H
 
+#include "model/weight_source.h"
 #include "nn/graph.h"
 #include "nn/kernels.h"
-
-/* Where weights come from, without knowing the file: fills rows of a slot as floats (see spec.h). */
-typedef struct {
-    const void *self;
-    int (*read)(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
-                uint32_t n_rows);
-} dun_weight_source;
 
 typedef struct {
     dun_matrix matrix[DUN_MAT_HEAD]; /* the per-layer kinds; HEAD is the model's */

@@ -6,7 +6,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "io/quant.h"
+#include "model/quant.h"
 
 #include <errno.h>
 #include <math.h>

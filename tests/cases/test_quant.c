@@ -2,7 +2,7 @@
  * value is exact: f16 scales times small integers, and their sums, fit a double. */
 #include "base/rng.h"
 #include "gguf_builder.h"
-#include "io/quant.h"
+#include "model/quant.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "gguf_builder.h"
-#include "io/quant.h"
 #include "io/weights.h"
+#include "model/quant.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,9 +3,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "io/quant.h"
 #include "io/token/tokenizer.h"
 #include "io/weights.h"
+#include "model/quant.h"
 #include "targets.h"
 
 #include <math.h>

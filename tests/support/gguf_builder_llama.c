@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "io/quant.h"
+#include "model/quant.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "io/quant.h"
+#include "model/quant.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* See quant.h. Blocks are little-endian bytes without alignment; a block of 32 values stores value j in
  * the low nibble of byte j and value j + 16 in the high nibble. The arithmetic is ggml's, rounding
  * included: one multiplication, then one addition where the format has a minimum. */
-#include "io/quant.h"
+#include "model/quant.h"
 
 #include <stdio.h>
 #include <string.h>
