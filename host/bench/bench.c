@@ -148,7 +148,7 @@ out:
 }
 
 uint32_t dun_bench_longest_text(const dun_session *session) {
-    uint32_t context = dun_weights_spec(session->weights)->context, P = session->prompt.n_rows;
+    uint32_t context = dun_model_file_spec(session->model)->context, P = session->prompt.n_rows;
     uint32_t room = context > P ? context - P : 0, longest = 0;
     for (size_t i = 0; i < DUN_BENCH_TEXTS; i++)
         longest = text_tokens[i] > longest ? text_tokens[i] : longest;

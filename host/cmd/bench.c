@@ -208,7 +208,7 @@ static int set_machine(json_t *root, const dun_session *session) {
     const dun_device_info *info = dun_device_describe(session->device);
     dun_str tiles = {0};
     TRY(set_text(root, "version", DUN_VERSION));
-    TRY(set_text(root, "model", dun_weights_spec(session->weights)->name));
+    TRY(set_text(root, "model", dun_model_file_spec(session->model)->name));
     TRY(set_text(root, "device", info->name));
     TRY(set_text(root, "platform", info->platform));
     TRY(set_text(root, "driver", info->driver));

@@ -7,12 +7,10 @@
 #include "cmd/out.h"
 #include "cmd/starter.h"
 #include "config/paths.h"
-#include "io/architecture.h"
 #include "io/dataset.h"
 #include "io/gzip.h"
+#include "io/model_file.h"
 #include "io/sniff.h"
-#include "io/store/gguf.h"
-#include "io/token/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,20 +150,17 @@ static int by_size(const void *a, const void *b) {
 }
 
 /* Room for a text in the model, beside the template's words and the prompt's rows. */
-static int model_room(uint32_t *room, job *j, dun_tokenizer *tokenizer, const dun_gguf *gguf) {
+static int model_room(uint32_t *room, job *j, const dun_model_file *model) {
     int rc = DUN_OK;
-    dun_spec spec;
-    const dun_architecture *architecture;
+    const uint32_t context = dun_model_file_spec(model)->context;
     const char *prompt = dun_starter_prompt(&j->starter);
     dun_tokens tokens = {0};
     dun_str words = {0};
-    TRY(dun_architecture_find(&architecture, gguf));
-    TRY(dun_architecture_spec(&spec, architecture, gguf));
-    j->starter.context = spec.context;
+    j->starter.context = context;
     TRY(dun_starter_template(&words, &j->starter));
-    TRY(dun_tokenizer_encode(&tokens, tokenizer, prompt, strlen(prompt)));
+    TRY(dun_tokenizer_encode(&tokens, dun_model_file_tokenizer(model), prompt, strlen(prompt)));
     size_t taken = tokens.n + words.length + 1;
-    *room = spec.context > taken ? spec.context - (uint32_t)taken : 1;
+    *room = context > taken ? context - (uint32_t)taken : 1;
 out:
     dun_str_free(&words);
     dun_tokens_free(&tokens);
@@ -176,15 +171,15 @@ out:
  * bytes. */
 static int measure_texts(job *j) {
     int rc = DUN_OK;
-    dun_gguf *gguf = NULL;
+    dun_model_file *model = NULL;
     dun_tokenizer *tokenizer = NULL;
     dun_tokens tokens = {0};
     uint32_t *lengths = NULL, n = (uint32_t)j->dataset->n, room = MOST_LENGTH;
     TRY_NEW(lengths, n);
     if (j->starter.model_found) {
-        TRY(dun_gguf_open(&gguf, j->starter.model));
-        TRY(dun_tokenizer_create(&tokenizer, gguf));
-        TRY(model_room(&room, j, tokenizer, gguf));
+        TRY(dun_model_file_open(&model, j->starter.model, DUN_MODEL_SPEC | DUN_MODEL_TOKENIZER));
+        tokenizer = dun_model_file_tokenizer(model);
+        TRY(model_room(&room, j, model));
     }
     for (uint32_t i = 0; i < n; i++) {
         const dun_example *example = &j->dataset->examples[i];
@@ -204,8 +199,7 @@ static int measure_texts(job *j) {
 out:
     dun_free(lengths);
     dun_tokens_free(&tokens);
-    dun_tokenizer_free(tokenizer);
-    dun_gguf_free(gguf);
+    dun_model_file_free(model);
     return rc;
 }
 

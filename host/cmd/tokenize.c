@@ -6,8 +6,7 @@
 #include "cmd/out.h"
 #include "config/paths.h"
 #include "io/lines.h"
-#include "io/store/gguf.h"
-#include "io/token/tokenizer.h"
+#include "io/model_file.h"
 
 #include <string.h>
 
@@ -50,21 +49,18 @@ out:
 static int run(const dun_args *args) {
     int rc = DUN_OK;
     char *found = NULL;
-    dun_gguf *file = NULL;
-    dun_tokenizer *tokenizer = NULL;
+    dun_model_file *file = NULL;
     dun_lines *lines = NULL;
     const char *model, *input = dun_args_value(args, "input"), *path = dun_args_operand(args, 0);
     const bool jsonl = input && strcmp(input, "jsonl") == 0;
     TRY(dun_args_require(&model, args, "model"));
     TRY_PTR(found, dun_path_find(model));
-    TRY(dun_gguf_open(&file, found));
-    TRY(dun_tokenizer_create(&tokenizer, file));
+    TRY(dun_model_file_open(&file, found, DUN_MODEL_TOKENIZER));
     TRY(dun_lines_open(&lines, path ? path : "-", jsonl ? DUN_LINES_JSONL : DUN_LINES_PLAIN));
-    TRY(print_all(tokenizer, lines));
+    TRY(print_all(dun_model_file_tokenizer(file), lines));
 out:
     dun_lines_close(lines);
-    dun_tokenizer_free(tokenizer);
-    dun_gguf_free(file);
+    dun_model_file_free(file);
     dun_free(found);
     return rc;
 }

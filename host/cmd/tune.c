@@ -15,7 +15,7 @@
 #include "cmd/out.h"
 #include "config/paths.h"
 #include "dev/tuning.h"
-#include "io/weights.h"
+#include "io/model_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,7 +52,7 @@ out:
 static int measure_here(const dun_args *args, const char *candidate, const char *model,
                         const char *device_name) {
     int rc = DUN_OK;
-    dun_weights *weights = NULL;
+    dun_model_file *file = NULL;
     dun_device *device = NULL;
     dun_tune_result result = {0};
     json_t *object = json_object();
@@ -62,9 +62,9 @@ static int measure_here(const dun_args *args, const char *candidate, const char 
         TRY(dun_error(DUN_USAGE, "tune: --measure: \"GEMM TILES\" is needed, as \"local WG=64 TS_M=32\""));
     bool half = strstr(candidate, "TS_HALF=1") != NULL;
     snprintf(tiles, sizeof tiles, "default %.300s", candidate + strspn(candidate, " ") + strlen(gemm));
-    TRY(dun_weights_open(&weights, model));
+    TRY(dun_model_file_open(&file, model, DUN_MODEL_SPEC));
     TRY(dun_device_open(&device, device_name));
-    const dun_spec *spec = dun_weights_spec(weights);
+    const dun_spec *spec = dun_model_file_spec(file);
     const dun_wish wish = {
         .head_dim = spec->head_dim, .gemm = gemm, .tiles = tiles, .half_weights = half, .exact = true};
     double enough_s = strcmp(gemm, "naive") == 0 ? 0 : dun_args_has(args, "quick") ? 0.25 : 0.8;
@@ -79,7 +79,7 @@ out:
     json_decref(object);
     dun_tune_result_free(&result);
     dun_device_close(device);
-    dun_weights_free(weights);
+    dun_model_file_free(file);
     return rc;
 }
 
@@ -294,11 +294,11 @@ out:
 
 static int read_spec(search *s) {
     int rc = DUN_OK;
-    dun_weights *weights = NULL;
-    TRY(dun_weights_open(&weights, s->model));
-    s->spec = *dun_weights_spec(weights);
+    dun_model_file *file = NULL;
+    TRY(dun_model_file_open(&file, s->model, DUN_MODEL_SPEC));
+    s->spec = *dun_model_file_spec(file);
 out:
-    dun_weights_free(weights);
+    dun_model_file_free(file);
     return rc;
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct dun_weights {
-    dun_gguf *file;
+    const dun_gguf *file;
     const dun_architecture *architecture;
     dun_spec spec;
     const dun_gguf_tensor **tensors; /* [DUN_N_SLOTS][n_layers]; a tied head is the embedding */
@@ -131,14 +131,10 @@ out:
     return rc;
 }
 
-/* Takes over `file` in any case. */
-static int create(dun_weights **out, dun_gguf *file) {
+int dun_weights_create(dun_weights **out, const dun_gguf *file) {
     int rc = DUN_OK;
-    dun_weights *weights = dun_calloc(1, sizeof *weights);
-    if (!weights) {
-        dun_gguf_free(file);
-        return DUN_FAILED;
-    }
+    dun_weights *weights = NULL;
+    TRY_NEW(weights, 1);
     weights->file = file;
     TRY(dun_architecture_find(&weights->architecture, file));
     TRY(dun_architecture_spec(&weights->spec, weights->architecture, file));
@@ -150,42 +146,15 @@ out:
     return rc;
 }
 
-int dun_weights_open(dun_weights **out, const char *path) {
-    int rc;
-    dun_gguf *file = NULL;
-    TRY(dun_gguf_open(&file, path));
-    TRY(create(out, file));
-out:
-    return rc;
-}
-
-int dun_weights_parse(dun_weights **out, const uint8_t *bytes, size_t length, const char *name) {
-    int rc;
-    dun_gguf *file = NULL;
-    TRY(dun_gguf_parse(&file, bytes, length, name));
-    TRY(create(out, file));
-out:
-    return rc;
-}
-
 void dun_weights_free(dun_weights *weights) {
     if (!weights)
         return;
     dun_free(weights->tensors);
-    dun_gguf_free(weights->file);
     dun_free(weights);
 }
 
 const dun_spec *dun_weights_spec(const dun_weights *weights) {
     return &weights->spec;
-}
-
-const dun_gguf *dun_weights_gguf(const dun_weights *weights) {
-    return weights->file;
-}
-
-const char *dun_weights_path(const dun_weights *weights) {
-    return dun_gguf_name(weights->file);
 }
 
 uint64_t dun_weights_hash(const dun_weights *weights) {

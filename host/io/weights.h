@@ -1,5 +1,5 @@
-/* A model file as the engine wants it: sizes, and weights by slot in canonical layout (spec.h), so that
- * compute code never asks where a weight came from. */
+/* The tensors of a GGUF file as the engine wants them: sizes, and weights by slot in canonical layout
+ * (spec.h), so that compute code never asks where a weight came from. */
 #ifndef DUN_WEIGHTS_H
 #define DUN_WEIGHTS_H
 
@@ -8,16 +8,13 @@
 
 typedef struct dun_weights dun_weights;
 
-/* Opens a model, checks hyper-parameters and that every tensor is present with its shape and finite
- * scales, and that there is none whose effect would be left out. DUN_BAD_INPUT with tensor, expected and
- * found. dun_weights_parse does the same on bytes that outlive the result; `name` is used in messages. */
-int dun_weights_open(dun_weights **out, const char *path);
-int dun_weights_parse(dun_weights **out, const uint8_t *bytes, size_t length, const char *name);
+/* Checks the hyper-parameters of a file, which must outlive the result, and that every tensor is present with
+ * its shape and finite scales, and that there is none whose effect would be left out. DUN_BAD_INPUT with
+ * tensor, expected and found. */
+int dun_weights_create(dun_weights **out, const dun_gguf *file);
 void dun_weights_free(dun_weights *weights);
 
 const dun_spec *dun_weights_spec(const dun_weights *weights);
-const dun_gguf *dun_weights_gguf(const dun_weights *weights);
-const char *dun_weights_path(const dun_weights *weights);
 
 /* Identity of the file, for run directories: hash of the header, metadata and tensor directory plus
  * samples of the tensor data (whole hashing would cost seconds for large models). */

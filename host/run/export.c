@@ -107,8 +107,8 @@ static int describe(json_t *out, const dun_session *session, const dun_saved_pro
     TRY(dun_json_set(out, "layout", json_incref(layout)));
     TRY(make_settings(settings, session->config));
     TRY(dun_json_set(out, "settings", json_incref(settings)));
-    TRY(dun_json_set(model, "file", json_string(base_name(dun_weights_path(session->weights)))));
-    TRY(dun_json_set(model, "name", json_string(dun_weights_spec(session->weights)->name)));
+    TRY(dun_json_set(model, "file", json_string(base_name(dun_model_file_path(session->model)))));
+    TRY(dun_json_set(model, "name", json_string(dun_model_file_spec(session->model)->name)));
     TRY(dun_json_set(model, "hash", json_string(hash)));
     TRY(dun_json_set(out, "model", json_incref(model)));
 out:
@@ -122,7 +122,7 @@ out:
 /* What PEFT itself saves of a trained prompt, and a key of our own. */
 static int describe_to_peft(json_t *out, const dun_session *session, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
-    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_spec *spec = dun_model_file_spec(session->model);
     json_t *own = json_object();
     const struct {
         const char *key;
@@ -135,7 +135,7 @@ static int describe_to_peft(json_t *out, const dun_session *session, const dun_s
     TRY(dun_json_set(out, "peft_type", json_string("PROMPT_TUNING")));
     TRY(dun_json_set(out, "task_type", json_string("CAUSAL_LM")));
     TRY(dun_json_set(out, "base_model_name_or_path",
-                     json_string(base_name(dun_weights_path(session->weights)))));
+                     json_string(base_name(dun_model_file_path(session->model)))));
     TRY(dun_json_set(out, "inference_mode", json_true()));
     TRY(dun_json_set(out, "prompt_tuning_init", json_string("RANDOM")));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

@@ -216,8 +216,8 @@ static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_
                               .centroids = result->centroids,
                               .normalization = session->normalizer.values,
                               .class_names = session->labels.names,
-                              .model_hash = dun_weights_hash(session->weights)};
-    snprintf(saved.model_name, sizeof saved.model_name, "%s", dun_weights_spec(session->weights)->name);
+                              .model_hash = dun_model_file_fingerprint(session->model)};
+    snprintf(saved.model_name, sizeof saved.model_name, "%s", dun_model_file_spec(session->model)->name);
     TRY_PTR(path, dun_run_dir_file(run->path, "prompt.safetensors"));
     TRY(dun_saved_prompt_write(&saved, path));
 out:
@@ -314,7 +314,7 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     failed |= json_object_set_new(root, "trained_texts", json_integer((json_int_t)result->trained_texts));
     failed |= json_object_set_new(root, "steps", json_integer((json_int_t)result->steps));
     failed |= json_object_set_new(root, "last_loss", json_real((double)result->last_loss));
-    failed |= json_object_set_new(root, "model", json_string(dun_weights_spec(session->weights)->name));
+    failed |= json_object_set_new(root, "model", json_string(dun_model_file_spec(session->model)->name));
     failed |= json_object_set_new(root, "version", json_string(DUN_VERSION));
     if (failed)
         TRY(dun_error(DUN_FAILED, "out of memory for the metrics"));

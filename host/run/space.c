@@ -15,7 +15,7 @@ enum {
 
 uint64_t dun_space_needed_bytes(const dun_session *session) {
     const dun_config *config = session->config;
-    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_spec *spec = dun_model_file_spec(session->model);
     uint64_t K = session->labels.n_classes, n = session->n_valid;
     uint64_t D = config->model.point == DUN_POINT_LOGITS ? spec->vocab : spec->width;
     uint64_t trained = ((uint64_t)session->prompt.n_rows * session->prompt.width + K * D) * sizeof(float);

@@ -45,7 +45,7 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t) {
     char team[40] = "";
     TRY(dun_config_write(&text, session->config));
     t->at.config_hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
-    t->at.model_hash = dun_weights_hash(session->weights);
+    t->at.model_hash = dun_model_file_fingerprint(session->model);
     dun_str_clear(&text);
     TRY(dun_tiles_defines(&text, &session->compute.tiles));
     if (session->team.n > 0) { /* first: what is too long is cut */

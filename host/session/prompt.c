@@ -22,50 +22,50 @@ out:
 }
 
 static int start_from_text(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
-                           const dun_weights *weights, dun_tokenizer *tokenizer) {
+                           const dun_model_file *model) {
     int rc = DUN_OK;
     dun_tokens tokens = {0};
     const char *text = config->prompt.text;
     TRY(dun_config_require(config, DUN_KEY_prompt_text));
-    TRY(dun_tokenizer_encode_inside(&tokens, tokenizer, text, strlen(text)));
+    TRY(dun_tokenizer_encode_inside(&tokens, dun_model_file_tokenizer(model), text, strlen(text)));
     if (tokens.n == 0 || tokens.n > MAX_ROWS)
         TRY(dun_error(DUN_USAGE, "%s: prompt.text has %zu tokens; 1 to %d are possible",
                       dun_config_origin(config, DUN_KEY_prompt_text), tokens.n, MAX_ROWS));
-    TRY(make(prompt, n_rows ? n_rows : (uint32_t)tokens.n, dun_weights_spec(weights)->width));
+    TRY(make(prompt, n_rows ? n_rows : (uint32_t)tokens.n, dun_model_file_spec(model)->width));
     if (prompt->n_rows != tokens.n)
         dun_warn("prompt.text has %zu tokens and the prompt %u rows: they are %s", tokens.n, prompt->n_rows,
                  tokens.n < prompt->n_rows ? "repeated" : "cut");
     for (uint32_t p = 0; p < prompt->n_rows; p++)
-        TRY(dun_weights_read(prompt->rows + (size_t)p * prompt->width, weights, DUN_W_EMBED, 0,
-                             tokens.ids[p % tokens.n], 1));
+        TRY(dun_model_file_read(prompt->rows + (size_t)p * prompt->width, model, DUN_W_EMBED, 0,
+                                tokens.ids[p % tokens.n], 1));
 out:
     dun_tokens_free(&tokens);
     return rc;
 }
 
 static int start_from_vocab(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
-                            const dun_weights *weights) {
+                            const dun_model_file *model) {
     int rc = DUN_OK;
-    const dun_spec *spec = dun_weights_spec(weights);
+    const dun_spec *spec = dun_model_file_spec(model);
     TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, spec->width));
     for (uint32_t p = 0; p < prompt->n_rows; p++) {
         uint32_t id =
             (uint32_t)dun_random_below(spec->vocab, (uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, p);
-        TRY(dun_weights_read(prompt->rows + (size_t)p * spec->width, weights, DUN_W_EMBED, 0, id, 1));
+        TRY(dun_model_file_read(prompt->rows + (size_t)p * spec->width, model, DUN_W_EMBED, 0, id, 1));
     }
 out:
     return rc;
 }
 
 /* Standard deviation of all values of the embedding table. */
-static int table_deviation(double *out, const dun_weights *weights) {
+static int table_deviation(double *out, const dun_model_file *model) {
     int rc = DUN_OK;
-    const dun_spec *spec = dun_weights_spec(weights);
+    const dun_spec *spec = dun_model_file_spec(model);
     float *row = NULL;
     double sum = 0, squares = 0, n = (double)spec->vocab * spec->width;
     TRY_NEW(row, spec->width);
     for (uint32_t id = 0; id < spec->vocab; id++) {
-        TRY(dun_weights_read(row, weights, DUN_W_EMBED, 0, id, 1));
+        TRY(dun_model_file_read(row, model, DUN_W_EMBED, 0, id, 1));
         for (uint32_t i = 0; i < spec->width; i++) {
             sum += (double)row[i];
             squares += (double)row[i] * (double)row[i];
@@ -78,11 +78,11 @@ out:
 }
 
 static int start_random(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
-                        const dun_weights *weights) {
+                        const dun_model_file *model) {
     int rc = DUN_OK;
     double deviation;
-    TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, dun_weights_spec(weights)->width));
-    TRY(table_deviation(&deviation, weights));
+    TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, dun_model_file_spec(model)->width));
+    TRY(table_deviation(&deviation, model));
     for (size_t i = 0; i < (size_t)prompt->n_rows * prompt->width; i++)
         prompt->rows[i] =
             (float)(deviation * dun_random_normal((uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, i));
@@ -111,11 +111,11 @@ out:
 }
 
 static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
-                           const dun_weights *weights) {
+                           const dun_model_file *model) {
     int rc = DUN_OK;
     dun_saved_prompt saved = {0};
     dun_str path = {0};
-    uint32_t width = dun_weights_spec(weights)->width;
+    uint32_t width = dun_model_file_spec(model)->width;
     TRY(dun_config_require(config, DUN_KEY_prompt_file));
     TRY(find_file(&path, config->prompt.file));
     TRY(dun_saved_prompt_read(&saved, path.bytes));
@@ -125,7 +125,7 @@ static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_
     if (saved.width != width)
         TRY(dun_error(DUN_BAD_INPUT, "%s: prompt_embeddings are %u wide; the model's embeddings are %u wide",
                       path.bytes, saved.width, width));
-    if (saved.model_hash && saved.model_hash != dun_weights_hash(weights))
+    if (saved.model_hash && saved.model_hash != dun_model_file_fingerprint(model))
         dun_warn("%s: was trained with another model file (%s)", path.bytes, saved.model_name);
     if (n_rows && n_rows != saved.n_rows) {
         bool by_tokens = config->prompt.tokens > 0;
@@ -143,23 +143,23 @@ out:
     return rc;
 }
 
-int dun_prompt_start(dun_prompt *prompt, const dun_config *config, uint32_t n_soft, dun_weights *weights,
-                     dun_tokenizer *tokenizer) {
+int dun_prompt_start(dun_prompt *prompt, const dun_config *config, uint32_t n_soft,
+                     const dun_model_file *model) {
     int rc = DUN_OK;
     uint32_t n_rows = config->prompt.tokens > 0 ? (uint32_t)config->prompt.tokens : n_soft;
     *prompt = (dun_prompt){0};
     switch (config->prompt.init) {
     case DUN_INIT_TEXT:
-        TRY(start_from_text(prompt, config, n_rows, weights, tokenizer));
+        TRY(start_from_text(prompt, config, n_rows, model));
         break;
     case DUN_INIT_VOCAB:
-        TRY(start_from_vocab(prompt, config, n_rows, weights));
+        TRY(start_from_vocab(prompt, config, n_rows, model));
         break;
     case DUN_INIT_RANDOM:
-        TRY(start_random(prompt, config, n_rows, weights));
+        TRY(start_random(prompt, config, n_rows, model));
         break;
     case DUN_INIT_FILE:
-        TRY(start_from_file(prompt, config, n_rows, weights));
+        TRY(start_from_file(prompt, config, n_rows, model));
         break;
     }
 out:

@@ -3,8 +3,7 @@
 #define DUN_PROMPT_H
 
 #include "config/config.h"
-#include "io/token/tokenizer.h"
-#include "io/weights.h"
+#include "io/model_file.h"
 
 /* P, known before anything large is loaded, and what it is made from. */
 typedef struct {
@@ -18,8 +17,8 @@ typedef struct {
  * number. Warns when the text's tokens are repeated or cut. DUN_USAGE: init needs a key that is not set, or a
  * file has another number of rows than tokens or template say; DUN_BAD_INPUT: a prompt file of another width.
  */
-int dun_prompt_start(dun_prompt *prompt, const dun_config *config, uint32_t n_soft, dun_weights *weights,
-                     dun_tokenizer *tokenizer);
+int dun_prompt_start(dun_prompt *prompt, const dun_config *config, uint32_t n_soft,
+                     const dun_model_file *model);
 void dun_prompt_free(dun_prompt *prompt);
 
 #endif

@@ -24,10 +24,10 @@ int dun_session_open(dun_session *session, const dun_config *config, const dun_o
     TRY(dun_template_parse(&session->template, config));
     dun_template_surround(&session->texts, &session->template);
     TRY(dun_config_require(config, DUN_KEY_model_path));
-    TRY(dun_weights_open(&session->weights, config->model.path));
-    TRY(dun_tokenizer_create(&session->tokenizer, dun_weights_gguf(session->weights)));
+    TRY(dun_model_file_open(&session->model, config->model.path, DUN_MODEL_WEIGHTS | DUN_MODEL_TOKENIZER));
+    session->tokenizer = dun_model_file_tokenizer(session->model);
     TRY(dun_texts_share(&session->texts, session->tokenizer));
-    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_spec *spec = dun_model_file_spec(session->model);
     if (config->model.layer > (int64_t)spec->n_layers)
         TRY(dun_error(DUN_USAGE,
                       "%s: model.layer = %lld, but the model has %u layers; 1 to %u or last is possible",
@@ -60,15 +60,13 @@ void dun_session_close(dun_session *session) {
     dun_labels_free(&session->labels);
     dun_prompt_free(&session->prompt);
     dun_template_free(&session->template);
-    dun_tokenizer_free(session->tokenizer);
-    dun_weights_free(session->weights);
+    dun_model_file_free(session->model);
     *session = (dun_session){0};
 }
 
 int dun_session_start_prompt(dun_session *session) {
     int rc;
-    TRY(dun_prompt_start(&session->prompt, session->config, session->template.n_soft, session->weights,
-                         session->tokenizer));
+    TRY(dun_prompt_start(&session->prompt, session->config, session->template.n_soft, session->model));
     TRY(dun_template_resolve(&session->template, session->tokenizer, session->prompt.n_rows));
 out:
     return rc;
@@ -110,15 +108,15 @@ out:
 
 int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path) {
     int rc = DUN_OK;
-    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_spec *spec = dun_model_file_spec(session->model);
     if (saved->width != spec->width)
         TRY(dun_error(DUN_BAD_INPUT, "%s: made for embeddings of width %u; %s has width %u", path,
-                      saved->width, dun_weights_path(session->weights), spec->width));
-    if (saved->model_hash && saved->model_hash != dun_weights_hash(session->weights))
+                      saved->width, dun_model_file_path(session->model), spec->width));
+    if (saved->model_hash && saved->model_hash != dun_model_file_fingerprint(session->model))
         TRY(dun_error(
             DUN_BAD_INPUT, "%s: belongs to another model file (%s, hash %016llx), running %s (%016llx)", path,
-            saved->model_name, (unsigned long long)saved->model_hash, dun_weights_path(session->weights),
-            (unsigned long long)dun_weights_hash(session->weights)));
+            saved->model_name, (unsigned long long)saved->model_hash, dun_model_file_path(session->model),
+            (unsigned long long)dun_model_file_fingerprint(session->model)));
     if (session->template.n_soft && session->template.n_soft != saved->n_rows)
         TRY(dun_error(DUN_BAD_INPUT, "%s: has %u prompt rows; prompt.template (%s) has room for %u", path,
                       saved->n_rows, dun_config_origin(session->config, DUN_KEY_prompt_template),
@@ -180,11 +178,6 @@ out:
     return rc;
 }
 
-int dun_session_read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer,
-                             uint32_t first_row, uint32_t n_rows) {
-    return dun_weights_read(out, self, slot, layer, first_row, n_rows);
-}
-
 static uint32_t at_least(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
@@ -194,7 +187,7 @@ static uint32_t at_least(uint32_t a, uint32_t b) {
  * prompt stands before the text, all of it at once. */
 dun_engine_options dun_session_engine_options(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
-    const dun_spec *spec = dun_weights_spec(session->weights);
+    const dun_spec *spec = dun_model_file_spec(session->model);
     const dun_template *template = &session->template;
     uint32_t longest = dun_template_longest(template, (uint32_t)config->data.max_length);
     uint32_t own = dun_template_own_rows(template), batch = (uint32_t)config->train.batch_size;
@@ -227,7 +220,7 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
 int dun_session_check(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
     const dun_template *template = &session->template;
-    uint32_t context = dun_weights_spec(session->weights)->context, own = dun_template_own_rows(template);
+    uint32_t context = dun_model_file_spec(session->model)->context, own = dun_template_own_rows(template);
     uint64_t longest = dun_template_longest(template, (uint32_t)config->data.max_length) + template->n_lead;
     bool words = longest > (uint64_t)config->data.max_length;
     if (longest + own > context)
@@ -282,7 +275,7 @@ int dun_session_open_device(dun_device **device, dun_compute *compute, const dun
                                         [DUN_GEMM_NAIVE] = "naive"};
     const dun_config *config = session->config;
     const dun_observer *observer = session->observer;
-    const dun_wish wish = {.head_dim = dun_weights_spec(session->weights)->head_dim,
+    const dun_wish wish = {.head_dim = dun_model_file_spec(session->model)->head_dim,
                            .gemm = gemms[config->device.gemm],
                            .tiles = config->device.tiles,
                            .half_weights = config->device.weights == DUN_WEIGHTS_F16};
@@ -303,8 +296,8 @@ out:
 
 int dun_session_start_engine(dun_session *session, bool backward) {
     int rc = DUN_OK;
-    const dun_spec *spec = dun_weights_spec(session->weights);
-    const dun_weight_source source = {.self = session->weights, .read = dun_session_read_weights};
+    const dun_spec *spec = dun_model_file_spec(session->model);
+    const dun_weight_source *source = dun_model_file_source(session->model);
     char selector[256];
     dun_engine_options options;
     double begun = dun_clock_seconds();
@@ -314,7 +307,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_session_open_device(&session->device, &session->compute, session, selector));
     session->timings.build += dun_clock_seconds() - begun;
     begun = dun_clock_seconds();
-    TRY(dun_engine_create(&session->engine, &session->compute, spec, &source, &options));
+    TRY(dun_engine_create(&session->engine, &session->compute, spec, source, &options));
     TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
     TRY(dun_session_start_normalizer(session));

@@ -5,7 +5,7 @@
 
 #include "base/observer.h"
 #include "config/config.h"
-#include "io/weights.h"
+#include "io/model_file.h"
 #include "learn/normalizer.h"
 #include "nn/engine.h"
 #include "session/prompt.h"
@@ -24,8 +24,8 @@ typedef struct {
 typedef struct {
     const dun_config *config;
     const dun_observer *observer;
-    dun_weights *weights;
-    dun_tokenizer *tokenizer;
+    dun_model_file *model;
+    dun_tokenizer *tokenizer; /* the model's */
     dun_template template;
     dun_prompt prompt; /* on the host: the start, or what was trained */
     dun_labels labels;

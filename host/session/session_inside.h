@@ -14,8 +14,4 @@ bool dun_session_has_team(const dun_session *session);
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
                             const char *selector);
 
-/* A dun_weight_source's way to the session's dun_weights. */
-int dun_session_read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer,
-                             uint32_t first_row, uint32_t n_rows);
-
 #endif

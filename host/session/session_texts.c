@@ -66,7 +66,7 @@ static int create_cache(dun_text_cache *cache, const dun_session *session, dun_e
                         const dun_texts *texts) {
     int rc = DUN_OK;
     uint64_t row_bytes =
-        dun_engine_cache_bytes_per_row(dun_weights_spec(session->weights), &engine->options.point);
+        dun_engine_cache_bytes_per_row(dun_model_file_spec(session->model), &engine->options.point);
     if (session->config->device.cache_kv == DUN_CACHE_F16)
         row_bytes /= 2;
     dun_cache_room room = cache_room(session, engine->compute->device, texts, row_bytes);
@@ -82,7 +82,7 @@ static int gather_team(dun_session *session) {
     int rc = DUN_OK;
     char selector[256];
     const char *use = session->config->device.use;
-    const dun_weight_source source = {.self = session->weights, .read = dun_session_read_weights};
+    const dun_weight_source *source = dun_model_file_source(session->model);
     dun_team *team = &session->team;
     uint32_t n = 1;
     double begun = dun_clock_seconds();
@@ -93,7 +93,7 @@ static int gather_team(dun_session *session) {
         dun_member *m = &team->members[i];
         dun_device_selector(selector, sizeof selector, use, i);
         TRY(dun_session_open_device(&m->device, &m->compute, session, selector));
-        TRY(dun_engine_create(m->engine, &m->compute, dun_weights_spec(session->weights), &source,
+        TRY(dun_engine_create(m->engine, &m->compute, dun_model_file_spec(session->model), source,
                               &session->engine.options));
     }
     TRY(dun_team_prepare(team));

@@ -15,11 +15,6 @@ enum { MAX_IDS = 128, C = 32, MAX_ROWS = 8 };
 
 static dun_random_model weights; /* of tiny.gguf */
 
-static int read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
-                        uint32_t n_rows) {
-    return dun_weights_read(out, self, slot, layer, first_row, n_rows);
-}
-
 static const dun_example *example_of(const dun_session *session, uint32_t text) {
     return text < session->n_train ? &session->train->examples[text]
                                    : &session->valid->examples[text - session->n_train];
@@ -340,12 +335,11 @@ static void test_saved_run(void **state) {
 }
 
 static int open_all(void **state) {
-    dun_weights *file;
+    dun_model_file *file;
     make_files(state);
-    check_ok(dun_weights_open(&file, train_path("tiny.gguf")));
-    const dun_weight_source source = {.self = file, .read = read_weights};
-    check_ok(dun_random_model_copy(&weights, dun_weights_spec(file), &source));
-    dun_weights_free(file);
+    check_ok(dun_model_file_open(&file, train_path("tiny.gguf"), DUN_MODEL_WEIGHTS));
+    check_ok(dun_random_model_copy(&weights, dun_model_file_spec(file), dun_model_file_source(file)));
+    dun_model_file_free(file);
     return 0;
 }
 

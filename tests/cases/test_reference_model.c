@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "device_check.h"
-#include "io/weights.h"
+#include "io/model_file.h"
 #include "learn/loss.h"
 #include "nn/engine.h"
 #include "reference_file.h"
@@ -26,7 +26,7 @@ static dun_device *device;
 
 /* A model file on the device with one kind of point, and the points of a reference file's texts. */
 typedef struct {
-    dun_weights *weights;
+    dun_model_file *model;
     dun_compute compute;
     dun_engine engine;
     dun_batch batch;
@@ -35,17 +35,11 @@ typedef struct {
     float *points; /* (n_texts, D) */
 } scene;
 
-static int read_weights(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
-                        uint32_t n_rows) {
-    return dun_weights_read(out, self, slot, layer, first_row, n_rows);
-}
-
 /* layer 0: the last block with the final norm. */
 static void open_scene(scene *s, const char *path, uint32_t P, uint32_t layer, bool logits) {
     *s = (scene){.P = P};
-    check_ok(dun_weights_open(&s->weights, path));
-    const dun_spec *spec = dun_weights_spec(s->weights);
-    const dun_weight_source source = {.self = s->weights, .read = read_weights};
+    check_ok(dun_model_file_open(&s->model, path, DUN_MODEL_WEIGHTS));
+    const dun_spec *spec = dun_model_file_spec(s->model);
     const dun_engine_options options = {
         .point = {.n_blocks = layer ? layer : spec->n_layers, .final_norm = layer == 0, .logits = logits},
         .backward = true,
@@ -56,7 +50,7 @@ static void open_scene(scene *s, const char *path, uint32_t P, uint32_t layer, b
         .max_prompt = P,
         .max_position = 128};
     check_ok(dun_compute_create(&s->compute, device, spec->head_dim, "auto"));
-    check_ok(dun_engine_create(&s->engine, &s->compute, spec, &source, &options));
+    check_ok(dun_engine_create(&s->engine, &s->compute, spec, dun_model_file_source(s->model), &options));
     check_ok(dun_engine_create_cache(&s->engine, 512));
     check_ok(dun_batch_create(&s->batch, MAX_CASES, 256));
     s->C = spec->width;
@@ -70,7 +64,7 @@ static void close_scene(scene *s) {
     dun_batch_free(&s->batch);
     dun_engine_free(&s->engine);
     dun_compute_free(&s->compute);
-    dun_weights_free(s->weights);
+    dun_model_file_free(s->model);
 }
 
 /* Caches the texts of all cases that have ids. */
@@ -299,8 +293,8 @@ static void check_real_point(const json_t *root, bool logits) {
     float *rows = dun_calloc((size_t)P * s.C, sizeof *rows);
     assert_non_null(rows);
     for (uint32_t p = 0; p < P; p++)
-        check_ok(dun_weights_read(rows + (size_t)p * s.C, s.weights, DUN_W_EMBED, 0,
-                                  (uint32_t)json_integer_value(json_array_get(ids, p)), 1));
+        check_ok(dun_model_file_read(rows + (size_t)p * s.C, s.model, DUN_W_EMBED, 0,
+                                     (uint32_t)json_integer_value(json_array_get(ids, p)), 1));
     check_ok(dun_buffer_write(&s.engine.prompt, 0, rows, (size_t)P * s.C * sizeof *rows));
     read_texts(&s, cases);
     run_points(&s, 0, s.n_texts, s.points);

@@ -289,7 +289,7 @@ static void test_what_is_shared(void **state) {
     make_config(&t[3], 10); /* logits */
     check_ok(dun_session_reopen(&session, &t[0].config, NULL));
     check_ok(dun_session_ready(&session));
-    void *cache = session.engine.cache[0].mem, *weights = session.weights, *device = session.device;
+    void *cache = session.engine.cache[0].mem, *weights = session.model, *device = session.device;
     void *texts = session.train;
     check_ok(dun_session_reopen(&session, &t[1].config, NULL));
     check_ok(dun_session_ready(&session));
@@ -299,7 +299,7 @@ static void test_what_is_shared(void **state) {
     assert_int_equal(session.n_train, 7);
     assert_null(session.cache.engine);
     check_ok(dun_session_ready(&session));
-    assert_ptr_equal(session.weights, weights);
+    assert_ptr_equal(session.model, weights);
     assert_ptr_equal(session.device, device);
     check_ok(dun_session_reopen(&session, &t[3].config, NULL));
     assert_null(session.device);

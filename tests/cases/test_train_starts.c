@@ -116,7 +116,7 @@ out:
 
 static void expect_row(const train_run *t, uint32_t row, uint32_t id) {
     float want[64];
-    check_ok(dun_weights_read(want, t->session.weights, DUN_W_EMBED, 0, id, 1));
+    check_ok(dun_model_file_read(want, t->session.model, DUN_W_EMBED, 0, id, 1));
     assert_memory_equal(t->session.prompt.rows + (size_t)row * 32, want, 32 * sizeof *want);
 }
 
@@ -174,7 +174,7 @@ static void test_prompt_random(void **state) {
     float *rows = calloc((size_t)tiny.vocab * tiny.width, sizeof *rows);
     check_ok(open_prompt(&t, "init = random\ntokens = 200\n"));
     assert_non_null(rows);
-    check_ok(dun_weights_read(rows, t.session.weights, DUN_W_EMBED, 0, 0, tiny.vocab));
+    check_ok(dun_model_file_read(rows, t.session.model, DUN_W_EMBED, 0, 0, tiny.vocab));
     moments(table, rows, (size_t)tiny.vocab * tiny.width);
     moments(prompt, t.session.prompt.rows, (size_t)200 * tiny.width);
     print_message("deviation %.4f, the table's %.4f\n", prompt[1], table[1]);

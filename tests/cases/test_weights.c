@@ -2,6 +2,7 @@
  */
 #include "base/fault.h"
 #include "base/rng.h"
+#include "io/model_file.h"
 #include "weights_sample.h"
 
 #include <math.h>
@@ -60,7 +61,7 @@ static void check_rows(const sample *s, enum dun_slot slot, uint32_t layer, uint
     size_t columns = dun_spec_size(spec, dun_slot_table[slot].columns);
     char name[64];
     stored_name(name, slot == DUN_W_HEAD && spec->tied_head ? DUN_W_EMBED : slot, layer);
-    const dun_gguf_tensor *tensor = dun_gguf_find_tensor(dun_weights_gguf(s->weights), name);
+    const dun_gguf_tensor *tensor = dun_gguf_find_tensor(s->file, name);
     size_t values = (size_t)(tensor->dims[0] * tensor->dims[1]);
     float *stored = malloc(values * sizeof *stored), *out = malloc((n * columns + 1) * sizeof *out);
     assert_true(stored && out);
@@ -86,7 +87,6 @@ static void test_slots(void **state) {
         spec.width = 32 * (uint32_t)(1 + i);
         sample_open(&s, &spec, types[i & 1 && spec.n_heads * spec.head_dim % 32 == 0]);
         assert_same_spec(dun_weights_spec(s.weights), &spec);
-        assert_string_equal(dun_weights_path(s.weights), "dir/m.gguf");
         for (int slot = 0; slot < DUN_N_SLOTS; slot++)
             for (uint32_t layer = 0; layer < (dun_slot_table[slot].per_layer ? 2 : 1); layer++) {
                 uint32_t rows = dun_spec_size(&spec, dun_slot_table[slot].rows);
@@ -126,7 +126,7 @@ static void test_rotation(void **state) {
         sample s;
         dun_spec spec = variant(4, rope_dim, true);
         sample_open(&s, &spec, DUN_QUANT_F32);
-        const dun_gguf *file = dun_weights_gguf(s.weights);
+        const dun_gguf *file = s.file;
         float canonical[2][24 * 64], stored[2][24 * 64];
         double input[2][64], score[2] = {0, 0}, out[2][24];
         for (uint64_t i = 0; i < 128; i++)
@@ -233,8 +233,7 @@ static void test_read_range(void **state) {
 static uint64_t hash_of(sample *s) {
     assert_int_equal(sample_parse(s), DUN_OK);
     uint64_t hash = dun_weights_hash(s->weights);
-    dun_weights_free(s->weights);
-    s->weights = NULL;
+    sample_close(s);
     return hash;
 }
 
@@ -264,16 +263,16 @@ static void test_tiny_file(void **state) {
     (void)state;
     const char *path = BINARY_DIR "/test_weights.gguf";
     sample s;
-    dun_weights *weights = NULL;
+    dun_model_file *model = NULL;
     sample_open(&s, &sample_spec, DUN_QUANT_Q8_0);
     assert_int_equal(gguf_builder_tiny_llama(path, &sample_spec, DUN_QUANT_Q8_0, 1), DUN_OK);
-    assert_int_equal(dun_weights_open(&weights, path), DUN_OK);
-    assert_true(dun_weights_hash(weights) == dun_weights_hash(s.weights));
-    dun_weights_free(weights);
+    assert_int_equal(dun_model_file_open(&model, path, DUN_MODEL_WEIGHTS), DUN_OK);
+    assert_true(dun_model_file_fingerprint(model) == dun_weights_hash(s.weights));
+    dun_model_file_free(model);
     assert_int_equal(gguf_builder_tiny_llama(path, &sample_spec, DUN_QUANT_Q8_0, 2), DUN_OK);
-    assert_int_equal(dun_weights_open(&weights, path), DUN_OK);
-    assert_true(dun_weights_hash(weights) != dun_weights_hash(s.weights));
-    dun_weights_free(weights);
+    assert_int_equal(dun_model_file_open(&model, path, DUN_MODEL_WEIGHTS), DUN_OK);
+    assert_true(dun_model_file_fingerprint(model) != dun_weights_hash(s.weights));
+    dun_model_file_free(model);
     unlink(path);
     dun_weights_free(NULL);
     sample_free(&s);
@@ -284,14 +283,15 @@ static void test_no_memory(void **state) {
     sample s;
     sample_build(&s, &sample_spec, DUN_QUANT_F32);
     assert_int_equal(sample_parse(&s), DUN_OK);
-    dun_weights_free(s.weights);
+    sample_close(&s);
     size_t live = dun_mem_live();
     unsigned long n = 1;
     for (int rc = DUN_FAILED; rc < 0; n++) {
-        s.weights = NULL;
         dun_fault_set(n);
-        rc = dun_weights_parse(&s.weights, (const uint8_t *)s.bytes.bytes, s.bytes.length, "dir/m.gguf");
+        rc = sample_read(&s, s.bytes.bytes, s.bytes.length);
         dun_fault_set(0);
+        if (rc < 0)
+            sample_close(&s);
         assert_true(rc == DUN_OK || rc == DUN_FAILED);
         assert_true(rc == DUN_OK || dun_mem_live() == live);
     }
@@ -316,17 +316,17 @@ static void test_real_model(void **state) {
     const dun_spec wanted = {
         "llama", "Smollm2 135M 8k Lc100K Mix1 Ep2", 30, 576, 9, 3, 64, 1536, 49152, 8192, 64, 100000, 1e-5f,
         true};
-    dun_weights *weights = NULL;
+    dun_model_file *model = NULL;
     float row[576];
     if (access(path, R_OK) != 0)
         skip();
-    assert_int_equal(dun_weights_open(&weights, path), DUN_OK);
-    assert_same_spec(dun_weights_spec(weights), &wanted);
+    assert_int_equal(dun_model_file_open(&model, path, DUN_MODEL_WEIGHTS), DUN_OK);
+    assert_same_spec(dun_model_file_spec(model), &wanted);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_int_equal(dun_weights_read(row, weights, DUN_W_Q, 7, rows[i].row, 1), DUN_OK);
+        assert_int_equal(dun_model_file_read(row, model, DUN_W_Q, 7, rows[i].row, 1), DUN_OK);
         assert_memory_equal(row, rows[i].start, sizeof rows[i].start);
     }
-    dun_weights_free(weights);
+    dun_model_file_free(model);
 }
 
 int main(void) {

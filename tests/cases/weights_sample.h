@@ -34,6 +34,7 @@ static const dun_spec sample_spec = {.architecture = "llama",
 typedef struct {
     gguf_builder builder;
     dun_str bytes;
+    dun_gguf *file;
     dun_weights *weights;
 } sample;
 
@@ -43,14 +44,26 @@ static inline void sample_build(sample *s, const dun_spec *spec, uint32_t type) 
     gguf_builder_llama(&s->builder, spec, type, 1);
 }
 
+static inline void sample_close(sample *s) {
+    dun_weights_free(s->weights);
+    dun_gguf_free(s->file);
+    s->weights = NULL;
+    s->file = NULL;
+}
+
+static inline int sample_read(sample *s, const void *bytes, size_t length) {
+    int rc = dun_gguf_parse(&s->file, bytes, length, "dir/m.gguf");
+    return rc < 0 ? rc : dun_weights_create(&s->weights, s->file);
+}
+
 static inline int sample_parse(sample *s) {
     dun_str_clear(&s->bytes);
     assert_int_equal(gguf_builder_finish(&s->bytes, &s->builder), DUN_OK);
-    return dun_weights_parse(&s->weights, (const uint8_t *)s->bytes.bytes, s->bytes.length, "dir/m.gguf");
+    return sample_read(s, s->bytes.bytes, s->bytes.length);
 }
 
 static inline void sample_free(sample *s) {
-    dun_weights_free(s->weights);
+    sample_close(s);
     dun_str_free(&s->bytes);
     gguf_builder_free(&s->builder);
 }

@@ -84,15 +84,16 @@ void fuzz_model(const uint8_t *bytes, size_t length) {
     dun_gguf *file = NULL;
     dun_tokenizer *tokenizer = NULL;
     dun_tokens tokens = {0};
-    if (fuzz_accepted(dun_weights_parse(&weights, bytes, length, "m.gguf"), DUN_BAD_INPUT, DUN_BAD_INPUT))
+    if (!fuzz_accepted(dun_gguf_parse(&file, bytes, length, "m.gguf"), DUN_BAD_INPUT, DUN_BAD_INPUT))
+        return;
+    if (fuzz_accepted(dun_weights_create(&weights, file), DUN_BAD_INPUT, DUN_BAD_INPUT))
         read_rows(weights);
-    if (fuzz_accepted(dun_gguf_parse(&file, bytes, length, "m.gguf"), DUN_BAD_INPUT, DUN_BAD_INPUT) &&
-        fuzz_accepted(dun_tokenizer_create(&tokenizer, file), DUN_BAD_INPUT, DUN_BAD_INPUT))
+    if (fuzz_accepted(dun_tokenizer_create(&tokenizer, file), DUN_BAD_INPUT, DUN_BAD_INPUT))
         encode(&tokens, tokenizer, (const uint8_t *)text, sizeof text - 1);
     dun_tokens_free(&tokens);
     dun_tokenizer_free(tokenizer);
-    dun_gguf_free(file);
     dun_weights_free(weights);
+    dun_gguf_free(file);
 }
 
 static dun_tokenizer *fixture_tokenizer(void) {

@@ -1,0 +1,35 @@
+/* A model on disk, whatever its form: the one door to its sizes, its weights and its tokenizer. Which forms
+ * there are is known behind it alone. */
+#ifndef DUN_MODEL_FILE_H
+#define DUN_MODEL_FILE_H
+
+#include "io/token/tokenizer.h"
+#include "model/weight_source.h"
+
+typedef struct dun_model_file dun_model_file;
+
+/* What is wanted of it; nothing else is read or checked. The sizes come with the weights. */
+enum { DUN_MODEL_SPEC = 1, DUN_MODEL_WEIGHTS = 2, DUN_MODEL_TOKENIZER = 4 };
+
+/* Opens a file or folder whose content says what it is. Weights: every tensor is present with its shape and
+ * finite, and there is none whose effect would be left out. DUN_BAD_INPUT names file, expected and found; for
+ * a form that is not read it says how to get one that is. */
+int dun_model_file_open(dun_model_file **out, const char *path, unsigned parts);
+void dun_model_file_free(dun_model_file *model);
+
+const char *dun_model_file_path(const dun_model_file *model);
+
+/* Parts that were asked for; valid while the model is open. */
+const dun_spec *dun_model_file_spec(const dun_model_file *model);
+const dun_weight_source *dun_model_file_source(const dun_model_file *model);
+dun_tokenizer *dun_model_file_tokenizer(const dun_model_file *model);
+
+/* Rows of the source (weight_source.h). */
+int dun_model_file_read(float *out, const dun_model_file *model, enum dun_slot slot, uint32_t layer,
+                        uint32_t first_row, uint32_t n_rows);
+
+/* Identity of a model whose weights are open, for run directories: a hash of all that describes the tensors
+ * and of samples of their data (whole hashing would cost seconds for large models). */
+uint64_t dun_model_file_fingerprint(const dun_model_file *model);
+
+#endif

@@ -1,0 +1,26 @@
+/* What a form of model on disk must offer to be a row of model_file.c's table; nobody else includes this. */
+#ifndef DUN_MODEL_STORE_H
+#define DUN_MODEL_STORE_H
+
+#include "io/model_file.h"
+
+/* An open model; what its store keeps lies in `self`. */
+struct dun_model_file {
+    const struct dun_model_store *store;
+    void *self;
+    char *path;
+    dun_spec spec;
+    dun_weight_source source;
+    dun_tokenizer *tokenizer; /* NULL: not asked for */
+};
+
+typedef struct dun_model_store {
+    /* Fills self, spec, source and tokenizer, as far as `parts` says; on failure what is there is freed. */
+    int (*open)(dun_model_file *model, const char *path, unsigned parts);
+    void (*free)(void *self);
+    uint64_t (*fingerprint)(const void *self);
+} dun_model_store;
+
+extern const dun_model_store dun_store_gguf;
+
+#endif

@@ -1,0 +1,53 @@
+/* A GGUF file as a model: its metadata's sizes, its tensors as weights, its vocabulary as a tokenizer. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "io/architecture.h"
+#include "io/model_store.h"
+#include "io/weights.h"
+
+typedef struct {
+    dun_gguf *file;
+    dun_weights *weights; /* NULL: not asked for */
+} gguf_model;
+
+static void gguf_free(void *self) {
+    gguf_model *m = self;
+    if (!m)
+        return;
+    dun_weights_free(m->weights);
+    dun_gguf_free(m->file);
+    dun_free(m);
+}
+
+static int read_rows(float *out, const void *self, enum dun_slot slot, uint32_t layer, uint32_t first_row,
+                     uint32_t n_rows) {
+    return dun_weights_read(out, self, slot, layer, first_row, n_rows);
+}
+
+static int gguf_open(dun_model_file *model, const char *path, unsigned parts) {
+    int rc = DUN_OK;
+    const dun_architecture *architecture;
+    gguf_model *m = NULL;
+    TRY_NEW(m, 1);
+    model->self = m;
+    TRY(dun_gguf_open(&m->file, path));
+    if (parts & DUN_MODEL_WEIGHTS) {
+        TRY(dun_weights_create(&m->weights, m->file));
+        model->spec = *dun_weights_spec(m->weights);
+        model->source = (dun_weight_source){.self = m->weights, .read = read_rows};
+    } else if (parts & DUN_MODEL_SPEC) {
+        TRY(dun_architecture_find(&architecture, m->file));
+        TRY(dun_architecture_spec(&model->spec, architecture, m->file));
+    }
+    if (parts & DUN_MODEL_TOKENIZER)
+        TRY(dun_tokenizer_create(&model->tokenizer, m->file));
+out:
+    return rc;
+}
+
+static uint64_t gguf_fingerprint(const void *self) {
+    const gguf_model *m = self;
+    return dun_weights_hash(m->weights);
+}
+
+const dun_model_store dun_store_gguf = {gguf_open, gguf_free, gguf_fingerprint};
