@@ -5,6 +5,7 @@
 #include "dev/pages.h"
 #include "dev/trace_inside.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static uint64_t live_bytes, peak_bytes;
@@ -42,9 +43,27 @@ int dun_buffer_create_matrix(dun_buffer *out, dun_device *device, size_t bytes, 
     return create(out, device, bytes, true, what);
 }
 
+int dun_buffer_create_part(dun_buffer *out, const dun_buffer *whole, size_t offset_bytes, size_t bytes,
+                           const char *what) {
+    int rc = DUN_OK;
+    cl_mem mem = NULL;
+    const cl_buffer_region region = {.origin = offset_bytes, .size = bytes};
+    assert(bytes > 0 && offset_bytes + bytes <= whole->bytes &&
+           offset_bytes % whole->device->info.part_alignment == 0);
+    *out = (dun_buffer){.device = whole->device};
+    TRY_CL_NEW(
+        mem, whole->device, what,
+        clCreateSubBuffer(whole->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code));
+    out->mem = mem;
+    out->bytes = bytes;
+    out->is_part = true;
+out:
+    return rc;
+}
+
 void dun_buffer_free(dun_buffer *buffer) {
     cl_mem mem = buffer->mem;
-    if (mem)
+    if (mem && !buffer->is_part)
         live_bytes -= buffer->bytes;
     if (mem && buffer->pages)
         (void)clFinish(

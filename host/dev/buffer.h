@@ -9,6 +9,7 @@ typedef struct {
     void *mem;   /* NULL: not created */
     void *pages; /* the host's memory behind it, or NULL: the driver's own */
     size_t bytes;
+    bool is_part; /* of another buffer, whose bytes these are */
     dun_device *device;
 } dun_buffer;
 
@@ -20,6 +21,11 @@ int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const c
  * and values: there they gain nothing, and their first touch is dear. */
 int dun_buffer_create_matrix(dun_buffer *out, dun_device *device, size_t bytes, const char *what);
 void dun_buffer_free(dun_buffer *buffer);
+
+/* A part of another buffer as a buffer of its own, for kernels; freed before the whole. It begins at a
+ * multiple of the device's part_alignment. */
+int dun_buffer_create_part(dun_buffer *out, const dun_buffer *whole, size_t offset_bytes, size_t bytes,
+                           const char *what);
 
 /* Copies bytes in or out; both wait until done. */
 int dun_buffer_write(dun_buffer *buffer, size_t offset_bytes, const void *data, size_t bytes);

@@ -5,11 +5,16 @@
 #include "dev/opencl.h"
 #include "dev/trace_inside.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_PLATFORMS = 32, MAX_DEVICES = 64 };
+enum {
+    MAX_PLATFORMS = 32,
+    MAX_DEVICES = 64,
+    LEAST_ALIGNMENT = 128, /* of a part of a buffer: the largest vector type */
+};
 
 const char *dun_device_type_name(enum dun_device_type type) {
     return type == DUN_DEVICE_CPU ? "CPU" : type == DUN_DEVICE_GPU ? "GPU" : "other";
@@ -45,6 +50,10 @@ static void describe(dun_device_info *info, cl_device_id id) {
     info->memory_bytes = get_number(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong));
     info->largest_buffer_bytes = get_number(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
     info->local_bytes = get_number(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof(cl_ulong));
+    info->part_alignment =
+        (uint32_t)get_number(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(cl_uint)) / CHAR_BIT;
+    if (info->part_alignment < LEAST_ALIGNMENT)
+        info->part_alignment = LEAST_ALIGNMENT;
     info->compute_units = (uint32_t)get_number(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(cl_uint));
     info->clock_mhz = (uint32_t)get_number(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof(cl_uint));
     info->max_group_size = (uint32_t)get_number(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));

@@ -18,6 +18,7 @@ typedef struct {
     char error[160]; /* empty: usable */
     enum dun_device_type type;
     uint64_t memory_bytes, largest_buffer_bytes, local_bytes;
+    uint32_t part_alignment; /* bytes: where in a buffer a part of it may begin */
     uint32_t compute_units, clock_mhz, max_group_size;
     uint32_t vector_width; /* native float vector width the driver reports, at least 1 */
     bool fp16, sub_groups, unified_memory;

@@ -1,22 +1,49 @@
-/* See batch.h. */
+/* Packing of batches: rows one after another on the host, and all arrays in one copy to the device. */
 #include "nn/batch.h"
 
 #include "base/err.h"
 #include "base/mem.h"
 
 #include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+/* The arrays of a batch, in the order in which they are packed. */
+static const struct {
+    size_t on_host, on_device; /* offsets in dun_batch, dun_device_batch */
+    bool of_rows;              /* one number a row, else one a sequence */
+    uint32_t more;             /* and so many more */
+} arrays[] = {
+#define ARRAY(name, of_rows, more)                                                                           \
+    { offsetof(dun_batch, name), offsetof(dun_device_batch, name), of_rows, more }
+    ARRAY(start, false, 1),        ARRAY(last_row, false, 0),   ARRAY(shared_len, false, 0),
+    ARRAY(prefix_start, false, 0), ARRAY(prefix_len, false, 0), ARRAY(ids, true, 0),
+    ARRAY(position, true, 0),      ARRAY(sequence, true, 0),
+#undef ARRAY
+};
+static_assert(sizeof arrays / sizeof *arrays == DUN_BATCH_ARRAYS, "each has an offset");
+
+static size_t length_of(size_t array, uint32_t n_sequences, uint32_t n_rows) {
+    return (size_t)(arrays[array].of_rows ? n_rows : n_sequences) + arrays[array].more;
+}
+
+static int32_t **host_array(dun_batch *batch, size_t array) {
+    return (int32_t **)(void *)((char *)batch + arrays[array].on_host);
+}
+
+static const int32_t *host_values(const dun_batch *batch, size_t array) {
+    return *(int32_t *const *)(const void *)((const char *)batch + arrays[array].on_host);
+}
+
+static dun_buffer *device_array(dun_device_batch *batch, size_t array) {
+    return (dun_buffer *)(void *)((char *)batch + arrays[array].on_device);
+}
 
 int dun_batch_create(dun_batch *batch, uint32_t max_sequences, uint32_t max_rows) {
     int rc = DUN_OK;
     *batch = (dun_batch){.max_sequences = max_sequences, .max_rows = max_rows};
-    TRY_NEW(batch->ids, max_rows);
-    TRY_NEW(batch->position, max_rows);
-    TRY_NEW(batch->sequence, max_rows);
-    TRY_NEW(batch->start, (size_t)max_sequences + 1);
-    TRY_NEW(batch->shared_len, max_sequences);
-    TRY_NEW(batch->prefix_start, max_sequences);
-    TRY_NEW(batch->prefix_len, max_sequences);
-    TRY_NEW(batch->last_row, max_sequences);
+    for (size_t i = 0; i < DUN_BATCH_ARRAYS; i++)
+        TRY_NEW(*host_array(batch, i), length_of(i, max_sequences, max_rows));
 out:
     if (rc < 0)
         dun_batch_free(batch);
@@ -24,14 +51,8 @@ out:
 }
 
 void dun_batch_free(dun_batch *batch) {
-    dun_free(batch->ids);
-    dun_free(batch->position);
-    dun_free(batch->sequence);
-    dun_free(batch->start);
-    dun_free(batch->shared_len);
-    dun_free(batch->prefix_start);
-    dun_free(batch->prefix_len);
-    dun_free(batch->last_row);
+    for (size_t i = 0; i < DUN_BATCH_ARRAYS; i++)
+        dun_free(*host_array(batch, i));
     *batch = (dun_batch){0};
 }
 
@@ -66,66 +87,59 @@ int32_t *dun_batch_add_shared(dun_batch *batch, uint32_t n, uint32_t n_shared, u
     return batch->ids + first;
 }
 
-static int create_ints(dun_buffer *out, dun_device *device, size_t n) {
-    return dun_buffer_create(out, device, n * sizeof(int32_t), "a batch's indices");
-}
-
-static int upload_ints(dun_buffer *out, const int32_t *values, size_t n) {
-    return dun_buffer_write(out, 0, values, n * sizeof(int32_t));
+static int create_identity(dun_device_batch *out, dun_device *device, size_t n) {
+    int rc = DUN_OK;
+    int32_t *identity = NULL;
+    TRY_NEW(identity, n);
+    for (size_t i = 0; i < n; i++)
+        identity[i] = (int32_t)i;
+    TRY(dun_buffer_create(&out->identity, device, n * sizeof *identity, "a batch's indices"));
+    TRY(dun_buffer_write(&out->identity, 0, identity, n * sizeof *identity));
+out:
+    dun_free(identity);
+    return rc;
 }
 
 int dun_device_batch_create(dun_device_batch *out, dun_device *device, uint32_t max_sequences,
                             uint32_t max_rows) {
     int rc = DUN_OK;
-    int32_t *identity = NULL;
-    size_t n_identity = (size_t)(max_rows > max_sequences ? max_rows : max_sequences) + 1;
+    size_t align = dun_device_describe(device)->part_alignment, end = 0;
     *out = (dun_device_batch){0};
-    TRY(create_ints(&out->ids, device, max_rows));
-    TRY(create_ints(&out->position, device, max_rows));
-    TRY(create_ints(&out->sequence, device, max_rows));
-    TRY(create_ints(&out->start, device, (size_t)max_sequences + 1));
-    TRY(create_ints(&out->shared_len, device, max_sequences));
-    TRY(create_ints(&out->prefix_start, device, max_sequences));
-    TRY(create_ints(&out->prefix_len, device, max_sequences));
-    TRY(create_ints(&out->last_row, device, max_sequences));
-    TRY(create_ints(&out->identity, device, n_identity));
-    TRY_NEW(identity, n_identity);
-    for (size_t i = 0; i < n_identity; i++)
-        identity[i] = (int32_t)i;
-    TRY(upload_ints(&out->identity, identity, n_identity));
+    for (size_t i = 0; i < DUN_BATCH_ARRAYS; i++) {
+        size_t bytes = length_of(i, max_sequences, max_rows) * sizeof(int32_t);
+        out->offset[i] = end;
+        end += (bytes + align - 1) / align * align;
+    }
+    TRY(dun_buffer_create(&out->packed, device, end, "a batch's indices"));
+    TRY_NEW(out->staged, end);
+    for (size_t i = 0; i < DUN_BATCH_ARRAYS; i++)
+        TRY(dun_buffer_create_part(device_array(out, i), &out->packed, out->offset[i],
+                                   length_of(i, max_sequences, max_rows) * sizeof(int32_t),
+                                   "a batch's indices"));
+    TRY(create_identity(out, device, (size_t)(max_rows > max_sequences ? max_rows : max_sequences) + 1));
 out:
-    dun_free(identity);
     if (rc < 0)
         dun_device_batch_free(out);
     return rc;
 }
 
 void dun_device_batch_free(dun_device_batch *batch) {
-    dun_buffer_free(&batch->ids);
-    dun_buffer_free(&batch->position);
-    dun_buffer_free(&batch->sequence);
-    dun_buffer_free(&batch->start);
-    dun_buffer_free(&batch->shared_len);
-    dun_buffer_free(&batch->prefix_start);
-    dun_buffer_free(&batch->prefix_len);
-    dun_buffer_free(&batch->last_row);
+    for (size_t i = 0; i < DUN_BATCH_ARRAYS; i++)
+        dun_buffer_free(device_array(batch, i));
+    dun_buffer_free(&batch->packed);
     dun_buffer_free(&batch->identity);
+    dun_free(batch->staged);
     *batch = (dun_device_batch){0};
 }
 
 int dun_device_batch_upload(dun_device_batch *out, const dun_batch *batch) {
-    int rc = DUN_OK;
-    size_t N = batch->n_rows, S = batch->n_sequences;
+    size_t end = 0;
     out->n_rows = batch->n_rows;
     out->n_sequences = batch->n_sequences;
-    TRY(upload_ints(&out->ids, batch->ids, N));
-    TRY(upload_ints(&out->position, batch->position, N));
-    TRY(upload_ints(&out->sequence, batch->sequence, N));
-    TRY(upload_ints(&out->start, batch->start, S + 1));
-    TRY(upload_ints(&out->shared_len, batch->shared_len, S));
-    TRY(upload_ints(&out->prefix_start, batch->prefix_start, S));
-    TRY(upload_ints(&out->prefix_len, batch->prefix_len, S));
-    TRY(upload_ints(&out->last_row, batch->last_row, S));
-out:
-    return rc;
+    for (size_t i = 0; i < DUN_BATCH_ARRAYS; i++) {
+        size_t bytes = length_of(i, batch->n_sequences, batch->n_rows) * sizeof(int32_t);
+        memcpy(out->staged + out->offset[i], host_values(batch, i), bytes);
+        end = out->offset[i] + bytes;
+    }
+    return dun_buffer_write(&out->packed, 0, out->staged, end);
 }

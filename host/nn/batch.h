@@ -32,13 +32,16 @@ int32_t *dun_batch_add_shared(dun_batch *batch, uint32_t n, uint32_t n_shared, u
 /* True when a sequence of n more rows fits. */
 bool dun_batch_fits(const dun_batch *batch, uint32_t n);
 
-/* The batch's arrays on the device. */
+/* The batch's arrays on the device: parts of one buffer, which is written in one go. */
+enum { DUN_BATCH_ARRAYS = 8 };
 typedef struct {
     uint32_t n_sequences, n_rows;
-    dun_buffer ids, position, sequence, start, shared_len, prefix_start, prefix_len;
+    dun_buffer ids, position, sequence, start, shared_len, prefix_start, prefix_len, last_row;
     dun_buffer identity; /* 0, 1, 2, ...: "row of a query" when every row asks, "query start" when one a
                             sequence does */
-    dun_buffer last_row; /* (S) */
+    dun_buffer packed;   /* all but identity */
+    size_t offset[DUN_BATCH_ARRAYS]; /* bytes: where each begins in it */
+    char *staged;                    /* the same on the host */
 } dun_device_batch;
 
 int dun_device_batch_create(dun_device_batch *out, dun_device *device, uint32_t max_sequences,

@@ -210,6 +210,43 @@ static void test_buffers(void **state) {
     dun_device_close(device);
 }
 
+/* A part is the whole's bytes: what is written to one is read from the other. */
+static void test_buffer_parts(void **state) {
+    dun_device *device = check_open_device();
+    size_t from = 2 * dun_device_describe(device)->part_alignment;
+    unsigned char *bytes = calloc(1, from + 64), back[40] = {0};
+    dun_buffer whole, part, none = {0};
+    (void)state;
+    assert_non_null(bytes);
+    for (size_t i = 0; i < from + 64; i++)
+        bytes[i] = (unsigned char)(i * 7);
+    uint64_t live = dun_buffer_live_bytes();
+    check_ok(dun_buffer_create(&whole, device, from + 64, "a whole"));
+    check_ok(dun_buffer_create_part(&part, &whole, from, 40, "a part"));
+    assert_int_equal(dun_buffer_live_bytes(), live + from + 64);
+    check_ok(dun_buffer_write(&whole, 0, bytes, from + 64));
+    check_ok(dun_buffer_read(back, &part, 0, 40));
+    assert_memory_equal(back, bytes + from, 40);
+    memset(back, 0xA5, sizeof back);
+    check_ok(dun_buffer_write(&part, 0, back, 40));
+    memcpy(bytes + from, back, sizeof back);
+    unsigned char *all = calloc(1, from + 64);
+    assert_non_null(all);
+    check_ok(dun_buffer_read(all, &whole, 0, from + 64));
+    assert_memory_equal(all, bytes, from + 64);
+    assert_int_equal(dun_buffer_read(back, &part, 8, 40), DUN_BAD_DEVICE);
+    dun_error_clear();
+    dun_buffer_free(&part);
+    dun_buffer_free(&none);
+    assert_int_equal(dun_buffer_live_bytes(), live + from + 64);
+    dun_buffer_free(&whole);
+    assert_int_equal(dun_buffer_live_bytes(), live);
+    free(all);
+    free(bytes);
+    dun_device_close(device);
+    assert_int_equal(dun_device_live_objects(), 0);
+}
+
 static void test_buffer_errors(void **state) {
     dun_device *device = check_open_device();
     dun_buffer a;
@@ -399,12 +436,19 @@ static void test_tiles(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_selectors),      cmocka_unit_test(test_select_without_gpu),
-        cmocka_unit_test(test_list),           cmocka_unit_test(test_open_errors),
-        cmocka_unit_test(test_buffers),        cmocka_unit_test(test_buffer_errors),
-        cmocka_unit_test(test_launch),         cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_program_errors), cmocka_unit_test(test_kernels_from_disk),
-        cmocka_unit_test(test_tiles),          cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_selectors),
+        cmocka_unit_test(test_select_without_gpu),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_open_errors),
+        cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_buffer_parts),
+        cmocka_unit_test(test_buffer_errors),
+        cmocka_unit_test(test_launch),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_program_errors),
+        cmocka_unit_test(test_kernels_from_disk),
+        cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
