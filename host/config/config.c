@@ -16,22 +16,35 @@
 #define AT_LEAST(a) .range = {a, INFINITY, false, false}
 #define ABOVE(a) .range = {a, INFINITY, true, false}
 #define WORD(id, word) word,
+#define RUN DUN_SCOPE_RUN
+#define DATA DUN_SCOPE_DATA
+#define MODEL DUN_SCOPE_MODEL
+#define PLAIN 0
+#define PATH DUN_TRAIT_PATH
+#define DEVICES DUN_TRAIT_DEVICES
+#define ROWS DUN_TRAIT_ROWS
+#define POINT DUN_TRAIT_POINT
+#define ANSWER DUN_TRAIT_ANSWER
 #define ROW(in_section, key, type_name, ...)                                                                 \
     {.section = #in_section,                                                                                 \
      .name = #key,                                                                                           \
      .offset = offsetof(dun_config, in_section.key),                                                         \
      .type = DUN_CONFIG_##type_name,                                                                         \
      __VA_ARGS__},
-#define TEXTS(text, not_set, unit_name, help_text)                                                           \
-    .initial = text, .unset = not_set, .unit = unit_name, .help = help_text
-#define STRING(section, key, initial, unset, help) ROW(section, key, STRING, TEXTS(initial, unset, "", help))
-#define INTEGER(section, key, initial, unset, range, unit, help)                                             \
-    ROW(section, key, INTEGER, TEXTS(initial, unset, unit, help), range)
-#define REAL(section, key, initial, unset, range, unit, help)                                                \
-    ROW(section, key, REAL, TEXTS(initial, unset, unit, help), range)
-#define YES_NO(section, key, initial, help) ROW(section, key, YES_NO, TEXTS(initial, ALWAYS, "", help))
-#define CHOICE(section, key, initial, help, words)                                                           \
-    ROW(section, key, CHOICE, TEXTS(initial, ALWAYS, "", help), .choices = (const char *const[]){words NULL})
+#define TEXTS(text, not_set, unit_name, touches, with_traits, help_text)                                     \
+    .initial = text, .unset = not_set, .unit = unit_name, .scope = touches, .traits = with_traits,           \
+    .help = help_text
+#define STRING(section, key, initial, unset, touches, traits, help)                                          \
+    ROW(section, key, STRING, TEXTS(initial, unset, "", touches, traits, help))
+#define INTEGER(section, key, initial, unset, range, unit, touches, traits, help)                            \
+    ROW(section, key, INTEGER, TEXTS(initial, unset, unit, touches, traits, help), range)
+#define REAL(section, key, initial, unset, range, unit, touches, traits, help)                               \
+    ROW(section, key, REAL, TEXTS(initial, unset, unit, touches, traits, help), range)
+#define YES_NO(section, key, initial, touches, traits, help)                                                 \
+    ROW(section, key, YES_NO, TEXTS(initial, ALWAYS, "", touches, traits, help))
+#define CHOICE(section, key, initial, touches, traits, help, words)                                          \
+    ROW(section, key, CHOICE, TEXTS(initial, ALWAYS, "", touches, traits, help),                             \
+        .choices = (const char *const[]){words NULL})
 const dun_config_key dun_config_key_table[DUN_N_KEYS] = {
 #include "config/config.def"
 };
@@ -42,7 +55,7 @@ const dun_config_section dun_config_section_table[DUN_N_SECTIONS] = {
 };
 
 /* Choices are stored through an int. */
-#define CHOICE(section, key, initial, help, words)                                                           \
+#define CHOICE(section, key, initial, touches, traits, help, words)                                          \
     _Static_assert(sizeof(enum dun_##section##_##key) == sizeof(int), "an enum of another size than int");
 #include "config/config.def"
 

@@ -1,10 +1,10 @@
 /* The configuration: INI files and --set assignments become one struct of plain values. Everything about a
- * key (name, type, default, range, help) stands once, in config.def.
+ * key (type, default, range, help, what it touches, what it needs ...) stands once, in config.def.
  *
  * Files: `[section]` lines, `key = value` lines from the left margin, comments after `;` or `#` at the start
  * of a line and after " ;" behind a value. A value in double quotes keeps its spaces and semicolons; inside,
  * \" \\ \n \t stand for what they do in C. `include = other.ini` before the first section reads another file
- * first, its path relative to the including file. All other paths are taken as written.
+ * first, its path relative to the including file. All other paths are taken as written (see paths.h).
  *
  * Every failure here is DUN_USAGE with `file:line: what; what would be right`, DUN_FAILED without memory. */
 #ifndef DUN_CONFIG_H
@@ -21,7 +21,7 @@ enum { DUN_CONFIG_VALUE_BYTES = 2000, DUN_CONFIG_LINE_BYTES = 4096, DUN_CONFIG_F
 
 /* The enums of choices: enum dun_model_point { DUN_POINT_HIDDEN, DUN_POINT_LOGITS }; and so on. */
 #define WORD(id, word) DUN_##id,
-#define CHOICE(section, key, initial, help, words) enum dun_##section##_##key{words};
+#define CHOICE(section, key, initial, touches, traits, help, words) enum dun_##section##_##key{words};
 #include "config/config.def"
 #undef WORD
 
@@ -46,11 +46,11 @@ typedef struct {
 #define END(name)                                                                                            \
     }                                                                                                        \
     name;
-#define STRING(section, key, initial, unset, help) const char *key;
-#define INTEGER(section, key, initial, unset, range, unit, help) int64_t key;
-#define REAL(section, key, initial, unset, range, unit, help) double key;
-#define YES_NO(section, key, initial, help) bool key;
-#define CHOICE(section, key, initial, help, words) enum dun_##section##_##key key;
+#define STRING(section, key, initial, unset, touches, traits, help) const char *key;
+#define INTEGER(section, key, initial, unset, range, unit, touches, traits, help) int64_t key;
+#define REAL(section, key, initial, unset, range, unit, touches, traits, help) double key;
+#define YES_NO(section, key, initial, touches, traits, help) bool key;
+#define CHOICE(section, key, initial, touches, traits, help, words) enum dun_##section##_##key key;
 #include "config/config.def"
     char *origins[DUN_N_KEYS]; /* where each value was set; NULL: nowhere, it is the default */
 } dun_config;
@@ -61,6 +61,22 @@ enum dun_config_type {
     DUN_CONFIG_REAL,
     DUN_CONFIG_YES_NO,
     DUN_CONFIG_CHOICE
+};
+
+/* What is made anew for another value of a key, the dearest last. */
+enum dun_scope {
+    DUN_SCOPE_RUN,  /* only the training, prompt included: all else can be shared */
+    DUN_SCOPE_DATA, /* the texts: they are read and run through the model again */
+    DUN_SCOPE_MODEL /* the device, the model, or how texts are run through it */
+};
+
+/* What else is to be known of a key; bits. */
+enum dun_config_trait {
+    DUN_TRAIT_PATH = 1,    /* the path of a file that is read: it is looked for, see paths.h */
+    DUN_TRAIT_DEVICES = 2, /* names devices */
+    DUN_TRAIT_ROWS = 4,    /* shapes the starting prompt: how many rows, and what they are */
+    DUN_TRAIT_POINT = 8,   /* beside the prompt, what a text's point depends on */
+    DUN_TRAIT_ANSWER = 16  /* how an answer is made of a point and the centroids */
 };
 
 typedef struct {
@@ -78,6 +94,8 @@ typedef struct {
     dun_config_range range;     /* of integers and reals */
     const char *const *choices; /* the words of a choice by enum value, then NULL; NULL for other types */
     size_t offset;              /* of the value in dun_config */
+    enum dun_scope scope;
+    unsigned traits; /* enum dun_config_trait */
 } dun_config_key;
 
 typedef struct {
@@ -106,6 +124,16 @@ int dun_config_put(dun_config *config, enum dun_config_id id, const char *value,
 
 /* Keys against each other: impossible combinations. */
 int dun_config_check(const dun_config *config);
+
+/* The dearest scope among the keys whose values differ. A template ties the prompt's length to the words
+ * round the text: with one, what shapes the prompt touches the model. */
+int dun_config_scope_between(enum dun_scope *scope, const dun_config *a, const dun_config *b);
+
+/* Does the key hold its default, whoever set it? */
+int dun_config_is_default(bool *is_default, const dun_config *config, enum dun_config_id id);
+
+/* The word that a choice (another key: NULL) holds. */
+const char *dun_config_word(const dun_config *config, enum dun_config_id id);
 
 /* Fails when a key (a string) that a command cannot do without is not set. */
 int dun_config_require(const dun_config *config, enum dun_config_id id);

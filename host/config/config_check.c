@@ -1,4 +1,4 @@
-/* Config keys against each other: a table of what never fits together. */
+/* Config keys against each other: what never fits together, by the NEEDS rows of config.def. */
 #include "config/config.h"
 
 #include "base/err.h"
@@ -6,42 +6,27 @@
 
 #include <string.h>
 
-/* Values stand as config files write them, several separated by '|'. "*" is any value but "not set", a
- * leading '!' means any value but these. */
+/* The NEEDS rows of config.def. Values stand as config files write them, several separated by '|'. */
 typedef struct {
     enum dun_config_id id;
-    const char *values; /* when the key has one of these ... */
+    const char *is; /* when the key has this value, or NULL: when it is not at its default ... */
     enum dun_config_id needed_id;
-    const char *needed; /* ... the other key needs one of these */
+    const char *needed; /* ... the other key needs one of these; "*" : any but "not set" */
     bool of_model;      /* asked only when a model is named: without one (boids) there is no prompt */
     const char *reason;
 } rule;
 
+#define NOT_DEFAULT .is = NULL
+#define IS(word) .is = word
+#define IN_A_MODEL_IS(word) .is = word, .of_model = true
+#define NEEDS(section, key, when, other_section, other_key, values, because)                                 \
+    {.id = DUN_KEY_##section##_##key,                                                                        \
+     when,                                                                                                   \
+     .needed_id = DUN_KEY_##other_section##_##other_key,                                                     \
+     .needed = values,                                                                                       \
+     .reason = because},
 static const rule rules[] = {
-    {DUN_KEY_centroid_update, "class-mean", DUN_KEY_centroid_train, "no", false,
-     "calculated centroids are not trained"},
-    {DUN_KEY_centroid_repulsion, "!0", DUN_KEY_centroid_update, "class-mean", false,
-     "only calculated centroids use it"},
-    {DUN_KEY_centroid_momentum, "!0", DUN_KEY_centroid_update, "class-mean", false,
-     "only calculated centroids use it"},
-    {DUN_KEY_centroid_every, "!1", DUN_KEY_centroid_update, "class-mean", false,
-     "only calculated centroids use it"},
-    {DUN_KEY_model_layer, "!last", DUN_KEY_model_point, "hidden", false,
-     "logits are made from the last block's output alone"},
-    {DUN_KEY_centroid_momentum, "!0", DUN_KEY_centroid_optimizer, "default|sgd", false,
-     "Adam has beta1 instead"},
-    {DUN_KEY_centroid_lethargy, "!0.9", DUN_KEY_centroid_update, "class-mean", false,
-     "only calculated centroids use it"},
-    {DUN_KEY_prompt_bottleneck, "!128", DUN_KEY_prompt_reparametrize, "yes", false,
-     "only the reparametrisation has one"},
-    {DUN_KEY_prompt_init, "text", DUN_KEY_prompt_text, "*", true, "the prompt starts as that text"},
-    {DUN_KEY_prompt_init, "file", DUN_KEY_prompt_file, "*", true, "the prompt starts from that file"},
-    {DUN_KEY_train_momentum, "!0", DUN_KEY_train_optimizer, "sgd", false, "Adam has beta1 instead"},
-    {DUN_KEY_train_weight_decay, "!0", DUN_KEY_train_optimizer, "adamw|sgd", false,
-     "Adam with decoupled decay is adamw"},
-    {DUN_KEY_loss_margin, "!0", DUN_KEY_loss_kind, "cross-entropy", false, "only its softmax has a margin"},
-    {DUN_KEY_device_cache_budget_mb, "!auto", DUN_KEY_device_cache_kv, "auto|f32|f16", false,
-     "nothing is kept without the cache"},
+#include "config/config.def"
 };
 
 static bool is_listed(const char *list, const char *value) {
@@ -57,9 +42,7 @@ static bool is_listed(const char *list, const char *value) {
 }
 
 static bool matches(const char *values, const char *value) {
-    if (strcmp(values, "*") == 0)
-        return value[0];
-    return values[0] == '!' ? !is_listed(values + 1, value) : is_listed(values, value);
+    return strcmp(values, "*") == 0 ? value[0] != '\0' : is_listed(values, value);
 }
 
 /* "section.key = value", with its place unless that opens the message. */
@@ -105,25 +88,28 @@ out:
     return rc;
 }
 
-/* The value of a key as text in a scratch text. */
-static int value_of(const char **value, dun_str *scratch, const dun_config *config, enum dun_config_id id) {
-    dun_str_clear(scratch);
-    int rc = dun_config_get(scratch, config, id);
-    *value = rc == DUN_OK ? scratch->bytes : NULL;
+/* Does the key have one of the values, or with NULL another than its default? */
+static int holds(bool *held, const dun_config *config, enum dun_config_id id, const char *values) {
+    int rc;
+    dun_str value = {0};
+    bool is_default;
+    TRY(dun_config_is_default(&is_default, config, id));
+    TRY(dun_config_get(&value, config, id));
+    *held = values ? matches(values, value.bytes) : !is_default;
+out:
+    dun_str_free(&value);
     return rc;
 }
 
 static int check_rule(const dun_config *config, const rule *row) {
     int rc = DUN_OK;
-    dun_str scratch = {0}, fact = {0}, other = {0}, needed = {0};
-    const char *value;
+    dun_str fact = {0}, other = {0}, needed = {0};
+    bool asked, met;
     if (row->of_model && !config->model.path[0])
         goto out;
-    TRY(value_of(&value, &scratch, config, row->id));
-    if (!matches(row->values, value))
-        goto out;
-    TRY(value_of(&value, &scratch, config, row->needed_id));
-    if (matches(row->needed, value))
+    TRY(holds(&asked, config, row->id, row->is));
+    TRY(holds(&met, config, row->needed_id, row->needed));
+    if (!asked || met)
         goto out;
     /* The message opens with the place of a key that somebody set. */
     bool first_set = config->origins[row->id];
@@ -136,7 +122,6 @@ static int check_rule(const dun_config *config, const rule *row) {
     TRY(dun_error(DUN_USAGE, "%s: %s does not go with %s; needed is %s: %s", where, fact.bytes, other.bytes,
                   needed.bytes, row->reason));
 out:
-    dun_str_free(&scratch);
     dun_str_free(&fact);
     dun_str_free(&other);
     dun_str_free(&needed);

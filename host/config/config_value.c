@@ -173,6 +173,40 @@ int dun_config_value_read(dun_config_value *value, enum dun_config_id id, const 
     }
 }
 
+int dun_config_is_default(bool *is_default, const dun_config *config, enum dun_config_id id) {
+    const dun_config_key *key = &dun_config_key_table[id];
+    const void *field = (const char *)config + key->offset;
+    dun_config_value initial;
+    int rc = dun_config_value_read(&initial, id, key->initial, "default");
+    if (rc < 0)
+        return rc;
+    switch (key->type) {
+    case DUN_CONFIG_INTEGER:
+        *is_default = *(const int64_t *)field == initial.integer;
+        break;
+    case DUN_CONFIG_REAL: {
+        double real = *(const double *)field;
+        *is_default = isnan(real) ? isnan(initial.real) : real >= initial.real && real <= initial.real;
+        break;
+    }
+    case DUN_CONFIG_YES_NO:
+        *is_default = *(const bool *)field == initial.yes;
+        break;
+    case DUN_CONFIG_CHOICE:
+        *is_default = *(const int *)field == initial.choice;
+        break;
+    case DUN_CONFIG_STRING:
+        *is_default = strcmp(*(const char *const *)field, initial.string) == 0;
+        break;
+    }
+    return DUN_OK;
+}
+
+const char *dun_config_word(const dun_config *config, enum dun_config_id id) {
+    const dun_config_key *key = &dun_config_key_table[id];
+    return key->choices ? key->choices[*(const int *)((const char *)config + key->offset)] : NULL;
+}
+
 /* The shorter of 9 and 17 digits that reads back to the same number. */
 static int add_real(dun_str *out, double number) {
     locale_t plain, before;

@@ -11,16 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const enum dun_config_id keys[] = {DUN_KEY_model_path,  DUN_KEY_data_train,  DUN_KEY_data_valid,
-                                          DUN_KEY_prompt_file, DUN_KEY_boids_start, DUN_KEY_compare_baseline};
-enum { N_KEYS = sizeof keys / sizeof *keys, N_FOLDERS = 3 };
-
-bool dun_path_is_key(enum dun_config_id id) {
-    for (size_t i = 0; i < N_KEYS; i++)
-        if (keys[i] == id)
-            return true;
-    return false;
-}
+enum { N_FOLDERS = 3 };
 
 static bool exists(const char *path) {
     return access(path, F_OK) == 0;
@@ -134,12 +125,15 @@ out:
 int dun_paths_resolve(dun_config *config) {
     int rc = DUN_OK;
     char *found = NULL, *origin = NULL;
-    for (size_t i = 0; i < N_KEYS; i++) {
-        TRY(find(&found, value_of(config, keys[i]), dun_config_origin(config, keys[i])));
+    for (int i = 0; i < DUN_N_KEYS; i++) {
+        const enum dun_config_id id = (enum dun_config_id)i;
+        if (!(dun_config_key_table[id].traits & DUN_TRAIT_PATH))
+            continue;
+        TRY(find(&found, value_of(config, id), dun_config_origin(config, id)));
         if (!found)
             continue;
-        TRY_PTR(origin, dun_strdup(dun_config_origin(config, keys[i])));
-        TRY(dun_config_put(config, keys[i], found, origin));
+        TRY_PTR(origin, dun_strdup(dun_config_origin(config, id)));
+        TRY(dun_config_put(config, id, found, origin));
         dun_free(found);
         dun_free(origin);
         found = origin = NULL;

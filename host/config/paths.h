@@ -7,10 +7,8 @@
 
 #include "config/config.h"
 
-/* Is the key the path of a file that is read? */
-bool dun_path_is_key(enum dun_config_id id);
-
-/* Puts the place where a file was found in the stead of each path in the config; what is nowhere stays. */
+/* Puts the place where a file was found in the stead of each path in the config (the keys with
+ * DUN_TRAIT_PATH); what is nowhere stays. */
 int dun_paths_resolve(dun_config *config);
 
 /* A copy of `path`, or of the place where it was found instead; NULL with the error recorded. */

@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const dun_gemm_provider *const providers[] = {&dun_gemm_reg, &dun_gemm_local, &dun_gemm_clblast,
-                                                     &dun_gemm_naive};
+#define PROVIDER(id, word) &dun_gemm_##word,
+#define NAME(id, word) #word,
+#define OR_NAME(id, word) ", " #word
+static const dun_gemm_provider *const providers[] = {DUN_GEMM_WORDS(PROVIDER)};
 enum { N_PROVIDERS = sizeof providers / sizeof *providers };
 
-const char *const dun_gemm_provider_names[] = {"reg", "local", "clblast", "naive", NULL};
+const char *const dun_gemm_provider_names[] = {DUN_GEMM_WORDS(NAME) NULL};
 
 /* Default by device type: measured on CPUs and on one GPU, see the README. */
 static const dun_gemm_provider *default_provider(const dun_device_info *info, const char **reason) {
@@ -40,8 +42,8 @@ const dun_gemm_provider *dun_gemm_find(const char *name) {
 int dun_gemm_require(const dun_gemm_provider **out, const dun_device_info *info, const char *name) {
     *out = dun_gemm_find(name);
     if (!*out)
-        return dun_error(DUN_USAGE, "device.gemm = %s: unknown; it can be auto, reg, local, clblast or naive",
-                         name);
+        return dun_error(DUN_USAGE,
+                         "device.gemm = %s: unknown; it can be one of auto" DUN_GEMM_WORDS(OR_NAME), name);
     const char *why = (*out)->cannot(info);
     if (why)
         return dun_error(DUN_BAD_DEVICE, "device.gemm = %s cannot run on %s: %s; naive always works", name,

@@ -41,4 +41,4 @@ out:
     return rc;
 }
 
-const dun_gemm_provider dun_gemm_clblast = {.name = "clblast", .cannot = cannot_run, .run = clblast_run};
+DUN_GEMM_PROVIDER(clblast, .cannot = cannot_run, .run = clblast_run);

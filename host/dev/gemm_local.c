@@ -89,9 +89,5 @@ out:
     return rc;
 }
 
-const dun_gemm_provider dun_gemm_local = {.name = "local",
-                                          .cannot = cannot_run,
-                                          .kernels = {"gemm_local", "gemm_local_sum", "gemm_local_pack"},
-                                          .tiles = true,
-                                          .pack = local_pack,
-                                          .run = local_run};
+DUN_GEMM_PROVIDER(local, .cannot = cannot_run, .kernels = {"gemm_local", "gemm_local_sum", "gemm_local_pack"},
+                  .tiles = true, .pack = local_pack, .run = local_run);

@@ -3,6 +3,7 @@
 #define DUN_GEMM_PROVIDER_H
 
 #include "dev/gemm.h"
+#include "dev/gemm_words.h"
 
 /* One product: out (M, N) = a (M, K) B (K, N) [+ add], B in the provider's layout for that direction. Rows of
  * a lie lda floats apart, those of out and add ldo; offsets are in floats. */
@@ -30,6 +31,9 @@ typedef struct {
     int (*run)(dun_gemm *gemm, const dun_product *product);
 } dun_gemm_provider;
 
+/* The row of a provider, which is called as its word in gemm_words.h. */
+#define DUN_GEMM_PROVIDER(word, ...) const dun_gemm_provider dun_gemm_##word = {.name = #word, __VA_ARGS__}
+
 struct dun_gemm {
     dun_device *device;
     const dun_gemm_provider *provider;
@@ -45,6 +49,7 @@ const dun_gemm_provider *dun_gemm_find(const char *name);
 /* The same; DUN_USAGE when there is none, DUN_BAD_DEVICE when it cannot run on the device. */
 int dun_gemm_require(const dun_gemm_provider **out, const dun_device_info *info, const char *name);
 
-extern const dun_gemm_provider dun_gemm_naive, dun_gemm_reg, dun_gemm_clblast, dun_gemm_local;
+#define DUN_GEMM_DECLARE(id, word) extern const dun_gemm_provider dun_gemm_##word;
+DUN_GEMM_WORDS(DUN_GEMM_DECLARE)
 
 #endif

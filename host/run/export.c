@@ -15,13 +15,6 @@
 
 static const char settings_file[] = "dunlin.json", tensors_file[] = "dunlin.safetensors";
 
-/* Keys that a text's point or its answer depends on. */
-static const enum dun_config_id shared_keys[] = {
-    DUN_KEY_model_point,     DUN_KEY_model_layer,      DUN_KEY_model_normalize,
-    DUN_KEY_data_max_length, DUN_KEY_prompt_placement, DUN_KEY_prompt_template,
-    DUN_KEY_loss_kind,       DUN_KEY_loss_distance,    DUN_KEY_loss_temperature,
-};
-
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
@@ -39,16 +32,18 @@ static const char *note_of(const dun_config *config) {
            "before the text, which gives other points.";
 }
 
-/* {"prompt.template": "...", ...} */
+/* {"prompt.template": "...", ...}: the keys that a text's point or its answer depends on. */
 static int make_settings(json_t *settings, const dun_config *config) {
     int rc = DUN_OK;
     dun_str name = {0}, value = {0};
-    for (size_t i = 0; i < sizeof shared_keys / sizeof *shared_keys; i++) {
-        const dun_config_key *key = &dun_config_key_table[shared_keys[i]];
+    for (int id = 0; id < DUN_N_KEYS; id++) {
+        const dun_config_key *key = &dun_config_key_table[id];
+        if (!(key->traits & (DUN_TRAIT_POINT | DUN_TRAIT_ANSWER)))
+            continue;
         dun_str_clear(&name);
         dun_str_clear(&value);
         TRY(dun_str_addf(&name, "%s.%s", key->section, key->name));
-        TRY(dun_config_get(&value, config, shared_keys[i]));
+        TRY(dun_config_get(&value, config, (enum dun_config_id)id));
         TRY(dun_json_set(settings, name.bytes, json_stringn(value.bytes ? value.bytes : "", value.length)));
     }
 out:

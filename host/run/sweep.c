@@ -85,7 +85,8 @@ int dun_sweep_add(dun_sweep *sweep, const char *assignment) {
                       DUN_SWEEP_POINTS));
     TRY_GROW(sweep->axes, sweep->capacity, sweep->n_axes);
     size_t at = sweep->n_axes++;
-    for (; at > 0 && dun_config_scope(sweep->axes[at - 1].id) < dun_config_scope(axis.id); at--)
+    for (; at > 0 && dun_config_key_table[sweep->axes[at - 1].id].scope < dun_config_key_table[axis.id].scope;
+         at--)
         sweep->axes[at] = sweep->axes[at - 1];
     sweep->axes[at] = axis;
     axis = (dun_axis){0};

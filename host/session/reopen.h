@@ -6,17 +6,6 @@
 
 #include "session/session.h"
 
-/* What a key touches, the dearest last. A key that no table knows counts as the dearest of its section. */
-enum dun_scope {
-    DUN_SCOPE_RUN,  /* only the training: everything is shared */
-    DUN_SCOPE_DATA, /* the texts: they are read and run through the model again; the model is shared */
-    DUN_SCOPE_MODEL /* the device, the model, or how texts are run through it: nothing is shared */
-};
-enum dun_scope dun_config_scope(enum dun_config_id id);
-
-/* The dearest scope among the keys whose values differ. */
-int dun_config_scope_between(enum dun_scope *scope, const dun_config *a, const dun_config *b);
-
 /* Brings `session` (zeroed, or used with another config, which must still be alive) to where the data are
  * read for training under `config`: model file, starting prompt, texts. After a failure it is closed. */
 int dun_session_reopen(dun_session *session, const dun_config *config, const dun_observer *observer);

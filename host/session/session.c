@@ -134,12 +134,8 @@ out:
 static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config_id key, const char *path,
                         int64_t limit) {
     int rc = DUN_OK;
-    static const char *const formats[] = {[DUN_FORMAT_AUTO] = "auto",
-                                          [DUN_FORMAT_TSV] = "tsv",
-                                          [DUN_FORMAT_CSV] = "csv",
-                                          [DUN_FORMAT_JSONL] = "jsonl"};
     const dun_config *config = session->config;
-    dun_dataset_options options = {.format = formats[config->data.format],
+    dun_dataset_options options = {.format = dun_config_word(config, DUN_KEY_data_format),
                                    .text_column = config->data.text_column,
                                    .label_column = config->data.label_column,
                                    .header = config->data.header,
@@ -268,15 +264,10 @@ static void tell_device(const dun_session *session, const dun_device_info *info)
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
                             const char *selector) {
     int rc = DUN_OK;
-    static const char *const gemms[] = {[DUN_GEMM_AUTO] = "auto",
-                                        [DUN_GEMM_CLBLAST] = "clblast",
-                                        [DUN_GEMM_REG] = "reg",
-                                        [DUN_GEMM_LOCAL] = "local",
-                                        [DUN_GEMM_NAIVE] = "naive"};
     const dun_config *config = session->config;
     const dun_observer *observer = session->observer;
     const dun_wish wish = {.head_dim = dun_model_file_spec(session->model)->head_dim,
-                           .gemm = gemms[config->device.gemm],
+                           .gemm = dun_config_word(config, DUN_KEY_device_gemm),
                            .tiles = config->device.tiles,
                            .half_weights = config->device.weights == DUN_WEIGHTS_F16};
     dun_str tiles = {0};

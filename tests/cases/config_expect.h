@@ -6,9 +6,11 @@
 #include "base/file.h"
 #include "config/config.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -41,6 +43,32 @@ static inline void expect_usage(int rc, const char *input, const char *const *pa
 
 static inline void write_file(const char *path, const char *text) {
     expect_ok(dun_file_write(path, text, strlen(text)));
+}
+
+/* A value that the key takes and that is not its default, as plain text in `out`. */
+enum { OTHER_BYTES = 40 };
+static inline const char *other_value(char out[OTHER_BYTES], enum dun_config_id id) {
+    const dun_config_key *key = &dun_config_key_table[id];
+    const dun_config_range *range = &key->range;
+    double inside = isinf(range->max) ? range->min + 3.25 : range->min + 0.375 * (range->max - range->min);
+    switch (key->type) {
+    case DUN_CONFIG_INTEGER:
+        snprintf(out, OTHER_BYTES, "%.0f", range->max);
+        break;
+    case DUN_CONFIG_REAL:
+        snprintf(out, OTHER_BYTES, "%.17g", inside);
+        break;
+    case DUN_CONFIG_YES_NO:
+        snprintf(out, OTHER_BYTES, "%s", key->initial[0] == 'y' ? "no" : "yes");
+        break;
+    case DUN_CONFIG_CHOICE:
+        snprintf(out, OTHER_BYTES, "%s", key->choices[strcmp(key->choices[0], key->initial) == 0]);
+        break;
+    case DUN_CONFIG_STRING:
+        snprintf(out, OTHER_BYTES, "another");
+        break;
+    }
+    return out;
 }
 
 #endif

@@ -97,7 +97,7 @@ static void test_scopes(void **state) {
     (void)state;
     for (int i = 0; i < DUN_N_KEYS; i++) {
         const dun_config_key *key = &dun_config_key_table[i];
-        enum dun_scope scope = dun_config_scope((enum dun_config_id)i);
+        enum dun_scope scope = key->scope;
         if (strcmp(key->section, "device") == 0 && i != DUN_KEY_device_shares) /* a team shares out anew */
             assert_int_equal(scope, DUN_SCOPE_MODEL);
         if (strcmp(key->section, "data") == 0)
@@ -105,11 +105,11 @@ static void test_scopes(void **state) {
         if (strcmp(key->section, "loss") == 0 || strcmp(key->section, "train") == 0)
             assert_int_equal(scope, DUN_SCOPE_RUN);
     }
-    assert_int_equal(dun_config_scope(DUN_KEY_model_path), DUN_SCOPE_MODEL);
-    assert_int_equal(dun_config_scope(DUN_KEY_model_point), DUN_SCOPE_MODEL);
-    assert_int_equal(dun_config_scope(DUN_KEY_prompt_placement), DUN_SCOPE_MODEL);
-    assert_int_equal(dun_config_scope(DUN_KEY_prompt_template), DUN_SCOPE_MODEL);
-    assert_int_equal(dun_config_scope(DUN_KEY_prompt_lr), DUN_SCOPE_RUN);
+    assert_int_equal(dun_config_key_table[DUN_KEY_model_path].scope, DUN_SCOPE_MODEL);
+    assert_int_equal(dun_config_key_table[DUN_KEY_model_point].scope, DUN_SCOPE_MODEL);
+    assert_int_equal(dun_config_key_table[DUN_KEY_prompt_placement].scope, DUN_SCOPE_MODEL);
+    assert_int_equal(dun_config_key_table[DUN_KEY_prompt_template].scope, DUN_SCOPE_MODEL);
+    assert_int_equal(dun_config_key_table[DUN_KEY_prompt_lr].scope, DUN_SCOPE_RUN);
 }
 
 static void set_row(dun_sweep_row *row, size_t setting, size_t point, int64_t seed, double accuracy) {

@@ -5,7 +5,6 @@
 #include "cmd/shell/shell.h"
 #include "cmd/shell/topics.h"
 #include "config/config.h"
-#include "config/paths.h"
 
 #include <string.h>
 
@@ -42,9 +41,9 @@ static int add_key_arms(dun_str *out, const char *words_arm, const char *file_ar
         TRY(dun_str_addf(out, "        %s.%s) ", key->section, key->name));
         if (words.length)
             TRY(dun_str_addf(out, words_arm, words.bytes));
-        else if (dun_path_is_key(id))
+        else if (key->traits & DUN_TRAIT_PATH)
             TRY(dun_str_addf(out, "%s", file_arm));
-        else if (id == DUN_KEY_device_use || id == DUN_KEY_compare_devices)
+        else if (key->traits & DUN_TRAIT_DEVICES)
             TRY(dun_str_addf(out, "%s", device_arm));
         else
             TRY(dun_str_addf(out, ":"));
