@@ -153,7 +153,7 @@ n_pages=0
 for page in "$source"/README.md "$source"/CONTRIBUTING.md "$source"/docs/*.md; do
     [ -f "$page" ] || stop "there is no $page"
     n_pages=$((n_pages + 1))
-    faults "$page" >found
+    faults "$page" | sort -u >found
     while read -r fault; do
         fail "${page#"$source"/} names what is not there: $fault"
     done <found
