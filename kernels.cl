@@ -14,6 +14,7 @@
  * rope.cl           rope_fwd                             rotary positions                   rope_bwd
  * attention.cl      attention_fwd                        causal, grouped heads, cached text attention_bwd_q, attention_bwd_kv
  * attention_group.cl  the same three                     the same, a work-group a row and head
+ * attention_shared.cl  -                                 rows that a query sees, for both    -
  * cache.cl          kv_keep                              keys and values in half precision  kv_recall is its reverse
  * normalize.cl      affine_fwd, unit_fwd                 points, before they are compared   affine_bwd, unit_bwd
  * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd

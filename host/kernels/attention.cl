@@ -10,6 +10,8 @@
  * One work-item a (query row, head), or a (own row, group) for dk and dv: every sum has one owner, no atomics.
  * Flops a query row, head and visible key: 4*D forward, 6*D for dq; 8*D for dk and dv, own keys only. Bytes: 8*D
  * for each of these, from cache but for the first: 8*G*D a visible row from memory. */
+#include "attention_shared.cl"
+
 #define HEAD_VECTORS (HEAD_DIM / HEAD_VW)
 #define TILE 16
 #if HEAD_VW == 1
@@ -29,36 +31,6 @@ float head_dot(const head_vec *x, __global const float *y) {
     __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
         sum = fma(x[i], head_load(i, y), sum);
     return head_sum(sum);
-}
-
-/* What a query sees, from its head's group of keys on: shared rows up to n_shared, its prefix up to n_cached,
- * then own ones, n in all. */
-typedef struct {
-    __global const float *shared, *prefix, *own;
-    int n_shared, n_cached, n, row_floats;
-} visible_rows;
-
-visible_rows visible_to(int row, int group, __global const float *prefix_kv, __global const float *own_kv,
-                        __global const int *shared_len, __global const int *prefix_start,
-                        __global const int *prefix_len, __global const int *start,
-                        __global const int *sequence, int G) {
-    int s = sequence[row];
-    visible_rows seen;
-    seen.row_floats = 2 * G * HEAD_DIM;
-    seen.n_shared = shared_len[s];
-    seen.n_cached = seen.n_shared + prefix_len[s];
-    seen.n = seen.n_cached + row - start[s] + 1;
-    seen.shared = prefix_kv + (size_t)(group * HEAD_DIM);
-    seen.prefix = prefix_kv + (size_t)prefix_start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
-    seen.own = own_kv + (size_t)start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
-    return seen;
-}
-
-/* The key of visible row t. Its value lies G*D further. */
-__global const float *key_at(const visible_rows *seen, int t) {
-    return t < seen->n_shared   ? seen->shared + (size_t)t * (size_t)seen->row_floats
-           : t < seen->n_cached ? seen->prefix + (size_t)(t - seen->n_shared) * (size_t)seen->row_floats
-                                : seen->own + (size_t)(t - seen->n_cached) * (size_t)seen->row_floats;
 }
 
 /* Range: (H * Nq) items. */

@@ -13,14 +13,16 @@
  * Flops as in attention.cl, but do . o in every item: ATT_WG * 2*D a query row and head. Bytes as there too, but
  * keys for dq, and queries and d_o for dk and dv, are read twice, the second time from cache.
  * Defines: ATT_WG 8 ... 256, HEAD_DIM. */
-#define TEAM_DEPTH 16
-#define TEAM_STRIDE (TEAM_DEPTH + 1)
-#define TEAM_TILE (ATT_WG * TEAM_STRIDE)
+#include "attention_shared.cl"
+
+#define GROUP_DEPTH 16
+#define GROUP_STRIDE (GROUP_DEPTH + 1)
+#define GROUP_TILE (ATT_WG * GROUP_STRIDE)
 /* Components of a head that one item owns. */
-#define TEAM_PARTS ((HEAD_DIM + ATT_WG - 1) / ATT_WG)
+#define GROUP_PARTS ((HEAD_DIM + ATT_WG - 1) / ATT_WG)
 
 /* Sum and maximum over the group, given to every item, always in the same tree. `scratch` holds ATT_WG floats. */
-float team_sum(float x, __local float *scratch) {
+float att_sum(float x, __local float *scratch) {
     int lid = (int)get_local_id(0);
     scratch[lid] = x;
     barrier(CLK_LOCAL_MEM_FENCE);
@@ -34,7 +36,7 @@ float team_sum(float x, __local float *scratch) {
     return x;
 }
 
-float team_max(float x, __local float *scratch) {
+float att_max(float x, __local float *scratch) {
     int lid = (int)get_local_id(0);
     scratch[lid] = x;
     barrier(CLK_LOCAL_MEM_FENCE);
@@ -49,52 +51,22 @@ float team_max(float x, __local float *scratch) {
 }
 
 /* A row of one head in local memory, times scale. The caller's barrier follows. */
-void team_row(__local float *out, __global const float *in, float scale) {
+void att_row(__local float *out, __global const float *in, float scale) {
     for (int d = (int)get_local_id(0); d < HEAD_DIM; d += ATT_WG)
         out[d] = in[d] * scale;
 }
 
-/* What the query of a group sees, from its head's group of keys on: shared rows up to n_shared, its prefix up to
- * n_cached, then own ones, n in all. */
-typedef struct {
-    __global const float *shared, *prefix, *own;
-    int n_shared, n_cached, n, row_floats;
-} team_view;
-
-team_view team_visible(int row, int group, __global const float *prefix_kv, __global const float *own_kv,
-                       __global const int *shared_len, __global const int *prefix_start,
-                       __global const int *prefix_len, __global const int *start,
-                       __global const int *sequence, int G) {
-    int s = sequence[row];
-    team_view seen;
-    seen.row_floats = 2 * G * HEAD_DIM;
-    seen.n_shared = shared_len[s];
-    seen.n_cached = seen.n_shared + prefix_len[s];
-    seen.n = seen.n_cached + row - start[s] + 1;
-    seen.shared = prefix_kv + (size_t)(group * HEAD_DIM);
-    seen.prefix = prefix_kv + (size_t)prefix_start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
-    seen.own = own_kv + (size_t)start[s] * (size_t)seen.row_floats + (size_t)(group * HEAD_DIM);
-    return seen;
-}
-
-/* The key of visible row t. Its value lies G*D further. */
-__global const float *team_key(team_view seen, int t) {
-    return t < seen.n_shared   ? seen.shared + (size_t)t * (size_t)seen.row_floats
-           : t < seen.n_cached ? seen.prefix + (size_t)(t - seen.n_shared) * (size_t)seen.row_floats
-                               : seen.own + (size_t)(t - seen.n_cached) * (size_t)seen.row_floats;
-}
-
 /* Floats d0 .. d0+15 of `count` rows, row j at row(j), into a tile. */
-#define TEAM_FILL(tile, count, d0, row)                                                                      \
-    for (int e = (int)get_local_id(0); e < (count) * TEAM_DEPTH; e += ATT_WG) {                              \
-        int j = e / TEAM_DEPTH, d = e % TEAM_DEPTH;                                                          \
-        (tile)[j * TEAM_STRIDE + d] = (d0) + d < HEAD_DIM ? (row)[(d0) + d] : 0.0f;                          \
+#define GROUP_FILL(tile, count, d0, row)                                                                     \
+    for (int e = (int)get_local_id(0); e < (count) * GROUP_DEPTH; e += ATT_WG) {                             \
+        int j = e / GROUP_DEPTH, d = e % GROUP_DEPTH;                                                        \
+        (tile)[j * GROUP_STRIDE + d] = (d0) + d < HEAD_DIM ? (row)[(d0) + d] : 0.0f;                         \
     }
 
 /* Floats d0 .. d0+15 of a row of one head times y[0 ...], which may be a row of a tile. */
-float team_dot(__local const float *x, __local const float *y, int d0) {
+float att_dot(__local const float *x, __local const float *y, int d0) {
     float sum = 0.0f;
-    for (int d = 0; d < TEAM_DEPTH && d0 + d < HEAD_DIM; d++)
+    for (int d = 0; d < GROUP_DEPTH && d0 + d < HEAD_DIM; d++)
         sum = fma(x[d0 + d], y[d], sum);
     return sum;
 }
@@ -111,43 +83,43 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
                             __global const int *sequence,       /* (N) */
                             __global const int *row_of,         /* (Nq) */
                             int Nq, int H, int G, float scale) {
-    __local float keys[TEAM_TILE], scratch[ATT_WG], weight[ATT_WG], query[HEAD_DIM];
+    __local float keys[GROUP_TILE], scratch[ATT_WG], weight[ATT_WG], query[HEAD_DIM];
     const int lid = (int)get_local_id(0), item = (int)get_group_id(0), head = item % H;
-    const team_view seen = team_visible(row_of[item / H], head / (H / G), prefix_kv, own_kv + own_offset,
-                                        shared_len, prefix_start, prefix_len, start, sequence, G);
+    const visible_rows seen = visible_to(row_of[item / H], head / (H / G), prefix_kv, own_kv + own_offset,
+                                         shared_len, prefix_start, prefix_len, start, sequence, G);
     const int value = G * HEAD_DIM;
-    float sum[TEAM_PARTS], top = -1e30f, total = 0.0f;
-    for (int i = 0; i < TEAM_PARTS; i++)
+    float sum[GROUP_PARTS], top = -1e30f, total = 0.0f;
+    for (int i = 0; i < GROUP_PARTS; i++)
         sum[i] = 0.0f;
-    team_row(query, q + (size_t)item * HEAD_DIM, scale);
+    att_row(query, q + (size_t)item * HEAD_DIM, scale);
     for (int t0 = 0; t0 < seen.n; t0 += ATT_WG) {
         const int count = min(ATT_WG, seen.n - t0);
         float score = 0.0f;
-        for (int d0 = 0; d0 < HEAD_DIM; d0 += TEAM_DEPTH) {
+        for (int d0 = 0; d0 < HEAD_DIM; d0 += GROUP_DEPTH) {
             barrier(CLK_LOCAL_MEM_FENCE); /* the tile before has been used; the query is there */
-            TEAM_FILL(keys, count, d0, team_key(seen, t0 + j))
+            GROUP_FILL(keys, count, d0, key_at(&seen, t0 + j))
             barrier(CLK_LOCAL_MEM_FENCE);
             if (lid < count)
-                score += team_dot(query, keys + lid * TEAM_STRIDE, d0);
+                score += att_dot(query, keys + lid * GROUP_STRIDE, d0);
         }
         score = lid < count ? score : -1e30f; /* weight 0 */
-        float tile_top = fmax(top, team_max(score, scratch));
+        float tile_top = fmax(top, att_max(score, scratch));
         float shrink = exp_negative(top - tile_top);
         top = tile_top;
         weight[lid] = exp_negative(score - top);
-        total = total * shrink + team_sum(weight[lid], scratch);
-        for (int i = 0; i < TEAM_PARTS; i++)
+        total = total * shrink + att_sum(weight[lid], scratch);
+        for (int i = 0; i < GROUP_PARTS; i++)
             sum[i] *= shrink;
         for (int j = 0; j < count; j++) {
-            __global const float *v = team_key(seen, t0 + j) + value;
-            for (int i = 0; i < TEAM_PARTS; i++) {
+            __global const float *v = key_at(&seen, t0 + j) + value;
+            for (int i = 0; i < GROUP_PARTS; i++) {
                 int d = lid + i * ATT_WG;
                 if (d < HEAD_DIM)
                     sum[i] = fma(weight[j], v[d], sum[i]);
             }
         }
     }
-    for (int i = 0; i < TEAM_PARTS; i++) {
+    for (int i = 0; i < GROUP_PARTS; i++) {
         int d = lid + i * ATT_WG;
         if (d < HEAD_DIM)
             o[(size_t)item * HEAD_DIM + (size_t)d] = sum[i] / total;
@@ -171,50 +143,50 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
                               __global const int *sequence,       /* (N) */
                               __global const int *row_of,         /* (Nq) */
                               int Nq, int H, int G, float scale) {
-    __local float keys[TEAM_TILE], values[TEAM_TILE], slope[ATT_WG];
+    __local float keys[GROUP_TILE], values[GROUP_TILE], slope[ATT_WG];
     __local float query[HEAD_DIM], d_out[HEAD_DIM];
     const int lid = (int)get_local_id(0), item = (int)get_group_id(0), head = item % H;
-    const team_view seen = team_visible(row_of[item / H], head / (H / G), prefix_kv, own_kv, shared_len,
-                                        prefix_start, prefix_len, start, sequence, G);
+    const visible_rows seen = visible_to(row_of[item / H], head / (H / G), prefix_kv, own_kv, shared_len,
+                                         prefix_start, prefix_len, start, sequence, G);
     const int value = G * HEAD_DIM;
     const size_t at = (size_t)item * HEAD_DIM;
-    float sum[TEAM_PARTS], offset = 0.0f;
+    float sum[GROUP_PARTS], offset = 0.0f;
     const float log_total = stats[item];
-    for (int i = 0; i < TEAM_PARTS; i++)
+    for (int i = 0; i < GROUP_PARTS; i++)
         sum[i] = 0.0f;
-    team_row(query, o + at, 1.0f);
-    team_row(d_out, d_o + at, 1.0f);
+    att_row(query, o + at, 1.0f);
+    att_row(d_out, d_o + at, 1.0f);
     barrier(CLK_LOCAL_MEM_FENCE);
     /* Each item for itself, in the order of do . v: where one row is all that is seen, they cancel exactly. */
-    for (int d0 = 0; d0 < HEAD_DIM; d0 += TEAM_DEPTH)
-        offset += team_dot(d_out, query + d0, d0);
+    for (int d0 = 0; d0 < HEAD_DIM; d0 += GROUP_DEPTH)
+        offset += att_dot(d_out, query + d0, d0);
     barrier(CLK_LOCAL_MEM_FENCE);
-    team_row(query, q + at, scale);
+    att_row(query, q + at, scale);
     for (int t0 = 0; t0 < seen.n; t0 += ATT_WG) {
         const int count = min(ATT_WG, seen.n - t0);
         float score = 0.0f, rise = 0.0f;
-        for (int d0 = 0; d0 < HEAD_DIM; d0 += TEAM_DEPTH) {
+        for (int d0 = 0; d0 < HEAD_DIM; d0 += GROUP_DEPTH) {
             barrier(CLK_LOCAL_MEM_FENCE); /* the tiles before have been used; the rows are there */
-            TEAM_FILL(keys, count, d0, team_key(seen, t0 + j))
-            TEAM_FILL(values, count, d0, team_key(seen, t0 + j) + value)
+            GROUP_FILL(keys, count, d0, key_at(&seen, t0 + j))
+            GROUP_FILL(values, count, d0, key_at(&seen, t0 + j) + value)
             barrier(CLK_LOCAL_MEM_FENCE);
             if (lid < count) {
-                score += team_dot(query, keys + lid * TEAM_STRIDE, d0);
-                rise += team_dot(d_out, values + lid * TEAM_STRIDE, d0);
+                score += att_dot(query, keys + lid * GROUP_STRIDE, d0);
+                rise += att_dot(d_out, values + lid * GROUP_STRIDE, d0);
             }
         }
         slope[lid] = lid < count ? exp_negative(score - log_total) * (rise - offset) * scale : 0.0f;
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int j = 0; j < count; j++) {
-            __global const float *k = team_key(seen, t0 + j);
-            for (int i = 0; i < TEAM_PARTS; i++) {
+            __global const float *k = key_at(&seen, t0 + j);
+            for (int i = 0; i < GROUP_PARTS; i++) {
                 int d = lid + i * ATT_WG;
                 if (d < HEAD_DIM)
                     sum[i] = fma(slope[j], k[d], sum[i]);
             }
         }
     }
-    for (int i = 0; i < TEAM_PARTS; i++) {
+    for (int i = 0; i < GROUP_PARTS; i++) {
         int d = lid + i * ATT_WG;
         if (d < HEAD_DIM)
             dq[at + (size_t)d] = sum[i];
@@ -235,31 +207,31 @@ __kernel void attention_bwd_kv(__global float *d_kv,               /* (N, 2*G*D)
                                __global const int *sequence,       /* (N) */
                                __global const int *row_of,         /* (Nq) */
                                int N, int H, int G, float scale) {
-    __local float queries[TEAM_TILE], d_outs[TEAM_TILE], weight[ATT_WG], slope[ATT_WG];
+    __local float queries[GROUP_TILE], d_outs[GROUP_TILE], weight[ATT_WG], slope[ATT_WG];
     __local float key[HEAD_DIM], val[HEAD_DIM];
     const int lid = (int)get_local_id(0), item = (int)get_group_id(0);
     const int row = item / G, group = item - row * G, s = sequence[row], heads = H / G;
     const int first = query_start[s], pairs = (query_start[s + 1] - first) * heads;
     const size_t at = (size_t)row * (size_t)(2 * G * HEAD_DIM) + (size_t)(group * HEAD_DIM);
-    float dk[TEAM_PARTS], dv[TEAM_PARTS];
-    for (int i = 0; i < TEAM_PARTS; i++)
+    float dk[GROUP_PARTS], dv[GROUP_PARTS];
+    for (int i = 0; i < GROUP_PARTS; i++)
         dk[i] = dv[i] = 0.0f;
-    team_row(key, own_kv + at, scale);
-    team_row(val, own_kv + at + G * HEAD_DIM, 1.0f);
+    att_row(key, own_kv + at, scale);
+    att_row(val, own_kv + at + G * HEAD_DIM, 1.0f);
 /* Pair p's place among all (query, head). */
 #define PAIR(p) ((size_t)(first + (p) / heads) * (size_t)H + (size_t)(group * heads + (p) % heads))
     for (int p0 = 0; p0 < pairs; p0 += ATT_WG) {
         const int count = min(ATT_WG, pairs - p0);
         const bool mine = lid < count && row_of[first + (p0 + min(lid, count - 1)) / heads] >= row;
         float score = 0.0f, rise = 0.0f;
-        for (int d0 = 0; d0 < HEAD_DIM; d0 += TEAM_DEPTH) {
+        for (int d0 = 0; d0 < HEAD_DIM; d0 += GROUP_DEPTH) {
             barrier(CLK_LOCAL_MEM_FENCE); /* the tiles before have been used; the rows are there */
-            TEAM_FILL(queries, count, d0, q + PAIR(p0 + j) * HEAD_DIM)
-            TEAM_FILL(d_outs, count, d0, d_o + PAIR(p0 + j) * HEAD_DIM)
+            GROUP_FILL(queries, count, d0, q + PAIR(p0 + j) * HEAD_DIM)
+            GROUP_FILL(d_outs, count, d0, d_o + PAIR(p0 + j) * HEAD_DIM)
             barrier(CLK_LOCAL_MEM_FENCE);
             if (mine) {
-                score += team_dot(key, queries + lid * TEAM_STRIDE, d0);
-                rise += team_dot(val, d_outs + lid * TEAM_STRIDE, d0);
+                score += att_dot(key, queries + lid * GROUP_STRIDE, d0);
+                rise += att_dot(val, d_outs + lid * GROUP_STRIDE, d0);
             }
         }
         weight[lid] = mine ? exp_negative(score - stats[PAIR(p0 + lid)]) : 0.0f;
@@ -267,7 +239,7 @@ __kernel void attention_bwd_kv(__global float *d_kv,               /* (N, 2*G*D)
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int j = 0; j < count; j++) {
             const size_t pair = PAIR(p0 + j) * HEAD_DIM;
-            for (int i = 0; i < TEAM_PARTS; i++) {
+            for (int i = 0; i < GROUP_PARTS; i++) {
                 int d = lid + i * ATT_WG;
                 if (d < HEAD_DIM) {
                     dk[i] = fma(slope[j], q[pair + (size_t)d], dk[i]);
@@ -277,7 +249,7 @@ __kernel void attention_bwd_kv(__global float *d_kv,               /* (N, 2*G*D)
         }
     }
 #undef PAIR
-    for (int i = 0; i < TEAM_PARTS; i++) {
+    for (int i = 0; i < GROUP_PARTS; i++) {
         int d = lid + i * ATT_WG;
         if (d < HEAD_DIM) {
             d_kv[at + (size_t)d] = dk[i];

@@ -111,7 +111,7 @@ static const struct {
     {"a weight without its last columns", &dun_check_gemm, "gemm_local_pack", "n < N && k < K",
      "n < N - 1 && k < K", "local", true},
     {"the maximum of a tile forgotten", &dun_check_attention, "attention_fwd",
-     "fmax(top, team_max(score, scratch))", "fmax(top, score)", "naive", true},
+     "fmax(top, att_max(score, scratch))", "fmax(top, score)", "naive", true},
     {"a tile's last key twice", &dun_check_attention, "attention_fwd", "lid < count ? score : -1e30f",
      "score", "naive", true},
     {"a slope without delta", &dun_check_attention, "attention_bwd_q", "(rise - offset) * scale",
