@@ -179,40 +179,34 @@ uint64_t dun_weights_hash(const dun_weights *weights) {
     return hash;
 }
 
-/* Where a canonical row of Q or K lies in a file whose rotary components are adjacent pairs. With R =
- * rope_dim and i the component within its head of D rows:
- *     canonical i < R/2         <- stored 2 i
- *     canonical R/2 <= i < R    <- stored 2 (i - R/2) + 1
- *     canonical i >= R          <- stored i           (these do not rotate)
- * so that the pair (i, i + R/2) is the stored pair (2i, 2i + 1), with the same angle. */
-static uint32_t stored_row(const dun_spec *spec, uint32_t row) {
-    uint32_t i = row % spec->head_dim, half = spec->rope_dim / 2;
-    if (i >= spec->rope_dim)
-        return row;
-    return row - i + (i < half ? 2 * i : 2 * (i - half) + 1);
+int dun_weights_raw(dun_raw_rows *out, const dun_weights *weights, enum dun_slot slot, uint32_t layer) {
+    const dun_spec *spec = &weights->spec;
+    if (slot >= DUN_N_SLOTS || (dun_slot_table[slot].per_layer && layer >= spec->n_layers))
+        return dun_error(DUN_FAILED, "%s: slot %d, layer %u, was asked for, of %u layers",
+                         dun_gguf_name(weights->file), (int)slot, layer, spec->n_layers);
+    const dun_gguf_tensor *tensor = *tensor_of(weights, slot, layer);
+    const dun_slot_info *info = &dun_slot_table[slot];
+    const dun_quant_type *type = dun_quant_find(tensor->type);
+    bool paired = weights->architecture->adjacent_pairs && (slot == DUN_W_Q || slot == DUN_W_K);
+    *out = (dun_raw_rows){.type = type,
+                          .bytes = tensor->data,
+                          .rows = dun_spec_size(spec, info->rows),
+                          .columns = dun_spec_size(spec, info->columns),
+                          .pair_head = paired ? spec->head_dim : 0,
+                          .pair_rope = paired ? spec->rope_dim : 0};
+    out->row_bytes = (size_t)out->columns / type->block_values * type->block_bytes;
+    return DUN_OK;
 }
 
 int dun_weights_read(float *out, const dun_weights *weights, enum dun_slot slot, uint32_t layer,
                      uint32_t first_row, uint32_t n_rows) {
-    const dun_spec *spec = &weights->spec;
-    const dun_slot_info *info = &dun_slot_table[slot < DUN_N_SLOTS ? slot : 0];
-    uint32_t rows = dun_spec_size(spec, info->rows);
-    if (slot >= DUN_N_SLOTS || (info->per_layer && layer >= spec->n_layers) || first_row > rows ||
-        n_rows > rows - first_row)
-        return dun_error(DUN_FAILED,
-                         "%s: rows %u + %u of slot %d, layer %u, were asked for, which has %u rows",
-                         dun_gguf_name(weights->file), first_row, n_rows, (int)slot, layer, rows);
-    const dun_gguf_tensor *tensor = *tensor_of(weights, slot, layer);
-    const dun_quant_type *type = dun_quant_find(tensor->type);
-    size_t columns = dun_spec_size(spec, info->columns);
-    size_t row_bytes = columns / type->block_values * type->block_bytes;
-    bool permuted = weights->architecture->adjacent_pairs && (slot == DUN_W_Q || slot == DUN_W_K);
-    if (!permuted) {
-        dun_quant_to_f32(out, tensor->type, tensor->data + first_row * row_bytes, n_rows * columns);
-        return DUN_OK;
-    }
-    for (uint32_t row = 0; row < n_rows; row++)
-        dun_quant_to_f32(out + row * columns, tensor->type,
-                         tensor->data + stored_row(spec, first_row + row) * row_bytes, columns);
-    return DUN_OK;
+    int rc;
+    dun_raw_rows raw;
+    TRY(dun_weights_raw(&raw, weights, slot, layer));
+    if (first_row > raw.rows || n_rows > raw.rows - first_row)
+        TRY(dun_error(DUN_FAILED, "%s: rows %u + %u of slot %d, layer %u, were asked for, which has %u rows",
+                      dun_gguf_name(weights->file), first_row, n_rows, (int)slot, layer, raw.rows));
+    dun_raw_decode(out, &raw, first_row, n_rows);
+out:
+    return rc;
 }

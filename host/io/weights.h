@@ -4,7 +4,7 @@
 #define DUN_WEIGHTS_H
 
 #include "io/store/gguf.h"
-#include "model/spec.h"
+#include "model/weight_source.h"
 
 typedef struct dun_weights dun_weights;
 
@@ -20,9 +20,9 @@ const dun_spec *dun_weights_spec(const dun_weights *weights);
  * samples of the tensor data (whole hashing would cost seconds for large models). */
 uint64_t dun_weights_hash(const dun_weights *weights);
 
-/* Rows first_row .. first_row + n_rows - 1 of a slot as float32, (n_rows, columns) row-major.
- * `layer` is ignored for slots that are not per layer. HEAD of a tied model gives the embedding.
- * DUN_FAILED for a slot, layer or row the model does not have. */
+/* What a weight source answers (weight_source.h). HEAD of a tied model gives the embedding. DUN_FAILED for a
+ * slot, layer or row the model does not have. */
+int dun_weights_raw(dun_raw_rows *out, const dun_weights *weights, enum dun_slot slot, uint32_t layer);
 int dun_weights_read(float *out, const dun_weights *weights, enum dun_slot slot, uint32_t layer,
                      uint32_t first_row, uint32_t n_rows);
 

@@ -1,4 +1,4 @@
-/* Storage types of tensors in GGUF files and their exact conversion to float32 (ggml's block formats). */
+/* The formats in which weights are stored (quant.def), and their exact conversion to float32. */
 #ifndef DUN_QUANT_H
 #define DUN_QUANT_H
 
@@ -6,32 +6,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ggml ids of the supported types. */
+/* The ids of what is read: DUN_QUANT_F32 ... */
 enum dun_quant_id {
-    DUN_QUANT_F32 = 0,
-    DUN_QUANT_F16 = 1,
-    DUN_QUANT_Q4_0 = 2,
-    DUN_QUANT_Q4_1 = 3,
-    DUN_QUANT_Q5_0 = 6,
-    DUN_QUANT_Q5_1 = 7,
-    DUN_QUANT_Q8_0 = 8,
-    DUN_QUANT_BF16 = 30
+#define STORED(name, id, ...) DUN_QUANT_##name = (id),
+#define NAMED(name, id, instead)
+#include "model/quant.def"
+#undef STORED
+#undef NAMED
 };
 
 typedef struct {
-    uint32_t id; /* ggml type id */
+    uint32_t id; /* ggml's */
     const char *name;
     uint32_t block_values; /* values a block holds */
-    uint32_t block_bytes;  /* 0: known by name only, not supported */
+    uint32_t block_bytes;  /* 0: known by name only, not read, */
+    const char *instead;   /* and this format to ask for; else NULL */
 } dun_quant_type;
 
 /* The row of the table for an id; NULL for an unknown id. */
 const dun_quant_type *dun_quant_find(uint32_t id);
 
-/* Writes the names of the supported types, "F32, F16, ...", cut to `size` bytes. */
+/* Writes the names of what is read, "F32, F16, ...", cut to `size` bytes. */
 void dun_quant_supported(char *out, size_t size);
 
-/* Dequantises n values (a multiple of the block) of a supported type. `data` needs no alignment. */
+/* Decodes n values (a multiple of the block) of a type that is read. `data` needs no alignment. */
 void dun_quant_to_f32(float *out, uint32_t type, const uint8_t *data, size_t n);
 
 /* False when one of n values (a multiple of the block) would come out as NaN or infinite: looks only at

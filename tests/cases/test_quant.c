@@ -209,6 +209,12 @@ static void test_table(void **state) {
     }
     assert_string_equal(dun_quant_find(12)->name, "Q4_K");
     assert_int_equal(dun_quant_find(12)->block_bytes, 0);
+    for (uint32_t id = 0; id < 43; id++) { /* every id has a name, and a format to ask for or a decoder */
+        const dun_quant_type *type = dun_quant_find(id);
+        assert_non_null(type);
+        assert_int_equal(type->id, id);
+        assert_true(!type->instead == (type->block_bytes > 0));
+    }
     assert_null(dun_quant_find(43));
     dun_quant_supported(text, sizeof text);
     assert_string_equal(text, "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0");

@@ -237,6 +237,34 @@ static uint64_t hash_of(sample *s) {
     return hash;
 }
 
+/* What a source hands out raw, decoded row by row, is what it reads, for every format and slot. */
+static void test_raw(void **state) {
+    (void)state;
+    static const uint32_t types[] = {DUN_QUANT_F32,  DUN_QUANT_F16,  DUN_QUANT_BF16, DUN_QUANT_Q4_0,
+                                     DUN_QUANT_Q4_1, DUN_QUANT_Q5_0, DUN_QUANT_Q5_1, DUN_QUANT_Q8_0};
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        sample s;
+        float rows[300 * 128], row[128];
+        sample_open(&s, &sample_spec, types[t]);
+        for (enum dun_slot slot = 0; slot < DUN_N_SLOTS; slot++)
+            for (uint32_t layer = 0; layer < (dun_slot_table[slot].per_layer ? 2 : 1); layer++) {
+                dun_raw_rows raw;
+                assert_int_equal(dun_weights_raw(&raw, s.weights, slot, layer), DUN_OK);
+                bool vector = dun_slot_table[slot].columns == DUN_SIZE_ONE;
+                assert_int_equal(raw.type->id, vector ? DUN_QUANT_F32 : types[t]);
+                assert_int_equal(raw.pair_head, slot == DUN_W_Q || slot == DUN_W_K ? 24 : 0);
+                assert_int_equal(dun_weights_read(rows, s.weights, slot, layer, 0, raw.rows), DUN_OK);
+                for (uint32_t i = 0; i < raw.rows; i++) {
+                    uint32_t stored = raw.pair_head ? permuted(&sample_spec, i) : i;
+                    assert_int_equal(dun_raw_row(&raw, i), stored);
+                    dun_quant_to_f32(row, raw.type->id, raw.bytes + stored * raw.row_bytes, raw.columns);
+                    assert_memory_equal(rows + (size_t)i * raw.columns, row, raw.columns * sizeof *row);
+                }
+            }
+        sample_free(&s);
+    }
+}
+
 static void test_hash(void **state) {
     (void)state;
     sample s;
@@ -331,11 +359,12 @@ static void test_real_model(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slots),     cmocka_unit_test(test_rotation),
-        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_unused_settings),
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_read_range),
-        cmocka_unit_test(test_hash),      cmocka_unit_test(test_tiny_file),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_real_model),
+        cmocka_unit_test(test_slots),      cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_defaults),   cmocka_unit_test(test_unused_settings),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_read_range),
+        cmocka_unit_test(test_raw),        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_tiny_file),  cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_real_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,26 @@ static void quantise_q8(uint8_t *out, const float *values, size_t n) {
     }
 }
 
+/* A tensor of random blocks, finite but of any size: for reading, not for running. */
+static int add_blocks(gguf_builder *b, const char *name, const dun_quant_type *type, const uint64_t dims[2],
+                      uint64_t seed, uint64_t *draw) {
+    int rc = DUN_OK;
+    size_t n = (size_t)(dims[0] * dims[1]) / type->block_values, bytes = type->block_bytes;
+    uint8_t *blocks = NULL;
+    if (dims[0] % type->block_values)
+        TRY(dun_error(DUN_FAILED, "%s: rows of %u values cannot be %s", name, (unsigned)dims[0], type->name));
+    TRY_NEW(blocks, n * bytes);
+    for (size_t i = 0; i < n * bytes; i++)
+        blocks[i] = (uint8_t)dun_random_u64(seed, DUN_STREAM_TEST, (*draw)++);
+    for (uint8_t *at = blocks; at < blocks + n * bytes; at += bytes)
+        if (!dun_quant_finite(type->id, at, type->block_values))
+            memset(at, 0, bytes);
+    gguf_builder_add_tensor(b, name, type->id, 2, dims, blocks, n * bytes);
+out:
+    dun_free(blocks);
+    return rc;
+}
+
 /* A tensor of uniform values around `mean`. `draw` is the index of its first random number. */
 static void add_random(gguf_builder *b, const char *name, uint32_t type, const uint64_t dims[2], double mean,
                        double deviation, uint64_t seed, uint64_t *draw) {
@@ -152,6 +172,8 @@ static void add_random(gguf_builder *b, const char *name, uint32_t type, const u
         TRY_NEW(blocks, n / Q8_VALUES * Q8_BYTES);
         quantise_q8(blocks, values, n);
         gguf_builder_add_tensor(b, name, type, 2, dims, blocks, n / Q8_VALUES * Q8_BYTES);
+    } else if (type != DUN_QUANT_F32) {
+        TRY(add_blocks(b, name, dun_quant_find(type), dims, seed, draw));
     } else {
         gguf_builder_add_tensor(b, name, DUN_QUANT_F32, dims[1] > 1 ? 2 : 1, dims, values,
                                 n * sizeof *values);

@@ -262,9 +262,10 @@ static int read_storage(dun_gguf_tensor *tensor, reader *r) {
     const dun_quant_type *type = dun_quant_find((uint32_t)id);
     if (!type || !type->block_bytes) {
         dun_quant_supported(text, sizeof text);
-        TRY(dun_error(DUN_BAD_INPUT,
-                      "%s: %s has type %s (%" PRIu64 "), which is not supported; supported: %s", r->file,
-                      r->where, type ? type->name : "unknown", id, text));
+        TRY(dun_error(
+            DUN_BAD_INPUT,
+            "%s: %s has type %s (%" PRIu64 "), which is not read; a file in %s is needed (supported: %s)",
+            r->file, r->where, type ? type->name : "unknown", id, type ? type->instead : "Q8_0", text));
     }
     if (tensor->dims[0] % type->block_values) {
         dun_gguf_shape(text, sizeof text, tensor->n_dims, tensor->dims);

@@ -24,6 +24,10 @@ static int read_rows(float *out, const void *self, enum dun_slot slot, uint32_t 
     return dun_weights_read(out, self, slot, layer, first_row, n_rows);
 }
 
+static int raw_rows(dun_raw_rows *out, const void *self, enum dun_slot slot, uint32_t layer) {
+    return dun_weights_raw(out, self, slot, layer);
+}
+
 static int gguf_open(dun_model_file *model, const char *path, unsigned parts) {
     int rc = DUN_OK;
     const dun_architecture *architecture;
@@ -34,7 +38,7 @@ static int gguf_open(dun_model_file *model, const char *path, unsigned parts) {
     if (parts & DUN_MODEL_WEIGHTS) {
         TRY(dun_weights_create(&m->weights, m->file));
         model->spec = *dun_weights_spec(m->weights);
-        model->source = (dun_weight_source){.self = m->weights, .read = read_rows};
+        model->source = (dun_weight_source){.self = m->weights, .read = read_rows, .raw = raw_rows};
     } else if (parts & DUN_MODEL_SPEC) {
         TRY(dun_architecture_find(&architecture, m->file));
         TRY(dun_architecture_spec(&model->spec, architecture, m->file));

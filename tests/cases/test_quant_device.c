@@ -1,0 +1,123 @@
+/* Decoders of stored weights on a device: every format's blocks must come out with the host's bits. */
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/source.h"
+#include "dev/buffer.h"
+#include "dev/program.h"
+#include "device_check.h"
+#include "model/quant.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A kernel for each format, an item a block. */
+#define STORED(name, id, values, bytes, decoder, exponents)                                                  \
+    "__kernel void decode_all_" #decoder "(__global const uchar *in, __global float *out, int n) {\n"        \
+    "    size_t i = get_global_id(0);\n"                                                                     \
+    "    float value[" #values "];\n"                                                                        \
+    "    if (i >= (size_t)n)\n"                                                                              \
+    "        return;\n"                                                                                      \
+    "    decode_" #decoder "(value, in + i * " #bytes ");\n"                                                 \
+    "    for (int j = 0; j < " #values "; j++)\n"                                                            \
+    "        out[i * " #values " + j] = value[j];\n"                                                         \
+    "}\n"
+#define NAMED(name, id, instead)
+static const char kernels[] =
+#include "model/quant.def"
+    ;
+#undef STORED
+
+#define STORED(name, id, values, bytes, decoder, exponents) {id, "decode_all_" #decoder},
+static const struct {
+    uint32_t id;
+    const char *kernel;
+} formats[] = {
+#include "model/quant.def"
+};
+#undef STORED
+#undef NAMED
+enum { N_FORMATS = sizeof formats / sizeof *formats, N_BLOCKS = 1 << 16, GROUP = 8 };
+
+static dun_device *device;
+static dun_program *program;
+
+/* Bytes that mean finite numbers: random ones, but every half in turn where a block begins with one; in plain
+ * formats the 16 bits of each value run through all patterns, and what is not finite becomes 0. */
+static uint8_t *make_blocks(const dun_quant_type *type) {
+    size_t bytes = type->block_bytes;
+    uint8_t *blocks = dun_calloc(N_BLOCKS, bytes);
+    assert_non_null(blocks);
+    for (size_t i = 0; i < N_BLOCKS * bytes; i++)
+        blocks[i] = (uint8_t)dun_random_u64(2, DUN_STREAM_TEST, i);
+    for (size_t i = 0; i < N_BLOCKS; i++) {
+        uint8_t *block = blocks + i * bytes, *last = type->block_values > 1 ? block : block + bytes - 2;
+        last[0] = (uint8_t)i;
+        last[1] = (uint8_t)(i >> 8);
+        if (type->block_values > 1)
+            block[3] &= 0xfb; /* perhaps of a minimum */
+        if (!dun_quant_finite(type->id, block, type->block_values))
+            memset(block, 0, bytes);
+    }
+    return blocks;
+}
+
+static void check_format(const dun_quant_type *type, const char *name) {
+    size_t n = (size_t)N_BLOCKS * type->block_values, bytes = (size_t)N_BLOCKS * type->block_bytes;
+    uint8_t *blocks = make_blocks(type);
+    float *wanted = dun_calloc(n, sizeof *wanted), *found = dun_calloc(n, sizeof *found);
+    dun_buffer in = {0}, out = {0};
+    dun_kernel *kernel = NULL;
+    assert_true(wanted && found);
+    dun_quant_to_f32(wanted, type->id, blocks, n);
+    check_ok(dun_buffer_create(&in, device, bytes, "blocks"));
+    check_ok(dun_buffer_create(&out, device, n * sizeof *found, "values"));
+    check_ok(dun_buffer_write(&in, 0, blocks, bytes));
+    check_ok(dun_kernel_create(&kernel, program, name));
+    check_ok(DUN_LAUNCH(kernel, ((dun_range){{N_BLOCKS / GROUP, 1}, GROUP}), DUN_BUF(in), DUN_BUF(out),
+                        DUN_INT(N_BLOCKS)));
+    check_ok(dun_buffer_read(found, &out, 0, n * sizeof *found));
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(&found[i], &wanted[i], sizeof *found) != 0)
+            fail_msg("%s: value %zu is %a; expected the host's %a", type->name, i, (double)found[i],
+                     (double)wanted[i]);
+    dun_kernel_free(kernel);
+    dun_buffer_free(&in);
+    dun_buffer_free(&out);
+    dun_free(blocks);
+    dun_free(wanted);
+    dun_free(found);
+}
+
+static void test_bits(void **state) {
+    (void)state;
+    for (size_t f = 0; f < N_FORMATS; f++)
+        check_format(dun_quant_find(formats[f].id), formats[f].kernel);
+}
+
+static int open_all(void **state) {
+    (void)state;
+    dun_str text = {0};
+    device = check_open_device();
+    check_ok(dun_source_read(&text, SOURCE_DIR "/host/kernels/quant.cl"));
+    check_ok(dun_str_addf(&text, "%s", kernels));
+    check_ok(dun_program_build_text(&program, device, text.bytes, ""));
+    dun_str_free(&text);
+    return 0;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    dun_program_free(program);
+    dun_device_close(device);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bits)};
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}
