@@ -60,6 +60,16 @@ static double root_mean_square(const double *x, double eps, int C) {
     return sqrt(sum / C + eps);
 }
 
+void dun_ref_add_fwd(double *out, const double *x, const double *y, int n) {
+    for (int i = 0; i < n; i++)
+        out[i] = x[i] + y[i];
+}
+
+void dun_ref_add_bwd(double *dx, double *dy, const double *d_out, int n) {
+    for (int i = 0; i < n; i++)
+        dx[i] = dy[i] = d_out[i];
+}
+
 void dun_ref_rmsnorm_fwd(double *y, const double *x, const double *w, double eps, int N, int C) {
     for (int n = 0; n < N; n++) {
         double rms = root_mean_square(x + n * C, eps, C);

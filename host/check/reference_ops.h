@@ -23,6 +23,9 @@ void dun_ref_last_bwd(double *d_in, const double *d_out, const int *start, int S
 void dun_ref_swiglu_fwd(double *out, const double *gate_up, int N, int F);
 void dun_ref_swiglu_bwd(double *d_gate_up, const double *d_out, const double *gate_up, int N, int F);
 
+void dun_ref_add_fwd(double *out, const double *x, const double *y, int n);
+void dun_ref_add_bwd(double *dx, double *dy, const double *d_out, int n);
+
 void dun_ref_rmsnorm_fwd(double *y, const double *x, const double *w, double eps, int N, int C);
 void dun_ref_rmsnorm_bwd(double *dx, const double *dy, const double *x, const double *w, double eps, int N,
                          int C);

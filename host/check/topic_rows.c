@@ -1,4 +1,4 @@
-/* Cases of host/kernels/rows.cl: embedding, last rows, gated unit. */
+/* Cases of host/kernels/rows.cl: embedding, last rows, gated unit, sums. */
 #include "check/check_topics.h"
 #include "check/reference_ops.h"
 
@@ -110,6 +110,32 @@ static void swiglu(dun_check *c, int N, int F, double scale, bool backward) {
     dun_check_close(c, out, want, gated_tolerance);
 }
 
+static void add_forward(dun_check *c, int N, int C) {
+    size_t n = (size_t)(N * C);
+    double *x = dun_check_random(c, n, 1.0), *y = dun_check_random(c, n, 1.0),
+           *want = dun_check_doubles(c, n);
+    dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *y_in = dun_check_input(c, "y", y, n);
+    dun_check_tensor *out = dun_check_output(c, "out", n);
+    DUN_CHECK_LAUNCH(c, add_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(x_in->buffer),
+                     DUN_BUF(y_in->buffer), DUN_INT(C));
+    dun_ref_add_fwd(want, x, y, (int)n);
+    dun_check_close(c, out, want, sum_tolerance);
+}
+
+static void add_backward(dun_check *c, int N, int C, int beta) {
+    size_t n = (size_t)(N * C);
+    double *d_out = dun_check_random(c, n, 1.0), *old = dun_check_random(c, n, 1.0);
+    double *want = dun_check_doubles(c, n), *other = dun_check_doubles(c, n);
+    dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, n);
+    dun_check_tensor *dx = beta ? dun_check_in_out(c, "dx", old, n) : dun_check_output(c, "dx", n);
+    DUN_CHECK_LAUNCH(c, add_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(d_out_in->buffer),
+                     DUN_INT(beta), DUN_INT(C));
+    dun_ref_add_bwd(want, other, d_out, (int)n);
+    for (size_t i = 0; beta && i < n; i++)
+        want[i] += old[i];
+    dun_check_close(c, dx, want, beta ? sum_tolerance : 0.0);
+}
+
 static const char *const kinds[] = {"embed_fwd",
                                     "embed_bwd",
                                     "last_fwd",
@@ -118,7 +144,10 @@ static const char *const kinds[] = {"embed_fwd",
                                     "swiglu_fwd",
                                     "swiglu_bwd",
                                     "swiglu_fwd of large gates",
-                                    "swiglu_bwd of large gates"};
+                                    "swiglu_bwd of large gates",
+                                    "add_fwd",
+                                    "add_bwd",
+                                    "add_bwd beta"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static void run(dun_check *c, size_t index) {
@@ -138,8 +167,15 @@ static void run(dun_check *c, size_t index) {
     case 4:
         last_backward(c, N, C, kind == 4);
         break;
+    case 9:
+        add_forward(c, N, C);
+        break;
+    case 10:
+    case 11:
+        add_backward(c, N, C, kind == 11);
+        break;
     default:
-        swiglu(c, N, C, kind < 7 ? 1.0 : 100.0, kind % 2 == 0);
+        swiglu(c, N, C, kind < 7 ? 1.0 : 100.0, kind % 2 == 0); /* 5 to 8 */
         break;
     }
 }

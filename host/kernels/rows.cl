@@ -1,7 +1,8 @@
-/* Kernels that handle rows one by one: gather of embedding and prompt rows, pick of last rows, and the gated
- * unit. One work-group a row (see preface.cl); all are bound by memory. Bytes a row, and flops a number of it:
+/* Kernels that handle rows one by one: gather of embedding and prompt rows, pick of last rows, the gated unit,
+ * and sums. One work-group a row (see preface.cl); all are bound by memory. Bytes a row, and flops a number of it:
  *   embed_fwd, last_fwd 8*C, 0   embed_bwd 4*C a prompt row of the batch, 1   last_bwd 4*C, with beta 8*C, 2
- *   swiglu_fwd 12*F, 3 and an exp   swiglu_bwd 20*F, 10 and an exp */
+ *   swiglu_fwd 12*F, 3 and an exp   swiglu_bwd 20*F, 10 and an exp
+ *   add_fwd 12*C, 1   add_bwd 8*C, 0, with beta 12*C, 1 */
 
 /* embed_fwd: out[n] = ids[n] >= 0 ? table[ids[n]] : prompt[-1 - ids[n]]. A negative id is a prompt row, so hard
  * and soft tokens mix freely. The table is rows first .. first + n_table - 1 of it; rows of other parts are left
@@ -117,4 +118,34 @@ __kernel void swiglu_bwd(__global float *d_gate_up,      /* (N, 2F) */
         d_gate[j] = d * up[j] * t * (1.0f + g * (1.0f - t));
         d_up[j] = d * g * t;
     }
+}
+
+/* add_fwd: out = x + y, where a product cannot add its residual itself. Range: N groups. */
+__kernel void add_fwd(__global float *out,      /* (N, C) */
+                      __global const float *x,  /* (N, C) */
+                      __global const float *y,  /* (N, C) */
+                      int C) {
+    size_t n = get_group_id(0);
+    out += n * (size_t)C;
+    x += n * (size_t)C;
+    y += n * (size_t)C;
+    FOR_VECTORS(i, C)
+        vec_store(vec_load(i, x) + vec_load(i, y), i, out);
+    FOR_REST(j, C)
+        out[j] = x[j] + y[j];
+}
+
+/* add_bwd: dx = (beta ? dx : 0) + d_out, for either addend. Range: N groups. */
+__kernel void add_bwd(__global float *dx,           /* (N, C) */
+                      __global const float *d_out,  /* (N, C) */
+                      int beta, int C) {
+    size_t n = get_group_id(0);
+    dx += n * (size_t)C;
+    d_out += n * (size_t)C;
+    FOR_VECTORS(i, C) {
+        vec old = beta ? vec_load(i, dx) : (vec)(0.0f);
+        vec_store(old + vec_load(i, d_out), i, dx);
+    }
+    FOR_REST(j, C)
+        dx[j] = (beta ? dx[j] : 0.0f) + d_out[j];
 }

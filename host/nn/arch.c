@@ -2,44 +2,10 @@
  * keys and values (nothing reads more of frozen text), and the point graph drops to one row a sequence as
  * soon as the last block's keys and values are made (only that row becomes a point). */
 #include "base/err.h"
-#include "base/mem.h"
 #include "nn/graph.h"
 
-const dun_op_info dun_op_table[DUN_N_OPS] = {
-#define OP(name, keeps_inputs, keeps_output, in_place, formula)                                              \
-    {#name, keeps_inputs, keeps_output, in_place, formula},
-#include "nn/op.def"
-#undef OP
-};
-
-static int new_value(int *out, dun_graph *graph, uint32_t columns, bool last_rows) {
-    int rc = DUN_OK;
-    TRY_GROW(graph->values, graph->value_capacity, graph->n_values);
-    *out = (int)graph->n_values;
-    graph->values[graph->n_values++] = (dun_value){.columns = columns,
-                                                   .last_rows = last_rows,
-                                                   .same_as = DUN_NONE,
-                                                   .residual_of = DUN_NONE,
-                                                   .buffer = DUN_NONE,
-                                                   .grad_buffer = DUN_NONE};
-out:
-    return rc;
-}
-
-/* Appends a step with a fresh output of `columns`; rows are its input's, one a sequence after LAST. */
-static int push(int *out, dun_graph *graph, dun_step step, uint32_t columns) {
-    int rc = DUN_OK;
-    bool last_rows = step.op == DUN_OP_LAST || (step.in[0] >= 0 && graph->values[step.in[0]].last_rows);
-    step.stats = DUN_NONE;
-    TRY(new_value(&step.out, graph, columns, last_rows));
-    if (dun_op_table[step.op].in_place)
-        graph->values[step.out].same_as = step.in[0];
-    TRY_GROW(graph->steps, graph->step_capacity, graph->n_steps);
-    graph->steps[graph->n_steps++] = step;
-    *out = step.out;
-out:
-    return rc;
-}
+#include <assert.h>
+#include <math.h>
 
 typedef struct {
     dun_graph *graph;
@@ -48,36 +14,54 @@ typedef struct {
 } builder;
 
 static int norm(int *out, const builder *b, int x, enum dun_weight weight) {
-    dun_step step = {.op = DUN_OP_NORM, .in = {x, DUN_NONE}, .weight = weight, .layer = b->layer};
-    return push(out, b->graph, step, b->spec->width);
+    dun_step step = {.op = DUN_OP_NORM, .in = {[DUN_IN_X] = x}, .weight = weight, .layer = b->layer};
+    return dun_graph_push(out, b->graph, step, b->spec->width);
 }
 
-static int linear(int *out, const builder *b, int x, int residual, enum dun_weight weight, uint32_t columns) {
-    int rc;
-    dun_step step = {.op = DUN_OP_LINEAR, .in = {x, residual}, .weight = weight, .layer = b->layer};
-    TRY(push(out, b->graph, step, columns));
-    b->graph->values[*out].residual_of = residual;
-out:
-    return rc;
+static int linear(int *out, const builder *b, int x, int sum, enum dun_weight weight, uint32_t columns) {
+    dun_step step = {
+        .op = DUN_OP_LINEAR, .in = {[DUN_IN_X] = x, [DUN_IN_SUM] = sum}, .weight = weight, .layer = b->layer};
+    return dun_graph_push(out, b->graph, step, columns);
+}
+
+/* The graph's table of that base and dimension. */
+static uint32_t table_of(dun_graph *graph, float base, uint32_t dim) {
+    uint32_t i = 0;
+    while (i < graph->n_tables && !(graph->tables[i].base == base && graph->tables[i].dim == dim))
+        i++;
+    assert(i < DUN_MAX_TABLES);
+    if (i == graph->n_tables)
+        graph->tables[graph->n_tables++] = (dun_rotary){base, dim};
+    return i;
 }
 
 static int rope(int *out, const builder *b, int x, uint32_t heads) {
-    dun_step step = {.op = DUN_OP_ROPE, .in = {x, DUN_NONE}, .layer = b->layer, .heads = heads};
-    uint32_t columns = b->graph->values[x].columns;
-    return push(out, b->graph, step, columns);
+    dun_step step = {.op = DUN_OP_ROPE,
+                     .in = {[DUN_IN_X] = x},
+                     .layer = b->layer,
+                     .heads = heads,
+                     .table = table_of(b->graph, b->spec->rope_base, b->spec->rope_dim)};
+    return dun_graph_push(out, b->graph, step, b->graph->values[x].columns);
 }
 
 static int last(int *out, const builder *b, int x) {
-    dun_step step = {.op = DUN_OP_LAST, .in = {x, DUN_NONE}, .layer = b->layer};
-    return push(out, b->graph, step, b->graph->values[x].columns);
+    dun_step step = {.op = DUN_OP_LAST, .in = {[DUN_IN_X] = x}, .layer = b->layer};
+    return dun_graph_push(out, b->graph, step, b->graph->values[x].columns);
+}
+
+static int gate(int *out, const builder *b, int x) {
+    dun_step step = {.op = DUN_OP_GATE, .in = {[DUN_IN_X] = x}, .layer = b->layer};
+    return dun_graph_push(out, b->graph, step, b->spec->ffn_width);
 }
 
 static int attention(int *out, const builder *b, int q, int kv) {
-    int rc;
-    dun_step step = {.op = DUN_OP_ATTENTION, .in = {q, kv}, .layer = b->layer};
-    TRY(push(out, b->graph, step, b->spec->n_heads * b->spec->head_dim));
-    int stats;
-    TRY(new_value(&stats, b->graph, b->spec->n_heads, b->graph->values[*out].last_rows));
+    int rc, stats;
+    dun_step step = {.op = DUN_OP_ATTENTION,
+                     .in = {[DUN_IN_Q] = q, [DUN_IN_KV] = kv},
+                     .layer = b->layer,
+                     .scale = 1.0f / sqrtf((float)b->spec->head_dim)};
+    TRY(dun_graph_push(out, b->graph, step, b->spec->n_heads * b->spec->head_dim));
+    TRY(dun_graph_add_value(&stats, b->graph, b->spec->n_heads, *out));
     b->graph->steps[b->graph->n_steps - 1].stats = stats;
 out:
     return rc;
@@ -104,8 +88,7 @@ static int block(int *x, const builder *b, enum dun_graph_kind kind, bool is_las
     TRY(linear(x, b, o, *x, DUN_MAT_O, spec->width));
     TRY(norm(&m, b, *x, DUN_VEC_FFN_NORM));
     TRY(linear(&m, b, m, DUN_NONE, DUN_MAT_GATE_UP, 2 * spec->ffn_width));
-    dun_step gate = {.op = DUN_OP_SWIGLU, .in = {m, DUN_NONE}, .layer = b->layer};
-    TRY(push(&m, b->graph, gate, spec->ffn_width));
+    TRY(gate(&m, b, m));
     TRY(linear(x, b, m, *x, DUN_MAT_DOWN, spec->width));
 out:
     return rc;
@@ -116,8 +99,7 @@ int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec
     int rc, x;
     builder b = {.graph = graph, .spec = spec};
     *graph = (dun_graph){.output = DUN_NONE};
-    dun_step embed = {.op = DUN_OP_EMBED, .in = {DUN_NONE, DUN_NONE}};
-    TRY(push(&x, graph, embed, spec->width));
+    TRY(dun_graph_push(&x, graph, (dun_step){.op = DUN_OP_EMBED}, spec->width));
     for (b.layer = 0; b.layer < point->n_blocks; b.layer++)
         TRY(block(&x, &b, kind, b.layer + 1 == point->n_blocks));
     if (kind == DUN_GRAPH_TEXT)
@@ -132,12 +114,6 @@ out:
     if (rc < 0)
         dun_graph_free(graph);
     return rc;
-}
-
-void dun_graph_free(dun_graph *graph) {
-    dun_free(graph->steps);
-    dun_free(graph->values);
-    *graph = (dun_graph){.output = DUN_NONE};
 }
 
 uint32_t dun_point_width(const dun_spec *spec, const dun_point_spec *point) {

@@ -1,4 +1,4 @@
-/* See engine.h. */
+/* An engine's life, and the walks over its graphs. */
 #include "nn/engine.h"
 
 #include "base/err.h"
@@ -10,23 +10,21 @@
 #include <math.h>
 #include <string.h>
 
-/* Cosines, then sines, of position * base^(-2i / rope_dim), computed in double. */
-static int create_rope_table(dun_engine *engine) {
+/* Cosines, then sines, of position * base^(-2i / dim), computed in double. */
+static int create_rope_table(dun_buffer *out, const dun_engine *engine, const dun_rotary *rotary) {
     int rc = DUN_OK;
     float *table = NULL;
-    const dun_spec *spec = &engine->model.spec;
-    uint32_t half = spec->rope_dim / 2;
-    size_t floats = (size_t)engine->options.max_position * spec->rope_dim;
+    uint32_t half = rotary->dim / 2;
+    size_t floats = (size_t)engine->options.max_position * rotary->dim;
     TRY_NEW(table, floats);
     for (uint32_t position = 0; position < engine->options.max_position; position++)
         for (uint32_t i = 0; i < half; i++) {
-            double angle = position * pow(spec->rope_base, -2.0 * i / spec->rope_dim);
-            table[(size_t)position * spec->rope_dim + i] = (float)cos(angle);
-            table[(size_t)position * spec->rope_dim + half + i] = (float)sin(angle);
+            double angle = position * pow(rotary->base, -2.0 * i / rotary->dim);
+            table[(size_t)position * rotary->dim + i] = (float)cos(angle);
+            table[(size_t)position * rotary->dim + half + i] = (float)sin(angle);
         }
-    TRY(dun_buffer_create(&engine->rope_table, engine->compute->device, floats * sizeof(float),
-                          "the rotary table"));
-    TRY(dun_buffer_write(&engine->rope_table, 0, table, floats * sizeof(float)));
+    TRY(dun_buffer_create(out, engine->compute->device, floats * sizeof(float), "the rotary table"));
+    TRY(dun_buffer_write(out, 0, table, floats * sizeof(float)));
 out:
     dun_free(table);
     return rc;
@@ -59,14 +57,16 @@ static int create_sized(dun_engine *engine) {
     TRY(dun_plan_create(&engine->points_plan, &engine->points, device, o->max_rows, o->max_sequences,
                         o->backward));
     TRY(dun_device_batch_create(&engine->batch, device, sequences, rows));
-    TRY(create_rope_table(engine));
+    for (uint32_t i = 0; i < engine->points.n_tables; i++)
+        TRY(create_rope_table(&engine->rope_tables[i], engine, &engine->points.tables[i]));
     TRY(create_scratch(engine));
 out:
     return rc;
 }
 
 static void free_sized(dun_engine *engine) {
-    dun_buffer_free(&engine->rope_table);
+    for (uint32_t i = 0; i < DUN_MAX_TABLES; i++)
+        dun_buffer_free(&engine->rope_tables[i]);
     dun_buffer_free(&engine->delta);
     dun_buffer_free(&engine->prompt);
     dun_buffer_free(&engine->d_prompt);

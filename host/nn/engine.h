@@ -25,11 +25,11 @@ typedef struct {
     dun_graph text, points;
     dun_plan text_plan, points_plan;
     dun_device_batch batch;
-    dun_buffer rope_table; /* (max_position, rope_dim) cosines, then sines */
-    dun_buffer delta;      /* (max_rows, H) scratch of attention's backward */
-    dun_buffer prompt;     /* (P, C) the prompt rows in use */
-    dun_buffer d_prompt;   /* (P, C) */
-    dun_buffer *cache;     /* [n_blocks] (cache_rows, 2*G*D) */
+    dun_buffer rope_tables[DUN_MAX_TABLES]; /* (max_position, dim) cosines, then sines, as points.tables */
+    dun_buffer delta;                       /* (max_rows, H) scratch of attention's backward */
+    dun_buffer prompt;                      /* (P, C) the prompt rows in use */
+    dun_buffer d_prompt;                    /* (P, C) */
+    dun_buffer *cache;                      /* [n_blocks] (cache_rows, 2*G*D) */
     uint32_t cache_rows;
     dun_buffer *kept; /* [n_blocks] (kept_rows, 2*G*D) halves, or NULL */
     uint32_t kept_rows;

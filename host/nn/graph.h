@@ -10,19 +10,36 @@
 #include <stdint.h>
 
 enum dun_op {
-#define OP(name, keeps_inputs, keeps_output, in_place, formula) DUN_OP_##name,
+#define OP(name, ...) DUN_OP_##name,
 #include "nn/op.def"
 #undef OP
     DUN_N_OPS
 };
 
+/* What an op reads, by role. */
+enum dun_input { DUN_IN_X, DUN_IN_SUM, DUN_IN_Q, DUN_IN_KV, DUN_N_INPUTS };
+
+/* What becomes of it; see op.def. */
+enum dun_use {
+    DUN_READ = 1,
+    DUN_KEPT = 2 | DUN_READ,
+    DUN_IN_PLACE = 4 | DUN_READ,
+    DUN_ADDEND = 8 | DUN_READ,
+    DUN_SOLE = 16,
+    DUN_OPTIONAL = 32
+};
+
 typedef struct {
     const char *name;
-    bool keeps_inputs, keeps_output, in_place;
+    unsigned output; /* 0 or DUN_KEPT */
     const char *formula;
+    unsigned in[DUN_N_INPUTS]; /* 0: no such input */
 } dun_op_info;
 
 extern const dun_op_info dun_op_table[DUN_N_OPS];
+
+/* Whether a use has all of a flag: DUN_HAS(op->in[k], DUN_KEPT). */
+#define DUN_HAS(use, flag) (((use) & (flag)) == (flag))
 
 /* Matrices and vectors a step may use; fused where one product serves two slots. */
 enum dun_weight {
@@ -43,33 +60,57 @@ enum { DUN_NONE = -1 };
 /* A tensor between steps: (rows, columns) floats. */
 typedef struct {
     uint32_t columns;
-    bool last_rows;  /* S rows, one a sequence, instead of N */
-    bool cached;     /* lives in the key/value cache of its layer, not in planned memory */
-    int same_as;     /* shares the memory of an earlier value (in-place ops), or DUN_NONE */
-    int residual_of; /* its gradient is also that value's: they share one gradient buffer */
+    bool last_rows; /* S rows, one a sequence, instead of N */
+    bool cached;    /* lives in the key/value cache of its layer, not in planned memory */
+    int same_as;    /* shares the memory of an earlier value (in-place ops), or DUN_NONE */
     /* Set by the planner: */
     int buffer;
     int grad_buffer;
     int grad_owner; /* the value whose gradient buffer it is */
 } dun_value;
 
+/* A step: an op, its inputs, and the parameters that differ from layer to layer. */
 typedef struct {
     enum dun_op op;
-    int in[2]; /* LINEAR: x, residual; ATTENTION: q, kv */
+    int in[DUN_N_INPUTS]; /* values by role; DUN_NONE where the op has none */
     int out;
     int stats; /* ATTENTION: (Nq, H), for backward */
     enum dun_weight weight;
     uint32_t layer;
-    uint32_t heads; /* ROPE */
+    uint32_t heads; /* ROPE: how many turn */
+    uint32_t table; /* ROPE: which of the graph's rotary tables */
+    float scale;    /* ATTENTION: of the scores */
 } dun_step;
+
+/* A rotary table: cosines and sines of position * base^(-2i / dim) for i < dim / 2. */
+typedef struct {
+    float base;
+    uint32_t dim;
+} dun_rotary;
+
+enum { DUN_MAX_TABLES = 4 };
 
 typedef struct {
     dun_step *steps;
     size_t n_steps, step_capacity;
     dun_value *values;
     size_t n_values, value_capacity;
+    dun_rotary tables[DUN_MAX_TABLES];
+    uint32_t n_tables;
     int output; /* the value a caller reads */
 } dun_graph;
+
+/* Appends a step, sets its output to a fresh value of `columns`, and *out to that. Rows are those of its
+ * inputs, one a sequence after LAST. DUN_FAILED: no memory. */
+int dun_graph_push(int *out, dun_graph *graph, dun_step step, uint32_t columns);
+
+/* Appends a value that is no step's output, of as many rows as `like` has. */
+int dun_graph_add_value(int *out, dun_graph *graph, uint32_t columns, int like);
+
+/* What the plan and the walks rely on: inputs are there and were made before; nobody reads what was
+ * overwritten in place; and nobody reads later what an op must be the last to read. DUN_FAILED names step and
+ * value. */
+int dun_graph_check(const dun_graph *graph);
 
 enum dun_graph_kind {
     DUN_GRAPH_TEXT,  /* keys and values of frozen text into the cache; no output */

@@ -14,6 +14,8 @@
     X(last_bwd)                                                                                              \
     X(swiglu_fwd)                                                                                            \
     X(swiglu_bwd)                                                                                            \
+    X(add_fwd)                                                                                               \
+    X(add_bwd)                                                                                               \
     X(rmsnorm_fwd)                                                                                           \
     X(rmsnorm_bwd)                                                                                           \
     X(rope_fwd)                                                                                              \

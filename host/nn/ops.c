@@ -4,7 +4,6 @@
 #include "base/err.h"
 
 #include <assert.h>
-#include <math.h>
 
 static const dun_value *value_of(const dun_run *run, int value) {
     return &run->graph->values[value];
@@ -85,7 +84,7 @@ static int norm_forward(dun_run *run, const dun_step *step) {
     const dun_engine *e = run->engine;
     uint32_t C = value_of(run, step->out)->columns;
     return DUN_LAUNCH(kernel(run, DUN_K_rmsnorm_fwd), row_range(run, rows_of(run, step->out)),
-                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[0])),
+                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
                       DUN_BUF(*dun_model_vector(&e->model, step->weight, step->layer)),
                       DUN_FLOAT(e->model.spec.norm_eps), DUN_INT(C));
 }
@@ -93,39 +92,69 @@ static int norm_forward(dun_run *run, const dun_step *step) {
 static int norm_backward(dun_run *run, const dun_step *step) {
     const dun_engine *e = run->engine;
     uint32_t C = value_of(run, step->out)->columns;
-    bool beta = accumulates(run, step->in[0]);
+    bool beta = accumulates(run, step->in[DUN_IN_X]);
     return DUN_LAUNCH(kernel(run, DUN_K_rmsnorm_bwd), row_range(run, rows_of(run, step->out)),
-                      DUN_BUF(*gradient_of(run, step->in[0])), DUN_BUF(*gradient_of(run, step->out)),
-                      DUN_BUF(*buffer_of(run, step->in[0])),
+                      DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])), DUN_BUF(*gradient_of(run, step->out)),
+                      DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
                       DUN_BUF(*dun_model_vector(&e->model, step->weight, step->layer)),
                       DUN_FLOAT(e->model.spec.norm_eps), DUN_INT(beta), DUN_INT(C));
+}
+
+/* Hands a sum's gradient on to an addend, unless the two share one (dun_value.grad_owner). */
+static int pass_on(dun_run *run, const dun_step *step, int addend) {
+    if (addend < 0 || value_of(run, addend)->grad_owner == value_of(run, step->out)->grad_owner)
+        return DUN_OK;
+    bool beta = accumulates(run, addend);
+    return DUN_LAUNCH(kernel(run, DUN_K_add_bwd), row_range(run, rows_of(run, addend)),
+                      DUN_BUF(*gradient_of(run, addend)), DUN_BUF(*gradient_of(run, step->out)),
+                      DUN_INT(beta), DUN_INT(value_of(run, addend)->columns));
 }
 
 static int linear_forward(dun_run *run, const dun_step *step) {
     const dun_engine *e = run->engine;
     size_t offset;
+    int sum = step->in[DUN_IN_SUM];
     dun_buffer *y = target_of(run, step, &offset);
-    return dun_gemm_forward(e->compute->gemm, y, offset, buffer_of(run, step->in[0]),
+    return dun_gemm_forward(e->compute->gemm, y, offset, buffer_of(run, step->in[DUN_IN_X]),
                             dun_model_matrix(&e->model, step->weight, step->layer),
-                            step->in[1] >= 0 ? buffer_of(run, step->in[1]) : NULL, rows_of(run, step->out));
+                            sum >= 0 ? buffer_of(run, sum) : NULL, rows_of(run, step->out));
 }
 
-/* The residual's gradient is the output's: they share a buffer (dun_value.residual_of). */
 static int linear_backward(dun_run *run, const dun_step *step) {
+    int rc;
     const dun_engine *e = run->engine;
-    bool beta = accumulates(run, step->in[0]);
-    return dun_gemm_backward(e->compute->gemm, gradient_of(run, step->in[0]), gradient_of(run, step->out),
-                             dun_model_matrix(&e->model, step->weight, step->layer), beta,
-                             rows_of(run, step->out));
+    TRY(pass_on(run, step, step->in[DUN_IN_SUM]));
+    bool beta = accumulates(run, step->in[DUN_IN_X]);
+    TRY(dun_gemm_backward(e->compute->gemm, gradient_of(run, step->in[DUN_IN_X]), gradient_of(run, step->out),
+                          dun_model_matrix(&e->model, step->weight, step->layer), beta,
+                          rows_of(run, step->out)));
+out:
+    return rc;
+}
+
+static int add_forward(dun_run *run, const dun_step *step) {
+    return DUN_LAUNCH(kernel(run, DUN_K_add_fwd), row_range(run, rows_of(run, step->out)),
+                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
+                      DUN_BUF(*buffer_of(run, step->in[DUN_IN_SUM])),
+                      DUN_INT(value_of(run, step->out)->columns));
+}
+
+static int add_backward(dun_run *run, const dun_step *step) {
+    int rc;
+    TRY(pass_on(run, step, step->in[DUN_IN_X]));
+    TRY(pass_on(run, step, step->in[DUN_IN_SUM]));
+out:
+    return rc;
 }
 
 static int rope_turn(dun_run *run, const dun_step *step, enum dun_kernel_id id, dun_buffer *x,
                      size_t offset) {
     const dun_engine *e = run->engine;
     return DUN_LAUNCH(kernel(run, id), row_range(run, rows_of(run, step->out)), DUN_BUF(*x),
-                      DUN_OFFSET(offset), DUN_BUF(e->rope_table), DUN_BUF(e->batch.position),
+                      DUN_OFFSET(offset), DUN_BUF(e->rope_tables[step->table]), DUN_BUF(e->batch.position),
                       DUN_BUF(*row_map_of(run, step->out)), DUN_INT(step->heads),
-                      DUN_INT(e->model.spec.rope_dim), DUN_INT(value_of(run, step->out)->columns));
+                      DUN_INT(run->graph->tables[step->table].dim),
+                      DUN_INT(value_of(run, step->out)->columns));
 }
 
 static int rope_forward(dun_run *run, const dun_step *step) {
@@ -138,16 +167,12 @@ static int rope_backward(dun_run *run, const dun_step *step) {
     return rope_turn(run, step, DUN_K_rope_bwd, gradient_of(run, step->out), 0);
 }
 
-static float score_scale(const dun_engine *e) {
-    return 1.0f / sqrtf((float)e->model.spec.head_dim);
-}
-
 static int attention_forward(dun_run *run, const dun_step *step) {
     const dun_engine *e = run->engine;
     const dun_device_batch *b = &e->batch;
     const dun_spec *spec = &e->model.spec;
     size_t offset;
-    int kv = step->in[1];
+    int kv = step->in[DUN_IN_KV];
     while (value_of(run, kv)->same_as >= 0)
         kv = value_of(run, kv)->same_as;
     const dun_buffer *own = kv_buffer(run, kv, step->layer, &offset);
@@ -155,10 +180,10 @@ static int attention_forward(dun_run *run, const dun_step *step) {
     return DUN_LAUNCH(
         kernel(run, DUN_K_attention_fwd), dun_attention_items(e->compute, (size_t)Nq * spec->n_heads),
         DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->stats)),
-        DUN_BUF(*buffer_of(run, step->in[0])), DUN_BUF(e->cache[step->layer]), DUN_BUF(*own),
+        DUN_BUF(*buffer_of(run, step->in[DUN_IN_Q])), DUN_BUF(e->cache[step->layer]), DUN_BUF(*own),
         DUN_OFFSET(offset), DUN_BUF(b->shared_len), DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len),
         DUN_BUF(b->start), DUN_BUF(b->sequence), DUN_BUF(*row_map_of(run, step->out)), DUN_INT(Nq),
-        DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e)));
+        DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(step->scale));
 }
 
 static int attention_backward(dun_run *run, const dun_step *step) {
@@ -166,7 +191,7 @@ static int attention_backward(dun_run *run, const dun_step *step) {
     dun_engine *e = run->engine;
     const dun_device_batch *b = &e->batch;
     const dun_spec *spec = &e->model.spec;
-    int q = step->in[0], kv = step->in[1];
+    int q = step->in[DUN_IN_Q], kv = step->in[DUN_IN_KV];
     uint32_t Nq = rows_of(run, step->out);
     const dun_buffer *query_start = value_of(run, step->out)->last_rows ? &b->identity : &b->start;
     /* Nothing else reads q and kv, so their gradients are written, never added to. */
@@ -180,46 +205,47 @@ static int attention_backward(dun_run *run, const dun_step *step) {
                    DUN_BUF(*buffer_of(run, q)), DUN_BUF(e->cache[step->layer]), DUN_BUF(*buffer_of(run, kv)),
                    DUN_BUF(b->shared_len), DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len),
                    DUN_BUF(b->start), DUN_BUF(b->sequence), DUN_BUF(*row_map_of(run, step->out)), DUN_INT(Nq),
-                   DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e))));
+                   DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(step->scale)));
     TRY(DUN_LAUNCH(kernel(run, DUN_K_attention_bwd_kv),
                    dun_attention_items(e->compute, (size_t)b->n_rows * spec->n_kv_heads),
                    DUN_BUF(*gradient_of(run, kv)), DUN_BUF(e->delta), DUN_BUF(*gradient_of(run, step->out)),
                    DUN_BUF(*buffer_of(run, step->stats)), DUN_BUF(*buffer_of(run, q)),
                    DUN_BUF(*buffer_of(run, kv)), DUN_BUF(*query_start), DUN_BUF(b->sequence),
                    DUN_BUF(*row_map_of(run, step->out)), DUN_INT(b->n_rows), DUN_INT(spec->n_heads),
-                   DUN_INT(spec->n_kv_heads), DUN_FLOAT(score_scale(e))));
+                   DUN_INT(spec->n_kv_heads), DUN_FLOAT(step->scale)));
 out:
     return rc;
 }
 
-static int swiglu_forward(dun_run *run, const dun_step *step) {
+static int gate_forward(dun_run *run, const dun_step *step) {
     uint32_t F = value_of(run, step->out)->columns;
     return DUN_LAUNCH(kernel(run, DUN_K_swiglu_fwd), row_range(run, rows_of(run, step->out)),
-                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[0])), DUN_INT(F));
+                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
+                      DUN_INT(F));
 }
 
-static int swiglu_backward(dun_run *run, const dun_step *step) {
+static int gate_backward(dun_run *run, const dun_step *step) {
     uint32_t F = value_of(run, step->out)->columns;
-    bool before = accumulates(run, step->in[0]);
+    bool before = accumulates(run, step->in[DUN_IN_X]);
     assert(!before);
     (void)before;
     return DUN_LAUNCH(kernel(run, DUN_K_swiglu_bwd), row_range(run, rows_of(run, step->out)),
-                      DUN_BUF(*gradient_of(run, step->in[0])), DUN_BUF(*gradient_of(run, step->out)),
-                      DUN_BUF(*buffer_of(run, step->in[0])), DUN_INT(F));
+                      DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])), DUN_BUF(*gradient_of(run, step->out)),
+                      DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])), DUN_INT(F));
 }
 
 static int last_forward(dun_run *run, const dun_step *step) {
     const dun_device_batch *b = &run->engine->batch;
     return DUN_LAUNCH(kernel(run, DUN_K_last_fwd), row_range(run, b->n_sequences),
-                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[0])),
+                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
                       DUN_BUF(b->start), DUN_INT(value_of(run, step->out)->columns));
 }
 
 static int last_backward(dun_run *run, const dun_step *step) {
     const dun_device_batch *b = &run->engine->batch;
-    bool beta = accumulates(run, step->in[0]);
+    bool beta = accumulates(run, step->in[DUN_IN_X]);
     return DUN_LAUNCH(kernel(run, DUN_K_last_bwd), row_range(run, b->n_rows),
-                      DUN_BUF(*gradient_of(run, step->in[0])), DUN_BUF(*gradient_of(run, step->out)),
+                      DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])), DUN_BUF(*gradient_of(run, step->out)),
                       DUN_BUF(b->start), DUN_BUF(b->sequence), DUN_INT(beta),
                       DUN_INT(value_of(run, step->out)->columns));
 }
@@ -228,8 +254,9 @@ const dun_op_code dun_op_code_table[DUN_N_OPS] = {
     [DUN_OP_EMBED] = {embed_forward, embed_backward},
     [DUN_OP_NORM] = {norm_forward, norm_backward},
     [DUN_OP_LINEAR] = {linear_forward, linear_backward},
+    [DUN_OP_ADD] = {add_forward, add_backward},
     [DUN_OP_ROPE] = {rope_forward, rope_backward},
     [DUN_OP_ATTENTION] = {attention_forward, attention_backward},
-    [DUN_OP_SWIGLU] = {swiglu_forward, swiglu_backward},
+    [DUN_OP_GATE] = {gate_forward, gate_backward},
     [DUN_OP_LAST] = {last_forward, last_backward},
 };

@@ -1,4 +1,5 @@
-/* See plan.h. Time runs over the steps: step i forward at i, backward at 2T - 1 - i. */
+/* Lifetimes of values and gradients, and the buffers that hold them in turn. Time runs over the steps: step i
+ * forward at i, backward at 2T - 1 - i. */
 #include "nn/plan.h"
 
 #include "base/err.h"
@@ -10,14 +11,41 @@ typedef struct {
     int buffer;
 } lifetime;
 
-/* The value whose memory (forward, or gradient) another one shares. */
-static int owner_of(const dun_graph *graph, int value, bool gradient) {
-    const dun_value *v = &graph->values[value];
-    while (v->same_as >= 0 || (gradient && v->residual_of >= 0)) {
-        value = v->same_as >= 0 ? v->same_as : v->residual_of;
-        v = &graph->values[value];
-    }
+/* The value whose memory another one shares. */
+static int owner_of(const dun_graph *graph, int value) {
+    while (graph->values[value].same_as >= 0)
+        value = graph->values[value].same_as;
     return value;
+}
+
+/* Whether an input of step i has no other reader from there on: nobody reads x after a sum replaced it. */
+static bool read_last(const dun_graph *graph, size_t i, int input) {
+    int value = graph->steps[i].in[input];
+    for (size_t j = i; j < graph->n_steps; j++)
+        for (int k = 0; k < DUN_N_INPUTS; k++)
+            if (graph->steps[j].in[k] == value && (j != i || k != input))
+                return false;
+    return value != graph->output;
+}
+
+/* Finds for every value the one whose gradient buffer it has: the one it overwrites in place; or, if it is a
+ * sum, an addend whose gradient is the sum's until the addend's own readers, all of them earlier steps, add
+ * to it. An addend that is read again later is owed other gradients while the sum's must still be whole, and
+ * gets a buffer of its own. */
+static void share_gradients(dun_graph *graph) {
+    for (size_t v = 0; v < graph->n_values; v++)
+        graph->values[v].grad_owner = (int)v;
+    for (size_t i = 0; i < graph->n_steps; i++) {
+        const dun_step *step = &graph->steps[i];
+        const unsigned *use = dun_op_table[step->op].in;
+        int shared = DUN_NONE;
+        for (int k = 0; k < DUN_N_INPUTS && shared < 0; k++)
+            if (step->in[k] >= 0 &&
+                (DUN_HAS(use[k], DUN_IN_PLACE) || (DUN_HAS(use[k], DUN_ADDEND) && read_last(graph, i, k))))
+                shared = step->in[k];
+        if (shared >= 0)
+            graph->values[step->out].grad_owner = graph->values[shared].grad_owner;
+    }
 }
 
 static void extend(lifetime *life, size_t time) {
@@ -34,29 +62,31 @@ static void measure(lifetime *lives, const dun_graph *graph, bool backward) {
         const dun_step *step = &graph->steps[i];
         const dun_op_info *op = &dun_op_table[step->op];
         size_t back = 2 * T - 1 - i;
-        int out = owner_of(graph, step->out, false);
+        int out = owner_of(graph, step->out);
         extend(&lives[out], i);
-        if (backward && op->keeps_output)
+        if (backward && DUN_HAS(op->output, DUN_KEPT))
             extend(&lives[out], back);
         if (backward)
-            extend(&lives[n + (size_t)owner_of(graph, step->out, true)], back);
+            extend(&lives[n + (size_t)graph->values[step->out].grad_owner], back);
         if (step->stats >= 0) {
             extend(&lives[step->stats], i);
             extend(&lives[step->stats], backward ? back : i);
         }
-        for (int k = 0; k < 2 && step->in[k] >= 0; k++) {
-            int in = owner_of(graph, step->in[k], false);
+        for (int k = 0; k < DUN_N_INPUTS; k++) {
+            if (step->in[k] < 0)
+                continue;
+            int in = owner_of(graph, step->in[k]);
             extend(&lives[in], i);
-            if (backward && op->keeps_inputs)
+            if (backward && DUN_HAS(op->in[k], DUN_KEPT))
                 extend(&lives[in], back);
             if (backward)
-                extend(&lives[n + (size_t)owner_of(graph, step->in[k], true)], back);
+                extend(&lives[n + (size_t)graph->values[step->in[k]].grad_owner], back);
         }
     }
     if (graph->output >= 0) {
-        extend(&lives[owner_of(graph, graph->output, false)], backward ? 2 * T : T);
+        extend(&lives[owner_of(graph, graph->output)], backward ? 2 * T : T);
         if (backward)
-            extend(&lives[n + (size_t)owner_of(graph, graph->output, true)], T);
+            extend(&lives[n + (size_t)graph->values[graph->output].grad_owner], T);
     }
 }
 
@@ -123,6 +153,8 @@ int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32
     slot *slots = NULL;
     size_t n = graph->n_values;
     *plan = (dun_plan){0};
+    TRY(dun_graph_check(graph));
+    share_gradients(graph);
     TRY_NEW(lives, 2 * n);
     TRY_NEW(slots, 2 * n);
     for (size_t i = 0; i < 2 * n; i++) {
@@ -140,8 +172,7 @@ int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32
         plan->bytes += bytes;
     }
     for (size_t i = 0; i < n; i++) {
-        graph->values[i].buffer = lives[owner_of(graph, (int)i, false)].buffer;
-        graph->values[i].grad_owner = owner_of(graph, (int)i, true);
+        graph->values[i].buffer = lives[owner_of(graph, (int)i)].buffer;
         graph->values[i].grad_buffer = lives[n + (size_t)graph->values[i].grad_owner].buffer;
     }
 out:

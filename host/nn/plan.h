@@ -13,7 +13,7 @@ typedef struct {
 } dun_plan;
 
 /* Assigns value->buffer and value->grad_buffer for up to N rows and S sequences and creates the buffers.
- * `backward`: room for gradients too. DUN_BAD_DEVICE: not enough memory. */
+ * `backward`: room for gradients too. DUN_BAD_DEVICE: not enough memory; else as dun_graph_check. */
 int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32_t N, uint32_t S,
                     bool backward);
 void dun_plan_free(dun_plan *plan);

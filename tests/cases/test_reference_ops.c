@@ -88,6 +88,14 @@ static void last_backward(double *dx, const double *d_out, const double *x, cons
     dun_ref_last_bwd(dx, d_out, starts, 3, 7, o->a);
 }
 
+static void add_forward(double *out, const double *x, const op *o) {
+    dun_ref_add_fwd(out, x, x + o->a, o->a);
+}
+static void add_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    (void)x;
+    dun_ref_add_bwd(dx, dx + o->a, d_out, o->a);
+}
+
 static void swiglu_forward(double *out, const double *x, const op *o) {
     dun_ref_swiglu_fwd(out, x, o->a, o->b);
 }
@@ -219,6 +227,7 @@ static void reparam_backward(double *dx, const double *d_out, const double *x, c
 static const op ops[] = {
     {"embed", 3 * 4, 7 * 4, embed_forward, embed_backward, 4, 0, 0, NULL, 0},
     {"last", 7 * 4, 3 * 4, last_forward, last_backward, 4, 0, 0, NULL, 0},
+    {"add", 2 * 35, 35, add_forward, add_backward, 35, 0, 0, NULL, 0},
     {"swiglu", 5 * 14, 5 * 7, swiglu_forward, swiglu_backward, 5, 7, 0, NULL, 0},
     {"rmsnorm", 5 * 7, 5 * 7, norm_forward, norm_backward, 5, 7, 0, NULL, 0},
     {"rmsnorm", 3, 3, norm_forward, norm_backward, 3, 1, 0, NULL, 0},
