@@ -209,7 +209,7 @@ typedef struct {
 /* The keys and values of the step's texts, and the batch of prompts after them. */
 static int read_step_texts(texts_job *job, const dun_bench *bench) {
     int rc = DUN_OK;
-    dun_batch *batch = &job->session->batch;
+    dun_batch *batch = &job->session->first->batch;
     uint32_t B = bench->batch_size, tokens = bench->text_tokens;
     for (uint32_t done = 0; done < B; done += job->batch.n_sequences) {
         job->cache_row = done * tokens;
@@ -233,7 +233,7 @@ static int start_centroids(step_job *job, uint32_t B, size_t D) {
     uint32_t n[N_CLASSES] = {0};
     TRY_NEW(points, B * D);
     TRY_NEW(means, N_CLASSES * D);
-    TRY(dun_engine_points(&job->session->engine, &job->session->batch));
+    TRY(dun_engine_points(&job->session->engine, &job->session->first->batch));
     TRY(dun_buffer_read(points, dun_engine_point_buffer(&job->session->engine), 0, B * D * sizeof *points));
     for (uint32_t i = 0; i < B; i++) {
         uint32_t k = (uint32_t)job->labels[i];
@@ -276,7 +276,7 @@ out:
 
 static int run_stage(step_job *job, enum dun_bench_stage stage) {
     dun_engine *engine = &job->session->engine;
-    const dun_batch *batch = &job->session->batch;
+    const dun_batch *batch = &job->session->first->batch;
     switch (stage) {
     case DUN_BENCH_POINTS:
         return dun_engine_points(engine, batch);

@@ -23,7 +23,7 @@ static int open_classifier(dun_classifier *classifier, dun_experiment *e) {
         goto out;
     }
     TRY_NEW(means, (size_t)K * dun_session_point_width(&e->session));
-    TRY(dun_centroid_means(means, &e->session));
+    TRY(dun_centroid_means(means, &e->session, NULL));
     TRY(dun_classifier_create(classifier, &e->session, means, K));
 out:
     dun_free(means);

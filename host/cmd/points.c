@@ -24,7 +24,7 @@ static int fit(dun_session *session) {
     int rc = DUN_OK;
     float *means = NULL;
     TRY_NEW(means, session->labels.n_classes * (size_t)dun_session_point_width(session));
-    TRY(dun_centroid_means(means, session));
+    TRY(dun_centroid_means(means, session, NULL));
 out:
     dun_free(means);
     return rc;
@@ -37,7 +37,7 @@ static int write_points(dun_session *session, const char *path) {
     uint64_t n = session->n_valid, D = dun_session_point_width(session);
     TRY_NEW(job.points, n * D);
     TRY_NEW(labels, n);
-    TRY(dun_session_run_all(session, session->n_train, session->n_valid, "points", read_batch, &job));
+    TRY(dun_session_run_all(session, NULL, session->n_train, session->n_valid, "points", read_batch, &job));
     for (uint32_t i = 0; i < session->n_valid; i++)
         labels[i] = session->texts.label[session->n_train + i];
     TRY(dun_points_write(path, job.points, labels, n, D));

@@ -102,7 +102,7 @@ out:
 int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session) {
     int rc = DUN_OK;
     dun_str text = {0};
-    if (session->team.n == 0 || config->device.shares[0])
+    if (session->team.n == 1 || config->device.shares[0])
         goto out;
     TRY(dun_team_shares(&text, &session->team));
     TRY(dun_config_put(config, DUN_KEY_device_shares, text.bytes, "measured"));
@@ -258,17 +258,20 @@ out:
     return rc;
 }
 
-json_t *dun_run_dir_device_json(const dun_compute *compute) {
-    const dun_device_info *info = dun_device_describe(compute->device);
+static json_t *device_json(dun_identity identity) {
+    const dun_device_info *info = identity.device;
     dun_str tiles = {0};
     json_t *json = NULL;
-    if (dun_tiles_write(&tiles, &compute->tiles) == DUN_OK)
-        json =
-            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", info->name, "platform", info->platform,
-                      "driver", info->driver, "type", dun_device_type_name(info->type), "gemm",
-                      dun_gemm_name(compute->gemm), "tiles", tiles.bytes, "tiles_reason", compute->reason);
+    if (dun_tiles_write(&tiles, identity.tiles) == DUN_OK)
+        json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", info->name, "platform",
+                         info->platform, "driver", info->driver, "type", dun_device_type_name(info->type),
+                         "gemm", identity.gemm, "tiles", tiles.bytes, "tiles_reason", identity.reason);
     dun_str_free(&tiles);
     return json;
+}
+
+json_t *dun_run_dir_device_json(const dun_compute *compute) {
+    return device_json(dun_identity_of(compute));
 }
 
 /* The devices of a team with their shares. */
@@ -276,7 +279,7 @@ static json_t *team_json(const dun_team *team) {
     json_t *array = json_array();
     bool failed = !array;
     for (uint32_t i = 0; !failed && i < team->n; i++) {
-        json_t *member = dun_run_dir_device_json(team->members[i].engine->compute);
+        json_t *member = device_json(team->members[i].kind->identity(team->members[i].self));
         failed |= json_object_set_new(member, "share", json_integer(team->members[i].share)) != 0;
         failed |= json_array_append_new(array, member) != 0;
     }
@@ -305,7 +308,7 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
                                   json_pack("{s:o, s:o, s:f}", "before", dun_json_real(result->probe_before),
                                             "after", dun_json_real(result->probe_after), "l2", DUN_PROBE_L2));
     failed |= json_object_set_new(root, "device", dun_run_dir_device_json(&session->compute));
-    if (session->team.n > 0)
+    if (session->team.n > 1)
         failed |= json_object_set_new(root, "devices", team_json(&session->team));
     failed |= json_object_set_new(root, "seconds", timings_json(&session->timings));
     failed |= json_object_set_new(root, "wall_seconds", json_real(result->seconds));

@@ -71,7 +71,8 @@ static int validate(dun_trainer *t) {
     double begun = dun_clock_seconds();
     dun_metrics_clear(&result->metrics);
     TRY(dun_average_swap_in(&t->average));
-    TRY(dun_evaluate_valid(result->distances, &t->kept, session, &t->loss, &t->centroids, "validation"));
+    TRY(dun_evaluate_valid(result->distances, &t->kept, session, &t->pass, &t->loss, &t->centroids,
+                           "validation"));
     TRY(dun_average_swap_out(&t->average));
     dun_evaluate_metrics(&result->metrics, session, result->distances);
     t->measured_step = result->steps;
@@ -239,7 +240,7 @@ out:
 static int train_epochs(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
-    session->patient = true; /* from here on, Ctrl-C waits for the end of a step */
+    t->pass.patient = true; /* from here on, Ctrl-C waits for the end of a step */
     for (uint64_t epoch = t->at.epoch; epoch <= (uint64_t)session->config->train.epochs; epoch++) {
         TRY(train_epoch(t, epoch, (uint32_t)t->at.texts_done));
         t->at.texts_done = 0;
@@ -270,8 +271,8 @@ static int probe_trained(dun_trainer *t) {
     dun_session *session = t->session;
     double begun = dun_clock_seconds();
     t->result->probe_before = t->watch.probe_before;
-    if (t->points)
-        TRY(dun_session_run_all(session, 0, session->n_train, "linear probe", take_nothing, NULL));
+    if (t->pass.sink)
+        TRY(dun_session_run_all(session, &t->pass, 0, session->n_train, "linear probe", take_nothing, NULL));
     TRY(dun_trainer_probe(&t->result->probe_after, t));
 out:
     session->timings.eval += dun_clock_seconds() - begun;
@@ -290,8 +291,7 @@ static void free_trainer(dun_trainer *t) {
     dun_free(t->labels);
     dun_free(t->distances);
     dun_free(t->saved);
-    dun_free(t->points);
-    t->session->sink = NULL;
+    dun_free(t->pass.sink);
     dun_trajectory_close(&t->trajectory);
     dun_kept_points_free(&t->kept);
 }

@@ -48,7 +48,7 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t) {
     t->at.model_hash = dun_model_file_fingerprint(session->model);
     dun_str_clear(&text);
     TRY(dun_tiles_defines(&text, &session->compute.tiles));
-    if (session->team.n > 0) { /* first: what is too long is cut */
+    if (session->team.n > 1) { /* first: what is too long is cut */
         uint64_t others;
         TRY(dun_team_arithmetic(&others, &session->team));
         snprintf(team, sizeof team, "team %016llx, ", (unsigned long long)others);

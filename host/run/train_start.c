@@ -11,13 +11,13 @@
 
 int dun_trainer_probe(double *accuracy, dun_trainer *t) {
     const dun_session *session = t->session;
-    dun_probe_data data = {.points = t->points,
+    dun_probe_data data = {.points = t->pass.sink,
                            .labels = session->texts.label,
                            .n_train = session->n_train,
                            .n_valid = session->n_valid,
                            .width = dun_session_point_width(session),
                            .n_classes = session->labels.n_classes};
-    return t->points ? dun_probe(accuracy, &data) : DUN_OK;
+    return t->pass.sink ? dun_probe(accuracy, &data) : DUN_OK;
 }
 
 int dun_trainer_start_centroids(dun_trainer *t) {
@@ -29,11 +29,11 @@ int dun_trainer_start_centroids(dun_trainer *t) {
     TRY_NEW(means, K * D);
     TRY_NEW(centroids, K * D);
     TRY_NEW(distances, session->n_valid * K);
-    TRY(dun_centroid_means(means, session));
+    TRY(dun_centroid_means(means, session, &t->pass));
     TRY(dun_buffer_write(&t->centroids, 0, means, bytes));
     baseline_begun = dun_clock_seconds();
-    TRY(dun_evaluate(distances, session, &t->loss, &t->centroids, session->n_train, session->n_valid,
-                     "untrained baseline"));
+    TRY(dun_evaluate(distances, session, &t->pass, &t->loss, &t->centroids, session->n_train,
+                     session->n_valid, "untrained baseline"));
     dun_metrics_clear(&t->result->baseline);
     dun_evaluate_metrics(&t->result->baseline, session, distances);
     TRY(dun_trainer_probe(&t->watch.probe_before, t));
@@ -64,8 +64,7 @@ static int prepare_probe(dun_trainer *t) {
                         n, D);
         goto out;
     }
-    TRY_NEW(t->points, (size_t)n * D);
-    session->sink = t->points;
+    TRY_NEW(t->pass.sink, (size_t)n * D);
 out:
     return rc;
 }

@@ -33,9 +33,9 @@ typedef struct {
     dun_checkpoint_data state;         /* what a checkpoint carries */
     uint8_t *saved;                    /* the part of it on the host: watch, baseline's counts */
     dun_watch watch;
-    double epoch_loss;         /* mean of the last epoch, or of what this process saw of it */
-    float *points;             /* (n_train + n_valid, D) for the linear probe; NULL: none */
-    uint64_t measured_step;    /* result->metrics are those after this step */
+    double epoch_loss;      /* mean of the last epoch, or of what this process saw of it */
+    dun_pass pass;          /* over texts; its sink is (n_train + n_valid, D) for the linear probe, or NULL */
+    uint64_t measured_step; /* result->metrics are those after this step */
     dun_trajectory trajectory; /* for the report; empty without one */
     dun_kept_points kept;      /* the validation points as last measured, likewise */
 } dun_trainer;

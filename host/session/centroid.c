@@ -9,6 +9,7 @@
 
 typedef struct {
     dun_session *session;
+    const dun_pass *pass;
     float *points;   /* (S, D) */
     double *sums;    /* (K, D) */
     double *squares; /* (D), NULL: nothing to fit */
@@ -47,8 +48,8 @@ static int fit(mean_job *job) {
             all[j] += job->sums[k * D + j];
     }
     TRY(dun_normalizer_fit(normalizer, all, job->squares, n));
-    if (job->session->sink)
-        dun_normalizer_apply(normalizer, job->session->sink, job->session->n_train);
+    if (job->pass && job->pass->sink)
+        dun_normalizer_apply(normalizer, job->pass->sink, job->session->n_train);
     for (size_t at = 0; at < K * D; at++) {
         double shift = (double)normalizer->values[at % D], scale = (double)normalizer->values[D + at % D];
         job->sums[at] = (job->sums[at] - (double)job->count[at / D] * shift) * scale;
@@ -58,17 +59,17 @@ out:
     return rc;
 }
 
-int dun_centroid_means(float *means, dun_session *session) {
+int dun_centroid_means(float *means, dun_session *session, const dun_pass *pass) {
     int rc = DUN_OK;
     size_t K = session->labels.n_classes, D = dun_session_point_width(session);
-    mean_job job = {.session = session};
+    mean_job job = {.session = session, .pass = pass};
     TRY_NEW(job.points, session->engine.options.max_sequences * D);
     TRY_NEW(job.sums, K * D);
     TRY_NEW(job.count, K);
     bool to_fit = session->normalizer.values && !session->normalizer.fitted;
     if (to_fit)
         TRY_NEW(job.squares, D);
-    TRY(dun_session_run_all(session, 0, session->n_train, "class means", add_batch, &job));
+    TRY(dun_session_run_all(session, pass, 0, session->n_train, "class means", add_batch, &job));
     if (to_fit)
         TRY(fit(&job));
     for (size_t at = 0; at < K * D; at++)

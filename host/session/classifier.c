@@ -71,6 +71,6 @@ out:
 }
 
 int dun_classifier_evaluate(float *distances, dun_classifier *c) {
-    return dun_evaluate(distances, c->session, &c->loss, &c->centroids, c->session->n_train,
+    return dun_evaluate(distances, c->session, NULL, &c->loss, &c->centroids, c->session->n_train,
                         c->session->n_valid, "validation");
 }

@@ -25,22 +25,22 @@ out:
     return rc;
 }
 
-int dun_evaluate(float *distances, dun_session *session, dun_loss *loss, const dun_buffer *centroids,
-                 uint32_t first, uint32_t n, const char *stage) {
+int dun_evaluate(float *distances, dun_session *session, const dun_pass *pass, dun_loss *loss,
+                 const dun_buffer *centroids, uint32_t first, uint32_t n, const char *stage) {
     evaluate_job job = {
         .session = session, .loss = loss, .centroids = centroids, .distances = distances, .first = first};
-    return dun_session_run_all(session, first, n, stage, read_batch, &job);
+    return dun_session_run_all(session, pass, first, n, stage, read_batch, &job);
 }
 
-int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *session, dun_loss *loss,
-                       const dun_buffer *centroids, const char *stage) {
+int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *session, const dun_pass *pass,
+                       dun_loss *loss, const dun_buffer *centroids, const char *stage) {
     evaluate_job job = {.session = session,
                         .loss = loss,
                         .centroids = centroids,
                         .distances = distances,
                         .kept = kept,
                         .first = session->n_train};
-    return dun_session_run_all(session, session->n_train, session->n_valid, stage, read_batch, &job);
+    return dun_session_run_all(session, pass, session->n_train, session->n_valid, stage, read_batch, &job);
 }
 
 uint32_t dun_nearest_centroid(const float *distances, uint32_t K) {

@@ -9,12 +9,12 @@
 
 /* Distances (n, K) of texts first .. first + n - 1 under the prompt in use to centroids (K, D) on the device.
  */
-int dun_evaluate(float *distances, dun_session *session, dun_loss *loss, const dun_buffer *centroids,
-                 uint32_t first, uint32_t n, const char *stage);
+int dun_evaluate(float *distances, dun_session *session, const dun_pass *pass, dun_loss *loss,
+                 const dun_buffer *centroids, uint32_t first, uint32_t n, const char *stage);
 
 /* The same for the validation texts, their points kept. */
-int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *session, dun_loss *loss,
-                       const dun_buffer *centroids, const char *stage);
+int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *session, const dun_pass *pass,
+                       dun_loss *loss, const dun_buffer *centroids, const char *stage);
 
 /* Index of the smallest of K distances; the lower one of equals. */
 uint32_t dun_nearest_centroid(const float *distances, uint32_t K);

@@ -1,12 +1,13 @@
 /* See reopen.h. */
 #include "session/reopen.h"
+#include "session/session_inside.h"
 
 #include "base/clock.h"
 #include "base/err.h"
 
 static int forget_texts(dun_session *session) {
-    dun_text_cache_free(&session->cache);
-    dun_team_forget(&session->team);
+    int rc = DUN_OK;
+    TRY(dun_team_forget(&session->team));
     dun_texts_free(&session->texts);
     dun_template_surround(&session->texts, &session->template);
     dun_dataset_free(session->valid);
@@ -14,7 +15,9 @@ static int forget_texts(dun_session *session) {
     dun_labels_free(&session->labels);
     session->valid = session->train = NULL;
     session->n_train = session->n_valid = 0;
-    return dun_texts_share(&session->texts, session->tokenizer);
+    TRY(dun_texts_share(&session->texts, session->tokenizer));
+out:
+    return rc;
 }
 
 int dun_session_reopen(dun_session *session, const dun_config *config, const dun_observer *observer) {
@@ -31,7 +34,6 @@ int dun_session_reopen(dun_session *session, const dun_config *config, const dun
         session->observer = observer;
         session->begun = dun_clock_seconds();
         session->timings = (dun_timings){0};
-        session->patient = false;
         dun_prompt_free(&session->prompt);
     }
     TRY(dun_session_start_prompt(session));
@@ -54,12 +56,8 @@ static bool same_sizes(const dun_engine_options *a, const dun_engine_options *b)
 /* The engine round its weights, for batches or a prompt of another size. */
 static int resize(dun_session *session, const dun_engine_options *options) {
     int rc = DUN_OK;
-    bool still_there;
-    dun_batch_free(&session->batch);
-    dun_team_free(&session->team); /* made again with the texts */
     TRY(dun_engine_resize(&session->engine, options));
-    TRY(dun_text_cache_refit(&still_there, &session->cache));
-    TRY(dun_batch_create(&session->batch, options->max_sequences, options->max_rows));
+    TRY(dun_session_refit_team(session));
 out:
     return rc;
 }
@@ -74,8 +72,7 @@ int dun_session_ready(dun_session *session) {
         TRY(resize(session, &options));
     TRY(dun_session_start_normalizer(session));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
-    if (!session->cache.engine)
-        TRY(dun_session_read_texts(session));
+    TRY(dun_session_read_texts(session));
 out:
     if (rc < 0)
         dun_session_close(session);

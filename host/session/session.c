@@ -47,8 +47,6 @@ out:
 
 void dun_session_close(dun_session *session) {
     dun_team_free(&session->team);
-    dun_batch_free(&session->batch);
-    dun_text_cache_free(&session->cache);
     dun_normalizer_free(&session->normalizer);
     dun_free(session->saved_normalization);
     dun_engine_free(&session->engine);
@@ -212,6 +210,11 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
     return options;
 }
 
+static bool names_several(const char *use) {
+    char second[256];
+    return dun_device_selector(second, sizeof second, use, 1);
+}
+
 /* Positions that the model knows, rows that can be counted, and shares for as many devices as there are. */
 int dun_session_check(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
@@ -232,16 +235,11 @@ int dun_session_check(const dun_session *session, bool backward) {
             "many rows for a prompt before the text; a smaller batch is needed",
             dun_config_origin(config, DUN_KEY_train_batch_size), (long long)config->train.batch_size,
             (long long)config->data.max_length);
-    if (backward && config->device.shares[0] && !dun_session_has_team(session))
+    if (backward && config->device.shares[0] && !names_several(config->device.use))
         return dun_error(DUN_USAGE, "%s: device.shares = %s, but device.use = %s (%s) is one device",
                          dun_config_origin(config, DUN_KEY_device_shares), config->device.shares,
                          config->device.use, dun_config_origin(config, DUN_KEY_device_use));
     return DUN_OK;
-}
-
-bool dun_session_has_team(const dun_session *session) {
-    char second[256];
-    return dun_device_selector(second, sizeof second, session->config->device.use, 1);
 }
 
 bool dun_session_runs_whole(const dun_session *session) {
@@ -299,11 +297,9 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     session->timings.build += dun_clock_seconds() - begun;
     begun = dun_clock_seconds();
     TRY(dun_engine_create(&session->engine, &session->compute, spec, source, &options));
-    TRY(dun_batch_create(&session->batch, options.max_sequences, options.max_rows));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
     TRY(dun_session_start_normalizer(session));
-    if (dun_session_runs_whole(session))
-        TRY(dun_text_cache_only_shared(&session->engine, &session->texts));
+    TRY(dun_session_start_team(session));
     TRY(dun_device_finish(session->device));
     dun_observe_say(session->observer,
                     "model     %s: %u of %u layers, width %u, %.0f MB of weights, %.0f MB of activations",
@@ -340,17 +336,7 @@ uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n
 
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
-    const dun_template *template = &session->template;
-    if (session->team.n > 0) {
-        TRY(dun_team_run(&session->team, which, n));
-    } else {
-        if (dun_session_runs_whole(session))
-            dun_template_batch(&session->batch, template, &session->texts, which, n);
-        else
-            TRY(dun_text_cache_batch(&session->batch, &session->cache, which, n, template->tail.ids,
-                                     template->tail.n));
-        TRY(dun_engine_points(&session->engine, &session->batch));
-    }
+    TRY(dun_team_run(&session->team, which, n));
     TRY(dun_normalizer_fwd(&session->normalizer, dun_engine_point_buffer(&session->engine), n));
 out:
     return rc;
@@ -361,17 +347,15 @@ int dun_session_backward(dun_session *session, uint32_t n) {
     dun_engine *engine = &session->engine;
     TRY(dun_normalizer_bwd(&session->normalizer, dun_engine_point_gradient(engine),
                            dun_engine_point_buffer(engine), n));
-    if (session->team.n > 0)
-        TRY(dun_team_backward(&session->team, n));
-    else
-        TRY(dun_engine_backward(engine));
+    TRY(dun_team_backward(&session->team, n));
 out:
     return rc;
 }
 
-int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const char *stage,
-                        dun_batch_visitor *each, void *self) {
+int dun_session_run_all(dun_session *session, const dun_pass *pass, uint32_t first, uint32_t n,
+                        const char *stage, dun_batch_visitor *each, void *self) {
     int rc = DUN_OK;
+    float *sink = pass ? pass->sink : NULL;
     size_t D = dun_session_point_width(session);
     uint32_t count, *which = NULL;
     dun_observe_begin(session->observer, stage, "texts", n);
@@ -380,13 +364,12 @@ int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const 
         count = dun_session_pass(session, first + done, n - done);
         for (uint32_t i = 0; i < count; i++)
             which[i] = first + done + i;
-        if (!session->patient && dun_interrupted())
+        if (!(pass && pass->patient) && dun_interrupted())
             TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
         TRY(dun_session_run(session, which, count));
-        if (session->sink)
-            TRY(dun_buffer_read(session->sink + (size_t)(first + done) * D,
-                                dun_engine_point_buffer(&session->engine), 0,
-                                count * D * sizeof *session->sink));
+        if (sink)
+            TRY(dun_buffer_read(sink + (size_t)(first + done) * D, dun_engine_point_buffer(&session->engine),
+                                0, count * D * sizeof *sink));
         TRY(each(self, first + done, count));
         dun_observe_advance(session->observer, done + count, NULL);
     }

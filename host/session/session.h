@@ -8,11 +8,11 @@
 #include "io/model_file.h"
 #include "learn/normalizer.h"
 #include "nn/engine.h"
+#include "session/local.h"
 #include "session/prompt.h"
 #include "session/runfile.h"
 #include "session/team.h"
 #include "session/template.h"
-#include "session/textcache.h"
 #include "session/texts.h"
 
 /* Seconds by stage, for metrics.json. `start` makes the starting centroids; `baseline` measures what they and
@@ -21,7 +21,7 @@ typedef struct {
     double load, build, texts, start, baseline, train, eval;
 } dun_timings;
 
-typedef struct {
+typedef struct dun_session {
     const dun_config *config;
     const dun_observer *observer;
     dun_model_file *model;
@@ -38,13 +38,10 @@ typedef struct {
     dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
     float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
     uint32_t saved_width;       /* that D */
-    dun_text_cache cache;       /* unused by a team, which has one for each member */
-    dun_team team;              /* where device.use names several devices */
-    dun_batch batch;            /* the prompt after up to max_sequences texts */
-    double begun;               /* dun_clock_seconds when it was opened, or opened again for another config */
+    dun_team team;    /* who runs the texts: the engine, and others beside it that device.use names */
+    dun_local *first; /* the team's member on the engine */
+    double begun;     /* dun_clock_seconds when it was opened, or opened again for another config */
     dun_timings timings;
-    bool patient; /* Ctrl-C is the caller's to notice */
-    float *sink;  /* (texts.n, D) where dun_session_run_all leaves every point as well; NULL: nowhere */
 } dun_session;
 
 /* Model file and tokenizer. The config, and the observer, stay borrowed. */
@@ -71,9 +68,9 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
  * prompt before the text is trained on whole sequences too. */
 int dun_session_start_engine(dun_session *session, bool backward);
 
-/* For training: opens the other devices of device.use, makes the cache for session->texts within the config's
- * budget (for each device its own) and computes what is resident; no cache where the prompt stands before the
- * text. */
+/* For training, where it is not done yet: opens the other devices of device.use, shares session->texts out,
+ * makes a cache for them within the config's budget (for each device its own) and computes what is kept; no
+ * cache where the prompt stands before the text. */
 int dun_session_read_texts(dun_session *session);
 
 /* The normalisation of points anew: with the saved prompt's constants if there are any, else not fitted yet.
@@ -94,11 +91,17 @@ int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n);
  * it, which is overwritten: leaves the gradient of the prompt in engine.d_prompt. */
 int dun_session_backward(dun_session *session, uint32_t n);
 
-/* The same for texts first .. first + n - 1, pass by pass, with progress: `each` is called after every
- * batch with the batch's first text and its count. */
+/* What else a way through many texts does. NULL: nothing, and Ctrl-C ends it. */
+typedef struct {
+    float *sink;  /* (texts.n, D) where it leaves every point; NULL: nowhere */
+    bool patient; /* Ctrl-C is the caller's to notice */
+} dun_pass;
+
+/* Runs texts first .. first + n - 1, batch by batch, with progress: `each` is called after every batch with
+ * the batch's first text and its count. */
 typedef int dun_batch_visitor(void *self, uint32_t first, uint32_t count);
-int dun_session_run_all(dun_session *session, uint32_t first, uint32_t n, const char *stage,
-                        dun_batch_visitor *each, void *self);
+int dun_session_run_all(dun_session *session, const dun_pass *pass, uint32_t first, uint32_t n,
+                        const char *stage, dun_batch_visitor *each, void *self);
 
 /* D, the width of a point. */
 uint32_t dun_session_point_width(const dun_session *session);

@@ -7,8 +7,9 @@
 /* True when a text is a part of every batch that it is in, instead of lying in the cache. */
 bool dun_session_runs_whole(const dun_session *session);
 
-/* True when device.use names several devices, which train together. */
-bool dun_session_has_team(const dun_session *session);
+/* Makes the engine a team of one; after dun_engine_resize makes it fit again, alone. */
+int dun_session_start_team(dun_session *session);
+int dun_session_refit_team(dun_session *session);
 
 /* Opens a device with its kernels and products as the config wants them, and says what it is. */
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,

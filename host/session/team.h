@@ -1,44 +1,57 @@
-/* Several devices that train one prompt together. Every text belongs to one of them, which keeps its keys and
- * values; each batch is cut by owner. All devices run their texts at once; the points then come together on
- * the first one, whose loss, centroids and optimisers are those of the whole batch, and the prompt's gradient
- * is the sum of the devices' in their order. So nothing depends on which device finishes first. */
+/* Members that train one prompt together; one alone is a team as well. Every text belongs to one of them;
+ * each batch is cut by owner. All members run their texts at once; the points then come together where the
+ * loss is computed, with centroids and optimisers of the whole batch, and the prompt's gradient is the sum of
+ * the members' in their order. So nothing depends on which member finishes first. One alone computes where
+ * the loss is: nothing is copied. */
 #ifndef DUN_TEAM_H
 #define DUN_TEAM_H
 
-#include "nn/engine.h"
-#include "session/template.h"
-#include "session/textcache.h"
+#include "base/observer.h"
+#include "session/member.h"
+
+/* Where the loss of a batch is computed: the prompt (P, C) is read there and its gradient written, points
+ * (n, D) are written and their gradients read. */
+typedef struct {
+    void *self;
+    int (*read_prompt)(float *prompt, void *self);
+    int (*write_points)(void *self, const float *points, uint32_t n);
+    int (*read_d_points)(float *d_points, void *self, uint32_t n);
+    int (*write_d_prompt)(void *self, const float *d_prompt);
+} dun_home;
+
+/* What goes to and fro. */
+typedef struct {
+    uint32_t max_sequences;
+    uint32_t point_floats;  /* D */
+    uint32_t prompt_floats; /* P*C */
+} dun_team_sizes;
 
 typedef struct {
-    dun_engine *engine;    /* of the first member: the session's, borrowed; of the others: */
-    dun_engine own_engine; /* the member's own, */
-    dun_compute compute;   /* and what it stands on */
-    dun_device *device;
-    dun_texts texts;      /* those that are its own */
-    dun_text_cache cache; /* their keys and values; empty where whole sequences are run */
-    dun_batch batch;
-    uint32_t share;  /* of 100 texts */
-    uint32_t n;      /* its part of the batch: */
-    uint32_t *which; /* [max_sequences] indices into `texts` */
-    uint32_t *place; /* [max_sequences] and places in the batch */
-} dun_member;
-
-typedef struct {
-    dun_member *members;
-    uint32_t n;      /* 0: one device does everything */
-    bool has_shares; /* its members have theirs */
-    const dun_template *template;
-    uint32_t *owner, *local;           /* [texts] the member that has a text, and its index there; or NULL */
+    dun_home home;
+    dun_team_sizes sizes;
+    dun_member *members; /* one alone computes at home */
+    size_t capacity;
+    uint32_t n;
+    bool has_shares;                   /* its members have theirs */
+    bool has_texts;                    /* every text has its owner */
+    uint32_t *owner, *local;           /* [texts] the member that has a text, and its number there; or NULL */
     float *points, *part;              /* (max_sequences, D) the batch's points or gradients; a member's */
     float *prompt, *gradient, *others; /* (P, C) */
 } dun_team;
 
-/* A team of n members, the first with an engine that is there already and has no texts in its cache. The
- * caller opens device, compute and engine of the others, in place, then prepares the team; the team frees
- * them. */
-int dun_team_create(dun_team *team, const dun_template *template, dun_engine *first, uint32_t n);
-int dun_team_prepare(dun_team *team);
+void dun_team_init(dun_team *team, const dun_home *home);
 void dun_team_free(dun_team *team);
+
+/* Takes one more member, who is the team's to free, also after a failure. Its texts are taken from everybody.
+ */
+int dun_team_add(dun_team *team, const dun_member_kind *kind, void *self);
+
+/* Lets all but the first n members go; if there were more, texts and shares are taken from those that stay.
+ */
+int dun_team_keep(dun_team *team, uint32_t n);
+
+/* Room for batches and a prompt of these sizes; the members are all there. */
+int dun_team_prepare(dun_team *team, const dun_team_sizes *sizes);
 
 /* Percent of the texts for each member: what device.shares says ("61,39"), or, for "" (auto), as fast as they
  * turn out, once, to run a batch of prompts. `changed`: they were others before. DUN_USAGE: not as many
@@ -50,19 +63,19 @@ int dun_team_shares(dun_str *out, const dun_team *team);
 
 /* Gives every text its owner; takes all texts away. */
 int dun_team_assign(dun_team *team, const dun_texts *texts);
-void dun_team_forget(dun_team *team);
+int dun_team_forget(dun_team *team);
 
 /* A hash of how the members beyond the first compute: kernels and products. */
 int dun_team_arithmetic(uint64_t *hash, const dun_team *team);
 
-/* Computes the keys and values that the members keep, all devices at once. Their caches are made. */
+/* Computes the keys and values that the members keep, all of them at once. */
 int dun_team_fill(dun_team *team, const dun_observer *observer);
 
-/* Runs the prompt in the first engine with n texts; their points (n, D) are then in its point buffer. */
+/* Runs the prompt at home with n texts, 1 <= n; their points (n, D) are then at home. */
 int dun_team_run(dun_team *team, const uint32_t *which, uint32_t n);
 
-/* The way back of the points that dun_team_run left, from their gradient (n, D) in the first engine's buffer
- * for it: leaves the gradient of the prompt in its d_prompt. */
+/* The way back of the n points that dun_team_run left, from their gradient (n, D) at home: leaves the
+ * gradient of the prompt there. */
 int dun_team_backward(dun_team *team, uint32_t n);
 
 #endif

@@ -2,7 +2,6 @@
 #include "session/textcache.h"
 
 #include "base/err.h"
-#include "base/interrupt.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -192,22 +191,6 @@ int dun_text_cache_fill_some(dun_text_cache *cache) {
     cache->n_filled = end;
 out:
     dun_batch_clear(&cache->batch);
-    return rc;
-}
-
-int dun_text_cache_fill(dun_text_cache *cache, const dun_observer *observer) {
-    int rc = DUN_OK;
-    uint32_t n_kept = dun_text_cache_kept(cache);
-    dun_observe_begin(observer, "reading texts", "texts", n_kept);
-    while (cache->n_filled < n_kept) {
-        TRY(dun_text_cache_fill_some(cache));
-        TRY(dun_device_finish(cache->engine->compute->device));
-        if (dun_interrupted())
-            TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
-        dun_observe_advance(observer, cache->n_filled, NULL);
-    }
-out:
-    dun_observe_end(observer);
     return rc;
 }
 

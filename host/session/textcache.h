@@ -6,7 +6,6 @@
 #ifndef DUN_TEXTCACHE_H
 #define DUN_TEXTCACHE_H
 
-#include "base/observer.h"
 #include "nn/engine.h"
 #include "session/texts.h"
 
@@ -49,9 +48,8 @@ int dun_text_cache_refit(bool *still_there, dun_text_cache *cache);
 /* Texts that are kept, wherever. */
 uint32_t dun_text_cache_kept(const dun_text_cache *cache);
 
-/* Computes the keys and values of the texts that are kept: all of them, or as many as one pass takes, without
- * waiting for the device. */
-int dun_text_cache_fill(dun_text_cache *cache, const dun_observer *observer);
+/* Computes the keys and values of texts that are kept, as many more as one pass takes, without waiting for
+ * the device. */
 int dun_text_cache_fill_some(dun_text_cache *cache);
 
 /* Makes `batch` the n_rows rows `rows` (ids as in a batch) after each of the n texts `which` (at most

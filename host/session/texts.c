@@ -180,12 +180,6 @@ out:
     return rc;
 }
 
-void dun_texts_clear(dun_texts *texts) {
-    texts->tokens.n = 0;
-    texts->n = 0;
-    texts->longest = 0;
-}
-
 void dun_texts_drop(dun_texts *texts, uint32_t n) {
     if (n == 0)
         return;

@@ -38,7 +38,6 @@ int dun_texts_add_dataset(dun_texts *texts, dun_tokenizer *tokenizer, const dun_
 int dun_texts_begin_part(dun_texts *part, const dun_texts *whole);
 int dun_texts_take(dun_texts *part, const dun_texts *whole, uint32_t index);
 
-void dun_texts_clear(dun_texts *texts);            /* keeps the memory */
 void dun_texts_drop(dun_texts *texts, uint32_t n); /* takes the first n away */
 void dun_texts_free(dun_texts *texts);
 

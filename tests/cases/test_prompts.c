@@ -193,7 +193,7 @@ static void test_templates(void **state) {
         snprintf(more, sizeof more, "[prompt]\ninit = random\n%s\n", cases[i].lines);
         configure(&t, more);
         check_ok(train_run_open(&t, NULL));
-        assert_int_equal(t.session.cache.n_resident, cases[i].cached ? t.session.texts.n : 0);
+        assert_int_equal(t.session.first->cache.n_resident, cases[i].cached ? t.session.texts.n : 0);
         expect_points(&t.session, cases[i].layout);
         expect_gradient(&t.session, cases[i].layout);
         train_run_close(&t);

@@ -297,7 +297,7 @@ static void test_what_is_shared(void **state) {
     assert_ptr_equal(session.train, texts);
     check_ok(dun_session_reopen(&session, &t[2].config, NULL));
     assert_int_equal(session.n_train, 7);
-    assert_null(session.cache.engine);
+    assert_false(session.team.has_texts);
     check_ok(dun_session_ready(&session));
     assert_ptr_equal(session.model, weights);
     assert_ptr_equal(session.device, device);

@@ -26,11 +26,12 @@ static float *points_with(train_run *t, const room *r, bool *some_hosted, bool *
                               (uint64_t)session->engine.options.max_sequences * session->texts.longest,
                           .half = r->half};
     assert_true(points && part);
-    dun_text_cache_free(&session->cache);
-    check_ok(dun_text_cache_create(&session->cache, &session->engine, &session->texts, &all));
-    check_ok(dun_text_cache_fill(&session->cache, NULL));
-    *some_hosted = session->cache.n_hosted > 0;
-    *some_missing = session->cache.n_resident + session->cache.n_hosted < n;
+    dun_text_cache_free(&session->first->cache);
+    check_ok(dun_text_cache_create(&session->first->cache, &session->engine, &session->texts, &all));
+    while (session->first->cache.n_filled < dun_text_cache_kept(&session->first->cache))
+        check_ok(dun_text_cache_fill_some(&session->first->cache));
+    *some_hosted = session->first->cache.n_hosted > 0;
+    *some_missing = session->first->cache.n_resident + session->first->cache.n_hosted < n;
     for (uint32_t done = 0; done < n; done += BATCH) {
         uint32_t count = n - done < BATCH ? n - done : BATCH;
         for (uint32_t i = 0; i < count; i++)

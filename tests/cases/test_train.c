@@ -95,10 +95,10 @@ static void test_cache(void **state) {
                  caches[i].lines);
         configure_data(&t, "many.tsv", more);
         train_run_all(&t, caches[i].name);
-        print_message("%s: %u of %u texts kept\n", caches[i].lines, t.session.cache.n_resident,
+        print_message("%s: %u of %u texts kept\n", caches[i].lines, t.session.first->cache.n_resident,
                       t.session.texts.n);
-        assert_int_equal(t.session.cache.n_resident > 0, caches[i].some);
-        assert_int_equal(t.session.cache.n_resident == t.session.texts.n, caches[i].all);
+        assert_int_equal(t.session.first->cache.n_resident > 0, caches[i].some);
+        assert_int_equal(t.session.first->cache.n_resident == t.session.texts.n, caches[i].all);
         assert_int_equal(t.n_losses, 14);
         if (i == 0) {
             bytes = (size_t)t.session.prompt.n_rows * t.session.prompt.width * sizeof *prompt;
