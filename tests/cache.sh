@@ -12,15 +12,9 @@ export DUNLIN_CACHE=$work/cache
 for i in 1 2 3; do
     printf 'aa ab %d\tlow\nzz zy %d\thigh\n' "$i" "$i"
 done >data.tsv
-cat >config.ini <<END
+tiny_config data.tsv >config.ini <<'END'
 [device]
-use = $device
 check = no
-[model]
-path = $fixtures/tiny-a.gguf
-[data]
-train = data.tsv
-valid = data.tsv
 [prompt]
 init = random
 tokens = 2

@@ -52,12 +52,7 @@ matches err 'matches no device; there is: 0 = '
 for i in 1 2 3 4 5 6 7 8; do
     printf 'aa ab %d\tlow\nzz zy %d\thigh\n' "$i" "$i"
 done >data.tsv
-cat >config.ini <<END
-[model]
-path = $fixtures/tiny-a.gguf
-[data]
-train = data.tsv
-valid = data.tsv
+tiny_config data.tsv >config.ini <<'END'
 [prompt]
 init = random
 tokens = 2

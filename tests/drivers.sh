@@ -28,12 +28,7 @@ for i in {1..100}; do
     printf '%s %d\t%s\n' "$([ $((i % 2)) -eq 1 ] && echo 'aa ab ba' || echo 'zz zy yz')" "$i" \
         "${labels[$(((i + (i % 5 == 0)) % 2))]}"
 done >data.tsv
-cat >config.ini <<END
-[model]
-path = $fixtures/tiny-a.gguf
-[data]
-train = data.tsv
-valid = data.tsv
+tiny_config data.tsv >config.ini <<'END'
 [prompt]
 init = random
 tokens = 3

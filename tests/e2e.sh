@@ -54,14 +54,7 @@ sed 's/\t/,/' data.tsv >data.csv
 sed 's/\(.*\)\t\(.*\)/{"text": "\1", "label": "\2"}/' data.tsv >data.jsonl
 gzip -k data.tsv
 printf 'then the in\tno\nzzqq x\tyes\nthe the inn\tno\n' >valid.tsv
-cat >tiny.ini <<INI
-[device]
-use = $device
-[model]
-path = $model
-[data]
-train = data.tsv
-valid = valid.tsv
+tiny_config valid.tsv >tiny.ini <<'INI'
 [prompt]
 init = vocab
 lr = 0.02
@@ -110,11 +103,14 @@ expect 3 report .
 expect 3 report nothing --out nothing.html
 expect 1 report run --out missing/report.html
 expect 0 train tiny.ini --out unseen --set output.report=no
-[ ! -e unseen/report.html ] && [ ! -e unseen/trajectory ] || fail 'train: a report though it was not wanted'
+for file in report.html trajectory; do
+    [ ! -e unseen/$file ] || fail "train: $file though no report was wanted"
+done
 expect 0 report unseen
 [ ! -e unseen/scatter.png ] || fail 'report: a picture of points that were not kept'
 expect 0 train tiny.ini --out unpictured --set output.pictures=no
-[ -s unpictured/report.html ] && [ ! -e unpictured/training.gif ] || fail 'train: pictures = no is not heard'
+[ -s unpictured/report.html ] || fail 'train: no report without pictures'
+[ ! -e unpictured/training.gif ] || fail 'train: pictures = no is not heard'
 says unseen/report.html '"points":null'
 
 # Evaluated again, a run says what it said of itself; its folder is enough.

@@ -26,14 +26,7 @@ fi
 for i in {1..6}; do
     printf 'then the inn %s\tno\nqqzz qz xx%s\tgenau so\n' "$i" "$i"
 done >data.tsv
-cat >config.ini <<END
-[device]
-use = ${DUNLIN_TEST_DEVICE:-cpu}
-[model]
-path = $fixtures/tiny-a.gguf
-[data]
-train = data.tsv
-valid = data.tsv
+tiny_config data.tsv >config.ini <<'END'
 [prompt]
 init = vocab
 [train]

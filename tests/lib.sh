@@ -59,3 +59,12 @@ says() {
 matches() {
     grep -qE -e "$2" "$1" || fail "$1 does not match '$2': $(head -c 400 "$1")"
 }
+
+# tiny_config VALID: the config of a run with the first tiny model that learns data.tsv and is measured on VALID;
+# standard input follows.
+tiny_config() {
+    # shellcheck disable=SC2154 # fixtures is what the test was given
+    printf '%s\n' '[device]' "use = $device" '[model]' "path = $fixtures/tiny-a.gguf" \
+        '[data]' 'train = data.tsv' "valid = $1"
+    cat
+}

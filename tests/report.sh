@@ -30,14 +30,7 @@ done >data.tsv
         printf 'the inn %d then\t<b>no</b>\nzzqq %d\tyes\n' "$i" "$i"
     done
 } >valid.tsv
-cat >config.ini <<END
-[device]
-use = $device
-[model]
-path = $fixtures/tiny-a.gguf
-[data]
-train = data.tsv
-valid = valid.tsv
+tiny_config valid.tsv >config.ini <<'END'
 [prompt]
 init = vocab
 lr = 0.02

@@ -13,14 +13,7 @@ kills=${3:-50}
 for i in {1..40}; do
     printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
 done >data.tsv
-cat >config.ini <<END
-[device]
-use = $device
-[model]
-path = $fixtures/tiny-a.gguf
-[data]
-train = data.tsv
-valid = data.tsv
+tiny_config data.tsv >config.ini <<'END'
 [prompt]
 init = random
 tokens = 3

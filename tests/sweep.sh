@@ -18,14 +18,7 @@ for i in 1 2 3 4 5 6; do
     printf 'then the inn %s\tno\nqqzz qz xx%s\tyes\n' "$i" "$i"
 done >data.tsv
 printf 'then the in\tno\nzzqq x\tyes\nthe the inn\tno\n' >valid.tsv
-cat >tiny.ini <<INI
-[device]
-use = $device
-[model]
-path = $fixtures/tiny-a.gguf
-[data]
-train = data.tsv
-valid = valid.tsv
+tiny_config valid.tsv >tiny.ini <<'INI'
 [prompt]
 init = vocab
 lr = 0.02
@@ -81,7 +74,9 @@ matches err '1 of 2 runs failed'
 ends 0 train tiny.ini other.ini
 matches out '^config +accuracy'
 matches out '^other '
-[ -s runs/tiny/metrics.json ] && [ -s runs/other/metrics.json ] || fail 'no runs/tiny or runs/other'
+for name in tiny other; do
+    [ -s runs/$name/metrics.json ] || fail "no runs/$name"
+done
 [ ! -e runs/all-sweep ] || fail 'a folder nobody asked for'
 count "$(grep -c '^model ' err)" 1 'models loaded for two configs'
 ends 0 train tiny.ini other.ini --seeds 2 --out both

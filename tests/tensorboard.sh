@@ -27,14 +27,7 @@ fi
 for i in {1..12}; do
     printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
 done >data.tsv
-cat >config.ini <<END
-[device]
-use = ${DUNLIN_TEST_DEVICE:-cpu}
-[model]
-path = $fixtures/tiny-a.gguf
-[data]
-train = data.tsv
-valid = data.tsv
+tiny_config data.tsv >config.ini <<'END'
 [prompt]
 init = random
 tokens = 3

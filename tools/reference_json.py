@@ -39,11 +39,14 @@ def write(path, document):
 
 
 def difference(expected, actual):
-    """Largest difference relative to the largest expected size; infinite where shapes or ids disagree."""
+    """Largest difference relative to the largest expected size; infinite where shapes or ids disagree, or a number is
+    none (max drops it)."""
     expected, actual = [x if isinstance(x, list) else [x] for x in (expected, actual)]
     if len(expected) != len(actual):
         return math.inf
     if any(isinstance(x, (int, str)) for x in expected):
         return 0.0 if expected == actual else math.inf
+    if not all(map(math.isfinite, (*expected, *actual))):
+        return math.inf
     worst = max((abs(e - a) for e, a in zip(expected, actual)), default=0.0)
     return worst / max(max(map(abs, expected), default=0.0), 1e-30)

@@ -195,6 +195,8 @@ static void test_vectors(void **state) {
     const char *path = *state;
     json_t *root = json_load_file(path, 0, NULL);
     if (!root) {
+        if (!strstr(path, "/../")) /* the project's own */
+            fail_msg("%s is not there", path);
         print_message("%s is not there\n", path);
         skip();
     }

@@ -28,6 +28,11 @@ static void check_orthonormal(const dun_pca *pca) {
         }
 }
 
+/* Unlike fmax, a NaN stays. */
+static double larger(double a, double b) {
+    return isnan(a) || a > b ? a : b;
+}
+
 /* The largest difference over the largest coordinate, each axis with the sign that fits better. */
 static double distance(const dun_pca *pca, const float *points, const double *expected, size_t n) {
     double worst = 0;
@@ -37,11 +42,11 @@ static double distance(const dun_pca *pca, const float *points, const double *ex
             float at[2];
             dun_pca_project(at, pca, points + i * pca->width);
             double e = expected[2 * i + a];
-            plus = fmax(plus, fabs((double)at[a] - e));
-            minus = fmax(minus, fabs((double)at[a] + e));
-            largest = fmax(largest, fabs(expected[a]) + fabs(e));
+            plus = larger(plus, fabs((double)at[a] - e));
+            minus = larger(minus, fabs((double)at[a] + e));
+            largest = larger(largest, fabs(expected[a]) + fabs(e));
         }
-        worst = fmax(worst, fmin(plus, minus) / largest);
+        worst = larger(worst, fmin(plus, minus) / largest);
     }
     return worst;
 }

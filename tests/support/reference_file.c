@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,7 +23,7 @@ bool reference_exists(const char *path) {
 json_t *reference_open(const char *path) {
     dun_file file = {0};
     json_t *root = NULL;
-    if (!reference_exists(path))
+    if (strncmp(path, "../", 3) == 0 && !reference_exists(path))
         return NULL;
     if (dun_file_map(&file, path) < 0 ||
         dun_json_parse(&root, (const char *)file.bytes, file.length, path, 1) < 0)

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Opens a JSON file under the project's root; NULL when it is not there (a test then skips). Fails the
- * running test when it is there and cannot be read. */
+/* Opens a JSON file under the project's root. Fails the running test when it is not there or cannot be read;
+ * only one outside of the project ("../...") may be missing: NULL, and a test then skips. */
 json_t *reference_open(const char *path);
 
 /* True when a file under the project's root exists. */
