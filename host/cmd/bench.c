@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "base/table.h"
 #include "cmd/cmd.h"
-#include "cmd/experiment.h"
 #include "cmd/out.h"
+#include "cmd/shell/common.h"
 #include "report/progress.h"
 
 #include <errno.h>
@@ -252,37 +252,23 @@ out:
 
 enum { MAX_ROWS = 1 << 20 };
 
-static int read_rows(uint32_t *rows, const dun_args *args) {
-    const char *word = dun_args_value(args, "rows");
-    char *end = NULL;
-    *rows = 0;
-    if (!word)
-        return DUN_OK;
-    errno = 0;
-    unsigned long number = strtoul(word, &end, 10);
-    if (errno || *end || strspn(word, "0123456789") == 0 || number < 1 || number > MAX_ROWS)
-        return dun_error(DUN_USAGE, "--rows %.40s: takes a whole number from 1 to %d", word, MAX_ROWS);
-    *rows = (uint32_t)number;
-    return DUN_OK;
-}
-
 static int run(const dun_args *args) {
     int rc = DUN_OK;
     dun_overrides overrides = {0};
     dun_experiment experiment = {0};
     dun_bench bench;
     dun_progress progress;
-    uint32_t rows;
+    int64_t rows = 0; /* as many as a batch has */
     dun_observer observer = dun_progress_observer(&progress);
     TRY(dun_talk(&progress, args));
-    TRY(read_rows(&rows, args));
+    TRY(dun_args_count(&rows, args, "rows", 1, MAX_ROWS));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open_config(&experiment, dun_args_operand(args, 0), &overrides, &observer));
     uint32_t longest = dun_bench_longest_text(&experiment.session);
     if (experiment.config.data.max_length < longest)
         experiment.config.data.max_length = longest;
     TRY(dun_session_start_engine(&experiment.session, true));
-    TRY(dun_bench_run(&bench, &experiment.session, rows));
+    TRY(dun_bench_run(&bench, &experiment.session, (uint32_t)rows));
     TRY(dun_args_has(args, "json") ? print_json(&bench, &experiment.session) : print_table(&bench));
 out:
     dun_progress_close(&progress);

@@ -5,11 +5,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "cmd/experiment.h"
 #include "cmd/out.h"
+#include "cmd/shell/common.h"
 #include "report/pictures.h"
 #include "report/progress.h"
-#include "report/runlog.h"
+#include "run/runlog.h"
 #include "run/tables.h"
 
 typedef struct {

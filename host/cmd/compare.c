@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "cmd/experiment.h"
 #include "cmd/out.h"
+#include "cmd/shell/common.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,14 +155,7 @@ out:
     return rc;
 }
 
-static int read_limit(double *seconds, const dun_args *args) {
-    const char *word = dun_args_value(args, "timeout");
-    char *end = NULL;
-    *seconds = word ? strtod(word, &end) : 3600;
-    if (word && (end == word || *end || !(*seconds > 0 && *seconds <= 1e7)))
-        return dun_error(DUN_USAGE, "compare: --timeout %.40s: takes seconds, more than 0", word);
-    return DUN_OK;
-}
+enum { DEFAULT_LIMIT_S = 3600 };
 
 static int run(const dun_args *args) {
     int rc = DUN_OK;
@@ -180,8 +173,9 @@ static int run(const dun_args *args) {
     TRY(dun_talk(&progress, args));
     dun_interrupt_watch();
     TRY(dun_args_all(&overrides.sets, &overrides.n_sets, args, "set"));
-    dun_compare_job job = {.config = path, .sets = overrides.sets, .n_sets = overrides.n_sets};
-    TRY(read_limit(&job.limit_s, args));
+    dun_compare_job job = {
+        .config = path, .sets = overrides.sets, .n_sets = overrides.n_sets, .limit_s = DEFAULT_LIMIT_S};
+    TRY(dun_args_number(&job.limit_s, args, "timeout", &(dun_number_range){.most = 1e7, .above = true}));
     TRY(dun_experiment_read_config(&config, path, &overrides));
     TRY(dun_config_check(&config));
     TRY_PTR(name, dun_experiment_name(&config, path));

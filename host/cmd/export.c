@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "cmd/cmd.h"
-#include "cmd/experiment.h"
+#include "cmd/shell/common.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "cmd/experiment.h"
+#include "cmd/shell/common.h"
 #include "report/progress.h"
 #include "run/export.h"
 #include "session/centroid.h"

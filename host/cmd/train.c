@@ -1,97 +1,95 @@
 /* dunlin train: runs the experiment of each config and leaves a run directory. */
-#include "run/train.h"
+#include "run/group.h"
+
 #include "base/err.h"
 #include "base/interrupt.h"
 #include "base/mem.h"
-#include "check/trust.h"
 #include "cmd/cmd.h"
-#include "cmd/experiment.h"
-#include "cmd/train_group.h"
-#include "report/progress.h"
+#include "cmd/out.h"
+#include "cmd/shell/common.h"
 #include "report/report.h"
-#include "report/runlog.h"
-#include "run/space.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-/* Goes on with the run of a folder. */
-static int go_on(const char *path, const dun_overrides *overrides, const dun_observer *observer) {
-    int rc = DUN_OK;
-    dun_experiment experiment = {0};
-    dun_run_dir run = {0};
-    dun_run_result result = {0};
-    dun_run_log log;
-    dun_run_log_init(&log, observer);
-    const dun_observer logged = dun_run_log_observer(&log);
-    dun_run_log_note(&log, path);
-    TRY(dun_experiment_open_config(&experiment, path, overrides, &logged));
-    dun_session *session = &experiment.session;
-    if (!experiment.run_path)
-        TRY(dun_error(DUN_USAGE, "--resume %s: is not the folder of a run", path));
-    TRY(dun_session_read_data(session, true));
-    TRY(dun_trust_config(&experiment.config, &logged));
-    TRY(dun_run_dir_resume(&run, path));
-    TRY(dun_run_log_open(&log, run.path));
-    TRY(dun_space_check(session, &run));
-    TRY(dun_session_start_engine(session, true));
-    TRY(dun_session_read_texts(session));
-    TRY(dun_run_dir_settle(&run, &experiment.config, session));
-    TRY(dun_train(&result, session, &run, true));
-    TRY(dun_train_verdict(session, &result, &log, run.path, true));
-    if (experiment.config.output.report)
-        TRY(dun_report_finish(&run, experiment.config.output.pictures));
-out:
-    dun_run_result_free(&result);
-    dun_run_dir_close(&run);
-    dun_experiment_close(&experiment);
-    dun_run_log_close(&log, rc);
-    return rc;
+static int print_verdict(void *self, const char *text) {
+    (void)self;
+    return dun_out_write(text, strlen(text));
+}
+
+static int make_pages(void *self, const dun_run_dir *run, bool pictures) {
+    (void)self;
+    return dun_report_finish(run, pictures);
 }
 
 static int resume_run(const char *path, const dun_args *args, const dun_overrides *overrides,
                       const dun_observer *observer) {
+    int rc = DUN_OK;
     static const char *const others[] = {"out", "sweep", "seeds", "json"};
+    const dun_run_hooks hooks = {.verdict = print_verdict, .report = make_pages};
+    dun_run_outcome outcome = {0};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (args->n_operands > 0 || dun_args_has(args, others[i]))
-            return dun_error(DUN_USAGE,
-                             "--resume %s: the run has its config and folder; give no other, and no --%s",
-                             path, others[i]);
-    if (!dun_run_dir_complete(path))
-        return go_on(path, overrides, observer);
-    dun_observe_say(observer, "%s is complete: nothing is left to do", path);
-    return DUN_OK;
-}
-
-static int read_seeds(uint32_t *n_seeds, const dun_args *args) {
-    enum { MOST = 1000 };
-    const char *word = dun_args_value(args, "seeds");
-    char *end;
-    *n_seeds = 1;
-    if (!word)
-        return DUN_OK;
-    long n = strtol(word, &end, 10);
-    if (end == word || *end || n < 1 || n > MOST)
-        return dun_error(DUN_USAGE, "train: --seeds %.40s: a whole number from 1 to %d is needed", word,
-                         MOST);
-    *n_seeds = (uint32_t)n;
-    return DUN_OK;
+            TRY(dun_error(DUN_USAGE,
+                          "--resume %s: the run has its config and folder; give no other, and no --%s", path,
+                          others[i]));
+    TRY(dun_run_resume(&outcome, path, overrides, observer, &hooks));
+out:
+    dun_run_outcome_free(&outcome);
+    return rc;
 }
 
 /* --sweep and --seeds. */
-static int read_grid(dun_train_order *order, const dun_args *args) {
+static int read_grid(dun_group_order *order, const dun_args *args) {
     int rc = DUN_OK;
+    enum { MOST = 1000 };
     const char **sweeps = NULL;
     size_t n_sweeps;
+    int64_t n_seeds = 1;
     TRY(dun_args_all(&sweeps, &n_sweeps, args, "sweep"));
-    TRY(read_seeds(&order->n_seeds, args));
+    TRY(dun_args_count(&n_seeds, args, "seeds", 1, MOST));
+    order->n_seeds = (uint32_t)n_seeds;
     for (size_t i = 0; i < n_sweeps; i++)
         TRY(dun_sweep_add(&order->sweep, sweeps[i]));
-    for (size_t i = 0; i < order->sweep.n_axes && order->n_seeds > 1; i++)
-        if (order->sweep.axes[i].id == DUN_KEY_experiment_seed)
-            TRY(dun_error(DUN_USAGE,
-                          "--seeds does not go with --sweep experiment.seed; one of the two is needed"));
 out:
     dun_free(sweeps);
+    return rc;
+}
+
+static int print_table(const dun_group *group, bool as_json) {
+    int rc = DUN_OK;
+    dun_str text = {0};
+    json_t *object = NULL;
+    if (as_json) {
+        TRY(dun_sweep_table_json(&object, &group->table));
+        TRY(dun_out_json(object));
+        goto out;
+    }
+    if (dun_group_is_single(group))
+        goto out;
+    TRY(dun_sweep_table_text(&text, &group->table));
+    if (group->folder)
+        TRY(dun_str_addf(&text, "\nruns: %s\n", group->folder));
+    TRY(dun_out_text(&text));
+out:
+    dun_str_free(&text);
+    json_decref(object);
+    return rc;
+}
+
+/* The report of a single run, or the table of several. */
+static int run_group(dun_group_order *order, bool as_json) {
+    int rc = DUN_OK;
+    dun_group group = {0};
+    dun_run_hooks hooks = {.report = make_pages};
+    order->hooks = &hooks;
+    TRY(dun_group_open(&group, order));
+    if (dun_group_is_single(&group) && !as_json)
+        hooks.verdict = print_verdict;
+    TRY(dun_group_run(&group));
+    TRY(print_table(&group, as_json));
+    TRY(dun_group_verdict(&group));
+out:
+    dun_group_close(&group);
     return rc;
 }
 
@@ -100,12 +98,13 @@ static int run(const dun_args *args) {
     dun_overrides overrides = {0};
     dun_progress progress;
     dun_observer observer = dun_progress_observer(&progress);
-    TRY(dun_talk(&progress, args));
-    dun_train_order order = {.paths = args->operands,
+    dun_group_order order = {.paths = args->operands,
                              .n_paths = args->n_operands,
                              .out = dun_args_value(args, "out"),
-                             .as_json = dun_args_has(args, "json")};
+                             .overrides = &overrides,
+                             .observer = &observer};
     const char *resume = dun_args_value(args, "resume");
+    TRY(dun_talk(&progress, args));
     dun_interrupt_watch();
     TRY(dun_overrides_read(&overrides, args));
     if (dun_args_has(args, "force")) /* it was given, so there is room for it */
@@ -117,7 +116,7 @@ static int run(const dun_args *args) {
     if (args->n_operands == 0)
         TRY(dun_error(DUN_USAGE, "train: a config file is needed; see dunlin train --help"));
     TRY(read_grid(&order, args));
-    TRY(dun_train_group(&order, &overrides, &observer));
+    TRY(run_group(&order, dun_args_has(args, "json")));
 out:
     dun_progress_close(&progress);
     dun_overrides_free(&overrides);

@@ -21,29 +21,7 @@ enum part { STAGE, BAR, PERCENT, COUNT, SPEED, LEFT, NOTE, N_PARTS };
 /* In which order the parts go when space is short. */
 static const enum part first_to_go[] = {COUNT, SPEED, BAR, NOTE, LEFT};
 
-int dun_progress_format_time(dun_str *out, double seconds) {
-    if (!(seconds >= 0) || seconds > 1e9)
-        return dun_str_addf(out, "?");
-    if (seconds < 9.995)
-        return dun_str_addf(out, "%.2f s", seconds);
-    if (seconds < 59.95)
-        return dun_str_addf(out, "%.1f s", seconds);
-    unsigned long whole = (unsigned long)(seconds + 0.5);
-    if (whole < 3600)
-        return dun_str_addf(out, "%lu:%02lu", whole / 60, whole % 60);
-    return dun_str_addf(out, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
-}
-
-/* Units a second, or 0 while nothing can be said. */
-static double speed_of(const dun_progress_state *state) {
-    return state->seconds > 0 ? (double)state->done / state->seconds : 0;
-}
-
-static int add_speed(dun_str *out, double speed) {
-    return dun_str_addf(out, speed < 10 ? "%.2f/s" : speed < 100 ? "%.1f/s" : "%.0f/s", speed);
-}
-
-static double share_of(const dun_progress_state *state) {
+static double share_of(const dun_stage *state) {
     double share = state->total ? (double)state->done / (double)state->total : 0;
     return share < 1 ? share : 1;
 }
@@ -54,17 +32,17 @@ static int add_left(dun_str *out, double seconds) {
     const double whole = ceil(seconds);
     if (whole < 60)
         return dun_str_addf(out, "%.0f s left", whole);
-    TRY(dun_progress_format_time(out, whole));
+    TRY(dun_stage_add_time(out, whole));
     TRY(dun_str_addf(out, " left"));
 out:
     return rc;
 }
 
 /* Fills parts with what is worth showing; the bar only gets its place. */
-static int fill_parts(dun_str parts[N_PARTS], const dun_progress_state *state) {
+static int fill_parts(dun_str parts[N_PARTS], const dun_stage *state) {
     int rc = DUN_OK;
     const unsigned long long done = state->done, total = state->total;
-    const double speed = speed_of(state);
+    const double speed = dun_stage_speed(state);
     TRY(dun_str_addf(&parts[STAGE], "%s", state->stage));
     if (total) {
         TRY(dun_str_addf(&parts[BAR], "[]"));
@@ -74,7 +52,7 @@ static int fill_parts(dun_str parts[N_PARTS], const dun_progress_state *state) {
         TRY(dun_str_addf(&parts[COUNT], "%llu %s", done, state->unit));
     }
     if (speed > 0) {
-        TRY(add_speed(&parts[SPEED], speed));
+        TRY(dun_stage_add_speed(&parts[SPEED], speed));
         if (total > done)
             TRY(add_left(&parts[LEFT], (double)(total - done) / speed));
     }
@@ -115,7 +93,7 @@ static size_t cut(const char *text, size_t columns) {
     return i;
 }
 
-int dun_progress_format(dun_str *out, const dun_progress_state *state, size_t columns, bool color) {
+int dun_progress_format(dun_str *out, const dun_stage *state, size_t columns, bool color) {
     int rc = DUN_OK;
     dun_str parts[N_PARTS] = {0};
     TRY(fill_parts(parts, state));
@@ -145,26 +123,6 @@ out:
     return rc;
 }
 
-int dun_progress_format_end(dun_str *out, const dun_progress_state *state) {
-    int rc = DUN_OK;
-    const double speed = speed_of(state);
-    TRY(dun_str_addf(out, "%s: %llu", state->stage, (unsigned long long)state->done));
-    if (state->done < state->total)
-        TRY(dun_str_addf(out, " of %llu", (unsigned long long)state->total));
-    TRY(dun_str_addf(out, " %s in ", state->unit));
-    TRY(dun_progress_format_time(out, state->seconds));
-    if (speed > 0) {
-        TRY(dun_str_addf(out, " ("));
-        TRY(add_speed(out, speed));
-        TRY(dun_str_addf(out, ")"));
-    }
-    if (state->note && *state->note)
-        TRY(dun_str_addf(out, ", %s", state->note));
-    TRY(dun_str_addf(out, "\n"));
-out:
-    return rc;
-}
-
 static size_t terminal_columns(FILE *stream) {
     struct winsize size;
     if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
@@ -172,13 +130,13 @@ static size_t terminal_columns(FILE *stream) {
     return DEFAULT_COLUMNS;
 }
 
-static dun_progress_state state_of(const dun_progress *progress) {
-    return (dun_progress_state){.stage = progress->stage,
-                                .unit = progress->unit,
-                                .done = progress->done,
-                                .total = progress->total,
-                                .seconds = dun_clock_seconds() - progress->began,
-                                .note = progress->note};
+static dun_stage state_of(const dun_progress *progress) {
+    return (dun_stage){.stage = progress->stage,
+                       .unit = progress->unit,
+                       .done = progress->done,
+                       .total = progress->total,
+                       .seconds = dun_clock_seconds() - progress->began,
+                       .note = progress->note};
 }
 
 static void clear(dun_progress *progress) {
@@ -190,7 +148,7 @@ static void clear(dun_progress *progress) {
 /* Progress that cannot be shown is no failure of the job. */
 static void draw(dun_progress *progress) {
     dun_str line = {0};
-    dun_progress_state state = state_of(progress);
+    dun_stage state = state_of(progress);
     /* The last column stays free: some terminals wrap when it is written to. */
     if (dun_progress_format(&line, &state, terminal_columns(progress->stream) - 1, progress->color) == 0) {
         fprintf(progress->stream, "%s%s", clear_line, line.bytes);
@@ -213,9 +171,9 @@ static void end(void *self) {
     dun_str line = {0};
     if (!progress->open)
         return;
-    dun_progress_state state = state_of(progress);
+    dun_stage state = state_of(progress);
     clear(progress);
-    if (!progress->quiet && dun_progress_format_end(&line, &state) == 0)
+    if (!progress->quiet && dun_stage_add_end(&line, &state) == 0)
         fputs(line.bytes, progress->stream);
     fflush(progress->stream);
     progress->open = false;

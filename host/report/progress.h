@@ -4,30 +4,16 @@
 #define DUN_PROGRESS_H
 
 #include "base/observer.h"
-#include "base/str.h"
+#include "base/stage.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-/* Where a stage stands. */
-typedef struct {
-    const char *stage, *unit; /* "train", "texts" */
-    uint64_t done, total;     /* total 0: not known */
-    double seconds;           /* since the stage began */
-    const char *note;         /* "loss 0.412 acc 0.87"; NULL or "": nothing */
-} dun_progress_state;
-
 /* Appends one line of at most `columns` columns, no newline. What does not fit goes, in this order: the bar's
  * length, the counts, the speed, the bar, the note, the time left; then the line is cut. `color` adds ANSI
  * sequences. */
-int dun_progress_format(dun_str *out, const dun_progress_state *state, size_t columns, bool color);
-
-/* Appends the one line that stays, with its newline: "train: 1620 texts in 0:34 (47.6/s), loss 0.412". */
-int dun_progress_format_end(dun_str *out, const dun_progress_state *state);
-
-/* Appends a length of time: "0.25 s", "12.3 s", "1:05", "2:00:09". */
-int dun_progress_format_time(dun_str *out, double seconds);
+int dun_progress_format(dun_str *out, const dun_stage *state, size_t columns, bool color);
 
 typedef struct {
     FILE *stream;

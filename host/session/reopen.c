@@ -31,7 +31,7 @@ int dun_session_reopen(dun_session *session, const dun_config *config, const dun
     } else {
         TRY(dun_config_check(config));
         session->config = config;
-        session->observer = observer;
+        dun_session_listen(session, observer);
         session->begun = dun_clock_seconds();
         session->timings = (dun_timings){0};
         dun_prompt_free(&session->prompt);

@@ -259,6 +259,20 @@ static void tell_device(const dun_session *session, const dun_device_info *info)
                        (double)info->local_bytes / 1e3, info->fp16 ? ", half precision" : "");
 }
 
+static void watch(dun_device *device, const dun_observer *observer) {
+    dun_device_watch nobody = {0};
+    if (device)
+        dun_device_set_watch(
+            device, observer ? (dun_device_watch){.self = observer->self, .say = observer->say} : nobody);
+}
+
+void dun_session_listen(dun_session *session, const dun_observer *observer) {
+    session->observer = observer;
+    watch(session->device, observer);
+    for (uint32_t i = 1; i < session->team.n; i++)
+        watch(session->team.members[i].device, observer);
+}
+
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
                             const char *selector) {
     int rc = DUN_OK;
@@ -270,8 +284,7 @@ int dun_session_open_device(dun_device **device, dun_compute *compute, const dun
                            .half_weights = config->device.weights == DUN_WEIGHTS_F16};
     dun_str tiles = {0};
     TRY(dun_device_open(device, selector));
-    if (observer)
-        dun_device_set_watch(*device, (dun_device_watch){.self = observer->self, .say = observer->say});
+    watch(*device, observer);
     tell_device(session, dun_device_describe(*device));
     TRY(dun_compute_create_wish(compute, *device, NULL, &wish));
     dun_observe_say(observer, "gemm      %s: %s", dun_gemm_name(compute->gemm),

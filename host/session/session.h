@@ -44,6 +44,9 @@ typedef struct dun_session {
     dun_timings timings;
 } dun_session;
 
+/* Another observer for the session and its devices, from now on. */
+void dun_session_listen(dun_session *session, const dun_observer *observer);
+
 /* Model file and tokenizer. The config, and the observer, stay borrowed. */
 int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer);
 void dun_session_close(dun_session *session);

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "device_check.h"
 #include "io/tfevents.h"
-#include "report/runlog.h"
+#include "run/runlog.h"
 #include "run/tables.h"
 #include "train_run.h"
 

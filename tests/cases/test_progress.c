@@ -13,10 +13,10 @@
 
 #define BAR "##########--------------------"
 
-static const dun_progress_state training = {"train", "texts", 1000, 3000, 20, "loss 0.412 acc 0.87"};
+static const dun_stage training = {"train", "texts", 1000, 3000, 20, "loss 0.412 acc 0.87"};
 
 static const struct {
-    dun_progress_state state;
+    dun_stage state;
     size_t columns;
     bool color;
     const char *line;
@@ -102,14 +102,14 @@ static void test_times(void **state) {
     dun_str text = {0};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         dun_str_clear(&text);
-        assert_int_equal(dun_progress_format_time(&text, times[i].seconds), DUN_OK);
+        assert_int_equal(dun_stage_add_time(&text, times[i].seconds), DUN_OK);
         assert_string_equal(text.bytes, times[i].text);
     }
     dun_str_free(&text);
 }
 
 static const struct {
-    dun_progress_state state;
+    dun_stage state;
     const char *line;
 } ends[] = {
     {{"train", "texts", 3000, 3000, 60, "loss 0.412"}, "train: 3000 texts in 1:00 (50.0/s), loss 0.412\n"},
@@ -122,7 +122,7 @@ static void test_ends(void **state) {
     dun_str text = {0};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         dun_str_clear(&text);
-        assert_int_equal(dun_progress_format_end(&text, &ends[i].state), DUN_OK);
+        assert_int_equal(dun_stage_add_end(&text, &ends[i].state), DUN_OK);
         assert_string_equal(text.bytes, ends[i].line);
     }
     dun_str_free(&text);

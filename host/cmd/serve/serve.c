@@ -3,8 +3,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "cmd/experiment.h"
 #include "cmd/serve/serve_http.h"
+#include "cmd/shell/common.h"
 #include "report/progress.h"
 
 #include <errno.h>
@@ -32,18 +32,6 @@ typedef struct {
     dun_serve_http *http;
     pthread_t waiting; /* the thread that waits for a signal */
 } server;
-
-static int read_count(long *out, const dun_args *args, const char *name, long otherwise, long least,
-                      long most) {
-    const char *text = dun_args_value(args, name);
-    char *end = NULL;
-    errno = 0;
-    *out = text ? strtol(text, &end, 10) : otherwise;
-    if (text && (errno || end == text || *end || *out < least || *out > most))
-        return dun_error(DUN_USAGE, "serve: --%s must be a whole number from %ld to %ld, not \"%.40s\"", name,
-                         least, most, text);
-    return DUN_OK;
-}
 
 static void closing_signals(sigset_t *set) {
     sigemptyset(set);
@@ -97,7 +85,8 @@ static int run(const dun_args *args) {
     server s = {0};
     dun_progress progress;
     sigset_t set;
-    long port, body_kb, texts, timeout;
+    int64_t port = DEFAULT_PORT, body_kb = DEFAULT_BODY_KB, texts = DEFAULT_TEXTS,
+            timeout = DEFAULT_TIMEOUT_S;
     const char *host = dun_args_value(args, "host");
     host = host ? host : "127.0.0.1";
     dun_observer observer = dun_progress_observer(&progress);
@@ -105,10 +94,10 @@ static int run(const dun_args *args) {
     closing_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     TRY(dun_talk(&progress, args));
-    TRY(read_count(&port, args, "port", DEFAULT_PORT, 0, UINT16_MAX));
-    TRY(read_count(&body_kb, args, "max-body", DEFAULT_BODY_KB, 1, 1 << 20));
-    TRY(read_count(&texts, args, "max-texts", DEFAULT_TEXTS, 1, MAX_PENDING));
-    TRY(read_count(&timeout, args, "timeout", DEFAULT_TIMEOUT_S, 1, 3600));
+    TRY(dun_args_count(&port, args, "port", 0, UINT16_MAX));
+    TRY(dun_args_count(&body_kb, args, "max-body", 1, 1 << 20));
+    TRY(dun_args_count(&texts, args, "max-texts", 1, MAX_PENDING));
+    TRY(dun_args_count(&timeout, args, "timeout", 1, 3600));
     TRY(dun_unsure_read(&s.rule.unsure, args));
     TRY(dun_overrides_read(&overrides, args));
     uint16_t bound = (uint16_t)port;

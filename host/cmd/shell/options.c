@@ -7,6 +7,7 @@
 #include "cmd/cmd.h"
 #include "cmd/shell/shell.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,6 +217,36 @@ int dun_args_require(const char **value, const dun_args *args, const char *name)
     return dun_error(DUN_USAGE, "%s: --%s %s is missing; usage: dunlin %s %s", args->command->name, name,
                      option && option->argument ? option->argument : "", args->command->name,
                      args->command->usage);
+}
+
+int dun_args_count(int64_t *number, const dun_args *args, const char *name, int64_t least, int64_t most) {
+    const char *word = dun_args_value(args, name);
+    char *end = NULL;
+    errno = 0;
+    long long value = word ? strtoll(word, &end, 10) : 0;
+    if (!word)
+        return DUN_OK;
+    if (errno || end == word || *end || strspn(word, "-0123456789") != strlen(word) || value < least ||
+        value > most)
+        return dun_error(DUN_USAGE, "%s: --%s %.40s: a whole number from %lld to %lld is needed",
+                         args->command->name, name, word, (long long)least, (long long)most);
+    *number = value;
+    return DUN_OK;
+}
+
+int dun_args_number(double *number, const dun_args *args, const char *name, const dun_number_range *range) {
+    const char *word = dun_args_value(args, name);
+    char *end = NULL;
+    double value = word ? strtod(word, &end) : 0;
+    if (!word)
+        return DUN_OK;
+    if (end == word || *end || strspn(word, "+-.0123456789eE") != strlen(word) ||
+        !(range->above ? value > range->least : value >= range->least) || !(value <= range->most))
+        return dun_error(DUN_USAGE, "%s: --%s %.40s: a number %s %g and at most %g is needed",
+                         args->command->name, name, word, range->above ? "above" : "from", range->least,
+                         range->most);
+    *number = value;
+    return DUN_OK;
 }
 
 const char *dun_args_operand(const dun_args *args, size_t index) {

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct {
     const char *name;        /* without the dashes */
@@ -50,6 +51,17 @@ int dun_args_all(const char ***values, size_t *n_values, const dun_args *args, c
 
 /* DUN_USAGE when a value that the command cannot do without is missing. */
 int dun_args_require(const char **value, const dun_args *args, const char *name);
+
+/* A whole number behind an option; `number` stays as it is when the option is not given. DUN_USAGE: anything
+ * else, or out of range. */
+int dun_args_count(int64_t *number, const dun_args *args, const char *name, int64_t least, int64_t most);
+
+/* The same for any number. */
+typedef struct {
+    double least, most;
+    bool above; /* `least` itself is excluded */
+} dun_number_range;
+int dun_args_number(double *number, const dun_args *args, const char *name, const dun_number_range *range);
 
 /* The operand at an index, or NULL. */
 const char *dun_args_operand(const dun_args *args, size_t index);

@@ -1,44 +1,10 @@
-/* What the commands that run a model share: a config file or a run directory, overridden from the
- * environment and the command line, opened as a session. */
-#ifndef DUN_EXPERIMENT_H
-#define DUN_EXPERIMENT_H
+/* Options that several commands have: the overrides of a config, --unsure, --quiet and --verbose. */
+#ifndef DUN_COMMON_H
+#define DUN_COMMON_H
 
 #include "cmd/shell/options.h"
 #include "report/progress.h"
-#include "session/session.h"
-
-/* What the command line said. */
-typedef struct {
-    const char **sets; /* "section.key=value" */
-    size_t n_sets;
-    const char *device; /* NULL: the config's */
-} dun_overrides;
-
-typedef struct {
-    dun_config config;
-    char *name;             /* the config's experiment.name, else its file name without ending */
-    char *run_path;         /* the run directory, or NULL for a config file */
-    dun_saved_prompt saved; /* the run's result */
-    dun_session session;
-} dun_experiment;
-
-/* Reads a config file into `config` (initialised), then the DUNLIN_SECTION_KEY environment, then the command
- * line. */
-int dun_experiment_read_config(dun_config *config, const char *path, const dun_overrides *overrides);
-
-/* The config's experiment.name, else its file's name without ending: "config/boids.ini" -> "boids". Newly
- * allocated; NULL with the error recorded. */
-char *dun_experiment_name(const dun_config *config, const char *path);
-
-/* Reads the config of `path` (a config file, or a run directory with its trained prompt) and opens the
- * session: model, tokenizer, prompt. Precedence: command line, DUNLIN_SECTION_KEY environment, file. */
-int dun_experiment_open(dun_experiment *experiment, const char *path, const dun_overrides *overrides,
-                        const dun_observer *observer);
-
-/* The same with the config's starting prompt even for a run directory, which need not be finished. */
-int dun_experiment_open_config(dun_experiment *experiment, const char *path, const dun_overrides *overrides,
-                               const dun_observer *observer);
-void dun_experiment_close(dun_experiment *experiment);
+#include "run/experiment.h"
 
 /* The overrides of a command line with --set and --device; sets are the caller's to free. */
 int dun_overrides_read(dun_overrides *overrides, const dun_args *args);
@@ -75,8 +41,5 @@ int dun_unsure_read(double *unsure, const dun_args *args);
         .name = "verbose", .letter = 'v', .help = "More on stderr: the device in detail, seconds by stage."  \
     }
 int dun_talk(dun_progress *progress, const dun_args *args);
-
-/* Fails for a config file where only a finished run makes sense. */
-int dun_experiment_require_run(const dun_experiment *experiment, const char *path, const char *command);
 
 #endif

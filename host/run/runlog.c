@@ -1,11 +1,11 @@
 /* See runlog.h. */
-#include "report/runlog.h"
+#include "run/runlog.h"
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
-#include "report/progress.h"
+#include "base/stage.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,13 +69,13 @@ static void hear_warning(void *self, const char *message) {
 
 static void end_stage(dun_run_log *log) {
     dun_str line = {0};
-    const dun_progress_state state = {.stage = log->stage,
-                                      .unit = log->unit,
-                                      .done = log->done,
-                                      .total = log->total,
-                                      .seconds = dun_clock_seconds() - log->began,
-                                      .note = log->note};
-    if (log->stage[0] && dun_progress_format_end(&line, &state) == DUN_OK)
+    const dun_stage state = {.stage = log->stage,
+                             .unit = log->unit,
+                             .done = log->done,
+                             .total = log->total,
+                             .seconds = dun_clock_seconds() - log->began,
+                             .note = log->note};
+    if (log->stage[0] && dun_stage_add_end(&line, &state) == DUN_OK)
         add_lines(log, "", line.bytes);
     log->stage[0] = '\0';
     dun_str_free(&line);

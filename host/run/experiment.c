@@ -1,10 +1,9 @@
-/* See experiment.h. */
-#include "cmd/experiment.h"
+/* A config with its overrides, opened as a session. */
+#include "run/experiment.h"
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "cmd/cmd.h"
 #include "config/paths.h"
 #include "run/rundir.h"
 
@@ -12,35 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int dun_overrides_read(dun_overrides *overrides, const dun_args *args) {
-    *overrides = (dun_overrides){.device = dun_args_value(args, "device")};
-    return dun_args_all(&overrides->sets, &overrides->n_sets, args, "set");
-}
-
-void dun_overrides_free(dun_overrides *overrides) {
-    dun_free(overrides->sets);
-    *overrides = (dun_overrides){0};
-}
-
-int dun_unsure_read(double *unsure, const dun_args *args) {
-    const char *text = dun_args_value(args, "unsure");
-    char *end = NULL;
-    *unsure = text ? strtod(text, &end) : 0;
-    if (text && (end == text || *end || !(*unsure >= 0 && *unsure <= 1)))
-        return dun_error(DUN_USAGE, "%s: --unsure must be a number of 0 to 1, not \"%.40s\"",
-                         args->command->name, text);
-    return DUN_OK;
-}
-
-int dun_talk(dun_progress *progress, const dun_args *args) {
-    const bool quiet = dun_args_has(args, "quiet");
-    dun_progress_init(progress, quiet);
-    progress->verbose = dun_args_has(args, "verbose");
-    if (quiet && progress->verbose)
-        return dun_error(DUN_USAGE, "%s: --quiet and --verbose exclude each other", args->command->name);
-    return DUN_OK;
-}
 
 /* DUNLIN_PROMPT_LR for prompt.lr, and so on for every key. */
 static int read_environment(dun_config *config) {
@@ -73,9 +43,9 @@ int dun_experiment_read_config(dun_config *config, const char *path, const dun_o
     TRY_PTR(found, dun_path_find(path));
     TRY(dun_config_load(config, found));
     TRY(read_environment(config));
-    for (size_t i = 0; i < overrides->n_sets; i++)
+    for (size_t i = 0; overrides && i < overrides->n_sets; i++)
         TRY(dun_config_set(config, overrides->sets[i]));
-    if (overrides->device)
+    if (overrides && overrides->device)
         TRY(dun_config_put(config, DUN_KEY_device_use, overrides->device, "--device"));
     TRY(dun_paths_resolve(config));
 out:
@@ -96,31 +66,44 @@ out:
     return rc;
 }
 
+/* Reads the config of a config file or a run directory, and checks it. */
+static int read_whole(dun_config *config, const char *path, bool is_folder, const dun_overrides *overrides) {
+    int rc = DUN_OK;
+    char *file = NULL;
+    TRY(dun_config_init(config));
+    if (is_folder && !dun_run_dir_exists(path))
+        TRY(dun_error(DUN_BAD_INPUT, "%s: is not a run directory: it has no config.ini", path));
+    TRY_PTR(file, is_folder ? dun_run_dir_file(path, "config.ini") : dun_strdup(path));
+    TRY(dun_experiment_read_config(config, file, overrides));
+    TRY(dun_config_check(config));
+    TRY(dun_paths_check_model(config));
+out:
+    dun_free(file);
+    return rc;
+}
+
+int dun_experiment_run_config(dun_config *config, const char *run_path, const dun_overrides *overrides) {
+    *config = (dun_config){0};
+    if (!dun_dir_exists(run_path))
+        return dun_error(DUN_USAGE, "%s: is not the folder of a run", run_path);
+    return read_whole(config, run_path, true, overrides);
+}
+
 static int open_session(dun_experiment *e, const char *path, const dun_overrides *overrides,
                         const dun_observer *observer, bool trained) {
     int rc = DUN_OK;
-    char *file = NULL;
+    bool is_folder = dun_dir_exists(path);
     *e = (dun_experiment){0};
-    TRY(dun_config_init(&e->config));
-    if (dun_dir_exists(path)) {
+    TRY(read_whole(&e->config, path, is_folder, overrides));
+    if (is_folder)
         TRY_PTR(e->run_path, dun_strdup(path));
-        TRY_PTR(file, dun_run_dir_file(path, "config.ini"));
-        if (!dun_run_dir_exists(path))
-            TRY(dun_error(DUN_BAD_INPUT, "%s: is not a run directory: it has no config.ini", path));
-    } else {
-        TRY_PTR(file, dun_strdup(path));
-    }
-    TRY(dun_experiment_read_config(&e->config, file, overrides));
     TRY_PTR(e->name, dun_experiment_name(&e->config, path));
-    TRY(dun_config_check(&e->config));
-    TRY(dun_paths_check_model(&e->config));
     TRY(dun_session_open(&e->session, &e->config, observer));
     if (e->run_path && trained)
         TRY(open_run(e));
     else
         TRY(dun_session_start_prompt(&e->session));
 out:
-    dun_free(file);
     if (rc < 0)
         dun_experiment_close(e);
     return rc;

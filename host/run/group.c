@@ -1,5 +1,5 @@
-/* See train_group.h. */
-#include "cmd/train_group.h"
+/* Many runs in one process. */
+#include "run/group.h"
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -7,61 +7,20 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "check/trust.h"
-#include "cmd/out.h"
 #include "config/paths.h"
-#include "report/report.h"
-#include "run/space.h"
-#include "run/train.h"
-#include "session/reopen.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef struct {
-    const dun_train_order *order;
-    const dun_observer *observer;
-    dun_config *configs; /* [n_rows] */
-    char **names;        /* [n_paths] */
-    dun_sweep_table table;
-    char *folder; /* of the runs and their table; NULL: each has its own */
-    dun_session session;
-    int status; /* of the first run that failed */
-} group;
-
-int dun_train_verdict(const dun_session *session, const dun_run_result *result, dun_run_log *log,
-                      const char *run_path, bool print) {
-    int rc = DUN_OK;
-    dun_str text = {0};
-    TRY(dun_str_addf(&text, "\n"));
-    TRY(dun_metrics_report(&text, &result->metrics, session->labels.names));
-    TRY(dun_str_addf(&text,
-                     "\naccuracy %.4f on %u validation texts after %llu steps, %.1f s in all\n"
-                     "without training: class means %.4f, always the largest class %.4f\n",
-                     result->metrics.accuracy, session->n_valid, (unsigned long long)result->steps,
-                     result->seconds, result->baseline.accuracy, result->majority));
-    if (!isnan(result->probe_after))
-        TRY(dun_str_addf(&text, "linear probe on the same points: %.4f before training, %.4f after\n",
-                         result->probe_before, result->probe_after));
-    TRY(dun_str_addf(&text, "run: %s\n", run_path));
-    dun_run_log_note(log, text.bytes);
-    if (print)
-        TRY(dun_out_text(&text));
-out:
-    dun_str_free(&text);
-    return rc;
-}
-
 /* The config of one row: file, environment and flags, then the sweep's combination, then the seed. */
-static int make_config(group *g, size_t index, const char *path, size_t point, uint32_t seed,
-                       const dun_overrides *overrides) {
+static int make_config(dun_group *g, size_t index, const char *path, size_t point, uint32_t seed) {
     int rc = DUN_OK;
     dun_config *config = &g->configs[index];
     char number[24];
     TRY(dun_config_init(config));
-    TRY(dun_experiment_read_config(config, path, overrides));
+    TRY(dun_experiment_read_config(config, path, g->order->overrides));
     TRY(dun_sweep_apply(config, &g->order->sweep, point));
     if (g->order->n_seeds > 1) {
         snprintf(number, sizeof number, "%lld", (long long)config->experiment.seed + seed);
@@ -74,9 +33,9 @@ out:
     return rc;
 }
 
-static int make_rows(group *g, const dun_overrides *overrides) {
+static int make_rows(dun_group *g) {
     int rc = DUN_OK;
-    const dun_train_order *order = g->order;
+    const dun_group_order *order = g->order;
     size_t n_points = dun_sweep_points(&order->sweep), i = 0;
     for (size_t p = 0; p < order->n_paths; p++) {
         if (dun_run_dir_exists(order->paths[p]))
@@ -85,7 +44,7 @@ static int make_rows(group *g, const dun_overrides *overrides) {
                           order->paths[p], order->paths[p]));
         for (size_t point = 0; point < n_points; point++)
             for (uint32_t seed = 0; seed < order->n_seeds; seed++, i++) {
-                TRY(make_config(g, i, order->paths[p], point, seed, overrides));
+                TRY(make_config(g, i, order->paths[p], point, seed));
                 if (!g->names[p])
                     TRY_PTR(g->names[p], dun_experiment_name(&g->configs[i], order->paths[p]));
                 dun_sweep_row *row = &g->table.rows[i];
@@ -99,9 +58,13 @@ out:
     return rc;
 }
 
-static int prepare(group *g, const dun_overrides *overrides) {
+static int prepare(dun_group *g) {
     int rc = DUN_OK;
-    const dun_train_order *order = g->order;
+    const dun_group_order *order = g->order;
+    for (size_t i = 0; i < order->sweep.n_axes && order->n_seeds > 1; i++)
+        if (order->sweep.axes[i].id == DUN_KEY_experiment_seed)
+            TRY(dun_error(DUN_USAGE,
+                          "--seeds does not go with --sweep experiment.seed; one of the two is needed"));
     uint64_t n = (uint64_t)dun_sweep_points(&order->sweep) * order->n_seeds * order->n_paths;
     if (n > DUN_SWEEP_POINTS)
         TRY(dun_error(DUN_USAGE, "%llu runs are more than %d; take fewer values, seeds or configs",
@@ -111,15 +74,15 @@ static int prepare(group *g, const dun_overrides *overrides) {
     TRY(dun_sweep_table_create(&g->table, &order->sweep, n));
     g->table.several_configs = order->n_paths > 1;
     g->table.several_seeds = order->n_seeds > 1;
-    TRY(make_rows(g, overrides));
+    TRY(make_rows(g));
 out:
     return rc;
 }
 
 /* The folder for all, where one is wanted. */
-static int make_folder(group *g) {
+static int make_folder(dun_group *g) {
     int rc = DUN_OK;
-    const dun_train_order *order = g->order;
+    const dun_group_order *order = g->order;
     dun_str name = {0};
     char *held = NULL;
     bool grid = order->sweep.n_axes > 0 || order->n_seeds > 1;
@@ -144,8 +107,17 @@ out:
     return rc;
 }
 
+int dun_group_open(dun_group *g, const dun_group_order *order) {
+    int rc = DUN_OK;
+    *g = (dun_group){.order = order};
+    TRY(prepare(g));
+    TRY(make_folder(g));
+out:
+    return rc;
+}
+
 /* "config lr=1e-2 seed=3", what tells a row from the others. */
-static int add_label(dun_str *out, const group *g, const dun_sweep_row *row) {
+static int add_label(dun_str *out, const dun_group *g, const dun_sweep_row *row) {
     int rc = DUN_OK;
     const char *before = "";
     if (g->table.several_configs) {
@@ -162,7 +134,7 @@ out:
 }
 
 /* The folder of a row's run: the config's own, or FOLDER/003-lr=1e-2-seed=1. */
-static int run_folder(dun_str *out, const group *g, size_t index) {
+static int run_folder(dun_str *out, const dun_group *g, size_t index) {
     int rc = DUN_OK;
     enum { LONGEST = 100 };
     if (!g->folder)
@@ -181,46 +153,35 @@ out:
     return rc;
 }
 
-static int run_row(group *g, size_t index) {
+static int run_row(dun_group *g, size_t index) {
     int rc = DUN_OK;
     dun_sweep_row *row = &g->table.rows[index];
-    dun_config *config = &g->configs[index];
-    bool alone = g->table.n_rows == 1 && !g->folder, trained = false;
-    dun_run_dir run = {0};
-    dun_run_result result = {0};
+    dun_run_outcome outcome = {0};
     dun_str folder = {0};
-    dun_run_log log;
-    dun_run_log_init(&log, g->observer);
-    const dun_observer logged = dun_run_log_observer(&log);
     TRY(run_folder(&folder, g, index));
-    TRY(dun_session_reopen(&g->session, config, &logged));
-    TRY(dun_trust_config(config, &logged));
-    TRY(dun_run_dir_create(&run, folder.bytes ? folder.bytes : "", row->config, config));
-    TRY_PTR(row->run, dun_strdup(run.path));
-    TRY(dun_run_log_open(&log, run.path));
-    TRY(dun_space_check(&g->session, &run));
-    TRY(dun_session_ready(&g->session));
-    TRY(dun_run_dir_settle(&run, config, &g->session));
-    trained = true;
-    TRY(dun_train(&result, &g->session, &run, false));
-    dun_sweep_row_take(row, &result);
-    TRY(dun_train_verdict(&g->session, &result, &log, run.path, alone && !g->order->as_json));
-    if (config->output.report)
-        TRY(dun_report_finish(&run, config->output.pictures));
+    const dun_run_order order = {.session = &g->session,
+                                 .config = &g->configs[index],
+                                 .name = row->config,
+                                 .folder = folder.bytes ? folder.bytes : "",
+                                 .observer = g->order->observer,
+                                 .hooks = g->order->hooks};
+    rc = dun_run_carry_out(&outcome, &order);
+    row->run = outcome.path;
+    outcome.path = NULL;
+    if (outcome.finished)
+        dun_sweep_row_take(row, &outcome.result);
+    row->steps = outcome.result.steps;
+    if (rc < 0 && rc != DUN_INTERRUPTED && outcome.began)
+        row->status = rc == DUN_FAILED && row->steps > 0 && !isfinite(outcome.result.last_loss)
+                          ? DUN_ROW_DIVERGED
+                          : DUN_ROW_FAILED;
 out:
-    if (rc < 0 && rc != DUN_INTERRUPTED && trained)
-        row->status = rc == DUN_FAILED && result.steps > 0 && !isfinite(result.last_loss) ? DUN_ROW_DIVERGED
-                                                                                          : DUN_ROW_FAILED;
-    row->steps = result.steps;
-    g->session.observer = g->observer;
-    dun_run_log_close(&log, rc);
-    dun_run_result_free(&result);
-    dun_run_dir_close(&run);
+    dun_run_outcome_free(&outcome);
     dun_str_free(&folder);
     return rc;
 }
 
-static int write_file(const group *g, const char *name, const dun_str *text) {
+static int write_file(const dun_group *g, const char *name, const dun_str *text) {
     int rc = DUN_OK;
     char *path = NULL;
     TRY_PTR(path, dun_run_dir_file(g->folder, name));
@@ -231,7 +192,7 @@ out:
 }
 
 /* The table so far, so that a killed sweep leaves what it had. */
-static int write_table(const group *g) {
+static int write_table(const dun_group *g) {
     int rc = DUN_OK;
     dun_str text = {0};
     json_t *object = NULL;
@@ -251,11 +212,11 @@ out:
 }
 
 /* Notes how a run of several ended, and says it. Negative: nothing more can be done. */
-static int note_end(group *g, size_t index, int status) {
+static int note_end(dun_group *g, size_t index, int status) {
     int rc = DUN_OK;
     dun_sweep_row *row = &g->table.rows[index];
     if (status >= 0) {
-        dun_observe_say(g->observer, "result    accuracy %.4f, class means without training %.4f",
+        dun_observe_say(g->order->observer, "result    accuracy %.4f, class means without training %.4f",
                         row->accuracy, row->baseline);
         return DUN_OK;
     }
@@ -275,14 +236,20 @@ out:
     return rc;
 }
 
-static int run_rows(group *g) {
+bool dun_group_is_single(const dun_group *g) {
+    return g->table.n_rows == 1 && !g->folder;
+}
+
+int dun_group_run(dun_group *g) {
     int rc = DUN_OK;
     dun_str label = {0};
+    if (dun_group_is_single(g))
+        return run_row(g, 0);
     for (size_t i = 0; i < g->table.n_rows; i++) {
         double begun = dun_clock_seconds();
         dun_str_clear(&label);
         TRY(add_label(&label, g, &g->table.rows[i]));
-        dun_observe_say(g->observer, "run       %zu/%zu %s", i + 1, g->table.n_rows,
+        dun_observe_say(g->order->observer, "run       %zu/%zu %s", i + 1, g->table.n_rows,
                         label.length ? label.bytes : "");
         int status = run_row(g, i);
         if (g->table.rows[i].status != DUN_ROW_DONE)
@@ -297,30 +264,11 @@ out:
     return rc;
 }
 
-static int print_table(const group *g) {
-    int rc = DUN_OK;
-    dun_str text = {0};
-    json_t *object = NULL;
-    if (g->order->as_json) {
-        TRY(dun_sweep_table_json(&object, &g->table));
-        TRY(dun_out_json(object));
-        goto out;
-    }
-    TRY(dun_sweep_table_text(&text, &g->table));
-    if (g->folder)
-        TRY(dun_str_addf(&text, "\nruns: %s\n", g->folder));
-    TRY(dun_out_text(&text));
-out:
-    dun_str_free(&text);
-    json_decref(object);
-    return rc;
-}
-
-/* The status of all: that of the first failure; a loss that diverged is a result while another run has one.
- */
-static int verdict(const group *g) {
+int dun_group_verdict(const dun_group *g) {
     size_t n[DUN_ROW_INTERRUPTED + 1] = {0}, total = g->table.n_rows;
     const char *message = "";
+    if (dun_group_is_single(g))
+        return DUN_OK;
     for (size_t i = total; i-- > 0;) {
         n[g->table.rows[i].status]++;
         if (g->table.rows[i].message)
@@ -336,7 +284,7 @@ static int verdict(const group *g) {
     return DUN_OK;
 }
 
-static void free_group(group *g) {
+void dun_group_close(dun_group *g) {
     size_t n_rows = g->table.n_rows;
     dun_session_close(&g->session);
     for (size_t i = 0; i < n_rows; i++)
@@ -347,24 +295,5 @@ static void free_group(group *g) {
     dun_free(g->configs);
     dun_free(g->names);
     dun_free(g->folder);
-}
-
-int dun_train_group(const dun_train_order *order, const dun_overrides *overrides,
-                    const dun_observer *observer) {
-    int rc = DUN_OK;
-    group g = {.order = order, .observer = observer};
-    TRY(prepare(&g, overrides));
-    TRY(make_folder(&g));
-    if (g.table.n_rows == 1 && !g.folder) {
-        TRY(run_row(&g, 0));
-        if (order->as_json)
-            TRY(print_table(&g));
-        goto out;
-    }
-    TRY(run_rows(&g));
-    TRY(print_table(&g));
-    TRY(verdict(&g));
-out:
-    free_group(&g);
-    return rc;
+    *g = (dun_group){0};
 }

@@ -1,0 +1,109 @@
+/* The order of a run. */
+#include "run/order.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "check/trust.h"
+#include "run/runlog.h"
+#include "run/space.h"
+#include "run/train.h"
+#include "session/reopen.h"
+
+#include <math.h>
+
+static int add_verdict(dun_str *text, const dun_session *session, const dun_run_result *result,
+                       const char *run_path) {
+    int rc = DUN_OK;
+    TRY(dun_str_addf(text, "\n"));
+    TRY(dun_metrics_report(text, &result->metrics, session->labels.names));
+    TRY(dun_str_addf(text,
+                     "\naccuracy %.4f on %u validation texts after %llu steps, %.1f s in all\n"
+                     "without training: class means %.4f, always the largest class %.4f\n",
+                     result->metrics.accuracy, session->n_valid, (unsigned long long)result->steps,
+                     result->seconds, result->baseline.accuracy, result->majority));
+    if (!isnan(result->probe_after))
+        TRY(dun_str_addf(text, "linear probe on the same points: %.4f before training, %.4f after\n",
+                         result->probe_before, result->probe_after));
+    TRY(dun_str_addf(text, "run: %s\n", run_path));
+out:
+    return rc;
+}
+
+/* The end of a run whose files are written: its verdict for the log and who listens, and its pages. */
+static int finish(const dun_run_order *order, const dun_run_result *result, const dun_run_dir *run,
+                  dun_run_log *log) {
+    int rc = DUN_OK;
+    const dun_run_hooks none = {0}, *hooks = order->hooks ? order->hooks : &none;
+    dun_str text = {0};
+    TRY(add_verdict(&text, order->session, result, run->path));
+    dun_run_log_note(log, text.bytes);
+    if (hooks->verdict)
+        TRY(hooks->verdict(hooks->self, text.bytes));
+    if (hooks->report && order->config->output.report)
+        TRY(hooks->report(hooks->self, run, order->config->output.pictures));
+out:
+    dun_str_free(&text);
+    return rc;
+}
+
+int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
+    int rc = DUN_OK;
+    dun_session *session = order->session;
+    dun_config *config = order->config;
+    dun_run_dir run = {0};
+    dun_run_log log;
+    *outcome = (dun_run_outcome){0};
+    dun_run_log_init(&log, order->observer);
+    const dun_observer logged = dun_run_log_observer(&log);
+    if (order->resume)
+        dun_run_log_note(&log, order->folder);
+    TRY(dun_session_reopen(session, config, &logged));
+    TRY(dun_trust_config(config, &logged));
+    TRY(order->resume ? dun_run_dir_resume(&run, order->folder)
+                      : dun_run_dir_create(&run, order->folder, order->name, config));
+    TRY_PTR(outcome->path, dun_strdup(run.path));
+    TRY(dun_run_log_open(&log, run.path));
+    TRY(dun_space_check(session, &run));
+    TRY(dun_session_ready(session));
+    TRY(dun_run_dir_settle(&run, config, session));
+    outcome->began = true;
+    TRY(dun_train(&outcome->result, session, &run, order->resume));
+    outcome->finished = true;
+    TRY(finish(order, &outcome->result, &run, &log));
+out:
+    dun_session_listen(session, order->observer); /* the log ends before the session */
+    dun_run_log_close(&log, rc);
+    dun_run_dir_close(&run);
+    return rc;
+}
+
+int dun_run_resume(dun_run_outcome *outcome, const char *path, const dun_overrides *overrides,
+                   const dun_observer *observer, const dun_run_hooks *hooks) {
+    int rc = DUN_OK;
+    dun_config config = {0};
+    dun_session session = {0};
+    *outcome = (dun_run_outcome){0};
+    if (dun_run_dir_complete(path)) {
+        dun_observe_say(observer, "%s is complete: nothing is left to do", path);
+        goto out;
+    }
+    TRY(dun_experiment_run_config(&config, path, overrides));
+    const dun_run_order order = {.session = &session,
+                                 .config = &config,
+                                 .folder = path,
+                                 .name = "",
+                                 .resume = true,
+                                 .observer = observer,
+                                 .hooks = hooks};
+    TRY(dun_run_carry_out(outcome, &order));
+out:
+    dun_session_close(&session);
+    dun_config_free(&config);
+    return rc;
+}
+
+void dun_run_outcome_free(dun_run_outcome *outcome) {
+    dun_run_result_free(&outcome->result);
+    dun_free(outcome->path);
+    *outcome = (dun_run_outcome){0};
+}
