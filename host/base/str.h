@@ -10,6 +10,12 @@ typedef struct {
     size_t capacity;
 } dun_str;
 
+/* Bytes that lie elsewhere, without a zero behind them. */
+typedef struct {
+    const char *bytes;
+    size_t length;
+} dun_slice;
+
 /* Append; return 0 or DUN_FAILED (no memory), the text then unchanged. */
 int dun_str_add(dun_str *text, const char *bytes, size_t length);
 int dun_str_addf(dun_str *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -60,6 +60,11 @@ size_t dun_utf8_valid(const char *bytes, size_t length) {
     return at;
 }
 
+size_t dun_utf8_invalid(const char *bytes, size_t length) {
+    bool valid;
+    return read_character(&valid, (const unsigned char *)bytes, length);
+}
+
 int dun_utf8_repair(dun_str *out, const char *bytes, size_t length) {
     int rc = DUN_OK;
     for (size_t at = 0; at < length;) {
@@ -68,8 +73,7 @@ int dun_utf8_repair(dun_str *out, const char *bytes, size_t length) {
         at += whole;
         if (at == length)
             break;
-        bool valid;
-        at += read_character(&valid, (const unsigned char *)bytes + at, length - at);
+        at += dun_utf8_invalid(bytes + at, length - at);
         TRY(dun_str_add(out, "\xef\xbf\xbd", 3));
     }
 out:

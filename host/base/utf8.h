@@ -10,6 +10,9 @@
 /* How many bytes at the front are whole, valid characters; `length` when all are. */
 size_t dun_utf8_valid(const char *bytes, size_t length);
 
+/* Bytes of the invalid part at the front of n >= 1 bytes: one U+FFFD stands for it. */
+size_t dun_utf8_invalid(const char *bytes, size_t length);
+
 /* Appends the bytes with every maximal part of an invalid sequence replaced by one U+FFFD, as browsers do
  * (WHATWG Encoding Standard). */
 int dun_utf8_repair(dun_str *out, const char *bytes, size_t length);

@@ -154,12 +154,13 @@ static int model_room(uint32_t *room, job *j, const dun_model_file *model) {
     int rc = DUN_OK;
     const uint32_t context = dun_model_file_spec(model)->context;
     const char *prompt = dun_starter_prompt(&j->starter);
+    dun_tokenizer *tokenizer = dun_model_file_tokenizer(model);
     dun_tokens tokens = {0};
     dun_str words = {0};
     j->starter.context = context;
     TRY(dun_starter_template(&words, &j->starter));
-    TRY(dun_tokenizer_encode(&tokens, dun_model_file_tokenizer(model), prompt, strlen(prompt)));
-    size_t taken = tokens.n + words.length + 1;
+    TRY(dun_tokenizer_encode(&tokens, tokenizer, prompt, strlen(prompt)));
+    size_t taken = tokens.n + dun_tokenizer_most(tokenizer, words.bytes, words.length) + 1;
     *room = context > taken ? context - (uint32_t)taken : 1;
 out:
     dun_str_free(&words);

@@ -148,7 +148,7 @@ static int make_rows(dun_fixed_rows *rows, const dun_template *t, size_t from, s
     dun_tokens tokens = {0};
     size_t most = P;
     for (size_t i = from; i < to; i++)
-        most += t->parts[i].words.length;
+        most += dun_tokenizer_most(tokenizer, t->parts[i].words.bytes, t->parts[i].words.length);
     if (from == 0 && to > 0) /* the start of everything, where a model may want its own token */
         TRY(dun_tokenizer_encode(&tokens, tokenizer, "", 0));
     TRY_NEW(rows->ids, most + tokens.n);
@@ -182,6 +182,21 @@ static const dun_str *lead(const dun_template *t) {
     return t->first > 0 && t->parts[0].kind == DUN_PART_WORDS ? &t->parts[0].words : NULL;
 }
 
+static const dun_str *neighbour(const dun_template *t, bool before) {
+    size_t i = before ? t->first : t->end - 1;
+    return t->n_parts && t->parts[i].kind == DUN_PART_WORDS ? &t->parts[i].words : NULL;
+}
+
+static uint32_t most_around(const dun_template *t, const dun_tokenizer *tokenizer) {
+    size_t most = 0;
+    for (int before = 0; before < 2; before++) {
+        const dun_str *words = neighbour(t, before);
+        if (words)
+            most += dun_tokenizer_most(tokenizer, words->bytes, words->length);
+    }
+    return (uint32_t)(most + (most > 0)); /* one more may begin the text */
+}
+
 int dun_template_resolve(dun_template *t, dun_tokenizer *tokenizer, uint32_t P) {
     int rc;
     uint32_t soft = 0;
@@ -191,6 +206,7 @@ int dun_template_resolve(dun_template *t, dun_tokenizer *tokenizer, uint32_t P) 
     t->n_lead = 0;
     while (lead(t) && t->head.ids[t->n_lead] >= 0) /* a prompt row stands behind them */
         t->n_lead++;
+    t->n_around = most_around(t, tokenizer);
     TRY(make_rows(&t->tail, t, t->end, t->n_parts, &soft, P, tokenizer));
 out:
     return rc;
@@ -204,11 +220,6 @@ void dun_template_free(dun_template *t) {
     *t = (dun_template){0};
 }
 
-static const dun_str *neighbour(const dun_template *t, bool before) {
-    size_t i = before ? t->first : t->end - 1;
-    return t->n_parts && t->parts[i].kind == DUN_PART_WORDS ? &t->parts[i].words : NULL;
-}
-
 void dun_template_surround(dun_texts *texts, const dun_template *t) {
     const dun_str *before = neighbour(t, true), *after = neighbour(t, false), *first = lead(t);
     texts->before = before ? before->bytes : NULL;
@@ -218,10 +229,7 @@ void dun_template_surround(dun_texts *texts, const dun_template *t) {
 }
 
 uint32_t dun_template_longest(const dun_template *t, uint32_t max_length) {
-    const dun_str *before = neighbour(t, true), *after = neighbour(t, false);
-    /* A token of the words has at least one of their bytes; one more begins the text. */
-    size_t words = (before ? before->length : 0) + (after ? after->length : 0);
-    return max_length + (uint32_t)words + (words > 0);
+    return max_length + t->n_around;
 }
 
 uint32_t dun_template_own_rows(const dun_template *t) {

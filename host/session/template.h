@@ -31,6 +31,7 @@ typedef struct {
     /* After dun_template_resolve: */
     dun_fixed_rows head, tail; /* before and after the text; with a head nothing of a text can be cached, */
     uint32_t n_lead;           /* but for the words it begins with: its rows that all texts share (texts.h) */
+    uint32_t n_around;         /* most tokens of the text's neighbours, with what begins the text */
 } dun_template;
 
 /* Reads prompt.template, or makes the one that prompt.placement means. DUN_USAGE: not a template, or it
@@ -44,7 +45,7 @@ void dun_template_free(dun_template *t);
 /* Puts the text's neighbours around the texts that will be added; they stay borrowed. */
 void dun_template_surround(dun_texts *texts, const dun_template *t);
 
-/* Most tokens that a text of max_length tokens and its neighbours can have. */
+/* Of a resolved template: most tokens that a text of max_length tokens and its neighbours can have. */
 uint32_t dun_template_longest(const dun_template *t, uint32_t max_length);
 
 /* Rows besides those of text and neighbours, and besides the shared ones. */

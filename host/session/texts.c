@@ -7,20 +7,30 @@
 
 #include <string.h>
 
-/* Takes the tokens of the text beyond max_length out of those of the joined string, from token `first` on.
- * The text has the bytes [begin, end). */
-static void cut(dun_tokens *tokens, const dun_tokenizer *tokenizer, size_t first, size_t begin, size_t end,
-                uint32_t max_length) {
-    size_t kept = first, at = 0, n_text = 0, bytes;
-    for (size_t i = first; i < tokens->n; i++, at += bytes) {
-        dun_tokenizer_piece(tokenizer, tokens->ids[i], &bytes);
-        bool of_text = at < end && at + bytes > begin;
+static int add_ids(dun_id_list *out, const uint32_t *ids, size_t n) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < n; i++) {
+        TRY_GROW(out->ids, out->capacity, out->n);
+        out->ids[out->n++] = ids[i];
+    }
+out:
+    return rc;
+}
+
+/* Takes the tokens of the text beyond max_length out of those of the joined string. The text has the bytes
+ * [begin, end). */
+static void cut(dun_tokens *tokens, size_t begin, size_t end, uint32_t max_length) {
+    size_t kept = 0, n_text = 0;
+    for (size_t i = 0; i < tokens->n; i++) {
+        const dun_token_span *span = &tokens->spans[i];
+        bool of_text = span->begin < end && span->end > begin;
         if (!of_text || n_text++ < max_length)
             tokens->ids[kept++] = tokens->ids[i];
     }
     tokens->n = kept;
 }
 
+/* Leaves the tokens in `scratch`. */
 static int encode_among_words(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length,
                               uint32_t max_length) {
     int rc = DUN_OK;
@@ -33,11 +43,11 @@ static int encode_among_words(dun_texts *texts, dun_tokenizer *tokenizer, const 
     size_t end = joined->length;
     if (texts->after)
         TRY(dun_str_addf(joined, "%s", texts->after));
-    if (!texts->inside)
-        TRY(dun_tokenizer_encode(&texts->tokens, tokenizer, "", 0));
-    size_t first = texts->tokens.n;
-    TRY(dun_tokenizer_encode_inside(&texts->tokens, tokenizer, joined->bytes, joined->length));
-    cut(&texts->tokens, tokenizer, first, begin, end, max_length);
+    if (texts->inside)
+        TRY(dun_tokenizer_encode_inside(&texts->scratch, tokenizer, joined->bytes, joined->length));
+    else
+        TRY(dun_tokenizer_encode(&texts->scratch, tokenizer, joined->bytes, joined->length));
+    cut(&texts->scratch, begin, end, max_length);
 out:
     return rc;
 }
@@ -50,31 +60,38 @@ static size_t count_common(const uint32_t *a, size_t n_a, const uint32_t *b, siz
     return n;
 }
 
-/* A text can change the last tokens of the words before it. What these endings leave alone is shared; a text
+/* Keeps those of the shared tokens that every ending of the words before a text leaves alone. */
+static int share_beginning(dun_texts *texts, dun_tokenizer *tokenizer, dun_str *words) {
+    int rc = DUN_OK;
+    static const char *const endings[] = {"", "a", " a", "A", "1", ".", "\n", " "};
+    dun_tokens *tokens = &texts->scratch;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        tokens->n = 0;
+        dun_str_clear(words);
+        TRY(dun_str_addf(words, "%s%s", texts->before, endings[i]));
+        TRY(dun_tokenizer_encode(tokens, tokenizer, words->bytes, words->length));
+        if (i == 0)
+            TRY(add_ids(&texts->shared, tokens->ids, tokens->n));
+        texts->shared.n = count_common(texts->shared.ids, texts->shared.n, tokens->ids, tokens->n);
+    }
+out:
+    return rc;
+}
+
+/* A text can change the last tokens of the words before it. What some endings leave alone is shared; a text
  * that changes more of it is run whole. */
 int dun_texts_share(dun_texts *texts, dun_tokenizer *tokenizer) {
     int rc = DUN_OK;
-    static const char *const endings[] = {"", "a", " a", "A", "1", ".", "\n", " "};
-    dun_tokens tokens = {0};
     dun_str words = {0};
-    texts->shared.n = 0;
+    texts->shared.n = texts->scratch.n = 0;
     if (texts->lead) {
-        TRY(dun_tokenizer_encode(&texts->shared, tokenizer, "", 0));
-        TRY(dun_tokenizer_encode_inside(&texts->shared, tokenizer, texts->lead, strlen(texts->lead)));
+        TRY(dun_tokenizer_encode(&texts->scratch, tokenizer, texts->lead, strlen(texts->lead)));
+        TRY(add_ids(&texts->shared, texts->scratch.ids, texts->scratch.n));
     }
-    if (texts->inside || !texts->before)
-        goto out;
-    TRY(dun_tokenizer_encode(&texts->shared, tokenizer, texts->before, strlen(texts->before)));
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        tokens.n = 0;
-        dun_str_clear(&words);
-        TRY(dun_str_addf(&words, "%s%s", texts->before, endings[i]));
-        TRY(dun_tokenizer_encode(&tokens, tokenizer, words.bytes, words.length));
-        texts->shared.n = count_common(texts->shared.ids, texts->shared.n, tokens.ids, tokens.n);
-    }
+    if (!texts->inside && texts->before)
+        TRY(share_beginning(texts, tokenizer, &words));
 out:
     dun_str_free(&words);
-    dun_tokens_free(&tokens);
     return rc;
 }
 
@@ -89,16 +106,17 @@ static bool leave_shared_out(dun_texts *texts, size_t first) {
     return true;
 }
 
+/* Leaves the tokens in `scratch`. */
 static int encode_alone(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length,
                         uint32_t max_length) {
     int rc = DUN_OK;
-    size_t before = texts->tokens.n;
+    dun_tokens *tokens = &texts->scratch;
     if (texts->inside)
-        TRY(dun_tokenizer_encode_inside(&texts->tokens, tokenizer, text, length));
+        TRY(dun_tokenizer_encode_inside(tokens, tokenizer, text, length));
     else
-        TRY(dun_tokenizer_encode(&texts->tokens, tokenizer, text, length));
-    if (texts->tokens.n - before > max_length)
-        texts->tokens.n = before + max_length;
+        TRY(dun_tokenizer_encode(tokens, tokenizer, text, length));
+    if (tokens->n > max_length)
+        tokens->n = max_length;
 out:
     return rc;
 }
@@ -132,10 +150,12 @@ int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, 
     int rc = DUN_OK;
     size_t before = texts->tokens.n;
     TRY(make_room(texts));
+    texts->scratch.n = 0;
     if (texts->before || texts->after)
         TRY(encode_among_words(texts, tokenizer, text, length, max_length));
     else
         TRY(encode_alone(texts, tokenizer, text, length, max_length));
+    TRY(add_ids(&texts->tokens, texts->scratch.ids, texts->scratch.n));
     bool shares = texts->lead || leave_shared_out(texts, before);
     if (texts->tokens.n > INT32_MAX)
         TRY(dun_error(DUN_BAD_INPUT, "the texts have more than %d tokens together; use fewer", INT32_MAX));
@@ -146,24 +166,14 @@ out:
     return rc;
 }
 
-static int add_tokens(dun_tokens *out, const uint32_t *ids, size_t n) {
-    int rc = DUN_OK;
-    for (size_t i = 0; i < n; i++) {
-        TRY_GROW(out->ids, out->capacity, out->n);
-        out->ids[out->n++] = ids[i];
-    }
-out:
-    return rc;
-}
-
 int dun_texts_begin_part(dun_texts *part, const dun_texts *whole) {
-    return add_tokens(&part->shared, whole->shared.ids, whole->shared.n);
+    return add_ids(&part->shared, whole->shared.ids, whole->shared.n);
 }
 
 int dun_texts_take(dun_texts *part, const dun_texts *whole, uint32_t index) {
     int rc = DUN_OK;
     TRY(make_room(part));
-    TRY(add_tokens(&part->tokens, whole->tokens.ids + whole->start[index], dun_texts_length(whole, index)));
+    TRY(add_ids(&part->tokens, whole->tokens.ids + whole->start[index], dun_texts_length(whole, index)));
     end_text(part, whole->label[index], whole->shares[index]);
 out:
     return rc;
@@ -195,8 +205,9 @@ void dun_texts_drop(dun_texts *texts, uint32_t n) {
 }
 
 void dun_texts_free(dun_texts *texts) {
-    dun_tokens_free(&texts->tokens);
-    dun_tokens_free(&texts->shared);
+    dun_free(texts->tokens.ids);
+    dun_free(texts->shared.ids);
+    dun_tokens_free(&texts->scratch);
     dun_free(texts->shares);
     dun_free(texts->start);
     dun_free(texts->label);

@@ -6,19 +6,26 @@
 #include "io/dataset.h"
 #include "io/token/tokenizer.h"
 
+/* A growing list of token ids. */
 typedef struct {
-    dun_tokens tokens; /* the ids of all texts, one after another */
-    uint32_t *start;   /* [n+1] */
-    uint32_t *label;   /* [n] class id */
+    uint32_t *ids;
+    size_t n, capacity;
+} dun_id_list;
+
+typedef struct {
+    dun_id_list tokens; /* of all texts, one after another */
+    uint32_t *start;    /* [n+1] */
+    uint32_t *label;    /* [n] class id */
     uint32_t n;
-    uint32_t longest;  /* tokens of the longest text, words around it included, shared ones not */
-    dun_tokens shared; /* with which almost every text begins: tokens of the words before it */
-    bool *shares;      /* [n] those are left out of its tokens; else it begins otherwise, and has them all */
+    uint32_t longest;   /* tokens of the longest text, words around it included, shared ones not */
+    dun_id_list shared; /* with which almost every text begins: tokens of the words before it */
+    bool *shares;       /* [n] those are left out of its tokens; else it begins otherwise, and has them all */
     size_t start_capacity, label_capacity, share_capacity;
     const char *before, *after; /* words around every text, borrowed; NULL: none */
-    const char *lead; /* words that begin every sequence, prompt rows between them and the text; or NULL */
-    bool inside;      /* something stands before: no beginning-of-text token */
-    dun_str joined;   /* scratch: a text among its words */
+    const char *lead;   /* words that begin every sequence, prompt rows between them and the text; or NULL */
+    bool inside;        /* something stands before: no beginning-of-text token */
+    dun_str joined;     /* scratch: a text among its words, */
+    dun_tokens scratch; /* and its tokens */
 } dun_texts;
 
 /* What every sequence begins with, so that it can be run once for all: from now on texts leave the tokens out

@@ -19,6 +19,10 @@ static void expect_ok(int rc) {
         fail_msg("%d: %s", rc, dun_error_message());
 }
 
+static int create(dun_pretokenizer **out, const char *name) {
+    return dun_pretokenizer_create(out, (dun_slice){name, strlen(name)}, "t.gguf", "pre");
+}
+
 /* Cuts; "|" between the words. */
 static void cut(dun_str *out, dun_pretokenizer *pretokenizer, const char *text) {
     size_t length = strlen(text), word = 0;
@@ -73,7 +77,7 @@ static void test_words(void **state) {
     dun_str found = {0};
     for (size_t which = 0; which < COUNT(names); which++) {
         dun_pretokenizer *pretokenizer = NULL;
-        expect_ok(dun_pretokenizer_create(&pretokenizer, names[which], strlen(names[which]), "t.gguf"));
+        expect_ok(create(&pretokenizer, names[which]));
         for (size_t i = 0; i < COUNT(cases); i++) {
             const char *expected = cases[i].words[which] ? cases[i].words[which] : cases[i].words[0];
             cut(&found, pretokenizer, cases[i].text);
@@ -90,7 +94,7 @@ static void test_end_of_text(void **state) {
     (void)state;
     dun_pretokenizer *pretokenizer = NULL;
     size_t word = 0;
-    expect_ok(dun_pretokenizer_create(&pretokenizer, "gpt-2", 5, "t.gguf"));
+    expect_ok(create(&pretokenizer, "gpt-2"));
     expect_ok(dun_pretokenizer_next(&word, pretokenizer, "   x", 3, 0));
     assert_int_equal(word, 3);
     expect_ok(dun_pretokenizer_next(&word, pretokenizer, "   x", 4, 0));
@@ -106,8 +110,7 @@ static void test_unknown_name(void **state) {
     static const char *const names[] = {"", "smol", "smollm2", "gpt2", "GPT-2"};
     for (size_t i = 0; i < COUNT(names); i++) {
         dun_pretokenizer *pretokenizer = NULL;
-        assert_int_equal(dun_pretokenizer_create(&pretokenizer, names[i], strlen(names[i]), "t.gguf"),
-                         DUN_BAD_INPUT);
+        assert_int_equal(create(&pretokenizer, names[i]), DUN_BAD_INPUT);
         assert_null(pretokenizer);
         assert_non_null(strstr(dun_error_message(), "smollm, gpt-2"));
     }

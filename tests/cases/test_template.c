@@ -254,6 +254,29 @@ static void test_no_memory(void **state) {
     }
 }
 
+/* What a text's tokens are is told by where they come from, not by the pieces they show: '#' has no token,
+ * and the bytes of \xc3\xa9 are tokens of type byte. The text's first two tokens stay. */
+static void test_cut_by_place(void **state) {
+    (void)state;
+    static const char *const tokens[] = {"a", "b", ".", "\xc4\xa0", "<0xC3>", "<0xA9>"};
+    static const int32_t types[] = {TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_NORMAL,
+                                    TOKEN_NORMAL, TOKEN_BYTE,   TOKEN_BYTE};
+    gguf_builder b;
+    dun_tokenizer *tokenizer = NULL;
+    dun_str found = {0};
+    gguf_builder_init(&b);
+    gguf_builder_string(&b, "tokenizer.ggml.model", "gpt2");
+    gguf_builder_string(&b, "tokenizer.ggml.pre", "gpt-2");
+    gguf_builder_strings(&b, "tokenizer.ggml.tokens", tokens, COUNT(tokens));
+    gguf_builder_numbers(&b, "tokenizer.ggml.token_type", GGUF_I32, types, COUNT(types));
+    gguf_builder_strings(&b, "tokenizer.ggml.merges", NULL, 0);
+    expect_ok(create_tokenizer(&tokenizer, &b));
+    show_rows(&found, "template = a###{text}.b {soft}\n", tokenizer, 2, "\xc3\xa9#ab", 2);
+    assert_string_equal(found.bytes, "/a|\xc3|\xa9|.|b|/0|1|");
+    dun_tokenizer_free(tokenizer);
+    dun_str_free(&found);
+}
+
 static int open_tokenizers(void **state) {
     (void)state;
     gguf_builder b;
@@ -276,7 +299,7 @@ static int close_tokenizers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),   cmocka_unit_test(test_refused),   cmocka_unit_test(test_agreeing),
-        cmocka_unit_test(test_shared), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_shared), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_cut_by_place),
     };
     return cmocka_run_group_tests(tests, open_tokenizers, close_tokenizers);
 }

@@ -51,7 +51,7 @@ static void test_reference(void **state) {
     }
     fclose(model);
     expect_ok(dun_gguf_open(&file, path));
-    expect_ok(dun_tokenizer_create(&tokenizer, file));
+    expect_ok(dun_tokenizer_read_gguf(&tokenizer, file));
     assert_true(json_array_size(json_object_get(reference, "cases")) > 0);
     compare_list(tokenizer, json_object_get(reference, "cases"), "ids");
     compare_list(tokenizer, json_object_get(reference, "numerals"), "ids_numerals_apart");

@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "gguf_builder.h"
-#include "io/token/tokenizer.h"
+#include "io/token/read_gguf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,7 +83,7 @@ static inline int create_tokenizer(dun_tokenizer **out, gguf_builder *b) {
     expect_ok(gguf_builder_finish(&bytes, b));
     gguf_builder_free(b);
     expect_ok(dun_gguf_parse(&file, (const uint8_t *)bytes.bytes, bytes.length, "t.gguf"));
-    int rc = dun_tokenizer_create(out, file);
+    int rc = dun_tokenizer_read_gguf(out, file);
     dun_gguf_free(file);
     dun_str_free(&bytes);
     return rc;

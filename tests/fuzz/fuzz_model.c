@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "io/token/tokenizer.h"
+#include "io/token/read_gguf.h"
 #include "io/weights.h"
 #include "model/quant.h"
 #include "targets.h"
@@ -71,11 +71,14 @@ static void read_rows(const dun_weights *weights) {
     }
 }
 
-/* The ids of a text are below the vocabulary's size. */
+/* The ids of a text are below the vocabulary's size, and their spans lie in the text, in order. */
 static void encode(dun_tokens *tokens, dun_tokenizer *tokenizer, const uint8_t *bytes, size_t length) {
     FUZZ_EXPECT(dun_tokenizer_encode(tokens, tokenizer, (const char *)bytes, length) == DUN_OK);
     for (size_t i = 0; i < tokens->n; i++)
         FUZZ_EXPECT(tokens->ids[i] < dun_tokenizer_vocab(tokenizer));
+    for (size_t i = 0, end = 0; i < tokens->n; end = tokens->spans[i++].end)
+        FUZZ_EXPECT(tokens->spans[i].begin >= end && tokens->spans[i].end >= tokens->spans[i].begin &&
+                    tokens->spans[i].end <= length);
 }
 
 void fuzz_model(const uint8_t *bytes, size_t length) {
@@ -88,7 +91,7 @@ void fuzz_model(const uint8_t *bytes, size_t length) {
         return;
     if (fuzz_accepted(dun_weights_create(&weights, file), DUN_BAD_INPUT, DUN_BAD_INPUT))
         read_rows(weights);
-    if (fuzz_accepted(dun_tokenizer_create(&tokenizer, file), DUN_BAD_INPUT, DUN_BAD_INPUT))
+    if (fuzz_accepted(dun_tokenizer_read_gguf(&tokenizer, file), DUN_BAD_INPUT, DUN_BAD_INPUT))
         encode(&tokens, tokenizer, (const uint8_t *)text, sizeof text - 1);
     dun_tokens_free(&tokens);
     dun_tokenizer_free(tokenizer);
@@ -101,7 +104,7 @@ static dun_tokenizer *fixture_tokenizer(void) {
     dun_gguf *file = NULL;
     if (!tokenizer) {
         FUZZ_EXPECT(dun_gguf_open(&file, SOURCE_DIR "/tests/fixtures/tiny-a.gguf") == DUN_OK);
-        FUZZ_EXPECT(dun_tokenizer_create(&tokenizer, file) == DUN_OK);
+        FUZZ_EXPECT(dun_tokenizer_read_gguf(&tokenizer, file) == DUN_OK);
         dun_gguf_free(file);
     }
     return tokenizer;
@@ -115,13 +118,16 @@ void fuzz_tokenizer(const uint8_t *bytes, size_t length) {
     size_t at = 0;
     encode(&tokens, tokenizer, bytes, length);
     FUZZ_EXPECT(dun_utf8_repair(&wanted, (const char *)bytes, length) == DUN_OK);
+    FUZZ_EXPECT(tokens.n <= dun_tokenizer_most(tokenizer, (const char *)bytes, length));
     for (size_t i = 0; i < tokens.n; i++) {
+        FUZZ_EXPECT(tokens.spans[i].begin == (i ? tokens.spans[i - 1].end : 0));
         size_t n;
         const char *piece = dun_tokenizer_piece(tokenizer, tokens.ids[i], &n);
         FUZZ_EXPECT(n <= wanted.length - at && memcmp(piece, wanted.bytes + at, n) == 0);
         at += n;
     }
     FUZZ_EXPECT(at == wanted.length);
+    FUZZ_EXPECT(tokens.n == 0 || tokens.spans[tokens.n - 1].end == length);
     dun_str_free(&wanted);
     dun_tokens_free(&tokens);
 }

@@ -3,6 +3,8 @@
 #ifndef DUN_GGUF_H
 #define DUN_GGUF_H
 
+#include "base/str.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,10 +20,7 @@ typedef struct {
 } dun_gguf_tensor;
 
 /* A string inside the file; not zero-terminated. */
-typedef struct {
-    const char *bytes;
-    size_t length;
-} dun_gguf_string;
+typedef dun_slice dun_gguf_string;
 
 /* Maps and parses a file, or parses bytes that outlive the result (`name` is used in messages).
  * DUN_BAD_INPUT names the file and the key, tensor or byte. */

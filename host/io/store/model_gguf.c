@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "io/architecture.h"
 #include "io/model_store.h"
+#include "io/token/read_gguf.h"
 #include "io/weights.h"
 
 typedef struct {
@@ -44,7 +45,7 @@ static int gguf_open(dun_model_file *model, const char *path, unsigned parts) {
         TRY(dun_architecture_spec(&model->spec, architecture, m->file));
     }
     if (parts & DUN_MODEL_TOKENIZER)
-        TRY(dun_tokenizer_create(&model->tokenizer, m->file));
+        TRY(dun_tokenizer_read_gguf(&model->tokenizer, m->file));
 out:
     return rc;
 }

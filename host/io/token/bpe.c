@@ -18,6 +18,7 @@ typedef struct {
     uint32_t id;
     uint32_t prev, next;   /* in the word, or none */
     uint32_t rank, merged; /* of the pair with the next token; rank none: no merge names it */
+    uint32_t begin, end;   /* in the text */
 } node;
 
 struct dun_bpe {
@@ -119,6 +120,7 @@ static void merge_all(dun_bpe *bpe) {
         node *right = &bpe->nodes[left->next];
         left->id = left->merged;
         left->next = right->next;
+        left->end = right->end;
         right->rank = none;
         if (left->next != none)
             bpe->nodes[left->next].prev = at;
@@ -147,15 +149,16 @@ out:
     return rc;
 }
 
-int dun_bpe_encode(dun_tokens *out, dun_bpe *bpe, const uint32_t byte_ids[256], const char *word,
-                   size_t length) {
+int dun_bpe_encode(dun_tokens *out, dun_bpe *bpe, const uint32_t byte_ids[256], const char *text,
+                   size_t begin, size_t length) {
     int rc;
     uint32_t n = 0;
     TRY(reserve(bpe, length));
-    for (size_t i = 0; i < length; i++) {
-        uint32_t id = byte_ids[(unsigned char)word[i]];
+    for (size_t at = begin; at < begin + length; at++) {
+        uint32_t id = byte_ids[(unsigned char)text[at]];
         if (id != DUN_NO_TOKEN) {
-            bpe->nodes[n] = (node){.id = id, .prev = n - 1, .next = n + 1};
+            bpe->nodes[n] = (node){
+                .id = id, .prev = n - 1, .next = n + 1, .begin = (uint32_t)at, .end = (uint32_t)at + 1};
             n++;
         }
     }
@@ -166,10 +169,8 @@ int dun_bpe_encode(dun_tokens *out, dun_bpe *bpe, const uint32_t byte_ids[256], 
     for (uint32_t i = 0; i < n; i++)
         offer(bpe, i);
     merge_all(bpe);
-    for (uint32_t i = 0; i != none; i = bpe->nodes[i].next) {
-        TRY_GROW(out->ids, out->capacity, out->n);
-        out->ids[out->n++] = bpe->nodes[i].id;
-    }
+    for (uint32_t i = 0; i != none; i = bpe->nodes[i].next)
+        TRY(dun_tokens_add(out, bpe->nodes[i].id, bpe->nodes[i].begin, bpe->nodes[i].end));
 out:
     return rc;
 }

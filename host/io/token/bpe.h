@@ -15,9 +15,9 @@ void dun_bpe_free(dun_bpe *bpe);
  * one it already had. */
 uint32_t dun_bpe_add(dun_bpe *bpe, uint32_t left, uint32_t right, uint32_t rank, uint32_t merged);
 
-/* Appends the tokens of a word of fewer than 2^32 - 1 bytes. A byte whose token is DUN_NO_TOKEN is left out.
- * O(n log n) for n bytes. */
-int dun_bpe_encode(dun_tokens *out, dun_bpe *bpe, const uint32_t byte_ids[256], const char *word,
-                   size_t length);
+/* Appends the tokens of the word text[begin .. begin + length - 1], which ends below 2^32 - 1, with their
+ * places in the text. A byte whose token is DUN_NO_TOKEN is left out. O(n log n) for n bytes. */
+int dun_bpe_encode(dun_tokens *out, dun_bpe *bpe, const uint32_t byte_ids[256], const char *text,
+                   size_t begin, size_t length);
 
 #endif

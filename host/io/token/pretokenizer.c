@@ -53,14 +53,14 @@ static void pcre_free(void *block, void *data) {
     dun_free(block);
 }
 
-static int refuse_name(const char *name, size_t length, const char *file) {
+static int refuse_name(dun_slice name, const char *file, const char *part) {
     dun_str known = {0}, shown = {0};
     int rc = DUN_OK;
     for (size_t i = 0; i < N_PATTERNS; i++)
         TRY(dun_str_addf(&known, "%s%s", i ? ", " : "", patterns[i].name));
-    TRY(dun_utf8_show(&shown, name, length));
-    rc = dun_error(DUN_BAD_INPUT, "%s: tokenizer.ggml.pre is '%s', which is not known; known are %s", file,
-                   shown.bytes, known.bytes);
+    TRY(dun_utf8_show(&shown, name.bytes, name.length));
+    rc = dun_error(DUN_BAD_INPUT, "%s: %s is '%s', which is not known; known are %s", file, part, shown.bytes,
+                   known.bytes);
 out:
     dun_str_free(&known);
     dun_str_free(&shown);
@@ -92,15 +92,15 @@ static int compile(dun_pretokenizer *p, const char *name, const char *pattern) {
     return p->no_memory ? DUN_FAILED : DUN_OK;
 }
 
-int dun_pretokenizer_create(dun_pretokenizer **out, const char *name, size_t length, const char *file) {
+int dun_pretokenizer_create(dun_pretokenizer **out, dun_slice name, const char *file, const char *part) {
     int rc;
     dun_pretokenizer *p = NULL;
     size_t row = 0;
-    while (row < N_PATTERNS &&
-           (strlen(patterns[row].name) != length || memcmp(patterns[row].name, name, length) != 0))
+    while (row < N_PATTERNS && (strlen(patterns[row].name) != name.length ||
+                                memcmp(patterns[row].name, name.bytes, name.length) != 0))
         row++;
     if (row == N_PATTERNS)
-        TRY(refuse_name(name, length, file));
+        TRY(refuse_name(name, file, part));
     TRY_NEW(p, 1);
     TRY(compile(p, patterns[row].name, patterns[row].pattern));
     *out = p;

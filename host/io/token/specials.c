@@ -32,16 +32,16 @@ static int compare(const void *left, const void *right) {
 static int gather(dun_specials *specials, const dun_vocab *vocab) {
     int rc = DUN_OK;
     size_t capacity = 0;
+    const dun_token_description *from = vocab->from;
     for (uint32_t id = 0; id < vocab->n; id++) {
         size_t length;
         const char *bytes = dun_vocab_piece(vocab, id, &length);
-        if (!vocab->special[id] || length == 0)
+        if (!from->kinds || from->kinds[id] != DUN_TOKEN_SPECIAL || length == 0)
             continue;
         if (length > MAX_BYTES)
-            TRY(dun_error(
-                DUN_BAD_INPUT,
-                "%s: tokenizer.ggml.tokens[%u] is a special token of %zu bytes; at most %d are supported",
-                vocab->file, id, length, MAX_BYTES));
+            TRY(dun_error(DUN_BAD_INPUT,
+                          "%s: %s[%u] is a special token of %zu bytes; at most %d are supported", from->file,
+                          from->tokens_name, id, length, MAX_BYTES));
         TRY_GROW(specials->list, capacity, specials->n);
         specials->list[specials->n++] = (special){(const unsigned char *)bytes, length, id};
     }

@@ -12,19 +12,9 @@
 
 #include <string.h>
 
-enum { MAX_TEXT_BYTES = 1 << 30 }; /* repaired at most three times as many, which 32 bits count */
-
-static const char merges_key[] = "tokenizer.ggml.merges", bos_key[] = "tokenizer.ggml.bos_token_id",
-                  add_bos_key[] = "tokenizer.ggml.add_bos_token";
-
-/* Ids that a file may name; each must be one of its tokens. */
-static const char *const id_keys[] = {
-    bos_key,
-    "tokenizer.ggml.eos_token_id",
-    "tokenizer.ggml.eot_token_id",
-    "tokenizer.ggml.unknown_token_id",
-    "tokenizer.ggml.seperator_token_id", /* as the format spells it */
-    "tokenizer.ggml.padding_token_id",
+enum {
+    MAX_TEXT_BYTES = 1 << 30, /* repaired at most three times as many, which 32 bits count */
+    REPLACEMENT_BYTES = 3,    /* U+FFFD */
 };
 
 struct dun_tokenizer {
@@ -37,97 +27,47 @@ struct dun_tokenizer {
     dun_str repaired; /* the text at hand, when it was not valid UTF-8 */
 };
 
-static int check_model(const dun_gguf *file) {
-    int rc;
-    static const char known[] = "gpt2";
-    dun_gguf_string model;
-    dun_str shown = {0};
-    TRY(dun_gguf_get_string(&model, file, "tokenizer.ggml.model"));
-    if (model.length != strlen(known) || memcmp(model.bytes, known, model.length) != 0) {
-        TRY(dun_utf8_show(&shown, model.bytes, model.length));
-        TRY(dun_error(DUN_BAD_INPUT, "%s: tokenizer.ggml.model is '%s'; supported is %s (byte-level BPE)",
-                      dun_gguf_name(file), shown.bytes, known));
-    }
-out:
-    dun_str_free(&shown);
-    return rc;
-}
-
-static int check_ids(const dun_vocab *vocab, const dun_gguf *file) {
-    int rc = DUN_OK;
-    for (size_t i = 0; i < sizeof id_keys / sizeof id_keys[0]; i++) {
-        uint32_t id;
-        if (!dun_gguf_has(file, id_keys[i]))
-            continue;
-        TRY(dun_gguf_get_u32(&id, file, id_keys[i]));
-        if (id >= vocab->n)
-            TRY(dun_error(DUN_BAD_INPUT, "%s: %s is %u; one of the %u tokens is needed", dun_gguf_name(file),
-                          id_keys[i], id, vocab->n));
-    }
-out:
-    return rc;
-}
-
-static int read_bos(dun_tokenizer *tokenizer, const dun_gguf *file) {
-    int rc = DUN_OK, add_bos = 0;
-    if (dun_gguf_has(file, add_bos_key))
-        TRY(dun_gguf_get_bool(&add_bos, file, add_bos_key));
-    tokenizer->add_bos = add_bos;
-    if (add_bos)
-        TRY(dun_gguf_get_u32(&tokenizer->bos, file, bos_key));
-out:
-    return rc;
-}
-
-/* The index-th merge "left right" into the table. The space is the first after the first byte. */
-static int read_merge(dun_tokenizer *tokenizer, uint32_t index, dun_gguf_string merge) {
+/* Merge `rank` of a description into the table. */
+static int add_merge(dun_tokenizer *tokenizer, const dun_token_description *from, uint32_t rank) {
     const dun_vocab *vocab = &tokenizer->vocab;
-    const dun_gguf_string nothing = {"", 0};
-    const char *space = merge.length > 2 ? memchr(merge.bytes + 1, ' ', merge.length - 2) : NULL;
+    const dun_slice nothing = {"", 0}, left = from->merges[rank].left, right = from->merges[rank].right;
+    const uint32_t left_id = dun_vocab_find(vocab, left, nothing);
+    const uint32_t right_id = dun_vocab_find(vocab, right, nothing);
+    const uint32_t merged = dun_vocab_find(vocab, left, right);
     const char *fault = NULL;
-    if (!space)
-        return dun_vocab_refuse(vocab, merges_key, index, merge, "has no two parts; two tokens are needed");
-    dun_gguf_string left = {merge.bytes, (size_t)(space - merge.bytes)};
-    dun_gguf_string right = {space + 1, merge.length - left.length - 1};
-    uint32_t left_id = dun_vocab_find(vocab, left, nothing), right_id = dun_vocab_find(vocab, right, nothing);
-    uint32_t merged = dun_vocab_find(vocab, left, right);
+    dun_str text = {0};
+    int rc = DUN_OK;
     if (left_id == DUN_NO_TOKEN)
-        fault = "begins with an unknown token; one of tokenizer.ggml.tokens is needed";
+        fault = "begins with an unknown token; one of the vocabulary is needed";
     else if (right_id == DUN_NO_TOKEN)
-        fault = "ends with an unknown token; one of tokenizer.ggml.tokens is needed";
+        fault = "ends with an unknown token; one of the vocabulary is needed";
     else if (merged == DUN_NO_TOKEN)
-        fault = "makes an unknown token; one of tokenizer.ggml.tokens is needed";
-    else if (dun_bpe_add(tokenizer->bpe, left_id, right_id, index, merged) != index)
+        fault = "makes an unknown token; one of the vocabulary is needed";
+    else if (dun_bpe_add(tokenizer->bpe, left_id, right_id, rank, merged) != rank)
         fault = "is there twice; every merge once is needed";
-    return fault ? dun_vocab_refuse(vocab, merges_key, index, merge, fault) : DUN_OK;
-}
-
-static int read_merges(dun_tokenizer *tokenizer, const dun_gguf *file) {
-    int rc;
-    size_t n;
-    dun_gguf_string *merges = NULL;
-    TRY(dun_gguf_array_strings(&merges, &n, file, merges_key));
-    TRY(dun_bpe_create(&tokenizer->bpe, n));
-    for (uint32_t i = 0; i < n; i++)
-        TRY(read_merge(tokenizer, i, merges[i]));
+    if (!fault)
+        goto out;
+    TRY(dun_str_add(&text, left.bytes, left.length));
+    TRY(dun_str_add(&text, " ", 1));
+    TRY(dun_str_add(&text, right.bytes, right.length));
+    TRY(dun_token_refuse(from->file, from->merges_name, rank, (dun_slice){text.bytes, text.length}, fault));
 out:
-    dun_free(merges);
+    dun_str_free(&text);
     return rc;
 }
 
-int dun_tokenizer_create(dun_tokenizer **out, const dun_gguf *file) {
+int dun_tokenizer_create(dun_tokenizer **out, const dun_token_description *from) {
     int rc;
-    dun_gguf_string pre;
     dun_tokenizer *tokenizer = NULL;
-    TRY(check_model(file));
-    TRY(dun_gguf_get_string(&pre, file, "tokenizer.ggml.pre"));
     TRY_NEW(tokenizer, 1);
-    TRY(dun_pretokenizer_create(&tokenizer->pretokenizer, pre.bytes, pre.length, dun_gguf_name(file)));
-    TRY(dun_vocab_load(&tokenizer->vocab, file));
-    TRY(check_ids(&tokenizer->vocab, file));
-    TRY(read_bos(tokenizer, file));
+    tokenizer->add_bos = from->add_bos;
+    tokenizer->bos = from->bos;
+    TRY(dun_pretokenizer_create(&tokenizer->pretokenizer, from->pattern, from->file, from->pattern_name));
+    TRY(dun_vocab_load(&tokenizer->vocab, from));
     TRY(dun_specials_create(&tokenizer->specials, &tokenizer->vocab));
-    TRY(read_merges(tokenizer, file));
+    TRY(dun_bpe_create(&tokenizer->bpe, from->n_merges));
+    for (uint32_t rank = 0; rank < from->n_merges; rank++)
+        TRY(add_merge(tokenizer, from, rank));
     dun_vocab_settle(&tokenizer->vocab);
     *out = tokenizer;
     tokenizer = NULL;
@@ -147,20 +87,63 @@ void dun_tokenizer_free(dun_tokenizer *tokenizer) {
     dun_free(tokenizer);
 }
 
-static int add_token(dun_tokens *out, uint32_t id) {
-    int rc;
-    TRY_GROW(out->ids, out->capacity, out->n);
-    out->ids[out->n++] = id;
+/* Bytes begin .. end - 1 of a text, without special tokens. */
+static int encode_plain(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t begin,
+                        size_t end) {
+    int rc = DUN_OK;
+    for (size_t at = begin, word; at < end; at += word) {
+        TRY(dun_pretokenizer_next(&word, tokenizer->pretokenizer, text + begin, end - begin, at - begin));
+        TRY(dun_bpe_encode(out, tokenizer->bpe, tokenizer->vocab.byte_ids, text, at, word));
+    }
 out:
     return rc;
 }
 
-/* Text without special tokens. */
-static int encode_plain(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {
+/* Where the parts of a text lie in its repaired form: `whole` valid bytes at both places, then `bad` bytes
+ * for which U+FFFD stands (none at the end). */
+typedef struct {
+    const char *text;
+    size_t length;
+    size_t at, repaired_at, whole, bad;
+} repair;
+
+static size_t repaired_end(const repair *r) {
+    return r->repaired_at + r->whole + (r->bad ? REPLACEMENT_BYTES : 0);
+}
+
+static void next_part(repair *r) {
+    r->repaired_at = repaired_end(r);
+    r->at += r->whole + r->bad;
+    r->whole = dun_utf8_valid(r->text + r->at, r->length - r->at);
+    size_t bad = r->at + r->whole;
+    r->bad = bad < r->length ? dun_utf8_invalid(r->text + bad, r->length - bad) : 0;
+}
+
+/* The place in the text of one in the repaired text, asked for in order; what lies inside U+FFFD is its end.
+ */
+static uint32_t place_before_repair(repair *r, size_t place) {
+    while (place >= repaired_end(r) && r->at + r->whole + r->bad < r->length)
+        next_part(r);
+    size_t offset = place - r->repaired_at;
+    return (uint32_t)(r->at + (offset <= r->whole ? offset : r->whole + r->bad));
+}
+
+static void place_spans(dun_token_span *spans, size_t n, const char *text, size_t length) {
+    repair r = {.text = text, .length = length};
+    for (size_t i = 0; i < n; i++) {
+        spans[i].begin = place_before_repair(&r, spans[i].begin);
+        spans[i].end = place_before_repair(&r, spans[i].end);
+    }
+}
+
+static int encode_valid(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {
     int rc = DUN_OK;
-    for (size_t at = 0, word; at < length; at += word) {
-        TRY(dun_pretokenizer_next(&word, tokenizer->pretokenizer, text, length, at));
-        TRY(dun_bpe_encode(out, tokenizer->bpe, tokenizer->vocab.byte_ids, text + at, word));
+    for (size_t at = 0; at < length;) {
+        dun_special_match special = dun_specials_find(tokenizer->specials, text, length, at);
+        TRY(encode_plain(out, tokenizer, text, at, special.at));
+        at = special.at + special.bytes;
+        if (special.at < length)
+            TRY(dun_tokens_add(out, special.id, special.at, at));
     }
 out:
     return rc;
@@ -172,19 +155,14 @@ int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const
     if (length > MAX_TEXT_BYTES)
         TRY(dun_error(DUN_BAD_INPUT, "a text has %zu bytes; at most %d are supported", length,
                       MAX_TEXT_BYTES));
-    if (dun_utf8_valid(text, length) != length) {
-        dun_str_clear(&tokenizer->repaired);
-        TRY(dun_utf8_repair(&tokenizer->repaired, text, length));
-        text = tokenizer->repaired.bytes;
-        length = tokenizer->repaired.length;
+    if (dun_utf8_valid(text, length) == length) {
+        TRY(encode_valid(out, tokenizer, text, length));
+        goto out;
     }
-    for (size_t at = 0; at < length;) {
-        dun_special_match special = dun_specials_find(tokenizer->specials, text, length, at);
-        TRY(encode_plain(out, tokenizer, text + at, special.at - at));
-        if (special.at < length)
-            TRY(add_token(out, special.id));
-        at = special.at + special.bytes;
-    }
+    dun_str_clear(&tokenizer->repaired);
+    TRY(dun_utf8_repair(&tokenizer->repaired, text, length));
+    TRY(encode_valid(out, tokenizer, tokenizer->repaired.bytes, tokenizer->repaired.length));
+    place_spans(out->spans + before, out->n - before, text, length);
 out:
     if (rc < 0)
         out->n = before;
@@ -195,12 +173,18 @@ int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *
     int rc = DUN_OK;
     size_t before = out->n;
     if (tokenizer->add_bos)
-        TRY(add_token(out, tokenizer->bos));
+        TRY(dun_tokens_add(out, tokenizer->bos, 0, 0));
     TRY(dun_tokenizer_encode_inside(out, tokenizer, text, length));
 out:
     if (rc < 0)
         out->n = before;
     return rc;
+}
+
+/* A token spells at least one byte, and U+FFFD, which may stand for a single byte, has three. */
+size_t dun_tokenizer_most(const dun_tokenizer *tokenizer, const char *text, size_t length) {
+    (void)tokenizer; /* of every byte-level vocabulary */
+    return dun_utf8_valid(text, length) == length ? length : REPLACEMENT_BYTES * length;
 }
 
 const char *dun_tokenizer_piece(const dun_tokenizer *tokenizer, uint32_t id, size_t *length) {
@@ -214,7 +198,18 @@ uint32_t dun_tokenizer_vocab(const dun_tokenizer *tokenizer) {
     return tokenizer->vocab.n;
 }
 
+int dun_tokens_add(dun_tokens *tokens, uint32_t id, size_t begin, size_t end) {
+    int rc;
+    TRY_GROW(tokens->ids, tokens->capacity, tokens->n);
+    TRY_GROW(tokens->spans, tokens->span_capacity, tokens->n);
+    tokens->spans[tokens->n] = (dun_token_span){(uint32_t)begin, (uint32_t)end};
+    tokens->ids[tokens->n++] = id;
+out:
+    return rc;
+}
+
 void dun_tokens_free(dun_tokens *tokens) {
     dun_free(tokens->ids);
+    dun_free(tokens->spans);
     *tokens = (dun_tokens){0};
 }

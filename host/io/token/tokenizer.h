@@ -1,9 +1,9 @@
-/* Byte-level BPE from a model file's metadata: pre-tokenizer pattern (a table row), merges by rank,
- * special tokens recognised inside a text. Encoding costs O(n log n) per word, never quadratic. */
+/* Byte-level BPE: pre-tokenizer pattern (a table row), merges by rank, special tokens recognised inside a
+ * text. Encoding costs O(n log n) per word, never quadratic. */
 #ifndef DUN_TOKENIZER_H
 #define DUN_TOKENIZER_H
 
-#include "io/store/gguf.h"
+#include "io/token/description.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,29 +11,42 @@
 
 typedef struct dun_tokenizer dun_tokenizer;
 
-/* A growing list of token ids; start from {0}. */
+/* The bytes [begin, end) of the text that a token was made from; none for one that stands for no byte of it.
+ */
+typedef struct {
+    uint32_t begin, end;
+} dun_token_span;
+
+/* A growing list of tokens; start from {0}. */
 typedef struct {
     uint32_t *ids;
+    dun_token_span *spans; /* each in the text of its own call */
     size_t n;
-    size_t capacity;
+    size_t capacity, span_capacity;
 } dun_tokens;
 
-/* DUN_BAD_INPUT: an unknown pre-tokenizer (the known ones are listed), merges naming unknown tokens, ids out
- * of range... */
-int dun_tokenizer_create(dun_tokenizer **out, const dun_gguf *file);
+/* DUN_BAD_INPUT: an unknown pre-tokenizer (the known ones are listed), merges naming unknown tokens ...
+ * Nothing of the description is kept. */
+int dun_tokenizer_create(dun_tokenizer **out, const dun_token_description *from);
 void dun_tokenizer_free(dun_tokenizer *tokenizer);
 
-/* Appends the ids of `length` bytes of text (any bytes; invalid UTF-8 is encoded as U+FFFD). A
- * beginning-of-text token is put first only when the model file asks for one. */
+/* Appends the tokens of `length` bytes of text (any bytes; invalid UTF-8 is encoded as U+FFFD). A
+ * beginning-of-text token is put first only when the model file asks for one. Spans follow each other and
+ * cover the text, but for bytes that the vocabulary cannot spell. */
 int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
 
 /* The same for a part from inside a longer text: never with a beginning-of-text token. */
 int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
 
+/* The most tokens with a byte of the text, whatever stands around it; without a beginning-of-text token. */
+size_t dun_tokenizer_most(const dun_tokenizer *tokenizer, const char *text, size_t length);
+
 /* The bytes a token stands for, e.g. " Overall"; valid while the tokenizer lives. */
 const char *dun_tokenizer_piece(const dun_tokenizer *tokenizer, uint32_t id, size_t *length);
 uint32_t dun_tokenizer_vocab(const dun_tokenizer *tokenizer);
 
+/* Appends one token. */
+int dun_tokens_add(dun_tokens *tokens, uint32_t id, size_t begin, size_t end);
 void dun_tokens_free(dun_tokens *tokens);
 
 #endif

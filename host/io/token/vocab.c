@@ -15,19 +15,6 @@
 
 enum { N_ALPHABET = 256 + 68 }; /* code points below which the alphabet lies */
 
-/* Token types of GGUF files. */
-enum {
-    TYPE_NORMAL = 1,
-    TYPE_UNKNOWN,
-    TYPE_CONTROL,
-    TYPE_USER_DEFINED,
-    TYPE_UNUSED,
-    TYPE_BYTE,
-};
-
-static const char tokens_key[] = "tokenizer.ggml.tokens", types_key[] = "tokenizer.ggml.token_type",
-                  scores_key[] = "tokenizer.ggml.scores";
-
 /* bytes[code point] = the byte it stands for, or -1. */
 static void make_alphabet(int16_t bytes[N_ALPHABET]) {
     int16_t next = 256;
@@ -40,12 +27,12 @@ static void make_alphabet(int16_t bytes[N_ALPHABET]) {
 }
 
 /* The slot of a text given in two parts: the one that holds it, or the free one where it belongs. */
-static size_t find_slot(const dun_vocab *vocab, dun_gguf_string left, dun_gguf_string right) {
+static size_t find_slot(const dun_vocab *vocab, dun_slice left, dun_slice right) {
     uint64_t hash = dun_hash(dun_hash(DUN_HASH_START, left.bytes, left.length), right.bytes, right.length) *
                     0x9e3779b97f4a7c15u;
     size_t mask = ((size_t)1 << vocab->slot_bits) - 1, slot = hash >> (64 - vocab->slot_bits);
     for (; vocab->slots[slot]; slot = (slot + 1) & mask) {
-        const dun_gguf_string *text = &vocab->texts[vocab->slots[slot] - 1];
+        const dun_slice *text = &vocab->from->tokens[vocab->slots[slot] - 1];
         if (text->length == left.length + right.length && memcmp(text->bytes, left.bytes, left.length) == 0 &&
             memcmp(text->bytes + left.length, right.bytes, right.length) == 0)
             break;
@@ -53,34 +40,25 @@ static size_t find_slot(const dun_vocab *vocab, dun_gguf_string left, dun_gguf_s
     return slot;
 }
 
-uint32_t dun_vocab_find(const dun_vocab *vocab, dun_gguf_string left, dun_gguf_string right) {
+uint32_t dun_vocab_find(const dun_vocab *vocab, dun_slice left, dun_slice right) {
     uint32_t entry = vocab->slots[find_slot(vocab, left, right)];
     return entry ? entry - 1 : DUN_NO_TOKEN;
 }
 
-int dun_vocab_refuse(const dun_vocab *vocab, const char *key, size_t index, dun_gguf_string text,
-                     const char *fault) {
-    dun_str shown = {0};
-    int rc = dun_utf8_show(&shown, text.bytes, text.length);
-    if (rc == DUN_OK)
-        rc = dun_error(DUN_BAD_INPUT, "%s: %s[%zu] '%s' %s", vocab->file, key, index, shown.bytes, fault);
-    dun_str_free(&shown);
-    return rc;
-}
-
 static int refuse_token(const dun_vocab *vocab, size_t id, const char *fault) {
-    return dun_vocab_refuse(vocab, tokens_key, id, vocab->texts[id], fault);
+    const dun_token_description *from = vocab->from;
+    return dun_token_refuse(from->file, from->tokens_name, id, from->tokens[id], fault);
 }
 
 static int index_texts(dun_vocab *vocab) {
     int rc = DUN_OK;
-    const dun_gguf_string nothing = {"", 0};
+    const dun_slice nothing = {"", 0};
     vocab->slot_bits = 1;
     while (((size_t)1 << vocab->slot_bits) < (size_t)2 * vocab->n)
         vocab->slot_bits++;
     TRY_NEW(vocab->slots, (size_t)1 << vocab->slot_bits);
     for (uint32_t id = 0; id < vocab->n; id++) {
-        const dun_gguf_string *text = &vocab->texts[id];
+        const dun_slice *text = &vocab->from->tokens[id];
         if (dun_utf8_valid(text->bytes, text->length) != text->length)
             TRY(refuse_token(vocab, id, "is not valid UTF-8; a token's text in UTF-8 is needed"));
         size_t slot = find_slot(vocab, *text, nothing);
@@ -96,20 +74,8 @@ out:
     return rc;
 }
 
-/* An array that must have one element per token. */
-static int check_length(const dun_vocab *vocab, const dun_gguf *file, const char *key) {
-    int rc;
-    size_t n;
-    TRY(dun_gguf_array_length(&n, file, key));
-    if (n != vocab->n)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: %s has %zu elements, %s %u; as many are needed", vocab->file, key,
-                      n, tokens_key, vocab->n));
-out:
-    return rc;
-}
-
 /* Writes the bytes of a token written in the alphabet; returns their number, or 0 when it is not. */
-static size_t decode(char *out, dun_gguf_string text, const int16_t alphabet[N_ALPHABET]) {
+static size_t decode(char *out, dun_slice text, const int16_t alphabet[N_ALPHABET]) {
     size_t n = 0;
     for (size_t i = 0; i < text.length; i++) {
         unsigned point = (unsigned char)text.bytes[i];
@@ -131,24 +97,22 @@ static int hex_digit(char c) {
 }
 
 /* "<0xNN>" as the byte NN, or -1. */
-static int read_byte_token(dun_gguf_string text) {
+static int read_byte_token(dun_slice text) {
     if (text.length != 6 || memcmp(text.bytes, "<0x", 3) != 0 || text.bytes[5] != '>')
         return -1;
     int high = hex_digit(text.bytes[3]), low = hex_digit(text.bytes[4]);
     return high < 0 || low < 0 ? -1 : 16 * high + low;
 }
 
-static int make_piece(size_t *length, char *out, dun_vocab *vocab, uint32_t id, int32_t type,
+static int make_piece(size_t *length, char *out, dun_vocab *vocab, uint32_t id,
                       const int16_t alphabet[N_ALPHABET]) {
-    dun_gguf_string text = vocab->texts[id];
+    dun_slice text = vocab->from->tokens[id];
     int byte;
-    switch (type) {
-    case TYPE_CONTROL:
-    case TYPE_USER_DEFINED:
-        vocab->special[id] = true;
+    switch (vocab->from->kinds ? (enum dun_token_kind)vocab->from->kinds[id] : DUN_TOKEN_NORMAL) {
+    case DUN_TOKEN_SPECIAL:
         *length = 0;
         break;
-    case TYPE_BYTE:
+    case DUN_TOKEN_BYTE:
         byte = read_byte_token(text);
         if (byte < 0)
             return refuse_token(vocab, id, "is of type byte; <0x00> to <0xFF> is needed");
@@ -156,14 +120,9 @@ static int make_piece(size_t *length, char *out, dun_vocab *vocab, uint32_t id, 
         out[0] = (char)byte;
         *length = 1;
         break;
-    case TYPE_NORMAL:
-    case TYPE_UNKNOWN:
-    case TYPE_UNUSED:
+    case DUN_TOKEN_NORMAL:
         *length = decode(out, text, alphabet);
         break;
-    default:
-        return dun_error(DUN_BAD_INPUT, "%s: %s[%u] is %d; a type from %d to %d is needed", vocab->file,
-                         types_key, id, type, TYPE_NORMAL, TYPE_BYTE);
     }
     if (*length == 0) {
         memcpy(out, text.bytes, text.length);
@@ -172,18 +131,16 @@ static int make_piece(size_t *length, char *out, dun_vocab *vocab, uint32_t id, 
     return DUN_OK;
 }
 
-/* `types` may be NULL: all normal. */
-static int make_pieces(dun_vocab *vocab, const int32_t *types, const int16_t alphabet[N_ALPHABET]) {
+static int make_pieces(dun_vocab *vocab, const int16_t alphabet[N_ALPHABET]) {
     int rc = DUN_OK;
     size_t at = 0, bytes = 0;
     for (uint32_t id = 0; id < vocab->n; id++)
-        bytes += vocab->texts[id].length + 1;
+        bytes += vocab->from->tokens[id].length + 1;
     TRY_NEW(vocab->pieces, bytes);
     TRY_NEW(vocab->starts, (size_t)vocab->n + 1);
-    TRY_NEW(vocab->special, vocab->n);
     for (uint32_t id = 0; id < vocab->n; id++) {
         size_t length = 0;
-        TRY(make_piece(&length, vocab->pieces + at, vocab, id, types ? types[id] : TYPE_NORMAL, alphabet));
+        TRY(make_piece(&length, vocab->pieces + at, vocab, id, alphabet));
         at += length + 1;
         vocab->starts[id + 1] = at;
     }
@@ -193,7 +150,7 @@ out:
 
 /* The tokens of single bytes: those of the alphabet go before those of type byte. */
 static int find_bytes(dun_vocab *vocab, const int16_t alphabet[N_ALPHABET]) {
-    const dun_gguf_string nothing = {"", 0};
+    const dun_slice nothing = {"", 0};
     bool any = false;
     for (unsigned point = 0; point < N_ALPHABET; point++) {
         int byte = alphabet[point];
@@ -204,7 +161,7 @@ static int find_bytes(dun_vocab *vocab, const int16_t alphabet[N_ALPHABET]) {
             text[0] = (char)(0xc0 | point >> 6);
             text[1] = (char)(0x80 | (point & 0x3f));
         }
-        uint32_t id = dun_vocab_find(vocab, (dun_gguf_string){text, point < 0x80 ? 1 : 2}, nothing);
+        uint32_t id = dun_vocab_find(vocab, (dun_slice){text, point < 0x80 ? 1 : 2}, nothing);
         if (id != DUN_NO_TOKEN)
             vocab->byte_ids[byte] = id;
         any |= vocab->byte_ids[byte] != DUN_NO_TOKEN;
@@ -212,42 +169,27 @@ static int find_bytes(dun_vocab *vocab, const int16_t alphabet[N_ALPHABET]) {
     if (!any)
         return dun_error(DUN_BAD_INPUT,
                          "%s: %s has no token of a single byte; a byte-level vocabulary is needed",
-                         vocab->file, tokens_key);
+                         vocab->from->file, vocab->from->tokens_name);
     return DUN_OK;
 }
 
-int dun_vocab_load(dun_vocab *vocab, const dun_gguf *file) {
+int dun_vocab_load(dun_vocab *vocab, const dun_token_description *from) {
     int rc;
-    size_t n;
-    int32_t *types = NULL;
     int16_t alphabet[N_ALPHABET];
-    *vocab = (dun_vocab){.file = dun_gguf_name(file)};
+    *vocab = (dun_vocab){.n = (uint32_t)from->n_tokens, .from = from};
     memset(vocab->byte_ids, 0xff, sizeof vocab->byte_ids); /* DUN_NO_TOKEN */
     make_alphabet(alphabet);
-    TRY(dun_gguf_array_strings(&vocab->texts, &n, file, tokens_key));
-    vocab->n = (uint32_t)n; /* arrays of GGUF files are capped far below 2^32 elements */
-    if (dun_gguf_has(file, scores_key))
-        TRY(check_length(vocab, file, scores_key));
-    if (dun_gguf_has(file, types_key)) {
-        TRY(check_length(vocab, file, types_key));
-        TRY(dun_gguf_array_i32(&types, &n, file, types_key));
-    }
     TRY(index_texts(vocab));
-    TRY(make_pieces(vocab, types, alphabet));
+    TRY(make_pieces(vocab, alphabet));
     TRY(find_bytes(vocab, alphabet));
 out:
-    dun_free(types);
     return rc;
 }
 
 void dun_vocab_settle(dun_vocab *vocab) {
-    dun_free(vocab->texts);
-    dun_free(vocab->special);
     dun_free(vocab->slots);
-    vocab->texts = NULL;
-    vocab->special = NULL;
     vocab->slots = NULL;
-    vocab->file = NULL;
+    vocab->from = NULL;
 }
 
 void dun_vocab_free(dun_vocab *vocab) {

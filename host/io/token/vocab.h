@@ -1,12 +1,9 @@
-/* The tokens of a model file: the bytes each stands for, and ids by text while a tokenizer is being made. */
+/* The tokens of a byte-level vocabulary: the bytes each stands for, and ids by text while a tokenizer is
+ * made. */
 #ifndef DUN_VOCAB_H
 #define DUN_VOCAB_H
 
-#include "io/store/gguf.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "io/token/description.h"
 
 #define DUN_NO_TOKEN UINT32_MAX
 
@@ -17,24 +14,19 @@ typedef struct {
     size_t *starts;         /* [n + 1], in `pieces` */
 
     /* Only until dun_vocab_settle, as the functions that take texts: */
-    const char *file;       /* its name, for messages */
-    dun_gguf_string *texts; /* [n], as the file writes them */
-    bool *special;          /* [n], recognised inside a text */
-    uint32_t *slots;        /* hash of texts -> id + 1; 0: free */
+    const dun_token_description *from;
+    uint32_t *slots; /* hash of texts -> id + 1; 0: free */
     unsigned slot_bits;
 } dun_vocab;
 
-/* Reads the tokens and their types; DUN_BAD_INPUT names key and index. `vocab` needs dun_vocab_free after. */
-int dun_vocab_load(dun_vocab *vocab, const dun_gguf *file);
+/* Takes the tokens of a description, which is borrowed until settled; DUN_BAD_INPUT names part and index.
+ * `vocab` needs dun_vocab_free after. */
+int dun_vocab_load(dun_vocab *vocab, const dun_token_description *from);
 void dun_vocab_settle(dun_vocab *vocab); /* frees what lookups by text need */
 void dun_vocab_free(dun_vocab *vocab);
 
 /* The token whose text in the file is `left` followed by `right`, or DUN_NO_TOKEN. */
-uint32_t dun_vocab_find(const dun_vocab *vocab, dun_gguf_string left, dun_gguf_string right);
-
-/* Records what is wrong with one element of an array of texts; returns DUN_BAD_INPUT. */
-int dun_vocab_refuse(const dun_vocab *vocab, const char *key, size_t index, dun_gguf_string text,
-                     const char *fault);
+uint32_t dun_vocab_find(const dun_vocab *vocab, dun_slice left, dun_slice right);
 
 /* The bytes a token stands for, zero-terminated besides. */
 static inline const char *dun_vocab_piece(const dun_vocab *vocab, uint32_t id, size_t *length) {
