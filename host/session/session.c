@@ -1,5 +1,6 @@
 /* See session.h. */
 #include "session/session.h"
+#include "session/local.h"
 #include "session/session_inside.h"
 
 #include "base/clock.h"
@@ -269,8 +270,11 @@ static void watch(dun_device *device, const dun_observer *observer) {
 void dun_session_listen(dun_session *session, const dun_observer *observer) {
     session->observer = observer;
     watch(session->device, observer);
-    for (uint32_t i = 1; i < session->team.n; i++)
-        watch(session->team.members[i].device, observer);
+    for (uint32_t i = 0; i < session->team.n; i++) {
+        const dun_member *member = &session->team.members[i];
+        if (member->kind == &dun_local_kind) /* another has no device here */
+            watch(((const dun_local *)member->self)->device, observer);
+    }
 }
 
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
