@@ -1,4 +1,4 @@
-/* See process.h. */
+/* Starting other processes and waiting for them, with their output in files or through a pipe. */
 #include "base/process.h"
 
 #include "base/clock.h"
@@ -8,55 +8,84 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static void redirect(const char *path, int fd) {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (file < 0 || dup2(file, fd) < 0)
-        _exit(127);
-    if (file != fd)
-        close(file);
+extern char **environ;
+
+int dun_process_self(dun_str *out) {
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0)
+        return dun_error(DUN_FAILED, "the path of the running program is not known: /proc/self/exe: %s",
+                         strerror(errno));
+    return dun_str_add(out, path, (size_t)n);
 }
 
-int dun_process_start(pid_t *child, char *const *argv, const char *out_path, const char *err_path) {
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length < 0)
-        return dun_error(DUN_FAILED, "the path of the program cannot be found: %s", strerror(errno));
-    self[length] = '\0';
-    errno = EAGAIN;
-    *child = dun_fault_here() ? -1 : fork();
-    if (*child < 0)
-        return dun_error(DUN_FAILED, "no process could be started: %s", strerror(errno));
-    if (*child == 0) {
-        redirect("/dev/null", STDIN_FILENO);
-        redirect(out_path, STDOUT_FILENO);
-        redirect(err_path, STDERR_FILENO);
-        execv(self, argv);
-        _exit(127);
-    }
-    return DUN_OK;
+/* Where a process's stdout and stderr go: to a file by its path, or to an open one; neither: where ours do.
+ */
+typedef struct {
+    const char *out_path, *err_path;
+    int out_fd; /* when there is no out_path */
+} streams;
+
+static int add_file(posix_spawn_file_actions_t *actions, int fd, const char *path) {
+    return path ? posix_spawn_file_actions_addopen(actions, fd, path, O_WRONLY | O_CREAT | O_TRUNC, 0666) : 0;
 }
 
-int dun_process_wait(dun_process_end *end, pid_t child, double limit_s) {
+static int spawn(pid_t *process, const char *program, const char *const *argv, const streams *to) {
+    posix_spawn_file_actions_t actions;
+    int code = dun_fault_here() ? EAGAIN : posix_spawn_file_actions_init(&actions);
+    if (code)
+        return dun_error(DUN_FAILED, "%s: cannot be started: %s", program, strerror(code));
+    code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (!code)
+        code = to->out_path ? add_file(&actions, STDOUT_FILENO, to->out_path)
+                            : posix_spawn_file_actions_adddup2(&actions, to->out_fd, STDOUT_FILENO);
+    if (!code)
+        code = add_file(&actions, STDERR_FILENO, to->err_path);
+    if (!code)
+        code = posix_spawn(process, program, &actions, NULL, (char *const *)argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return code ? dun_error(DUN_FAILED, "%s: cannot be started: %s", program, strerror(code)) : DUN_OK;
+}
+
+int dun_process_start(pid_t *process, const char *const *argv, const char *out_path, const char *err_path) {
+    int rc;
+    dun_str self = {0};
+    TRY(dun_process_self(&self));
+    TRY(spawn(process, self.bytes, argv, &(streams){.out_path = out_path, .err_path = err_path}));
+out:
+    dun_str_free(&self);
+    return rc;
+}
+
+static void note_status(dun_process_end *end, int status) {
+    if (WIFEXITED(status))
+        end->status = WEXITSTATUS(status);
+    else if (WIFSIGNALED(status))
+        end->signal = WTERMSIG(status);
+}
+
+int dun_process_wait(dun_process_end *end, pid_t process, double limit_s) {
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     double begun = dun_clock_seconds();
     bool asked = false;
     int status = 0;
     pid_t ended;
     *end = (dun_process_end){.status = -1};
-    while ((ended = waitpid(child, &status, WNOHANG)) == 0) {
+    while ((ended = waitpid(process, &status, WNOHANG)) == 0) {
         if (dun_interrupted() && !asked) {
-            kill(child, SIGTERM);
+            kill(process, SIGTERM);
             asked = true;
         }
         if (!end->timed_out && dun_clock_seconds() - begun > limit_s) {
-            kill(child, SIGKILL);
+            kill(process, SIGKILL);
             end->timed_out = true;
         }
         nanosleep(&pause, NULL);
@@ -64,9 +93,67 @@ int dun_process_wait(dun_process_end *end, pid_t child, double limit_s) {
     end->seconds = dun_clock_seconds() - begun;
     if (ended < 0)
         return dun_error(DUN_FAILED, "a process is lost: %s", strerror(errno));
-    if (WIFEXITED(status))
-        end->status = WEXITSTATUS(status);
-    else if (WIFSIGNALED(status))
-        end->signal = WTERMSIG(status);
+    note_status(end, status);
     return DUN_OK;
+}
+
+/* Reads until the other end is closed or the time is over. */
+static int collect(dun_str *output, bool *timed_out, int fd, double deadline) {
+    const size_t most = output->length + DUN_PROCESS_OUTPUT_BYTES;
+    char bytes[4096];
+    for (;;) {
+        double left = deadline - dun_clock_seconds();
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        int ready = left > 0 ? poll(&wait, 1, left > 1 ? 1000 : (int)(left * 1000) + 1) : -1;
+        if (left <= 0) {
+            *timed_out = true;
+            return DUN_OK;
+        }
+        if (ready <= 0)
+            continue;
+        ssize_t n = read(fd, bytes, sizeof bytes);
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return DUN_OK;
+        if (n > 0 && output->length + (size_t)n <= most) {
+            int rc = dun_str_add(output, bytes, (size_t)n);
+            if (rc < 0)
+                return rc;
+        }
+    }
+}
+
+int dun_process_run(dun_process_end *end, dun_str *output, const char *const *argv, bool quiet,
+                    double limit_s) {
+    int rc = DUN_OK, fds[2] = {-1, -1}, status = 0;
+    pid_t process = -1;
+    double begun = dun_clock_seconds();
+    *end = (dun_process_end){.status = -1};
+    if (pipe(fds) < 0)
+        TRY(dun_error(DUN_FAILED, "%s: cannot be started: %s", argv[0], strerror(errno)));
+    (void)fcntl(fds[0], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(fds[1], F_SETFD, FD_CLOEXEC);
+    TRY(spawn(&process, argv[0], argv, &(streams){.out_fd = fds[1], .err_path = quiet ? "/dev/null" : NULL}));
+    close(fds[1]);
+    fds[1] = -1;
+    rc = collect(output, &end->timed_out, fds[0], begun + limit_s);
+    if (rc < 0 || end->timed_out)
+        (void)kill(process, SIGKILL);
+    while (waitpid(process, &status, 0) < 0 && errno == EINTR)
+        ;
+    note_status(end, status);
+    end->seconds = dun_clock_seconds() - begun;
+out:
+    if (fds[0] >= 0)
+        close(fds[0]);
+    if (fds[1] >= 0)
+        close(fds[1]);
+    return rc;
+}
+
+int dun_process_describe(dun_str *out, const dun_process_end *end, double limit_s) {
+    if (end->timed_out)
+        return dun_str_addf(out, "no answer in %.0f s", limit_s);
+    if (end->signal)
+        return dun_str_addf(out, "killed by signal %d", end->signal);
+    return dun_str_addf(out, "exit code %d", end->status);
 }

@@ -1,23 +1,41 @@
-/* Other processes, with a time limit: for what may crash or hang, as drivers do. */
+/* Other processes with a time limit: for what may crash or hang, as compilers and drivers do. */
 #ifndef DUN_PROCESS_H
 #define DUN_PROCESS_H
+
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* How a process ended. */
 typedef struct {
     int status;     /* exit status; -1 when it did not end by itself */
-    int signal;     /* what killed it, or 0 */
+    int signal;     /* what ended it, or 0 */
     bool timed_out; /* it was killed for taking too long */
     double seconds; /* from start to end */
 } dun_process_end;
 
-/* Starts this very program with other arguments (argv[0] first, NULL last); its stdout and stderr become the
- * files named. DUN_FAILED: it could not be started. */
-int dun_process_start(pid_t *child, char *const *argv, const char *out_path, const char *err_path);
+enum { DUN_PROCESS_OUTPUT_BYTES = 1 << 20 };
+
+/* Appends the path of the running program. DUN_FAILED: the system does not say. */
+int dun_process_self(dun_str *out);
+
+/* Starts this very program with other arguments (argv[0] first, NULL last), stdin empty; its stdout and
+ * stderr become the files named. DUN_FAILED: it could not be started. */
+int dun_process_start(pid_t *process, const char *const *argv, const char *out_path, const char *err_path);
 
 /* Waits for its end; kills it after `limit_s` seconds, and asks it to stop when this process is interrupted.
  */
-int dun_process_wait(dun_process_end *end, pid_t child, double limit_s);
+int dun_process_wait(dun_process_end *end, pid_t process, double limit_s);
+
+/* Runs argv[0] (a path) with arguments up to a NULL, stdin empty and stderr as here or, when `quiet`,
+ * nowhere, and waits for its end or for limit_s seconds, then kills it. Appends at most
+ * DUN_PROCESS_OUTPUT_BYTES of its stdout. DUN_FAILED: it could not be started, or no memory. However it ends
+ * is no failure. */
+int dun_process_run(dun_process_end *end, dun_str *output, const char *const *argv, bool quiet,
+                    double limit_s);
+
+/* Appends how it ended: "exit code 4", "killed by signal 11", "no answer in 20 s". */
+int dun_process_describe(dun_str *out, const dun_process_end *end, double limit_s);
 
 #endif

@@ -137,8 +137,8 @@ out:
 }
 
 /* A process of this program: its arguments, and where its output goes. */
-static int run_process(dun_process_end *end, char **argv, const dun_compare_job *job, size_t number,
-                       const char *what, double limit_s, const dun_observer *observer) {
+static int run_process(dun_process_end *end, const char *const *argv, const dun_compare_job *job,
+                       size_t number, const char *what, double limit_s, const dun_observer *observer) {
     int rc = DUN_OK;
     dun_str out = {0}, err = {0}, name = {0};
     pid_t child;
@@ -163,8 +163,7 @@ out:
 static int run_check(json_t *result, const dun_compare_job *job, const char *selector, size_t number,
                      const dun_observer *observer) {
     int rc = DUN_OK;
-    char *argv[] = {
-        "dunlin", "check", "--quick", "--json", "--quiet", "--device", (char *)(uintptr_t)selector, NULL};
+    const char *argv[] = {"dunlin", "check", "--quick", "--json", "--quiet", "--device", selector, NULL};
     dun_process_end end;
     dun_str path = {0}, problem = {0};
     json_t *report = NULL, *check = json_object(), *worst = json_object();
@@ -206,7 +205,7 @@ static int run_training(json_t *result, const dun_compare_job *job, const char *
     int rc = DUN_OK;
     dun_str run = {0}, log = {0}, problem = {0};
     dun_process_end end;
-    char **argv = NULL;
+    const char **argv = NULL;
     size_t n = 0;
     TRY(path_of(&run, job, number, "run"));
     TRY(path_of(&log, job, number, "train.log"));
@@ -214,10 +213,10 @@ static int run_training(json_t *result, const dun_compare_job *job, const char *
     const char *const fixed[] = {"dunlin",           "train",    job->config, "--out", run.bytes, "--set",
                                  "output.report=no", "--device", selector};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        argv[n++] = (char *)(uintptr_t)fixed[i];
+        argv[n++] = fixed[i];
     for (size_t i = 0; i < job->n_sets; i++) {
         argv[n++] = "--set";
-        argv[n++] = (char *)(uintptr_t)job->sets[i];
+        argv[n++] = job->sets[i];
     }
     const double before = dun_energy_joules();
     TRY(run_process(&end, argv, job, number, "train", job->limit_s, observer));

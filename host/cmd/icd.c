@@ -61,7 +61,7 @@ out:
 /* What the loader does with this driver alone. */
 static int try_one(dun_icd *icd) {
     int rc = DUN_OK;
-    char *argv[] = {"dunlin", "devices", "--json", NULL};
+    const char *argv[] = {"dunlin", "devices", "--json", NULL};
     dun_process_end end;
     pid_t child;
     dun_str problem = {0};

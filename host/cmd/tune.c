@@ -1,12 +1,12 @@
 /* dunlin tune: which GEMM provider and tiles are fastest on a device for the shapes of a model. Every
  * candidate is measured in a process of its own; see tune_candidates.h for what is tried. */
 #include "bench/tune.h"
-#include "base/child.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "base/table.h"
 #include "bench/tune_candidates.h"
 #include "bench/tune_journal.h"
@@ -121,25 +121,26 @@ out:
     return rc;
 }
 
-static int run_child(dun_child *child, const search *s, const char *candidate) {
+static int run_child(dun_process_end *end, dun_str *output, const search *s, const char *candidate) {
     const char *argv[16] = {s->self.bytes, "tune",      "--model", s->model,      "--device",
                             s->device,     "--measure", candidate, "--reference", s->reference.bytes,
                             NULL,          NULL};
     if (s->quick)
         argv[10] = "--quick";
-    return dun_child_run(child, argv, !dun_args_has(s->args, "verbose"), limit_s(s));
+    return dun_process_run(end, output, argv, !dun_args_has(s->args, "verbose"), limit_s(s));
 }
 
 /* What came of a child, in words and as its answer (NULL: none that counts). */
-static int judge(dun_str *outcome, json_t **answer, const dun_child *child, const search *s) {
+static int judge(dun_str *outcome, json_t **answer, const dun_process_end *end, const dun_str *output,
+                 const search *s) {
     int rc = DUN_OK;
     *answer = NULL;
-    if (child->exit_code != 0) {
-        TRY(dun_child_describe(outcome, child, limit_s(s)));
+    if (end->status != 0) {
+        TRY(dun_process_describe(outcome, end, limit_s(s)));
         goto out;
     }
-    TRY(dun_json_parse(answer, child->output.bytes ? child->output.bytes : "", child->output.length,
-                       "a candidate's answer", 1));
+    TRY(dun_json_parse(answer, output->bytes ? output->bytes : "", output->length, "a candidate's answer",
+                       1));
     if (json_is_true(json_object_get(*answer, "wrong"))) {
         TRY(dun_str_addf(outcome, "wrong: off by %.2g", json_number_value(json_object_get(*answer, "off"))));
         json_decref(*answer);
@@ -154,8 +155,8 @@ out:
 /* Measures one candidate; *seconds NAN: it lost. */
 static int try_one(double *seconds, search *s, const char *candidate) {
     int rc = DUN_OK;
-    dun_child child = {0};
-    dun_str outcome = {0};
+    dun_process_end end;
+    dun_str output = {0}, outcome = {0};
     json_t *answer = NULL;
     *seconds = NAN;
     if (dun_journal_unfinished(&s->journal, candidate)) {
@@ -169,8 +170,8 @@ static int try_one(double *seconds, search *s, const char *candidate) {
     }
     fprintf(stderr, "trying    %s\n", candidate);
     TRY(dun_journal_add(&s->journal, "try", candidate));
-    TRY(run_child(&child, s, candidate));
-    TRY(judge(&outcome, &answer, &child, s));
+    TRY(run_child(&end, &output, s, candidate));
+    TRY(judge(&outcome, &answer, &end, &output, s));
     TRY(dun_journal_add(&s->journal, "end", candidate));
     s->n_tried++;
     s->n_lost += answer == NULL;
@@ -181,7 +182,7 @@ static int try_one(double *seconds, search *s, const char *candidate) {
 out:
     json_decref(answer);
     dun_str_free(&outcome);
-    dun_str_free(&child.output);
+    dun_str_free(&output);
     return rc;
 }
 
@@ -313,7 +314,7 @@ static int tune(const dun_args *args, const char *model, const char *selector) {
         TRY(dun_table_add(&s.table, "%s", head[i]));
     TRY(find_device(&s, selector));
     TRY(read_spec(&s));
-    TRY(dun_child_self(&s.self));
+    TRY(dun_process_self(&s.self));
     TRY(dun_journal_path(&s.journal, &s.info));
     TRY(dun_dir_temporary(&folder, "tune"));
     TRY(dun_str_addf(&s.reference, "%s/reference", folder.bytes));

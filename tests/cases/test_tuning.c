@@ -1,9 +1,9 @@
 /* Tuning rows, tiles against a device's limits, the choice made from both, and what dunlin tune stands on:
  * child processes and the journal. */
-#include "base/child.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "bench/tune_journal.h"
 #include "dev/choice.h"
 #include "dev/tuning.h"
@@ -207,10 +207,10 @@ static void test_own_rows(void **state) {
     (void)unlink(path);
 }
 
-static void test_child(void **state) {
+static void test_process(void **state) {
     static const struct {
         const char *command, *output;
-        int exit_code, signal;
+        int status, signal;
         bool timed_out;
     } cases[] = {
         {"echo hello; exit 3", "hello\n", 3, 0, false},
@@ -220,17 +220,20 @@ static void test_child(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *argv[] = {"/bin/sh", "-c", cases[i].command, NULL};
-        dun_child child;
-        check_ok(dun_child_run(&child, argv, true, cases[i].timed_out ? 0.2 : 60));
-        assert_string_equal(child.output.bytes ? child.output.bytes : "", cases[i].output);
-        assert_int_equal(child.exit_code, cases[i].exit_code);
-        assert_int_equal(child.signal, cases[i].signal);
-        assert_int_equal(child.timed_out, cases[i].timed_out);
-        dun_str_free(&child.output);
+        dun_process_end end;
+        dun_str output = {0};
+        check_ok(dun_process_run(&end, &output, argv, true, cases[i].timed_out ? 0.2 : 60));
+        assert_string_equal(output.bytes ? output.bytes : "", cases[i].output);
+        assert_int_equal(end.status, cases[i].status);
+        assert_int_equal(end.signal, cases[i].signal);
+        assert_int_equal(end.timed_out, cases[i].timed_out);
+        dun_str_free(&output);
     }
     const char *absent[] = {"/no/such/program", NULL};
-    dun_child child;
-    assert_int_equal(dun_child_run(&child, absent, true, 1), DUN_FAILED);
+    dun_process_end end;
+    dun_str output = {0};
+    assert_int_equal(dun_process_run(&end, &output, absent, true, 1), DUN_FAILED);
+    dun_str_free(&output);
     assert_non_null(strstr(dun_error_message(), "/no/such/program"));
 }
 
@@ -266,7 +269,7 @@ int main(void) {
         cmocka_unit_test(test_written_rows), cmocka_unit_test(test_shipped_rows),
         cmocka_unit_test(test_limits),       cmocka_unit_test(test_words),
         cmocka_unit_test(test_choice),       cmocka_unit_test(test_own_rows),
-        cmocka_unit_test(test_child),        cmocka_unit_test(test_journal),
+        cmocka_unit_test(test_process),      cmocka_unit_test(test_journal),
     };
     return cmocka_run_group_tests(tests, NULL, no_leaks);
 }
