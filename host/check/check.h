@@ -1,12 +1,11 @@
 /* Checks of device kernels: tensors with canaries behind them, and comparisons with double references that a
- * NaN cannot pass. A `check` collects the cases of one compiled program; its first failure is kept as text,
+ * NaN cannot pass. A check collects the cases of one compiled program; its first failure is kept as text,
  * so that a caller can both demand success and, for a broken kernel, failure. */
 #ifndef DUN_CHECK_H
 #define DUN_CHECK_H
 
 #include "nn/kernels.h"
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,7 +48,8 @@ typedef struct {
         void (*release)(void *);
     } owned[DUN_CHECK_OWNED];
     size_t n_owned;
-    jmp_buf *leave; /* where a case ends that cannot go on; NULL: it cannot end early, and aborts */
+    bool stopped;             /* the running case met an error (memory, or the driver) and goes no further */
+    dun_check_tensor nothing; /* stands for the tensors of a stopped case */
 } dun_check;
 
 void dun_check_init(dun_check *c, dun_compute *compute);
@@ -60,18 +60,21 @@ void dun_check_begin(dun_check *c, size_t index, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void dun_check_end(dun_check *c);
 
-/* A whole case, of which `run` is all but dun_check_end; it ends early where it cannot go on. */
+/* A whole case, of which `run` is all but dun_check_end. */
 void dun_check_run_case(dun_check *c, void (*run)(dun_check *c, size_t index), size_t index);
 
-/* Ends the running case as failed when rc is an error (memory, or the driver). */
-void dun_check_try(dun_check *c, int rc);
+/* What stops the running case as failed when it is an error (memory, or the driver). From then on, until the
+ * case is over, every function here does nothing: memory is NULL, which a case asks `stopped` for before it
+ * touches any; tensors are an empty one; and no `call` is made. */
+#define DUN_CHECK_TRY(c, call) ((c)->stopped ? (void)0 : dun_check_stop_at((c), (call)))
+void dun_check_stop_at(dun_check *c, int rc);
 
-/* A zeroed object of the case; dun_check_end releases it, whatever happens before. */
+/* A zeroed object of the case; dun_check_end releases it, whatever happens before. NULL: stopped. */
 void *dun_check_own(dun_check *c, size_t size, void (*release)(void *));
 
 void dun_check_fail(dun_check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Memory until dun_check_end, zeroed. */
+/* Memory until dun_check_end, zeroed. NULL: stopped. */
 double *dun_check_doubles(dun_check *c, size_t n);
 int32_t *dun_check_ints(dun_check *c, size_t n);
 
@@ -87,14 +90,15 @@ dun_check_tensor *dun_check_in_out(dun_check *c, const char *name, const double 
 /* Declares that no later kernel changes a tensor that an earlier one wrote. */
 void dun_check_freeze(dun_check *c, dun_check_tensor *tensor);
 
-/* The floats a tensor holds now. */
+/* The floats a tensor holds now. NULL: stopped. */
 double *dun_check_read(dun_check *c, const dun_check_tensor *tensor);
 
 void dun_check_launch(dun_check *c, enum dun_kernel_id id, dun_range range, const dun_arg *args,
                       size_t n_args);
 #define DUN_CHECK_LAUNCH(c, id, range, ...)                                                                  \
-    dun_check_launch((c), DUN_K_##id, (range), (const dun_arg[]){__VA_ARGS__},                               \
-                     sizeof((const dun_arg[]){__VA_ARGS__}) / sizeof(dun_arg))
+    ((c)->stopped ? (void)0                                                                                  \
+                  : dun_check_launch((c), DUN_K_##id, (range), (const dun_arg[]){__VA_ARGS__},               \
+                                     sizeof((const dun_arg[]){__VA_ARGS__}) / sizeof(dun_arg)))
 #define DUN_CHECK_ROWS(c, n) dun_rows((c)->compute, (size_t)(n))
 #define DUN_CHECK_ITEMS(c, n) dun_items((c)->compute, (size_t)(n))
 #define DUN_CHECK_ATTENTION(c, n) dun_attention_items((c)->compute, (size_t)(n))

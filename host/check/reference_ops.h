@@ -106,7 +106,8 @@ typedef struct {
 int dun_ref_reparam_size(const dun_ref_reparam_shape *shape);
 void dun_ref_reparam_fwd(double *rows, double *hidden, double *u, const double *x,
                          const dun_ref_reparam_shape *shape);
-void dun_ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double *d_rows, const double *x,
-                         const dun_ref_reparam_shape *shape);
+/* Needs memory of its own. */
+int dun_ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double *d_rows, const double *x,
+                        const dun_ref_reparam_shape *shape);
 
 #endif

@@ -1,4 +1,5 @@
 /* The reparametrisation of a prompt in double; see reference_ops.h. */
+#include "base/err.h"
 #include "base/mem.h"
 #include "check/reference_ops.h"
 
@@ -70,12 +71,14 @@ static void norm_bwd(double *d_u, const double *d_rows, const double *u, const d
     }
 }
 
-void dun_ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double *d_rows, const double *x,
-                         const dun_ref_reparam_shape *s) {
+int dun_ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double *d_rows, const double *x,
+                        const dun_ref_reparam_shape *s) {
+    int rc = DUN_OK;
     const places at = places_of(s);
-    double *rows = dun_calloc((size_t)(s->P * s->C), sizeof *rows);
-    double *hidden = dun_calloc((size_t)(s->P * s->M), sizeof *hidden);
-    double *u = dun_calloc((size_t)(s->P * s->C), sizeof *u), mean, r;
+    double *rows = NULL, *hidden = NULL, *u = NULL, mean, r;
+    TRY_NEW(rows, (size_t)(s->P * s->C));
+    TRY_NEW(hidden, (size_t)(s->P * s->M));
+    TRY_NEW(u, (size_t)(s->P * s->C));
     for (int i = 0; i < at.end; i++)
         dx[i] = 0.0;
     dun_ref_reparam_fwd(rows, hidden, u, x, s);
@@ -101,7 +104,9 @@ void dun_ref_reparam_bwd(double *dx, double *d_hidden, double *d_u, const double
             }
         }
     }
+out:
     dun_free(rows);
     dun_free(hidden);
     dun_free(u);
+    return rc;
 }

@@ -86,6 +86,8 @@ static void fill(dun_check *c, attention_data *d, double q_scale) {
     d->own = dun_check_random(c, d->n_kv, 1.0);
     double *random = dun_check_random(c, d->n_prefix, 1.0);
     d->prefix = dun_check_doubles(c, d->n_prefix);
+    if (c->stopped)
+        return;
     for (size_t i = 0; i < d->n_prefix; i++)
         d->prefix[i] = NAN;
     for (int s = 0; s < d->batch.S; s++) {
@@ -129,6 +131,8 @@ static void forward(dun_check *c, attention_tensors *t, const attention_data *d,
     size_t n_stats = (size_t)(d->batch.Nq * k->H), offset = (size_t)(k->offset_rows * d->row_floats);
     double *o = dun_check_doubles(c, d->n_q), *stats = dun_check_doubles(c, n_stats);
     double *shifted = dun_check_doubles(c, offset + d->n_kv);
+    if (c->stopped)
+        return;
     for (size_t i = 0; i < offset + d->n_kv; i++)
         shifted[i] = i < offset ? NAN : d->own[i - offset];
     dun_check_tensor *own = dun_check_input(c, "own_kv", shifted, offset + d->n_kv);
@@ -152,6 +156,8 @@ static void backward(dun_check *c, const attention_tensors *t, const attention_d
     size_t n_stats = (size_t)(d->batch.Nq * k->H);
     double *d_o = dun_check_random(c, d->n_q, 1.0), *dq = dun_check_doubles(c, d->n_q);
     double *d_kv = dun_check_doubles(c, d->n_kv);
+    if (c->stopped)
+        return;
     dun_check_tensor *d_o_in = dun_check_input(c, "d_o", d_o, d->n_q);
     dun_check_tensor *dq_out = dun_check_output(c, "dq", d->n_q),
                      *delta = dun_check_output(c, "delta", n_stats);
@@ -185,7 +191,7 @@ static void backward(dun_check *c, const attention_tensors *t, const attention_d
 static void run(dun_check *c, size_t index) {
     const attention_case *k = &cases[index];
     attention_data d;
-    attention_tensors t;
+    attention_tensors t = {0};
     int D = (int)c->compute->tiles.head_dim;
     dun_check_begin(c, index, "attention, case %zu: %d/%d heads of %d, %s ask, scores of %g", index, k->H,
                     k->G, D, k->last_rows ? "last rows" : "all rows", k->q_scale);

@@ -16,6 +16,8 @@ static void run(dun_check *c, size_t index) {
     dun_check_begin(c, index, "boids_loss, %d points%s", K, equal ? ", two in one place" : "");
     double *pair = dun_check_random(c, n, 3.0);
     double *value = dun_check_doubles(c, (size_t)K), *d_pair = dun_check_doubles(c, n);
+    if (c->stopped)
+        return;
     double share = 2.0 / ((double)K * (K - 1));
     for (int j = 0; j < K; j++)
         for (int k = 0; k < K; k++) {

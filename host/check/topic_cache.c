@@ -18,6 +18,8 @@ static void there_and_back(dun_check *c, int N, int C, double scale) {
     size_t rows = (size_t)(2 * N + CACHE_ROW), columns = (size_t)C;
     double *cache = dun_check_random(c, rows * columns, scale), *want = dun_check_doubles(c, rows * columns);
     int32_t *pairs = dun_check_ints(c, 2 * (size_t)N);
+    if (c->stopped)
+        return;
     for (size_t i = 0; i < rows * columns; i++)
         want[i] = cache[i];
     for (int r = 0; r < N; r++) {

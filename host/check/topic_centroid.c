@@ -34,7 +34,9 @@ static void run(dun_check *c, size_t index) {
         "calculated centroids, %d points, %d classes of %d, repulsion %g%s, lethargy %g, momentum %g", B, K,
         D, o->repulsion, o->away ? " away" : "", o->lethargy, o->momentum);
     c->launched[DUN_K_centroid_total] = c->launched[DUN_K_centroid_pull] = true;
-    dun_check_try(c, dun_config_init(config));
+    DUN_CHECK_TRY(c, dun_config_init(config));
+    if (c->stopped)
+        return;
     config->centroid.repulsion = o->repulsion;
     config->centroid.repulsion_form = o->away ? DUN_REPULSION_AWAY : DUN_REPULSION_ORIGINAL;
     config->centroid.lethargy = o->lethargy;
@@ -42,15 +44,17 @@ static void run(dun_check *c, size_t index) {
     double *centroids = dun_check_random(c, n_centroids, 1.0), *velocity = dun_check_doubles(c, n_centroids);
     int32_t *labels = dun_check_ints(c, (size_t)B);
     dun_check_tensor *centroids_in = dun_check_in_out(c, "centroids", centroids, n_centroids);
-    dun_check_try(c, dun_calculated_create(calculated, c->compute, config, &centroids_in->buffer, (uint32_t)K,
+    DUN_CHECK_TRY(c, dun_calculated_create(calculated, c->compute, config, &centroids_in->buffer, (uint32_t)K,
                                            (uint32_t)D));
     for (int batch = 0; batch < BATCHES; batch++) {
         double *points = dun_check_random(c, n_points, 1.0);
+        if (c->stopped)
+            return;
         for (int i = 0; i < B; i++) /* in some batches the last class is absent */
             labels[i] = (i * 7 + batch) % (K - (batch % 2 && K > 2));
         dun_check_tensor *points_in = dun_check_input(c, "points", points, n_points);
         dun_check_tensor *labels_in = dun_check_input_ints(c, "labels", labels, (size_t)B);
-        dun_check_try(
+        DUN_CHECK_TRY(
             c, dun_calculated_step(calculated, &points_in->buffer, &labels_in->buffer, (uint32_t)B, 0.3));
         dun_ref_calculated(centroids, velocity, points, labels, B, K, D, o);
     }

@@ -34,7 +34,7 @@ static const struct {
 static double *place_centroids(dun_check *c, int K, int D, enum placement placement) {
     double *centroids = dun_check_random(c, (size_t)(K * D), placement == APART ? 1.0 : 200.0);
     double *noise = dun_check_random(c, (size_t)D, 1e-3);
-    for (int j = 0; placement >= NEAR && j < D; j++)
+    for (int j = 0; !c->stopped && placement >= NEAR && j < D; j++)
         centroids[(K - 1) * D + j] = (float)(centroids[j] + (placement == NEAR ? noise[j] : 0.0));
     return centroids;
 }
@@ -43,7 +43,7 @@ static double *place_points(dun_check *c, const double *centroids, int B, int K,
                             enum placement placement) {
     double *points = dun_check_random(c, (size_t)(B * D), placement == APART ? 1.0 : 200.0);
     double *noise = dun_check_random(c, (size_t)(B * D), 1e-3);
-    for (int i = 0; placement >= NEAR && i < B; i++)
+    for (int i = 0; !c->stopped && placement >= NEAR && i < B; i++)
         for (int j = 0; j < D; j++)
             points[i * D + j] =
                 (float)(centroids[i % K * D + j] + (placement == NEAR ? noise[i * D + j] : 0.0));
@@ -73,7 +73,7 @@ static void free_distance(void *distance) {
 static dun_distance *open_distance(dun_check *c, enum dun_loss_distance kind,
                                    const dun_ref_distance_shape *s) {
     dun_distance *d = dun_check_own(c, sizeof *d, free_distance);
-    dun_check_try(
+    DUN_CHECK_TRY(
         c, dun_distance_create(d, c->compute, kind, (uint32_t)s->B + 3, (uint32_t)s->K, (uint32_t)s->D));
     mark_launched(c, kind);
     return d;
@@ -88,6 +88,8 @@ static void points_to_centroids(dun_check *c, size_t kind, const dun_ref_distanc
     double *points = place_points(c, centroids, s->B, s->K, s->D, placement);
     double *want = dun_check_doubles(c, n_distance), *d_distance = dun_check_random(c, n_distance, 1.0);
     double *d_points = dun_check_doubles(c, n_points), *d_centroids = dun_check_doubles(c, n_centroids);
+    if (c->stopped)
+        return;
     dun_check_tensor *points_in = dun_check_input(c, "points", points, n_points);
     dun_check_tensor *centroids_in = dun_check_input(c, "centroids", centroids, n_centroids);
     dun_check_tensor *d_distance_in = dun_check_input(c, "d_distance", d_distance, n_distance);
@@ -95,11 +97,11 @@ static void points_to_centroids(dun_check *c, size_t kind, const dun_ref_distanc
     dun_check_tensor *d_points_out = dun_check_output(c, "d_points", n_points);
     dun_check_tensor *d_centroids_out = dun_check_output(c, "d_centroids", n_centroids);
     dun_distance *d = open_distance(c, kinds[kind].kind, s);
-    dun_check_try(c, dun_distance_fwd(d, &distance->buffer, &points_in->buffer, B, &centroids_in->buffer, K));
+    DUN_CHECK_TRY(c, dun_distance_fwd(d, &distance->buffer, &points_in->buffer, B, &centroids_in->buffer, K));
     dun_check_freeze(c, distance);
-    dun_check_try(c, dun_distance_bwd_a(d, &d_points_out->buffer, &d_distance_in->buffer, &distance->buffer,
+    DUN_CHECK_TRY(c, dun_distance_bwd_a(d, &d_points_out->buffer, &d_distance_in->buffer, &distance->buffer,
                                         &points_in->buffer, B, &centroids_in->buffer, K));
-    dun_check_try(c, dun_distance_bwd_b(d, &d_centroids_out->buffer, &d_distance_in->buffer,
+    DUN_CHECK_TRY(c, dun_distance_bwd_b(d, &d_centroids_out->buffer, &d_distance_in->buffer,
                                         &distance->buffer, &points_in->buffer, B, &centroids_in->buffer, K));
     dun_ref_distance_fwd(want, points, centroids, s);
     dun_ref_distance_bwd(d_points, d_centroids, d_distance, points, centroids, s);
@@ -114,17 +116,19 @@ static void between_centroids(dun_check *c, size_t kind, const dun_ref_distance_
     double *centroids = place_centroids(c, s->K, s->D, placement), *want = dun_check_doubles(c, n_pairs);
     double *d_pair = dun_check_random(c, n_pairs, 1.0), *old = dun_check_random(c, n_centroids, 1.0);
     double *d_centroids = dun_check_doubles(c, n_centroids);
+    if (c->stopped)
+        return;
     dun_check_tensor *centroids_in = dun_check_input(c, "centroids", centroids, n_centroids);
     dun_check_tensor *d_pair_in = dun_check_input(c, "d_pair", d_pair, n_pairs);
     dun_check_tensor *pair = dun_check_output(c, "pair", n_pairs);
     dun_check_tensor *added = dun_check_in_out(c, "d_centroids", old, n_centroids);
     dun_check_tensor *written = dun_check_output(c, "d_centroids overwritten", n_centroids);
     dun_distance *d = open_distance(c, kinds[kind].kind, s);
-    dun_check_try(c, dun_distance_pairs_fwd(d, &pair->buffer, &centroids_in->buffer, (uint32_t)s->K));
+    DUN_CHECK_TRY(c, dun_distance_pairs_fwd(d, &pair->buffer, &centroids_in->buffer, (uint32_t)s->K));
     dun_check_freeze(c, pair);
-    dun_check_try(c, dun_distance_pairs_bwd(d, &added->buffer, &d_pair_in->buffer, &pair->buffer,
+    DUN_CHECK_TRY(c, dun_distance_pairs_bwd(d, &added->buffer, &d_pair_in->buffer, &pair->buffer,
                                             &centroids_in->buffer, (uint32_t)s->K, true));
-    dun_check_try(c, dun_distance_pairs_bwd(d, &written->buffer, &d_pair_in->buffer, &pair->buffer,
+    DUN_CHECK_TRY(c, dun_distance_pairs_bwd(d, &written->buffer, &d_pair_in->buffer, &pair->buffer,
                                             &centroids_in->buffer, (uint32_t)s->K, false));
     dun_ref_pair_distance_fwd(want, centroids, s);
     dun_ref_pair_distance_bwd(d_centroids, d_pair, centroids, s);

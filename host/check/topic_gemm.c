@@ -49,9 +49,11 @@ static void product(dun_check *c, size_t kind, int M, int rows, int columns) {
     size_t n_out = (size_t)(M * n_columns_out), n_in = (size_t)(M * n_columns_in);
     size_t n_w = (size_t)(rows * columns), offset = kinds[kind].offset ? OFFSET : 0;
     double *x = dun_check_random(c, n_in, 1.0), *w = dun_check_random(c, n_w, 1.0);
+    double *old = dun_check_random(c, n_out, 1.0), *want = dun_check_doubles(c, offset + n_out);
+    if (c->stopped)
+        return;
     if (c->compute->tiles.half_weights)
         round_to_half(w, n_w);
-    double *old = dun_check_random(c, n_out, 1.0), *want = dun_check_doubles(c, offset + n_out);
     for (size_t i = 0; i < offset; i++)
         want[i] = NAN; /* must keep its bits */
     dun_check_tensor *in = dun_check_input(c, backward ? "dy" : "x", x, n_in),
@@ -61,13 +63,13 @@ static void product(dun_check *c, size_t kind, int M, int rows, int columns) {
                                                  : dun_check_output(c, "out", offset + n_out);
     dun_matrix *matrix = dun_check_own(c, sizeof *matrix, free_matrix);
     unsigned directions = backward ? DUN_BACKWARD : DUN_FORWARD;
-    dun_check_try(
+    DUN_CHECK_TRY(
         c, dun_matrix_load(matrix, c->gemm, &staging->buffer, (uint32_t)rows, (uint32_t)columns, directions));
     if (backward)
-        dun_check_try(c, dun_gemm_backward(c->gemm, &out->buffer, &in->buffer, matrix, kinds[kind].in_place,
+        DUN_CHECK_TRY(c, dun_gemm_backward(c->gemm, &out->buffer, &in->buffer, matrix, kinds[kind].in_place,
                                            (uint32_t)M));
     else
-        dun_check_try(c, dun_gemm_forward(c->gemm, &out->buffer, offset, &in->buffer, matrix,
+        DUN_CHECK_TRY(c, dun_gemm_forward(c->gemm, &out->buffer, offset, &in->buffer, matrix,
                                           !kinds[kind].add       ? NULL
                                           : kinds[kind].in_place ? &out->buffer
                                                                  : &old_in->buffer,

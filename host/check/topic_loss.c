@@ -27,7 +27,7 @@ enum { N_CLASSES = 4, N_BATCHES = 4, N_TEMPERATURES = 3, N_MARGINS = 2, N_KINDS 
 
 static int32_t *make_labels(dun_check *c, int B, int K) {
     int32_t *labels = dun_check_ints(c, (size_t)B);
-    for (int i = 0; i < B; i++)
+    for (int i = 0; labels && i < B; i++)
         labels[i] = (i * 7 + K - 1) % K;
     return labels;
 }
@@ -39,7 +39,7 @@ static dun_range one_item(void) {
 /* B*K distances: positive, of mean 10 and spread 2, or of mean 1000 and spread 200, or 10. */
 static double *make_distances(dun_check *c, size_t n, enum distances kind) {
     double *d = dun_check_random(c, n, kind == WIDE ? 200.0 : 2.0);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; d && i < n; i++)
         d[i] = kind == ALL_EQUAL ? 10.0 : (float)fabs(d[i] + (kind == WIDE ? 1000.0 : 10.0));
     return d;
 }
@@ -51,6 +51,8 @@ static void on_distances(dun_check *c, const dun_loss_row *row, const dun_ref_lo
     double *d = make_distances(c, n, kind), *pair = make_distances(c, n_pairs, kind);
     double *dd = dun_check_doubles(c, n), *d_pair = dun_check_doubles(c, n_pairs);
     int32_t *labels = make_labels(c, B, K);
+    if (c->stopped)
+        return;
     bool pairs = row->kind == DUN_LOSS_CENTROID;
     for (int j = 0; j < K; j++)
         for (int k = 0; k <= j; k++)
@@ -109,11 +111,11 @@ dun_loss_results dun_loss_chain_run(dun_check *c, const dun_loss_chain *chain) {
                                         .margin = (float)s->margin,
                                         .attraction = (float)s->attraction,
                                         .repulsion = (float)s->repulsion};
-    dun_check_try(c, dun_loss_create(loss, c->compute, &settings, (uint32_t)B + 3, (uint32_t)K, (uint32_t)D));
-    dun_check_try(c, dun_loss_run(loss, &r.d_points->buffer, &r.d_centroids->buffer, &points->buffer,
+    DUN_CHECK_TRY(c, dun_loss_create(loss, c->compute, &settings, (uint32_t)B + 3, (uint32_t)K, (uint32_t)D));
+    DUN_CHECK_TRY(c, dun_loss_run(loss, &r.d_points->buffer, &r.d_centroids->buffer, &points->buffer,
                                   &centroids->buffer, chain->labels, (uint32_t)B));
-    dun_check_try(c, dun_loss_read(&value, NULL, loss, (uint32_t)B));
-    dun_check_try(c, dun_buffer_write(&r.value->buffer, 0, &value, sizeof value));
+    DUN_CHECK_TRY(c, dun_loss_read(&value, NULL, loss, (uint32_t)B));
+    DUN_CHECK_TRY(c, dun_buffer_write(&r.value->buffer, 0, &value, sizeof value));
     return r;
 }
 
@@ -125,6 +127,8 @@ double dun_loss_chain_reference(dun_check *c, double *d_points, double *d_centro
     double *pair = dun_check_doubles(c, (size_t)(s.K * s.K)),
            *d_pair = dun_check_doubles(c, (size_t)(s.K * s.K));
     double *between = dun_check_doubles(c, (size_t)(s.K * s.D));
+    if (c->stopped)
+        return NAN;
     dun_ref_distance_fwd(distance, chain->points, chain->centroids, &s);
     dun_ref_pair_distance_fwd(pair, chain->centroids, &s);
     double value = chain->loss->reference(d_distance, d_pair, distance, pair, chain->labels, &chain->shape);

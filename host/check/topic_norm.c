@@ -25,6 +25,8 @@ static void forward(dun_check *c, int N, int C, double scale, double eps) {
     size_t n = (size_t)(N * C);
     double *x = dun_check_random(c, n, scale), *w = dun_check_random(c, (size_t)C, 1.0),
            *want = dun_check_doubles(c, n);
+    if (c->stopped)
+        return;
     dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *w_in = dun_check_input(c, "w", w, (size_t)C);
     dun_check_tensor *y = dun_check_output(c, "y", n);
     DUN_CHECK_LAUNCH(c, rmsnorm_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_BUF(x_in->buffer),
@@ -38,6 +40,8 @@ static void backward(dun_check *c, int N, int C, double scale, double eps, int b
     double *x = dun_check_random(c, n, scale), *w = dun_check_random(c, (size_t)C, 1.0),
            *want = dun_check_doubles(c, n);
     double *dy = dun_check_random(c, n, 1.0), *old = dun_check_random(c, n, 1.0);
+    if (c->stopped)
+        return;
     dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *w_in = dun_check_input(c, "w", w, (size_t)C);
     dun_check_tensor *dy_in = dun_check_input(c, "dy", dy, n);
     dun_check_tensor *dx = beta ? dun_check_in_out(c, "dx", old, n) : dun_check_output(c, "dx", n);

@@ -21,6 +21,8 @@ static void affine(dun_check *c, int B, int D) {
     size_t n = (size_t)(B * D);
     double *x = dun_check_random(c, n, 100.0), *d = dun_check_random(c, n, 1.0);
     double *constants = dun_check_random(c, (size_t)(2 * D), 3.0);
+    if (c->stopped)
+        return;
     dun_check_tensor *points = dun_check_in_out(c, "points", x, n),
                      *gradient = dun_check_in_out(c, "d_points", d, n);
     dun_check_tensor *constants_in = dun_check_input(c, "constants", constants, (size_t)(2 * D));
@@ -41,16 +43,18 @@ static void unit(dun_check *c, int B, int D) {
     size_t n = (size_t)(B * D);
     double *x = dun_check_random(c, n, 100.0), *d = dun_check_random(c, n, 1.0);
     dun_normalizer *normalizer = dun_check_own(c, sizeof *normalizer, free_normalizer);
+    if (c->stopped)
+        return;
     for (int j = 0; B > 1 && j < D; j++)
         x[(B - 1) * D + j] = 0.0;
     dun_check_tensor *points = dun_check_in_out(c, "points", x, n),
                      *gradient = dun_check_in_out(c, "d_points", d, n);
     c->launched[DUN_K_unit_fwd] = c->launched[DUN_K_unit_bwd] = true;
-    dun_check_try(
+    DUN_CHECK_TRY(
         c, dun_normalizer_create(normalizer, c->compute, DUN_NORMALIZE_UNIT, (uint32_t)B + 1, (uint32_t)D));
-    dun_check_try(c, dun_normalizer_fwd(normalizer, &points->buffer, (uint32_t)B));
+    DUN_CHECK_TRY(c, dun_normalizer_fwd(normalizer, &points->buffer, (uint32_t)B));
     dun_check_freeze(c, points);
-    dun_check_try(c, dun_normalizer_bwd(normalizer, &gradient->buffer, &points->buffer, (uint32_t)B));
+    DUN_CHECK_TRY(c, dun_normalizer_bwd(normalizer, &gradient->buffer, &points->buffer, (uint32_t)B));
     for (int i = 0; i < B; i++) {
         double squares = 0.0, along = 0.0;
         for (int j = 0; j < D; j++)
@@ -76,24 +80,28 @@ static void average(dun_check *c, int B, int D) {
     double *mean = dun_check_random(c, n, 1.0), *live = NULL;
     dun_check_tensor *values = dun_check_in_out(c, "live", mean, n),
                      *swapped = dun_check_output(c, "the average", n);
+    if (c->stopped)
+        return;
     c->launched[DUN_K_average_step] = true;
     dun_average_init(averaged, c->compute, decay);
     dun_buffer without_canary = values->buffer;
     without_canary.bytes = n * sizeof(float);
-    dun_check_try(c, dun_average_add(averaged, &without_canary, "an average"));
-    dun_check_try(c, dun_average_start(averaged));
+    DUN_CHECK_TRY(c, dun_average_add(averaged, &without_canary, "an average"));
+    DUN_CHECK_TRY(c, dun_average_start(averaged));
     for (int step = 1; step <= STEPS; step++) {
         double d = fmin(decay, (1.0 + step) / (10.0 + step));
         live = dun_check_random(c, n, 1.0);
+        if (c->stopped)
+            return;
         dun_check_tensor *next = dun_check_input(c, "next", live, n);
-        dun_check_try(c, dun_buffer_copy(&values->buffer, 0, &next->buffer, 0, n * sizeof(float)));
-        dun_check_try(c, dun_average_step(averaged, (uint64_t)step));
+        DUN_CHECK_TRY(c, dun_buffer_copy(&values->buffer, 0, &next->buffer, 0, n * sizeof(float)));
+        DUN_CHECK_TRY(c, dun_average_step(averaged, (uint64_t)step));
         for (size_t i = 0; i < n; i++)
             mean[i] = d * mean[i] + (1.0 - d) * live[i];
     }
-    dun_check_try(c, dun_average_swap_in(averaged));
-    dun_check_try(c, dun_buffer_copy(&swapped->buffer, 0, &values->buffer, 0, n * sizeof(float)));
-    dun_check_try(c, dun_average_swap_out(averaged));
+    DUN_CHECK_TRY(c, dun_average_swap_in(averaged));
+    DUN_CHECK_TRY(c, dun_buffer_copy(&swapped->buffer, 0, &values->buffer, 0, n * sizeof(float)));
+    DUN_CHECK_TRY(c, dun_average_swap_out(averaged));
     dun_check_close(c, swapped, mean, tolerance);
     dun_check_close(c, values, live, 0.0);
 }

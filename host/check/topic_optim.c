@@ -60,7 +60,7 @@ static double draw_gradient(dun_check *c, tensor *t, float *floats, const double
         t->g[i] = floats[i];
         squares += t->g[i] * t->g[i];
     }
-    dun_check_try(c, dun_buffer_write(&t->g_in->buffer, 0, floats, (size_t)t->n * sizeof *floats));
+    DUN_CHECK_TRY(c, dun_buffer_write(&t->g_in->buffer, 0, floats, (size_t)t->n * sizeof *floats));
     return squares;
 }
 
@@ -85,7 +85,7 @@ static void check_states(dun_check *c, const dun_optim *optim, const tensor *t, 
                          uint32_t n_states) {
     for (uint32_t k = 0; k < n_states; k++) {
         dun_check_tensor *copy = dun_check_output(c, k ? "second state" : "first state", (size_t)t->n);
-        dun_check_try(c, dun_buffer_copy(&copy->buffer, 0, &optim->groups[group].state[k], 0,
+        DUN_CHECK_TRY(c, dun_buffer_copy(&copy->buffer, 0, &optim->groups[group].state[k], 0,
                                          (size_t)t->n * sizeof(float)));
         dun_check_close(c, copy, t->state[k], tolerance);
     }
@@ -117,24 +117,26 @@ static void run(dun_check *c, size_t index) {
     c->launched[kind == DUN_OPTIMIZER_SGD ? DUN_K_sgd_step : DUN_K_adam_step] = true;
     c->launched[DUN_K_row_squares] |= kinds[index].clip > 0;
     c->launched[DUN_K_clip_gain] |= kinds[index].clip > 0;
-    dun_check_try(c, dun_optim_init(optim, c->compute, &settings));
+    DUN_CHECK_TRY(c, dun_optim_init(optim, c->compute, &settings));
     double *noise[N_GROUPS];
     for (int k = 0; k < N_GROUPS; k++) {
         tensor *t = &tensors[k];
         t->g = dun_check_doubles(c, (size_t)t->n);
         noise[k] = dun_check_random(c, (size_t)(STEPS * t->n), 1.0);
-        dun_check_try(c, dun_optim_add(optim, kind, &t->x_in->buffer, &t->g_in->buffer, (uint32_t)t->rows,
+        DUN_CHECK_TRY(c, dun_optim_add(optim, kind, &t->x_in->buffer, &t->g_in->buffer, (uint32_t)t->rows,
                                        (uint32_t)t->columns, t->lr / 0.5));
     }
-    dun_check_try(c, dun_buffer_write(&optim->groups[1].active, 0, active, sizeof active));
+    DUN_CHECK_TRY(c, dun_buffer_write(&optim->groups[1].active, 0, active, sizeof active));
     float *floats = (float *)dun_check_doubles(c, (size_t)(37 * 577));
+    if (c->stopped)
+        return;
     for (int time = 1; time <= STEPS; time++) {
         double squares = 0.0;
         for (int k = 0; k < N_GROUPS; k++)
             squares += draw_gradient(c, &tensors[k], floats, noise[k] + (time - 1) * tensors[k].n,
                                      kinds[index].gradient);
         double gain = kinds[index].clip > 0 ? fmin(1.0, kinds[index].clip / sqrt(squares)) : 1.0;
-        dun_check_try(c, dun_optim_step(optim, 0.5));
+        DUN_CHECK_TRY(c, dun_optim_step(optim, 0.5));
         for (int k = 0; k < N_GROUPS; k++)
             step_reference(&tensors[k], time, o, kind, gain, k == 1);
     }

@@ -30,6 +30,8 @@ static void forward(dun_check *c, tensors *t, const double *x, const dun_ref_rep
     size_t n_rows = (size_t)(P * C), n_hidden = (size_t)(P * M);
     double *rows = dun_check_doubles(c, n_rows), *hidden = dun_check_doubles(c, n_hidden),
            *u = dun_check_doubles(c, n_rows);
+    if (c->stopped)
+        return;
     dun_ref_reparam_fwd(rows, hidden, u, x, s);
     t->hidden = dun_check_output(c, "hidden", n_hidden);
     t->u = dun_check_output(c, "u", n_rows);
@@ -56,7 +58,9 @@ static void backward(dun_check *c, const tensors *t, const double *d_rows, const
     double *want = dun_check_doubles(c, (size_t)dun_ref_reparam_size(s));
     double *d_hidden = dun_check_doubles(c, n_hidden), *d_u = dun_check_doubles(c, n_rows);
     double floor = C == 1 ? 1e3 : 0.0; /* the same zero, in the way back */
-    dun_ref_reparam_bwd(want, d_hidden, d_u, d_rows, x, s);
+    if (c->stopped)
+        return;
+    DUN_CHECK_TRY(c, dun_ref_reparam_bwd(want, d_hidden, d_u, d_rows, x, s));
     dun_check_tensor *du = dun_check_output(c, "d_u", n_rows),
                      *dh = dun_check_output(c, "d_hidden", n_hidden);
     dun_check_tensor *d_gain = dun_check_output(c, "d_gain", (size_t)(2 * C)),
@@ -89,6 +93,8 @@ static void run(dun_check *c, size_t index) {
     dun_check_begin(c, index, "reparametrisation of %d rows of %d through %d", s->P, s->C, s->M);
     double *x = dun_check_random(c, (size_t)dun_ref_reparam_size(s), 1.0),
            *d_rows = dun_check_random(c, n_rows, 1.0);
+    if (c->stopped)
+        return;
     tensors t = {.base = dun_check_input(c, "base", x, n_rows),
                  .down = dun_check_input(c, "down", x + n_rows, n_down),
                  .up = dun_check_input(c, "up", x + n_rows + n_down, n_down),

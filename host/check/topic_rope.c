@@ -40,6 +40,8 @@ static void turn(dun_check *c, size_t kind, int N, bool backward) {
            *x = dun_check_random(c, n, 1.0);
     int32_t *position = dun_check_ints(c, (size_t)N), *row_of = dun_check_ints(c, (size_t)Nq);
     int32_t *query_position = dun_check_ints(c, (size_t)Nq);
+    if (c->stopped)
+        return;
     fill_table(table, POSITIONS, &shape);
     for (int i = 0; i < N; i++)
         position[i] = i == 0 ? 0 : (i * 29 + 13) % POSITIONS;

@@ -29,6 +29,8 @@ static void embed(dun_check *c, int N, int C, bool backward) {
     double *table = dun_check_random(c, (size_t)(V * C), 1.0),
            *prompt = dun_check_random(c, (size_t)(P * C), 1.0);
     int32_t *ids = dun_check_ints(c, (size_t)N);
+    if (c->stopped)
+        return;
     for (int n = 0; n < N; n++)
         ids[n] = n % 3 == 0 ? (n * 7) % V : n % 5 == 3 ? -1 : -1 - n % 5;
     dun_check_tensor *ids_in = dun_check_input_ints(c, "ids", ids, (size_t)N);
@@ -37,6 +39,8 @@ static void embed(dun_check *c, int N, int C, bool backward) {
         const int parts[] = {0, 6, V};
         dun_check_tensor *prompt_in = dun_check_input(c, "prompt", prompt, (size_t)(P * C));
         double *want = dun_check_doubles(c, n_out);
+        if (c->stopped)
+            return;
         for (int i = 0; i < 2; i++) {
             int first = parts[i], rows = parts[i + 1] - first;
             dun_check_tensor *part = dun_check_input(c, "table", table + first * C, (size_t)(rows * C));
@@ -49,6 +53,8 @@ static void embed(dun_check *c, int N, int C, bool backward) {
         return;
     }
     double *d_out = dun_check_random(c, n_out, 1.0), *want = dun_check_doubles(c, (size_t)(P * C));
+    if (c->stopped)
+        return;
     dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, n_out);
     dun_check_tensor *d_prompt = dun_check_output(c, "d_prompt", (size_t)(P * C));
     DUN_CHECK_LAUNCH(c, embed_bwd, DUN_CHECK_ROWS(c, P), DUN_BUF(d_prompt->buffer), DUN_BUF(d_out_in->buffer),
@@ -61,6 +67,8 @@ static void last_forward(dun_check *c, int N, int C) {
     int32_t start[MAX_ROWS + 1], sequence[MAX_ROWS];
     int S = cut_rows(start, sequence, N);
     double *in = dun_check_random(c, (size_t)(N * C), 1.0), *want = dun_check_doubles(c, (size_t)(S * C));
+    if (c->stopped)
+        return;
     dun_check_tensor *in_in = dun_check_input(c, "in", in, (size_t)(N * C));
     dun_check_tensor *start_in = dun_check_input_ints(c, "start", start, (size_t)S + 1);
     dun_check_tensor *out = dun_check_output(c, "out", (size_t)(S * C));
@@ -76,6 +84,8 @@ static void last_backward(dun_check *c, int N, int C, int beta) {
     size_t n_in = (size_t)(N * C);
     double *d_out = dun_check_random(c, (size_t)(S * C), 1.0), *old = dun_check_random(c, n_in, 1.0);
     double *want = dun_check_doubles(c, n_in);
+    if (c->stopped)
+        return;
     dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, (size_t)(S * C));
     dun_check_tensor *start_in = dun_check_input_ints(c, "start", start, (size_t)S + 1);
     dun_check_tensor *sequence_in = dun_check_input_ints(c, "sequence", sequence, (size_t)N);
@@ -95,9 +105,13 @@ static void swiglu(dun_check *c, int N, int F, double scale, bool backward) {
     dun_check_tensor *gate_up_in = dun_check_input(c, "gate_up", gate_up, (size_t)(N * 2 * F));
     size_t n_want = (size_t)(backward ? N * 2 * F : N * F);
     double *want = dun_check_doubles(c, n_want);
+    if (c->stopped)
+        return;
     dun_check_tensor *out = dun_check_output(c, backward ? "d_gate_up" : "out", n_want);
     if (backward) {
         double *d_out = dun_check_random(c, (size_t)(N * F), 1.0);
+        if (c->stopped)
+            return;
         dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, (size_t)(N * F));
         DUN_CHECK_LAUNCH(c, swiglu_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(d_out_in->buffer),
                          DUN_BUF(gate_up_in->buffer), DUN_INT(F));
@@ -114,6 +128,8 @@ static void add_forward(dun_check *c, int N, int C) {
     size_t n = (size_t)(N * C);
     double *x = dun_check_random(c, n, 1.0), *y = dun_check_random(c, n, 1.0),
            *want = dun_check_doubles(c, n);
+    if (c->stopped)
+        return;
     dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *y_in = dun_check_input(c, "y", y, n);
     dun_check_tensor *out = dun_check_output(c, "out", n);
     DUN_CHECK_LAUNCH(c, add_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(x_in->buffer),
@@ -126,6 +142,8 @@ static void add_backward(dun_check *c, int N, int C, int beta) {
     size_t n = (size_t)(N * C);
     double *d_out = dun_check_random(c, n, 1.0), *old = dun_check_random(c, n, 1.0);
     double *want = dun_check_doubles(c, n), *other = dun_check_doubles(c, n);
+    if (c->stopped)
+        return;
     dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, n);
     dun_check_tensor *dx = beta ? dun_check_in_out(c, "dx", old, n) : dun_check_output(c, "dx", n);
     DUN_CHECK_LAUNCH(c, add_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(d_out_in->buffer),

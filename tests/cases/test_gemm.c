@@ -136,6 +136,7 @@ static void test_long_sums(void **state) {
         size_t n_in = (size_t)(M * ROWS), n_out = (size_t)(M * COLUMNS), n_w = (size_t)ROWS * COLUMNS;
         double *dy = dun_check_random(&c, n_in, 1.0), *w = dun_check_random(&c, n_w, 1.0);
         double *old = dun_check_random(&c, n_out, 1.0), *want = dun_check_doubles(&c, n_out);
+        check_going(&c);
         dun_check_tensor *in = dun_check_input(&c, "dy", dy, n_in),
                          *staging = dun_check_input(&c, "w", w, n_w);
         dun_check_tensor *out =
@@ -168,6 +169,7 @@ static void test_cut(void **state) {
         double *x = dun_check_random(&c, M * COLUMNS, 1.0), *w = dun_check_random(&c, ROWS * COLUMNS, 1.0);
         double *dy = dun_check_random(&c, M * ROWS, 1.0), *add = dun_check_random(&c, M * ROWS, 1.0);
         double *y_want = dun_check_doubles(&c, M * ROWS), *dx_want = dun_check_doubles(&c, M * COLUMNS);
+        check_going(&c);
         dun_check_tensor *x_in = dun_check_input(&c, "x", x, M * COLUMNS),
                          *dy_in = dun_check_input(&c, "dy", dy, M * ROWS);
         dun_check_tensor *add_in = dun_check_input(&c, "add", add, M * ROWS);
@@ -213,6 +215,7 @@ static void test_large(void **state) {
     double *x = dun_check_random(&c, (size_t)M * COLUMNS, 1.0),
            *w = dun_check_random(&c, (size_t)ROWS * COLUMNS, 1.0);
     double *want = dun_check_doubles(&c, (size_t)M * ROWS);
+    check_going(&c);
     dun_check_tensor *x_in = dun_check_input(&c, "x", x, (size_t)M * COLUMNS);
     dun_check_tensor *w_in = dun_check_input(&c, "w", w, (size_t)ROWS * COLUMNS);
     dun_ref_linear_fwd(want, x, w, M, ROWS, COLUMNS);
@@ -242,6 +245,7 @@ static void test_edges(void **state) {
         dun_check_init(&c, &compute);
         dun_check_begin(&c, 0, "%s without rows", *name);
         double *w = dun_check_random(&c, 33 * 7, 1.0), *untouched = dun_check_random(&c, 5, 1.0);
+        check_going(&c);
         dun_check_tensor *w_in = dun_check_input(&c, "w", w, 33 * 7),
                          *y = dun_check_input(&c, "y", untouched, 5);
         check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));

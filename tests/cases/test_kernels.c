@@ -1,5 +1,7 @@
 /* Every kernel against loops in double: as cut for this device, for several head widths, and as a GPU would
  * get it (work-groups of many items); then the losses against stored vectors made with PyTorch. */
+#include "base/err.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "check/check_topics.h"
 #include "check/loss_chain.h"
@@ -142,9 +144,47 @@ static void test_coverage(void **state) {
             fail_msg("no case launches %s: add one to its topic in host/check", names[i]);
 }
 
+/* A case whose n-th operation (allocation or OpenCL call) fails: it fails, says so, and leaves nothing
+ * behind. Returns whether that operation was reached. */
+static bool stop_case(const dun_check_topic *topic, size_t index, unsigned long n) {
+    const size_t blocks = dun_mem_live(), objects = dun_device_live_objects(),
+                 bytes = dun_buffer_live_bytes();
+    dun_check c;
+    dun_check_init(&c, &compute);
+    dun_error_clear();
+    dun_fault_set(n);
+    dun_check_run_case(&c, topic->run, index);
+    const bool reached = dun_fault_count() >= n;
+    dun_fault_set(0);
+    assert_int_equal(dun_mem_live(), blocks);
+    assert_int_equal(dun_device_live_objects(), objects);
+    assert_int_equal(dun_buffer_live_bytes(), bytes);
+    if (c.n_failed != reached || (reached && !strstr(c.message, dun_error_message())))
+        fail_msg("%s, case %zu, operation %lu: %zu failures, \"%s\"", topic->name, index, n, c.n_failed,
+                 c.message);
+    return reached;
+}
+
+/* The first cases of every topic and some of the others, with failures ever further apart. */
+static void test_stops(void **state) {
+    enum { FIRST = 12, PARTS = 5 };
+    (void)state;
+    for (size_t k = 0; k < N_TOPICS + 2; k++) {
+        const dun_check_topic *topic = k < N_TOPICS    ? topics[k]
+                                       : k == N_TOPICS ? &dun_check_gemm
+                                                       : &dun_check_step;
+        size_t n_stops = 0;
+        for (size_t i = 0; i < topic->n_cases; i += i < FIRST ? 1 : 1 + topic->n_cases / PARTS)
+            for (unsigned long n = 1; stop_case(topic, i, n); n += 1 + n / 16)
+                n_stops++;
+        assert_true(n_stops > 10);
+    }
+}
+
 static double *numbers(dun_check *c, const json_t *object, const char *key, size_t n) {
     const json_t *array = json_object_get(object, key);
     double *values = dun_check_doubles(c, n);
+    check_going(c);
     assert_int_equal(json_array_size(array), n);
     for (size_t i = 0; i < n; i++)
         values[i] = json_number_value(json_array_get(array, i));
@@ -173,6 +213,7 @@ static bool compare_vector(dun_check *c, size_t index, const json_t *stored) {
     size_t n_points = (size_t)(B * D), n_centroids = (size_t)(K * D);
     dun_check_begin(c, index, "stored case %zu, %s, %d points of %d, %d classes", index, row->name, B, D, K);
     int32_t *label = dun_check_ints(c, (size_t)B);
+    check_going(c);
     for (int i = 0; i < B; i++)
         label[i] = (int32_t)json_integer_value(json_array_get(labels, (size_t)i));
     dun_loss_chain chain = {row,
@@ -220,6 +261,7 @@ int main(void) {
 #define TOPIC(topic)                                                                                         \
     { #topic, test_topic, NULL, NULL, (void *)(uintptr_t)&dun_check_##topic }
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stops),
         TOPIC(rows),
         TOPIC(norm),
         TOPIC(rope),

@@ -219,7 +219,7 @@ static void reparam_forward(double *out, const double *x, const op *o) {
 static void reparam_backward(double *dx, const double *d_out, const double *x, const op *o) {
     dun_ref_reparam_shape s = reparam_shape(o);
     double *hidden = random_numbers(s.P * s.M), *u = random_numbers(s.P * s.C);
-    dun_ref_reparam_bwd(dx, hidden, u, d_out, x, &s);
+    assert_int_equal(dun_ref_reparam_bwd(dx, hidden, u, d_out, x, &s), 0);
     dun_free(hidden);
     dun_free(u);
 }

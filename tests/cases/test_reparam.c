@@ -59,7 +59,7 @@ static void test_network(void **state) {
     check_ok(dun_reparam_forward(&out, &r));
     check_ok(dun_reparam_backward(&r, &d_out));
     dun_ref_reparam_fwd(rows, hidden, u, x, &shape);
-    dun_ref_reparam_bwd(dx, d_hidden, d_u, d_rows, x, &shape);
+    check_ok(dun_ref_reparam_bwd(dx, d_hidden, d_u, d_rows, x, &shape));
     expect_close("rows", &out, rows, P * C);
     for (size_t i = 0; i < DUN_N_REPARAM; i++)
         expect_close(names[i], &r.gradient[i], dx + first[i], first[i + 1] - first[i]);

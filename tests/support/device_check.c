@@ -14,6 +14,11 @@ void check_ok(int rc) {
         fail_msg("status %d: %s", rc, dun_error_message());
 }
 
+void check_going(const dun_check *c) {
+    if (c->stopped)
+        fail_msg("%s", c->message);
+}
+
 dun_device *check_open_device(void) {
     const char *selector = getenv("DUNLIN_TEST_DEVICE");
     dun_device *device;

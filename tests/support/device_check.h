@@ -11,6 +11,9 @@ dun_device *check_open_device(void);
 /* Fails the running test with the recorded message when rc is an error. */
 void check_ok(int rc);
 
+/* Fails the running test when the case is stopped: before it touches the memory it asked for. */
+void check_going(const dun_check *c);
+
 /* As dun_compute_create_text, but cut by `tiles` instead of the device's own. */
 int check_compute_create(dun_compute *out, dun_device *device, const dun_tiles *tiles, const char *text,
                          const char *gemm);
