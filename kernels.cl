@@ -7,6 +7,7 @@
  *
  * file              kernels                              meaning                            backward partner
  * gemm_naive.cl     gemm_naive                           any product, one item an output    itself, strides swapped
+ *                   gemm_start                           a bias, for a product to add to    -
  * gemm_reg.cl       gemm_reg, gemm_reg_pack              register tile over packed panels   itself, other packing
  * gemm_local.cl     gemm_local, gemm_local_sum, gemm_local_pack  tiles in local memory   itself, other packing
  * rows.cl           embed_fwd, last_fwd, swiglu_fwd      gather, pick rows, gated unit      embed_bwd, last_bwd, swiglu_bwd

@@ -78,7 +78,7 @@ static int run_product(void *self) {
     for (uint32_t layer = 0; layer < p->n_matrices; layer++) {
         const dun_matrix *matrix = dun_model_matrix(&engine->model, p->matrix, layer);
         TRY(p->backward ? dun_gemm_backward(gemm, &job->out, &job->in, matrix, false, p->m)
-                        : dun_gemm_forward(gemm, &job->out, 0, &job->in, matrix, NULL, p->m));
+                        : dun_gemm_forward(gemm, &job->out, 0, &job->in, matrix, NULL, NULL, p->m));
     }
 out:
     return rc;

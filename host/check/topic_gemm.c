@@ -17,15 +17,18 @@ enum { N_BATCHES = 6, N_WEIGHTS = sizeof weights / sizeof *weights };
 
 static const struct {
     const char *name;
-    bool backward, add, in_place, offset;
+    bool backward, add, in_place, offset, bias;
 } kinds[] = {
-    {"forward", false, false, false, false},
-    {"forward, add", false, true, false, false},
-    {"forward, add in place", false, true, true, false},
-    {"forward at an offset", false, false, false, true},
-    {"forward at an offset, add", false, true, false, true},
-    {"backward", true, false, false, false},
-    {"backward, beta", true, true, true, false},
+    {"forward", false, false, false, false, false},
+    {"forward, add", false, true, false, false, false},
+    {"forward, add in place", false, true, true, false, false},
+    {"forward at an offset", false, false, false, true, false},
+    {"forward at an offset, add", false, true, false, true, false},
+    {"backward", true, false, false, false, false},
+    {"backward, beta", true, true, true, false, false},
+    {"forward, bias", false, false, false, false, true},
+    {"forward, bias, add in place", false, true, true, false, true},
+    {"forward at an offset, bias, add", false, true, false, true, true},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds, OFFSET = 37 };
 
@@ -50,6 +53,7 @@ static void product(dun_check *c, size_t kind, int M, int rows, int columns) {
     size_t n_w = (size_t)(rows * columns), offset = kinds[kind].offset ? OFFSET : 0;
     double *x = dun_check_random(c, n_in, 1.0), *w = dun_check_random(c, n_w, 1.0);
     double *old = dun_check_random(c, n_out, 1.0), *want = dun_check_doubles(c, offset + n_out);
+    double *bias = dun_check_random(c, (size_t)rows, 1.0);
     if (c->stopped)
         return;
     if (c->compute->tiles.half_weights)
@@ -58,6 +62,7 @@ static void product(dun_check *c, size_t kind, int M, int rows, int columns) {
         want[i] = NAN; /* must keep its bits */
     dun_check_tensor *in = dun_check_input(c, backward ? "dy" : "x", x, n_in),
                      *staging = dun_check_input(c, "w", w, n_w);
+    dun_check_tensor *bias_in = dun_check_input(c, "bias", bias, (size_t)rows);
     dun_check_tensor *old_in = dun_check_input(c, "add", old, n_out);
     dun_check_tensor *out = kinds[kind].in_place ? dun_check_in_out(c, "out", old, n_out)
                                                  : dun_check_output(c, "out", offset + n_out);
@@ -70,6 +75,7 @@ static void product(dun_check *c, size_t kind, int M, int rows, int columns) {
                                            (uint32_t)M));
     else
         DUN_CHECK_TRY(c, dun_gemm_forward(c->gemm, &out->buffer, offset, &in->buffer, matrix,
+                                          kinds[kind].bias ? &bias_in->buffer : NULL,
                                           !kinds[kind].add       ? NULL
                                           : kinds[kind].in_place ? &out->buffer
                                                                  : &old_in->buffer,
@@ -78,8 +84,9 @@ static void product(dun_check *c, size_t kind, int M, int rows, int columns) {
         dun_ref_linear_bwd(want, x, w, M, rows, columns);
     else
         dun_ref_linear_fwd(want + offset, x, w, M, rows, columns);
-    for (size_t i = 0; kinds[kind].add && i < n_out; i++)
-        want[offset + i] += old[i];
+    for (size_t i = 0; i < n_out; i++)
+        want[offset + i] +=
+            (kinds[kind].add ? old[i] : 0.0) + (kinds[kind].bias ? bias[i % (size_t)n_columns_out] : 0.0);
     dun_check_close(c, out, want, tolerance);
 }
 

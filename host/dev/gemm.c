@@ -215,7 +215,7 @@ out:
 
 /* Each part gives the columns of y that are its rows. */
 int dun_gemm_forward(dun_gemm *gemm, dun_buffer *y, size_t y_offset, const dun_buffer *x,
-                     const dun_matrix *matrix, const dun_buffer *add, uint32_t M) {
+                     const dun_matrix *matrix, const dun_buffer *bias, const dun_buffer *add, uint32_t M) {
     int rc = DUN_OK;
     for (size_t i = 0; i < matrix->n_parts; i++) {
         const dun_matrix_part *part = &matrix->parts[i];
@@ -226,6 +226,8 @@ int dun_gemm_forward(dun_gemm *gemm, dun_buffer *y, size_t y_offset, const dun_b
                                .a = x,
                                .lda = matrix->columns,
                                .b = &part->forward,
+                               .bias = bias,
+                               .bias_offset = part->first_row,
                                .add = add,
                                .M = M,
                                .N = part->rows,

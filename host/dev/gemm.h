@@ -54,10 +54,10 @@ uint32_t dun_matrix_part_rows(const dun_gemm *gemm, uint32_t rows, uint32_t colu
 void dun_matrix_free(dun_matrix *matrix);
 uint64_t dun_matrix_bytes(const dun_matrix *matrix);
 
-/* y (M, rows) at y_offset floats = x (M, columns) W^T [+ add (M, rows)]; `add` NULL or a buffer, perhaps y
- * itself when y_offset is 0. */
+/* y (M, rows) at y_offset floats = x (M, columns) W^T [+ bias (rows)] [+ add (M, rows)]; `bias` and `add`
+ * NULL or a buffer, `add` perhaps y itself when y_offset is 0. */
 int dun_gemm_forward(dun_gemm *gemm, dun_buffer *y, size_t y_offset, const dun_buffer *x,
-                     const dun_matrix *matrix, const dun_buffer *add, uint32_t M);
+                     const dun_matrix *matrix, const dun_buffer *bias, const dun_buffer *add, uint32_t M);
 
 /* dx (M, columns) = (beta ? dx : 0) + dy (M, rows) W. */
 int dun_gemm_backward(dun_gemm *gemm, dun_buffer *dx, const dun_buffer *dy, const dun_matrix *matrix,

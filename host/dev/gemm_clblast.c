@@ -20,18 +20,31 @@ out:
     return rc;
 }
 
+/* bias, and add where there is one, into out. */
+static int start_rows(dun_gemm *gemm, const dun_product *p) {
+    size_t group = gemm->tiles.group;
+    const dun_buffer *add = p->add ? p->add : p->out;
+    return DUN_LAUNCH(gemm->kernels[0], ((dun_range){{(p->N + group - 1) / group, p->M}, group}),
+                      DUN_BUF(*p->out), DUN_OFFSET(p->out_offset), DUN_INT(p->ldo), DUN_BUF(*p->bias),
+                      DUN_OFFSET(p->bias_offset), DUN_BUF(*add), DUN_OFFSET(p->add_offset),
+                      DUN_INT(p->add != NULL), DUN_INT(p->N));
+}
+
 static int clblast_run(dun_gemm *gemm, const dun_product *p) {
     int rc = DUN_OK;
+    bool starts = p->bias || p->add;
     if (p->M == 0)
         goto out;
-    if (p->add && p->add->mem != p->out->mem)
+    if (p->bias)
+        TRY(start_rows(gemm, p));
+    else if (p->add && p->add->mem != p->out->mem)
         TRY(copy_rows(p));
     CLBlastStatusCode code =
         dun_fault_here() ? CLBlastOpenCLOutOfResources
                          : CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo,
                                         p->backward ? CLBlastTransposeNo : CLBlastTransposeYes, p->M, p->N,
                                         p->K, 1.0f, p->a->mem, p->a_offset, p->lda, p->b->mem, 0,
-                                        p->backward ? p->N : p->K, p->add ? 1.0f : 0.0f, p->out->mem,
+                                        p->backward ? p->N : p->K, starts ? 1.0f : 0.0f, p->out->mem,
                                         p->out_offset, p->ldo, &gemm->device->queue, NULL);
     if (code != CLBlastSuccess)
         TRY(dun_error(DUN_BAD_DEVICE, "CLBlast failed with code %d on %s, driver %s; try device.gemm = naive",
@@ -41,4 +54,4 @@ out:
     return rc;
 }
 
-DUN_GEMM_PROVIDER(clblast, .cannot = cannot_run, .run = clblast_run);
+DUN_GEMM_PROVIDER(clblast, .cannot = cannot_run, .kernels = {"gemm_start"}, .run = clblast_run);

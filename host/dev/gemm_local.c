@@ -48,29 +48,31 @@ static uint32_t splits_of(const dun_gemm *gemm, const dun_product *p) {
 
 static int run_whole(dun_gemm *gemm, const dun_product *p) {
     const dun_tiles *t = &gemm->tiles;
-    const dun_buffer *add = p->add ? p->add : p->out;
+    const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
     dun_range range = {{ceil_div(p->M, t->local_m), ceil_div(p->N, t->local_n)}, dun_tiles_local_items(t)};
     return DUN_LAUNCH(gemm->kernels[KERNEL], range, DUN_BUF(*p->out), DUN_OFFSET(p->out_offset),
                       DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset), DUN_INT(p->lda),
-                      DUN_BUF(*p->b), DUN_BUF(*add), DUN_OFFSET(p->add_offset), DUN_INT(p->add != NULL),
-                      DUN_INT(p->M), DUN_INT(p->N), DUN_INT(p->K), DUN_INT(1));
+                      DUN_BUF(*p->b), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset), DUN_INT(p->bias != NULL),
+                      DUN_BUF(*add), DUN_OFFSET(p->add_offset), DUN_INT(p->add != NULL), DUN_INT(p->M),
+                      DUN_INT(p->N), DUN_INT(p->K), DUN_INT(1));
 }
 
 /* `rows` rows from `first` on, in parts of K that are then added. */
 static int run_split(dun_gemm *gemm, const dun_product *p, uint32_t splits, size_t first, size_t rows) {
     int rc = DUN_OK;
     const dun_tiles *t = &gemm->tiles;
-    const dun_buffer *add = p->add ? p->add : p->out;
+    const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
     size_t skipped = first * p->ldo;
     dun_range range = {{ceil_div(rows, t->local_m), ceil_div(p->N, t->local_n) * splits},
                        dun_tiles_local_items(t)};
     TRY(DUN_LAUNCH(gemm->kernels[KERNEL], range, DUN_BUF(gemm->scratch), DUN_OFFSET(0), DUN_INT(p->N),
                    DUN_BUF(*p->a), DUN_OFFSET(p->a_offset + first * p->lda), DUN_INT(p->lda), DUN_BUF(*p->b),
-                   DUN_BUF(*p->a), DUN_OFFSET(0), DUN_INT(0), DUN_INT(rows), DUN_INT(p->N), DUN_INT(p->K),
-                   DUN_INT(splits)));
+                   DUN_BUF(*p->a), DUN_OFFSET(0), DUN_INT(0), DUN_BUF(*p->a), DUN_OFFSET(0), DUN_INT(0),
+                   DUN_INT(rows), DUN_INT(p->N), DUN_INT(p->K), DUN_INT(splits)));
     TRY(DUN_LAUNCH(gemm->kernels[SUM], ((dun_range){{ceil_div(p->N, t->group), rows}, t->group}),
                    DUN_BUF(*p->out), DUN_OFFSET(p->out_offset + skipped), DUN_INT(p->ldo),
-                   DUN_BUF(gemm->scratch), DUN_BUF(*add), DUN_OFFSET(p->add_offset + skipped),
+                   DUN_BUF(gemm->scratch), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset),
+                   DUN_INT(p->bias != NULL), DUN_BUF(*add), DUN_OFFSET(p->add_offset + skipped),
                    DUN_INT(p->add != NULL), DUN_INT(rows), DUN_INT(p->N), DUN_INT(splits)));
 out:
     return rc;

@@ -14,11 +14,12 @@ static size_t ceil_div(size_t a, size_t b) {
 
 static int naive_run(dun_gemm *gemm, const dun_product *p) {
     size_t group = gemm->tiles.group;
-    const dun_buffer *add = p->add ? p->add : p->out;
+    const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
     return DUN_LAUNCH(gemm->kernels[0], ((dun_range){{ceil_div(p->N, group), p->M}, group}), DUN_BUF(*p->out),
                       DUN_OFFSET(p->out_offset), DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset),
                       DUN_INT(p->lda), DUN_BUF(*p->b), DUN_INT(p->backward ? 1 : p->K),
-                      DUN_INT(p->backward ? p->N : 1), DUN_BUF(*add), DUN_OFFSET(p->add_offset),
+                      DUN_INT(p->backward ? p->N : 1), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset),
+                      DUN_INT(p->bias != NULL), DUN_BUF(*add), DUN_OFFSET(p->add_offset),
                       DUN_INT(p->add != NULL), DUN_INT(p->N), DUN_INT(p->K));
 }
 
@@ -49,7 +50,7 @@ enum { REG_ITEMS_PER_UNIT = 64, REG_MIN_TILES = 4 };
 enum { REG_LONG_K = 4096 };
 
 static int reg_run(dun_gemm *gemm, const dun_product *p) {
-    const dun_buffer *add = p->add ? p->add : p->out;
+    const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
     size_t tiles = ceil_div(p->M, gemm->tiles.reg_rows);
     size_t panels = ceil_div(p->N, 2 * (size_t)gemm->tiles.reg_vector);
     size_t items = REG_ITEMS_PER_UNIT * (size_t)dun_device_describe(gemm->device)->compute_units;
@@ -58,7 +59,8 @@ static int reg_run(dun_gemm *gemm, const dun_product *p) {
     n_tiles = n_tiles > tiles || p->K > REG_LONG_K ? tiles : n_tiles;
     dun_range range = {{ceil_div(tiles, n_tiles), panels}, 1};
     return DUN_LAUNCH(gemm->kernels[0], range, DUN_BUF(*p->out), DUN_OFFSET(p->out_offset), DUN_INT(p->ldo),
-                      DUN_BUF(*p->a), DUN_OFFSET(p->a_offset), DUN_INT(p->lda), DUN_BUF(*p->b), DUN_BUF(*add),
+                      DUN_BUF(*p->a), DUN_OFFSET(p->a_offset), DUN_INT(p->lda), DUN_BUF(*p->b),
+                      DUN_BUF(*bias), DUN_OFFSET(p->bias_offset), DUN_INT(p->bias != NULL), DUN_BUF(*add),
                       DUN_OFFSET(p->add_offset), DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N),
                       DUN_INT(p->K), DUN_INT(n_tiles));
 }

@@ -5,12 +5,12 @@
 #include "dev/gemm.h"
 #include "dev/gemm_words.h"
 
-/* One product: out (M, N) = a (M, K) B (K, N) [+ add], B in the provider's layout for that direction. Rows of
- * a lie lda floats apart, those of out and add ldo; offsets are in floats. */
+/* One product: out (M, N) = a (M, K) B (K, N) [+ bias (N)] [+ add (M, N)], B in the provider's layout for
+ * that direction. Rows of a lie lda floats apart, those of out and add ldo; offsets are in floats. */
 typedef struct {
     dun_buffer *out;
-    size_t out_offset, a_offset, add_offset;
-    const dun_buffer *a, *b, *add; /* add: NULL, or perhaps out with the same offset */
+    size_t out_offset, a_offset, bias_offset, add_offset;
+    const dun_buffer *a, *b, *bias, *add; /* bias, add: may be NULL; add perhaps out with the same offset */
     uint32_t M, N, K, lda, ldo;
     bool backward; /* b is (K, N) = (rows, columns) of the weight; else its transpose */
 } dun_product;

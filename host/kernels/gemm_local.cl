@@ -1,5 +1,5 @@
 /* gemm_local: product with a frozen matrix, through local memory, for GPUs.
- *   out (M, N) = a (M, K) * B (K, N) [+ add],   rows of a, out and add lda, ldo and ldo floats apart
+ *   out (M, N) = a (M, K) * B (K, N) [+ bias (N)] [+ add],   rows of a, out and add lda, ldo and ldo floats apart
  * B lies in column panels of TS_N, as deep as K rounded up to TS_K, zero where B has nothing:
  *   packed[p][k][j] = B(k, p*TS_N + j)
  * so that the tile of TS_K x TS_N floats that a work-group needs next is one piece of memory, read by
@@ -80,6 +80,7 @@ __kernel __attribute__((reqd_work_group_size(TS_ITEMS, 1, 1)))
 void gemm_local(__global float *out, ulong out_offset, int ldo,   /* (M, N), or partial (splits, M, N) */
            __global const float *a, ulong a_offset, int lda, /* (M, K) */
            __global const ts_weight *packed,                 /* (panels, K rounded up to TS_K, TS_N) */
+           __global const float *bias, ulong bias_offset, int has_bias, /* (N) */
            __global const float *add, ulong add_offset, int has_add, /* (M, N); may be out itself */
            int M, int N, int K, int splits) {
     __local float a_tile[TS_K * TS_STRIDE] __attribute__((aligned(16)));
@@ -176,17 +177,22 @@ void gemm_local(__global float *out, ulong out_offset, int ldo,   /* (M, N), or 
             size_t at = (size_t)row * (size_t)ldo + (size_t)column;
             ts_vec v = sum[i][j];
 #define LANE(lane, part)                                                                                     \
-    if (column + lane < N)                                                                                   \
-        out[at + lane] = v part + (has_add ? add[add_offset + at + lane] : 0.0f);
+    if (column + lane < N) {                                                                                 \
+        float x = v part;                                                                                    \
+        if (has_bias)                                                                                        \
+            x += bias[bias_offset + (size_t)(column + lane)];                                                \
+        out[at + lane] = x + (has_add ? add[add_offset + at + lane] : 0.0f);                                 \
+    }
             EACH_LANE(LANE)
 #undef LANE
         }
     }
 }
 
-/* gemm_local_sum: out = add + partial[0] + partial[1] + ..., in that order. Range: items over N, rows M. */
+/* gemm_local_sum: out = add + bias + partial[0] + partial[1] + ..., in that order. Range: items over N, rows M. */
 __kernel void gemm_local_sum(__global float *out, ulong out_offset, int ldo,   /* (M, N) */
                              __global const float *partial,                    /* (splits, M, N) */
+                             __global const float *bias, ulong bias_offset, int has_bias, /* (N) */
                              __global const float *add, ulong add_offset, int has_add, /* (M, N) */
                              int M, int N, int splits) {
     int column = (int)get_global_id(0);
@@ -195,6 +201,8 @@ __kernel void gemm_local_sum(__global float *out, ulong out_offset, int ldo,   /
         return;
     size_t at = row * (size_t)ldo + (size_t)column;
     float sum = has_add ? add[add_offset + at] : 0.0f;
+    if (has_bias)
+        sum += bias[bias_offset + (size_t)column];
     for (int s = 0; s < splits; s++)
         sum += partial[((size_t)s * (size_t)M + row) * (size_t)N + (size_t)column];
     out[out_offset + at] = sum;

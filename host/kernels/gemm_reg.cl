@@ -1,5 +1,5 @@
 /* gemm_reg: product with a frozen matrix packed once, for CPU devices.
- *   out (M, N) = a (M, K) * B (K, N) [+ add]
+ *   out (M, N) = a (M, K) * B (K, N) [+ bias (N)] [+ add]
  * B lies in column panels of NR = 2*REG_VW columns: packed[p][k][j] = B(k, p*NR + j), zero beyond N.
  * A tile of MR x NR outputs stays in 2*MR vector accumulators over all of K: MR broadcasts of a and two loads
  * of B feed 2*MR fused multiply-adds, the micro-kernel of BLIS (Van Zee and van de Geijn, 2015). Rows of a are
@@ -77,6 +77,7 @@ reg_vec reg_load_some(__global const float *in, int columns) {
 typedef struct {
     __global float *out;             /* (M, N) */
     __global const float *a, *panel; /* (M, K), (K, NR) */
+    __global const float *bias;      /* (N), or 0 */
     __global const float *add;       /* (M, N), or 0 */
     __global const float *ahead;     /* n_ahead times NR floats to ask for */
     int n_ahead, row0, column0, M, N, K;
@@ -96,6 +97,10 @@ typedef struct {
     if (p.row0 + r < p.M) {                                                                                  \
         size_t at = (size_t)(p.row0 + r) * (size_t)p.ldo + (size_t)p.column0;                                \
         int columns = p.N - p.column0;                                                                       \
+        if (p.bias) {                                                                                        \
+            left##r += reg_load_some(p.bias + p.column0, columns);                                           \
+            right##r += reg_load_some(p.bias + p.column0 + REG_VW, columns - REG_VW);                        \
+        }                                                                                                    \
         if (p.add) {                                                                                         \
             left##r += reg_load_some(p.add + at, columns);                                                   \
             right##r += reg_load_some(p.add + at + REG_VW, columns - REG_VW);                                \
@@ -134,6 +139,7 @@ REG_TILE(reg_short_tile, EACH_SHORT_ROW)
 __kernel void gemm_reg(__global float *out, ulong out_offset, int ldo,   /* (M, N), rows ldo apart */
                        __global const float *a, ulong a_offset, int lda, /* (M, K), rows lda apart */
                        __global const float *packed,                     /* (N/NR, K, NR) */
+                       __global const float *bias, ulong bias_offset, int has_bias, /* (N) */
                        __global const float *add, ulong add_offset, int has_add, /* as out; may be out */
                        int M, int N, int K, int n_tiles) {
     /* All tiles are tall, but the last one is short if that is enough for the rest, and the last two are if
@@ -144,6 +150,7 @@ __kernel void gemm_reg(__global float *out, ulong out_offset, int ldo,   /* (M, 
     reg_product p;
     p.out = out + out_offset;
     p.a = a + a_offset;
+    p.bias = has_bias ? bias + bias_offset : 0;
     p.add = has_add ? add + add_offset : 0;
     p.lda = lda;
     p.ldo = ldo;
@@ -165,6 +172,7 @@ __kernel void gemm_reg(__global float *out, ulong out_offset, int ldo,   /* (M, 
         }
         p.a += p.K;
         p.panel += (size_t)p.K * REG_NR;
+        p.bias = 0;
         p.add = p.out;
     }
 }

@@ -116,7 +116,7 @@ static int linear_forward(dun_run *run, const dun_step *step) {
     int sum = step->in[DUN_IN_SUM];
     dun_buffer *y = target_of(run, step, &offset);
     return dun_gemm_forward(e->compute->gemm, y, offset, buffer_of(run, step->in[DUN_IN_X]),
-                            dun_model_matrix(&e->model, step->weight, step->layer),
+                            dun_model_matrix(&e->model, step->weight, step->layer), NULL,
                             sum >= 0 ? buffer_of(run, sum) : NULL, rows_of(run, step->out));
 }
 

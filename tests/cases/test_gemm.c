@@ -103,7 +103,7 @@ static void test_local_tiles(void **state) {
 
 /* A few products, for simulated small devices. */
 static void test_small_device(void **state) {
-    enum { FIRST = 63, END = 112 }; /* 3 rows, weights up to 64 x 48 */
+    enum { FIRST = 90, END = 160 }; /* 3 rows, weights up to 64 x 48 */
     dun_check c;
     dun_gemm *gemm;
     (void)state;
@@ -168,6 +168,8 @@ static void test_cut(void **state) {
         dun_check_begin(&c, 0, "%s, cut", *name);
         double *x = dun_check_random(&c, M * COLUMNS, 1.0), *w = dun_check_random(&c, ROWS * COLUMNS, 1.0);
         double *dy = dun_check_random(&c, M * ROWS, 1.0), *add = dun_check_random(&c, M * ROWS, 1.0);
+        double *bias = dun_check_random(&c, ROWS, 1.0);
+        dun_check_tensor *bias_in = dun_check_input(&c, "bias", bias, ROWS);
         double *y_want = dun_check_doubles(&c, M * ROWS), *dx_want = dun_check_doubles(&c, M * COLUMNS);
         check_going(&c);
         dun_check_tensor *x_in = dun_check_input(&c, "x", x, M * COLUMNS),
@@ -188,12 +190,13 @@ static void test_cut(void **state) {
         assert_int_equal(matrix.n_parts, 3);
         info->type = DUN_DEVICE_GPU;
         info->clock_mhz = info->compute_units = 1; /* launches of 128 rows */
-        check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &x_in->buffer, &matrix, &add_in->buffer, M));
+        check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &x_in->buffer, &matrix, &bias_in->buffer,
+                                  &add_in->buffer, M));
         check_ok(dun_gemm_backward(gemm, &dx->buffer, &dy_in->buffer, &matrix, false, M));
         *info = kept;
         dun_ref_linear_fwd(y_want, x, w, M, ROWS, COLUMNS);
         for (int i = 0; i < M * ROWS; i++)
-            y_want[i] += add[i];
+            y_want[i] += add[i] + bias[i % ROWS];
         dun_ref_linear_bwd(dx_want, dy, w, M, ROWS, COLUMNS);
         dun_check_close(&c, y, y_want, 3e-6);
         dun_check_close(&c, dx, dx_want, 3e-6);
@@ -225,7 +228,7 @@ static void test_large(void **state) {
         dun_check_tensor *y = dun_check_output(&c, *name, (size_t)M * ROWS);
         check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
         check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, ROWS, COLUMNS, DUN_FORWARD));
-        check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &x_in->buffer, &matrix, NULL, M));
+        check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &x_in->buffer, &matrix, NULL, NULL, M));
         dun_check_close(&c, y, want, 3e-6);
         dun_matrix_free(&matrix);
         dun_gemm_free(gemm);
@@ -250,7 +253,7 @@ static void test_edges(void **state) {
                          *y = dun_check_input(&c, "y", untouched, 5);
         check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
         check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, 33, 7, DUN_FORWARD | DUN_BACKWARD));
-        check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &w_in->buffer, &matrix, NULL, 0));
+        check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &w_in->buffer, &matrix, NULL, NULL, 0));
         check_ok(dun_gemm_backward(gemm, &y->buffer, &w_in->buffer, &matrix, false, 0));
         size_t both = dun_matrix_bytes(&matrix);
         dun_matrix_free(&matrix);
