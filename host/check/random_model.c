@@ -1,4 +1,4 @@
-/* See random_model.h. */
+/* Random weights, and a model of them as plain loops; see random_model.h. */
 #include "check/random_model.h"
 
 #include "base/err.h"
@@ -21,6 +21,8 @@ int dun_random_model_create(dun_random_model *model, const dun_spec *spec, uint6
         const dun_slot_info *info = &dun_slot_table[slot];
         size_t n = slot_floats(spec, slot) * (info->per_layer ? spec->n_layers : 1);
         bool vector = info->columns == DUN_SIZE_ONE;
+        if (!dun_spec_has(spec, slot))
+            continue;
         double spread = vector ? 0.2 : 1.0 / sqrt(dun_spec_size(spec, info->columns));
         if (slot == DUN_W_EMBED)
             spread = 1.0;
@@ -44,6 +46,8 @@ int dun_random_model_copy(dun_random_model *model, const dun_spec *spec, const d
         const dun_slot_info *info = &dun_slot_table[slot];
         size_t n = slot_floats(spec, slot);
         uint32_t layers = info->per_layer ? spec->n_layers : 1;
+        if (!dun_spec_has(spec, slot))
+            continue;
         TRY_NEW(model->slots[slot], n * layers);
         TRY_NEW(values, n);
         for (uint32_t layer = 0; layer < layers; layer++) {
@@ -88,13 +92,14 @@ dun_weight_source dun_random_model_source(const dun_random_model *model) {
 
 /* What one pass works in: a handful of (n, .) arrays. */
 typedef struct {
-    double *x, *a, *q, *kv, *o, *gate_up, *m;
+    double *x, *a, *b, *q, *kv, *o, *gate_up, *m;
     int *positions, *zeros;
 } workspace;
 
 static void free_workspace(workspace *w) {
     dun_free(w->x);
     dun_free(w->a);
+    dun_free(w->b);
     dun_free(w->q);
     dun_free(w->kv);
     dun_free(w->o);
@@ -109,6 +114,7 @@ static int create_workspace(workspace *w, const dun_spec *spec, size_t n) {
     *w = (workspace){0};
     TRY_NEW(w->x, n * spec->width);
     TRY_NEW(w->a, n * spec->width);
+    TRY_NEW(w->b, n * spec->width);
     TRY_NEW(w->q, n * spec->n_heads * spec->head_dim);
     TRY_NEW(w->kv, n * 2 * spec->n_kv_heads * spec->head_dim);
     TRY_NEW(w->o, n * spec->n_heads * spec->head_dim);
@@ -138,6 +144,18 @@ out:
     return rc;
 }
 
+/* Adds a bias, where the model has it, from column `at` on to rows of `stride`. */
+static void add_bias(double *y, const dun_random_model *model, enum dun_slot slot, uint32_t layer, int n,
+                     int stride, int at) {
+    int columns = (int)slot_floats(&model->spec, slot);
+    if (!dun_spec_has(&model->spec, slot))
+        return;
+    const double *bias = slot_of(model, slot, layer);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < columns; j++)
+            y[i * stride + at + j] += bias[j];
+}
+
 /* x += W in */
 static int add_linear(double *x, const double *in, const double *w, int n, int rows, int columns) {
     int rc = DUN_OK;
@@ -164,11 +182,16 @@ static int run_block(workspace *w, const dun_random_model *model, uint32_t layer
     dun_ref_linear_fwd(w->q, w->a, slot_of(model, DUN_W_Q, layer), n, H * D, C);
     TRY(linear_pair(w->kv, w->a, slot_of(model, DUN_W_K, layer), slot_of(model, DUN_W_V, layer), n, G * D,
                     C));
+    add_bias(w->q, model, DUN_W_Q_BIAS, layer, n, H * D, 0);
+    add_bias(w->kv, model, DUN_W_K_BIAS, layer, n, 2 * G * D, 0);
+    add_bias(w->kv, model, DUN_W_V_BIAS, layer, n, 2 * G * D, G * D);
     dun_ref_rope(w->q, w->positions, n, &q_turn, 1.0);
     dun_ref_rope(w->kv, w->positions, n, &k_turn, 1.0);
     dun_ref_attention_fwd(w->o, NULL, w->q, w->kv, w->kv, &batch, &heads);
+    memcpy(w->b, w->x, (size_t)(n * C) * sizeof *w->b);
     TRY(add_linear(w->x, w->o, slot_of(model, DUN_W_O, layer), n, C, H * D));
-    dun_ref_rmsnorm_fwd(w->a, w->x, slot_of(model, DUN_W_FFN_NORM, layer), s->norm_eps, n, C);
+    const double *read = s->traits.residual == DUN_RESIDUAL_PARALLEL ? w->b : w->x;
+    dun_ref_rmsnorm_fwd(w->a, read, slot_of(model, DUN_W_FFN_NORM, layer), s->norm_eps, n, C);
     TRY(linear_pair(w->gate_up, w->a, slot_of(model, DUN_W_GATE, layer), slot_of(model, DUN_W_UP, layer), n,
                     F, C));
     dun_ref_swiglu_fwd(w->m, w->gate_up, n, F);

@@ -1,4 +1,4 @@
-/* See architecture.h. */
+/* Keys of a GGUF file that are read, and keys that are refused; see architecture.h. */
 #include "io/architecture.h"
 
 #include "base/err.h"
@@ -7,24 +7,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-static const dun_architecture architectures[] = {
-    {"llama",
-     {[DUN_W_EMBED] = "token_embd.weight",
-      [DUN_W_FINAL_NORM] = "output_norm.weight",
-      [DUN_W_HEAD] = "output.weight",
-      [DUN_W_ATTN_NORM] = "attn_norm.weight",
-      [DUN_W_Q] = "attn_q.weight",
-      [DUN_W_K] = "attn_k.weight",
-      [DUN_W_V] = "attn_v.weight",
-      [DUN_W_O] = "attn_output.weight",
-      [DUN_W_FFN_NORM] = "ffn_norm.weight",
-      [DUN_W_GATE] = "ffn_gate.weight",
-      [DUN_W_UP] = "ffn_up.weight",
-      [DUN_W_DOWN] = "ffn_down.weight"},
-     .adjacent_pairs = true},
-};
-enum { N_ARCHITECTURES = sizeof architectures / sizeof architectures[0] };
 
 enum { KEY_BYTES = 128, SHOWN_BYTES = 64, MAX_VOCAB = 1 << 22 };
 
@@ -75,9 +57,9 @@ static const struct {
 };
 
 /* key with '*' replaced by the architecture's name. */
-static void expand(char out[KEY_BYTES], const char *key, const dun_architecture *architecture) {
+static void expand(char out[KEY_BYTES], const char *key, const dun_arch *arch) {
     bool own = key[0] == '*';
-    snprintf(out, KEY_BYTES, "%s%s", own ? architecture->name : "", key + own);
+    snprintf(out, KEY_BYTES, "%s%s", own ? arch->name : "", key + own);
 }
 
 /* A file's text for a terminal: cut at a character's start to fit, control characters blanked. */
@@ -93,16 +75,16 @@ static void copy_printable(char *out, size_t size, dun_gguf_string text) {
     out[length] = '\0';
 }
 
-int dun_architecture_find(const dun_architecture **out, const dun_gguf *file) {
+int dun_architecture_find(const dun_arch **out, const dun_gguf *file) {
     int rc;
     dun_gguf_string name = {0};
     char known[256], shown[SHOWN_BYTES];
     size_t used = 0;
     TRY(dun_gguf_get_string(&name, file, "general.architecture"));
-    for (size_t i = 0; i < N_ARCHITECTURES; i++) {
-        const char *candidate = architectures[i].name;
+    for (const dun_arch *arch = dun_arch_table; arch->name; arch++) {
+        const char *candidate = arch->name;
         if (strlen(candidate) == name.length && memcmp(candidate, name.bytes, name.length) == 0) {
-            *out = &architectures[i];
+            *out = arch;
             goto out;
         }
         if (used < sizeof known)
@@ -115,12 +97,11 @@ out:
     return rc;
 }
 
-void dun_architecture_tensor(char *out, size_t size, const dun_architecture *architecture, enum dun_slot slot,
-                             uint32_t layer) {
+void dun_architecture_tensor(char *out, size_t size, enum dun_slot slot, uint32_t layer) {
     if (dun_slot_table[slot].per_layer)
-        snprintf(out, size, "blk.%u.%s", layer, architecture->tensors[slot]);
+        snprintf(out, size, "blk.%u.%s", layer, dun_slot_table[slot].gguf);
     else
-        snprintf(out, size, "%s", architecture->tensors[slot]);
+        snprintf(out, size, "%s", dun_slot_table[slot].gguf);
 }
 
 static int check_text(const dun_gguf *file, const char *key, const char *unused, const char *feature) {
@@ -160,12 +141,12 @@ out:
     return rc;
 }
 
-static int check_foreign(const dun_architecture *architecture, const dun_gguf *file) {
+static int check_foreign(const dun_arch *arch, const dun_gguf *file) {
     int rc = DUN_OK;
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
         char key[KEY_BYTES];
         double value = 0;
-        expand(key, foreign[i].key, architecture);
+        expand(key, foreign[i].key, arch);
         if (!dun_gguf_has(file, key))
             continue;
         if (foreign[i].kind == TEXT) {
@@ -181,12 +162,12 @@ out:
     return rc;
 }
 
-static int read_sizes(dun_spec *spec, const dun_architecture *architecture, const dun_gguf *file) {
+static int read_sizes(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
     int rc = DUN_OK;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char key[KEY_BYTES];
         uint32_t *value = (uint32_t *)(void *)((char *)spec + sizes[i].offset);
-        snprintf(key, sizeof key, "%s.%s", architecture->name, sizes[i].key);
+        snprintf(key, sizeof key, "%s.%s", arch->name, sizes[i].key);
         if (sizes[i].optional && !dun_gguf_has(file, key))
             continue;
         TRY(dun_gguf_get_u32(value, file, key));
@@ -199,7 +180,7 @@ out:
 }
 
 /* Sizes that follow from others where the file does not give them, and how they must fit together. */
-static int relate_sizes(dun_spec *spec, const dun_architecture *architecture, const dun_gguf *file) {
+static int relate_sizes(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
     int rc = DUN_OK;
     const char *name = dun_gguf_name(file);
     char key[KEY_BYTES];
@@ -221,7 +202,7 @@ static int relate_sizes(dun_spec *spec, const dun_architecture *architecture, co
         TRY(dun_error(DUN_BAD_INPUT,
                       "%s: %u rotary components in a head of %u; expected an even number up to %u", name,
                       spec->rope_dim, spec->head_dim, spec->head_dim));
-    expand(key, "*.attention.value_length", architecture);
+    expand(key, "*.attention.value_length", arch);
     if (!dun_gguf_has(file, key))
         goto out;
     TRY(dun_gguf_get_u32(&value_length, file, key));
@@ -232,16 +213,16 @@ out:
     return rc;
 }
 
-static int read_reals(dun_spec *spec, const dun_architecture *architecture, const dun_gguf *file) {
+static int read_reals(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
     int rc;
     char key[KEY_BYTES];
-    expand(key, "*.attention.layer_norm_rms_epsilon", architecture);
+    expand(key, "*.attention.layer_norm_rms_epsilon", arch);
     TRY(dun_gguf_get_f32(&spec->norm_eps, file, key));
     if (!(spec->norm_eps > 0 && spec->norm_eps < 1))
         TRY(dun_error(DUN_BAD_INPUT, "%s: key '%s' is %g; expected a number between 0 and 1",
                       dun_gguf_name(file), key, (double)spec->norm_eps));
     spec->rope_base = 10000;
-    expand(key, "*.rope.freq_base", architecture);
+    expand(key, "*.rope.freq_base", arch);
     if (!dun_gguf_has(file, key))
         goto out;
     TRY(dun_gguf_get_f32(&spec->rope_base, file, key));
@@ -253,9 +234,9 @@ out:
 }
 
 /* V is the rows of the embedding; where the file counts its vocabulary elsewhere, it must agree. */
-static int read_vocabulary(dun_spec *spec, const dun_architecture *architecture, const dun_gguf *file) {
+static int read_vocabulary(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
     int rc = DUN_OK;
-    const char *name = dun_gguf_name(file), *tensor_name = architecture->tensors[DUN_W_EMBED];
+    const char *name = dun_gguf_name(file), *tensor_name = dun_slot_table[DUN_W_EMBED].gguf;
     const dun_gguf_tensor *embed = dun_gguf_find_tensor(file, tensor_name);
     char key[KEY_BYTES];
     uint32_t vocab = 0;
@@ -268,7 +249,7 @@ static int read_vocabulary(dun_spec *spec, const dun_architecture *architecture,
                       name, tensor_name, (unsigned long long)(embed->n_dims < 2 ? 0 : embed->dims[1]),
                       MAX_VOCAB));
     spec->vocab = (uint32_t)embed->dims[1];
-    expand(key, "*.vocab_size", architecture);
+    expand(key, "*.vocab_size", arch);
     if (dun_gguf_has(file, key)) {
         TRY(dun_gguf_get_u32(&vocab, file, key));
         if (vocab != spec->vocab)
@@ -298,17 +279,17 @@ out:
     return rc;
 }
 
-int dun_architecture_spec(dun_spec *spec, const dun_architecture *architecture, const dun_gguf *file) {
+int dun_architecture_spec(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
     int rc;
-    *spec = (dun_spec){0};
-    snprintf(spec->architecture, sizeof spec->architecture, "%s", architecture->name);
+    *spec = (dun_spec){.traits = arch->traits};
+    snprintf(spec->architecture, sizeof spec->architecture, "%s", arch->name);
     TRY(read_name(spec, file));
-    TRY(check_foreign(architecture, file));
-    TRY(read_sizes(spec, architecture, file));
-    TRY(relate_sizes(spec, architecture, file));
-    TRY(read_reals(spec, architecture, file));
-    TRY(read_vocabulary(spec, architecture, file));
-    spec->tied_head = !dun_gguf_find_tensor(file, architecture->tensors[DUN_W_HEAD]);
+    TRY(check_foreign(arch, file));
+    TRY(read_sizes(spec, arch, file));
+    TRY(relate_sizes(spec, arch, file));
+    TRY(read_reals(spec, arch, file));
+    TRY(read_vocabulary(spec, arch, file));
+    spec->tied_head = !dun_gguf_find_tensor(file, dun_slot_table[DUN_W_HEAD].gguf);
 out:
     return rc;
 }

@@ -12,7 +12,7 @@
 
 struct dun_weights {
     const dun_gguf *file;
-    const dun_architecture *architecture;
+    const dun_arch *arch;
     dun_spec spec;
     const dun_gguf_tensor **tensors; /* [DUN_N_SLOTS][n_layers]; a tied head is the embedding */
 };
@@ -74,12 +74,11 @@ static int check_finite(const dun_weights *weights, const dun_gguf_tensor *tenso
 static int fill_slot(dun_weights *weights, enum dun_slot slot, uint32_t layer) {
     int rc;
     char name[64];
-    dun_architecture_tensor(name, sizeof name, weights->architecture, slot, layer);
+    dun_architecture_tensor(name, sizeof name, slot, layer);
     const dun_gguf_tensor *tensor = dun_gguf_find_tensor(weights->file, name);
     if (!tensor)
         TRY(dun_error(DUN_BAD_INPUT, "%s: tensor '%s' is missing; expected it in a %s model of %u layers",
-                      dun_gguf_name(weights->file), name, weights->architecture->name,
-                      weights->spec.n_layers));
+                      dun_gguf_name(weights->file), name, weights->arch->name, weights->spec.n_layers));
     TRY(check_shape(weights, tensor, slot));
     TRY(check_finite(weights, tensor));
     *tensor_of(weights, slot, layer) = tensor;
@@ -104,10 +103,9 @@ static int refuse_extra(const dun_weights *weights) {
             feature = extras[i].feature;
             break;
         }
-    return dun_error(DUN_BAD_INPUT,
-                     "%s: tensor '%s' would not be used (%s); expected a plain %s model of %u layers",
-                     dun_gguf_name(weights->file), extra->name, feature, weights->architecture->name,
-                     weights->spec.n_layers);
+    return dun_error(
+        DUN_BAD_INPUT, "%s: tensor '%s' would not be used (%s); expected a plain %s model of %u layers",
+        dun_gguf_name(weights->file), extra->name, feature, weights->arch->name, weights->spec.n_layers);
 }
 
 static int fill_slots(dun_weights *weights) {
@@ -116,7 +114,7 @@ static int fill_slots(dun_weights *weights) {
     size_t n_used = 0;
     TRY_NEW(weights->tensors, (size_t)DUN_N_SLOTS * spec->n_layers);
     for (int slot = 0; slot < DUN_N_SLOTS; slot++) {
-        if (slot == DUN_W_HEAD && spec->tied_head)
+        if (!dun_spec_has(spec, (enum dun_slot)slot) || (slot == DUN_W_HEAD && spec->tied_head))
             continue;
         uint32_t n = dun_slot_table[slot].per_layer ? spec->n_layers : 1;
         for (uint32_t layer = 0; layer < n; layer++)
@@ -136,8 +134,8 @@ int dun_weights_create(dun_weights **out, const dun_gguf *file) {
     dun_weights *weights = NULL;
     TRY_NEW(weights, 1);
     weights->file = file;
-    TRY(dun_architecture_find(&weights->architecture, file));
-    TRY(dun_architecture_spec(&weights->spec, weights->architecture, file));
+    TRY(dun_architecture_find(&weights->arch, file));
+    TRY(dun_architecture_spec(&weights->spec, weights->arch, file));
     TRY(fill_slots(weights));
     *out = weights;
     weights = NULL;
@@ -181,13 +179,15 @@ uint64_t dun_weights_hash(const dun_weights *weights) {
 
 int dun_weights_raw(dun_raw_rows *out, const dun_weights *weights, enum dun_slot slot, uint32_t layer) {
     const dun_spec *spec = &weights->spec;
-    if (slot >= DUN_N_SLOTS || (dun_slot_table[slot].per_layer && layer >= spec->n_layers))
+    if (slot >= DUN_N_SLOTS || !dun_spec_has(spec, slot) ||
+        (dun_slot_table[slot].per_layer && layer >= spec->n_layers))
         return dun_error(DUN_FAILED, "%s: slot %d, layer %u, was asked for, of %u layers",
                          dun_gguf_name(weights->file), (int)slot, layer, spec->n_layers);
     const dun_gguf_tensor *tensor = *tensor_of(weights, slot, layer);
     const dun_slot_info *info = &dun_slot_table[slot];
     const dun_quant_type *type = dun_quant_find(tensor->type);
-    bool paired = weights->architecture->adjacent_pairs && (slot == DUN_W_Q || slot == DUN_W_K);
+    bool rotary = slot == DUN_W_Q || slot == DUN_W_K || slot == DUN_W_Q_BIAS || slot == DUN_W_K_BIAS;
+    bool paired = rotary && weights->arch->gguf_pairs == DUN_PAIRS_ADJACENT;
     *out = (dun_raw_rows){.type = type,
                           .bytes = tensor->data,
                           .rows = dun_spec_size(spec, info->rows),

@@ -1,10 +1,20 @@
-/* See spec.h. */
+/* The tables of slots and architectures, and what follows from a model's sizes and traits. */
 #include "model/spec.h"
 
+enum { ONCE = false, PER_LAYER = true };
+
 const dun_slot_info dun_slot_table[DUN_N_SLOTS] = {
-#define X(slot, per_layer, rows, columns) {#slot, per_layer, DUN_SIZE_##rows, DUN_SIZE_##columns},
-    DUN_SLOTS(X)
-#undef X
+#define SLOT(name, often, rows, columns, when, gguf)                                                         \
+    {#name, often, DUN_SIZE_##rows, DUN_SIZE_##columns, gguf},
+#include "model/slots.def"
+#undef SLOT
+};
+
+const dun_arch dun_arch_table[] = {
+#define ARCH(name, pairs, ...) {name, DUN_PAIRS_##pairs, __VA_ARGS__},
+#include "model/archs.def"
+#undef ARCH
+    {0},
 };
 
 uint32_t dun_spec_size(const dun_spec *spec, enum dun_size size) {
@@ -23,4 +33,20 @@ uint32_t dun_spec_size(const dun_spec *spec, enum dun_size size) {
         break;
     }
     return 1;
+}
+
+bool dun_spec_has(const dun_spec *spec, enum dun_slot slot) {
+    const dun_traits *traits = &spec->traits;
+    switch (slot) {
+#define ALWAYS true
+#define WHEN(trait, value) traits->trait == DUN_##value
+#define SLOT(name, often, rows, columns, when, gguf)                                                         \
+    case DUN_W_##name:                                                                                       \
+        return when;
+#include "model/slots.def"
+#undef SLOT
+    case DUN_N_SLOTS:
+        break;
+    }
+    return false;
 }

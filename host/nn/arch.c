@@ -3,6 +3,7 @@
  * soon as the last block's keys and values are made (only that row becomes a point). */
 #include "base/err.h"
 #include "nn/graph.h"
+#include "nn/weight.h"
 
 #include <assert.h>
 #include <math.h>
@@ -14,13 +15,20 @@ typedef struct {
 } builder;
 
 static int norm(int *out, const builder *b, int x, enum dun_weight weight) {
-    dun_step step = {.op = DUN_OP_NORM, .in = {[DUN_IN_X] = x}, .weight = weight, .layer = b->layer};
+    dun_step step = {.op = DUN_OP_NORM,
+                     .in = {[DUN_IN_X] = x},
+                     .weight = weight,
+                     .layer = b->layer,
+                     .norm = b->spec->traits.norm};
     return dun_graph_push(out, b->graph, step, b->spec->width);
 }
 
 static int linear(int *out, const builder *b, int x, int sum, enum dun_weight weight, uint32_t columns) {
-    dun_step step = {
-        .op = DUN_OP_LINEAR, .in = {[DUN_IN_X] = x, [DUN_IN_SUM] = sum}, .weight = weight, .layer = b->layer};
+    dun_step step = {.op = DUN_OP_LINEAR,
+                     .in = {[DUN_IN_X] = x, [DUN_IN_SUM] = sum},
+                     .weight = weight,
+                     .bias = dun_weight_bias(weight, b->spec),
+                     .layer = b->layer};
     return dun_graph_push(out, b->graph, step, columns);
 }
 
@@ -50,7 +58,8 @@ static int last(int *out, const builder *b, int x) {
 }
 
 static int gate(int *out, const builder *b, int x) {
-    dun_step step = {.op = DUN_OP_GATE, .in = {[DUN_IN_X] = x}, .layer = b->layer};
+    dun_step step = {
+        .op = DUN_OP_GATE, .in = {[DUN_IN_X] = x}, .layer = b->layer, .act = b->spec->traits.act};
     return dun_graph_push(out, b->graph, step, b->spec->ffn_width);
 }
 
@@ -85,8 +94,9 @@ static int block(int *x, const builder *b, enum dun_graph_kind kind, bool is_las
     TRY(linear(&q, b, a, DUN_NONE, DUN_MAT_Q, HD));
     TRY(rope(&q, b, q, spec->n_heads));
     TRY(attention(&o, b, q, kv));
+    int before = *x;
     TRY(linear(x, b, o, *x, DUN_MAT_O, spec->width));
-    TRY(norm(&m, b, *x, DUN_VEC_FFN_NORM));
+    TRY(norm(&m, b, spec->traits.residual == DUN_RESIDUAL_PARALLEL ? before : *x, DUN_VEC_FFN_NORM));
     TRY(linear(&m, b, m, DUN_NONE, DUN_MAT_GATE_UP, 2 * spec->ffn_width));
     TRY(gate(&m, b, m));
     TRY(linear(x, b, m, *x, DUN_MAT_DOWN, spec->width));

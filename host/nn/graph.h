@@ -41,21 +41,24 @@ extern const dun_op_info dun_op_table[DUN_N_OPS];
 /* Whether a use has all of a flag: DUN_HAS(op->in[k], DUN_KEPT). */
 #define DUN_HAS(use, flag) (((use) & (flag)) == (flag))
 
-/* Matrices and vectors a step may use; fused where one product serves two slots. */
-enum dun_weight {
-    DUN_MAT_Q,       /* (H*D, C) */
-    DUN_MAT_KV,      /* (2*G*D, C): keys, then values */
-    DUN_MAT_O,       /* (C, H*D) */
-    DUN_MAT_GATE_UP, /* (2*F, C): gates, then ups */
-    DUN_MAT_DOWN,    /* (C, F) */
-    DUN_MAT_HEAD,    /* (V, C) */
-    DUN_N_MATRICES,
-    DUN_VEC_ATTN_NORM = DUN_N_MATRICES, /* (C) */
-    DUN_VEC_FFN_NORM,                   /* (C) */
-    DUN_VEC_FINAL_NORM                  /* (C) */
-};
-
 enum { DUN_NONE = -1 };
+
+/* What a step may use of a model: matrices, then vectors; see weight.def. */
+enum dun_weight {
+#define MATRIX(name, bias, ...) DUN_MAT_##name,
+#define VECTOR(name, ...)
+#include "nn/weight.def"
+#undef MATRIX
+#undef VECTOR
+    DUN_N_MATRICES,
+    DUN_VEC_NONE = DUN_N_MATRICES - 1, /* no vector: a matrix without a bias */
+#define MATRIX(name, bias, ...)
+#define VECTOR(name, ...) DUN_VEC_##name,
+#include "nn/weight.def"
+#undef MATRIX
+#undef VECTOR
+    DUN_N_WEIGHTS
+};
 
 /* A tensor between steps: (rows, columns) floats. */
 typedef struct {
@@ -76,10 +79,13 @@ typedef struct {
     int out;
     int stats; /* ATTENTION: (Nq, H), for backward */
     enum dun_weight weight;
+    enum dun_weight bias; /* LINEAR: a vector, or DUN_VEC_NONE */
     uint32_t layer;
-    uint32_t heads; /* ROPE: how many turn */
-    uint32_t table; /* ROPE: which of the graph's rotary tables */
-    float scale;    /* ATTENTION: of the scores */
+    uint32_t heads;     /* ROPE: how many turn */
+    uint32_t table;     /* ROPE: which of the graph's rotary tables */
+    float scale;        /* ATTENTION: of the scores */
+    enum dun_norm norm; /* NORM: its kind */
+    enum dun_act act;   /* GATE: its function */
 } dun_step;
 
 /* A rotary table: cosines and sines of position * base^(-2i / dim) for i < dim / 2. */

@@ -6,9 +6,10 @@
 #include "nn/graph.h"
 #include "nn/kernels.h"
 
+/* What every layer has, or what the model has once: empty where it has no such weight. */
 typedef struct {
-    dun_matrix matrix[DUN_MAT_HEAD]; /* the per-layer kinds; HEAD is the model's */
-    dun_buffer attn_norm, ffn_norm;  /* (C) */
+    dun_matrix matrix[DUN_N_MATRICES];
+    dun_buffer vector[DUN_N_WEIGHTS - DUN_N_MATRICES];
 } dun_layer;
 
 /* The rows of a table in buffers of part_rows rows each (the last may have fewer): one, unless the table is
@@ -24,8 +25,7 @@ typedef struct {
     dun_layer *layers;
     uint32_t n_layers;         /* loaded: as many as the point needs */
     dun_table_parts embedding; /* (V, C) */
-    dun_buffer final_norm;
-    dun_matrix head; /* loaded only when points are logits */
+    dun_layer once;            /* the head only when points are logits */
 } dun_model;
 
 /* Loads what `point` needs. `backward`: gradients will flow through it. */

@@ -80,10 +80,18 @@ static int embed_backward(dun_run *run, const dun_step *step) {
                       DUN_INT(e->batch.n_rows), DUN_INT(C));
 }
 
+/* Kernels by kind: forward, backward. */
+static const enum dun_kernel_id norm_kernels[][2] = {
+    [DUN_NORM_RMS] = {DUN_K_rmsnorm_fwd, DUN_K_rmsnorm_bwd},
+};
+static const enum dun_kernel_id gate_kernels[][2] = {
+    [DUN_ACT_SILU] = {DUN_K_swiglu_fwd, DUN_K_swiglu_bwd},
+};
+
 static int norm_forward(dun_run *run, const dun_step *step) {
     const dun_engine *e = run->engine;
     uint32_t C = value_of(run, step->out)->columns;
-    return DUN_LAUNCH(kernel(run, DUN_K_rmsnorm_fwd), row_range(run, rows_of(run, step->out)),
+    return DUN_LAUNCH(kernel(run, norm_kernels[step->norm][0]), row_range(run, rows_of(run, step->out)),
                       DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
                       DUN_BUF(*dun_model_vector(&e->model, step->weight, step->layer)),
                       DUN_FLOAT(e->model.spec.norm_eps), DUN_INT(C));
@@ -93,7 +101,7 @@ static int norm_backward(dun_run *run, const dun_step *step) {
     const dun_engine *e = run->engine;
     uint32_t C = value_of(run, step->out)->columns;
     bool beta = accumulates(run, step->in[DUN_IN_X]);
-    return DUN_LAUNCH(kernel(run, DUN_K_rmsnorm_bwd), row_range(run, rows_of(run, step->out)),
+    return DUN_LAUNCH(kernel(run, norm_kernels[step->norm][1]), row_range(run, rows_of(run, step->out)),
                       DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])), DUN_BUF(*gradient_of(run, step->out)),
                       DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
                       DUN_BUF(*dun_model_vector(&e->model, step->weight, step->layer)),
@@ -115,8 +123,10 @@ static int linear_forward(dun_run *run, const dun_step *step) {
     size_t offset;
     int sum = step->in[DUN_IN_SUM];
     dun_buffer *y = target_of(run, step, &offset);
+    const dun_buffer *bias =
+        step->bias == DUN_VEC_NONE ? NULL : dun_model_vector(&e->model, step->bias, step->layer);
     return dun_gemm_forward(e->compute->gemm, y, offset, buffer_of(run, step->in[DUN_IN_X]),
-                            dun_model_matrix(&e->model, step->weight, step->layer), NULL,
+                            dun_model_matrix(&e->model, step->weight, step->layer), bias,
                             sum >= 0 ? buffer_of(run, sum) : NULL, rows_of(run, step->out));
 }
 
@@ -219,7 +229,7 @@ out:
 
 static int gate_forward(dun_run *run, const dun_step *step) {
     uint32_t F = value_of(run, step->out)->columns;
-    return DUN_LAUNCH(kernel(run, DUN_K_swiglu_fwd), row_range(run, rows_of(run, step->out)),
+    return DUN_LAUNCH(kernel(run, gate_kernels[step->act][0]), row_range(run, rows_of(run, step->out)),
                       DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
                       DUN_INT(F));
 }
@@ -229,7 +239,7 @@ static int gate_backward(dun_run *run, const dun_step *step) {
     bool before = accumulates(run, step->in[DUN_IN_X]);
     assert(!before);
     (void)before;
-    return DUN_LAUNCH(kernel(run, DUN_K_swiglu_bwd), row_range(run, rows_of(run, step->out)),
+    return DUN_LAUNCH(kernel(run, gate_kernels[step->act][1]), row_range(run, rows_of(run, step->out)),
                       DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])), DUN_BUF(*gradient_of(run, step->out)),
                       DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])), DUN_INT(F));
 }

@@ -57,6 +57,8 @@ void fuzz_gguf(const uint8_t *bytes, size_t length) {
 static void read_rows(const dun_weights *weights) {
     const dun_spec *spec = dun_weights_spec(weights);
     for (unsigned slot = 0; slot < DUN_N_SLOTS; slot++) {
+        if (!dun_spec_has(spec, slot))
+            continue;
         uint32_t rows = dun_spec_size(spec, dun_slot_table[slot].rows);
         uint32_t columns = dun_spec_size(spec, dun_slot_table[slot].columns);
         uint32_t layer = dun_slot_table[slot].per_layer ? spec->n_layers - 1 : 0;

@@ -29,6 +29,28 @@ const dun_spec scene_models[N_MODELS] = {
      .rope_dim = 6,
      .rope_base = 500.0f,
      .norm_eps = 1e-6f},
+    {.traits = {.qkv_bias = DUN_QKV_BIAS},
+     .n_layers = 2,
+     .width = 36,
+     .n_heads = 6,
+     .n_kv_heads = 3,
+     .head_dim = 10,
+     .ffn_width = 21,
+     .vocab = 41,
+     .rope_dim = 10,
+     .rope_base = 1000.0f,
+     .norm_eps = 1e-5f},
+    {.traits = {.residual = DUN_RESIDUAL_PARALLEL, .qkv_bias = DUN_QKV_BIAS},
+     .n_layers = 3,
+     .width = 32,
+     .n_heads = 4,
+     .n_kv_heads = 4,
+     .head_dim = 8,
+     .ffn_width = 48,
+     .vocab = 50,
+     .rope_dim = 4,
+     .rope_base = 10000.0f,
+     .norm_eps = 1e-5f},
 };
 
 const int scene_text_length[N_TEXTS] = {5, 0, 1, MAX_TEXT, 7};
@@ -71,17 +93,26 @@ int scene_create(scene *s, dun_compute *compute, const dun_random_model *weights
                                   .max_prompt = MAX_P,
                                   .max_position = MAX_TEXT + MAX_OWN};
     dun_weight_source source = dun_random_model_source(weights);
-    float rows[MAX_P * MAX_WIDTH] = {0};
-    *s = (scene){.model = model, .point = *point, .width = dun_point_width(&scene_models[model], point)};
-    for (uint32_t i = 0; i < P * scene_models[model].width; i++)
-        rows[i] = (float)prompt[i];
+    *s = (scene){.weights = weights,
+                 .prompt = prompt,
+                 .model = model,
+                 .point = *point,
+                 .width = dun_point_width(&scene_models[model], point)};
     TRY(dun_engine_create(&s->engine, compute, &scene_models[model], &source, &options));
     TRY(dun_engine_create_cache(&s->engine, CACHE_ROWS));
-    TRY(dun_buffer_write(&s->engine.prompt, 0, rows, MAX_P * scene_models[model].width * sizeof *rows));
+    TRY(scene_set_prompt(s, prompt));
 out:
     if (rc < 0)
         scene_free(s);
     return rc;
+}
+
+int scene_set_prompt(scene *s, const double *prompt) {
+    float rows[MAX_P * MAX_WIDTH] = {0};
+    uint32_t width = scene_models[s->model].width;
+    for (uint32_t i = 0; i < P * width; i++)
+        rows[i] = (float)prompt[i];
+    return dun_buffer_write(&s->engine.prompt, 0, rows, MAX_P * width * sizeof *rows);
 }
 
 int scene_cache(scene *s, int first, int end, int row) {

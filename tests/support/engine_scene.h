@@ -9,9 +9,9 @@
 enum {
     N_TEXTS = 5,
     N_SEQUENCES = 7,
-    N_MODELS = 2,
-    P = 3,     /* prompt rows that sequences use */
-    MAX_P = 5, /* room for them */
+    N_MODELS = 4, /* plain ones, one with biases, one with parallel residuals too */
+    P = 3,        /* prompt rows that sequences use */
+    MAX_P = 5,    /* room for them */
     CACHE_ROWS = 40,
     MAX_TEXT = 12,
     MAX_OWN = 5,
@@ -33,6 +33,8 @@ extern const int scene_in_order[N_SEQUENCES];
 /* What an engine of a scene runs on; weights and prompt (P, C) are the caller's. */
 typedef struct {
     dun_engine engine;
+    const dun_random_model *weights; /* what it is compared with */
+    const double *prompt;            /* (P, C) */
     int model;
     dun_point_spec point;
     int cache_row[N_TEXTS];
@@ -43,6 +45,9 @@ typedef struct {
 int scene_create(scene *s, dun_compute *compute, const dun_random_model *weights, const double *prompt,
                  int model, const dun_point_spec *point, bool backward);
 void scene_free(scene *s);
+
+/* Sets the prompt's rows (P, C), which an engine loses when it is resized. */
+int scene_set_prompt(scene *s, const double *prompt);
 
 /* Fills cache, activations and gradients with NaN, to show that only what was written is read. */
 int scene_spoil(scene *s);
@@ -57,6 +62,11 @@ int scene_points(scene *s, const int *order, int n);
  */
 int scene_backward(float *d_prompt, scene *s, const int *order, int n);
 double scene_slope(int q, uint32_t j);
+
+/* Fail the test where points, or the gradient of scene_backward, are not those of the scene's weights as
+ * plain loops. Return the largest relative error. */
+double scene_compare_points(const scene *s);
+double scene_compare_gradient(const scene *s, const float *d_prompt);
 
 /* Tokens of a text; ids of text and own rows of a sequence together, of which the count is returned. */
 int scene_token(int model, int text, int i);

@@ -1,4 +1,4 @@
-/* Whole small random Llama models; see gguf_builder.h. */
+/* Whole small random models; see gguf_builder.h. */
 #include "gguf_builder.h"
 
 #include "base/err.h"
@@ -101,21 +101,34 @@ out:
     dun_free(types);
 }
 
+static void add_size(gguf_builder *b, const char *architecture, const char *key, uint32_t value) {
+    char whole[96];
+    snprintf(whole, sizeof whole, "%s.%s", architecture, key);
+    gguf_builder_u32(b, whole, value);
+}
+
+static void add_real(gguf_builder *b, const char *architecture, const char *key, float value) {
+    char whole[96];
+    snprintf(whole, sizeof whole, "%s.%s", architecture, key);
+    gguf_builder_f32(b, whole, value);
+}
+
 static void add_sizes(gguf_builder *b, const dun_spec *spec) {
-    gguf_builder_string(b, "general.architecture", "llama");
+    const char *name = spec->architecture[0] ? spec->architecture : "llama";
+    gguf_builder_string(b, "general.architecture", name);
     gguf_builder_string(b, "general.name", spec->name[0] ? spec->name : "tiny");
-    gguf_builder_u32(b, "llama.block_count", spec->n_layers);
-    gguf_builder_u32(b, "llama.context_length", spec->context);
-    gguf_builder_u32(b, "llama.embedding_length", spec->width);
-    gguf_builder_u32(b, "llama.feed_forward_length", spec->ffn_width);
-    gguf_builder_u32(b, "llama.attention.head_count", spec->n_heads);
-    gguf_builder_u32(b, "llama.attention.head_count_kv", spec->n_kv_heads);
-    gguf_builder_u32(b, "llama.attention.key_length", spec->head_dim);
-    gguf_builder_u32(b, "llama.attention.value_length", spec->head_dim);
-    gguf_builder_u32(b, "llama.rope.dimension_count", spec->rope_dim);
-    gguf_builder_f32(b, "llama.rope.freq_base", spec->rope_base);
-    gguf_builder_f32(b, "llama.attention.layer_norm_rms_epsilon", spec->norm_eps);
-    gguf_builder_u32(b, "llama.vocab_size", spec->vocab);
+    add_size(b, name, "block_count", spec->n_layers);
+    add_size(b, name, "context_length", spec->context);
+    add_size(b, name, "embedding_length", spec->width);
+    add_size(b, name, "feed_forward_length", spec->ffn_width);
+    add_size(b, name, "attention.head_count", spec->n_heads);
+    add_size(b, name, "attention.head_count_kv", spec->n_kv_heads);
+    add_size(b, name, "attention.key_length", spec->head_dim);
+    add_size(b, name, "attention.value_length", spec->head_dim);
+    add_size(b, name, "rope.dimension_count", spec->rope_dim);
+    add_real(b, name, "rope.freq_base", spec->rope_base);
+    add_real(b, name, "attention.layer_norm_rms_epsilon", spec->norm_eps);
+    add_size(b, name, "vocab_size", spec->vocab);
 }
 
 /* Blocks of 32 values: half d = max |x| / 127, then round(x / d) as bytes. */
@@ -189,19 +202,22 @@ out:
 static const struct {
     enum dun_slot slot;
     const char *name;
-} llama_names[] = {
-    {DUN_W_EMBED, "token_embd"},
-    {DUN_W_ATTN_NORM, "attn_norm"},
-    {DUN_W_Q, "attn_q"},
-    {DUN_W_K, "attn_k"},
-    {DUN_W_V, "attn_v"},
-    {DUN_W_O, "attn_output"},
-    {DUN_W_FFN_NORM, "ffn_norm"},
-    {DUN_W_GATE, "ffn_gate"},
-    {DUN_W_UP, "ffn_up"},
-    {DUN_W_DOWN, "ffn_down"},
-    {DUN_W_FINAL_NORM, "output_norm"},
-    {DUN_W_HEAD, "output"},
+} names[] = {
+    {DUN_W_EMBED, "token_embd.weight"},
+    {DUN_W_ATTN_NORM, "attn_norm.weight"},
+    {DUN_W_Q, "attn_q.weight"},
+    {DUN_W_K, "attn_k.weight"},
+    {DUN_W_V, "attn_v.weight"},
+    {DUN_W_O, "attn_output.weight"},
+    {DUN_W_FFN_NORM, "ffn_norm.weight"},
+    {DUN_W_GATE, "ffn_gate.weight"},
+    {DUN_W_UP, "ffn_up.weight"},
+    {DUN_W_DOWN, "ffn_down.weight"},
+    {DUN_W_FINAL_NORM, "output_norm.weight"},
+    {DUN_W_HEAD, "output.weight"},
+    {DUN_W_Q_BIAS, "attn_q.bias"},
+    {DUN_W_K_BIAS, "attn_k.bias"},
+    {DUN_W_V_BIAS, "attn_v.bias"},
 };
 
 void gguf_builder_llama(gguf_builder *b, const dun_spec *spec, uint32_t tensor_type, uint64_t seed) {
@@ -211,22 +227,22 @@ void gguf_builder_llama(gguf_builder *b, const dun_spec *spec, uint32_t tensor_t
                           N_CONTROL + N_BYTES);
     add_sizes(b, spec);
     add_tokenizer(b, spec->vocab);
-    for (size_t i = 0; i < sizeof llama_names / sizeof llama_names[0]; i++) {
-        const dun_slot_info *info = &dun_slot_table[llama_names[i].slot];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const dun_slot_info *info = &dun_slot_table[names[i].slot];
         uint64_t rows = dun_spec_size(spec, info->rows), columns = dun_spec_size(spec, info->columns);
         bool vector = columns == 1;
-        if (llama_names[i].slot == DUN_W_HEAD && spec->tied_head)
+        if (!dun_spec_has(spec, names[i].slot) || (names[i].slot == DUN_W_HEAD && spec->tied_head))
             continue;
         for (uint32_t layer = 0; layer < (info->per_layer ? spec->n_layers : 1); layer++) {
             char name[64];
-            snprintf(name, sizeof name, "%s.weight", llama_names[i].name);
+            snprintf(name, sizeof name, "%s", names[i].name);
             if (info->per_layer)
-                snprintf(name, sizeof name, "blk.%u.%s.weight", layer, llama_names[i].name);
+                snprintf(name, sizeof name, "blk.%u.%s", layer, names[i].name);
             if (vector)
                 add_random(b, name, DUN_QUANT_F32, (uint64_t[]){rows, 1}, 1, 0.1, seed, &draw);
             else
                 add_random(b, name, tensor_type, (uint64_t[]){columns, rows}, 0,
-                           llama_names[i].slot == DUN_W_EMBED ? 0.5 : 1 / sqrt((double)columns), seed, &draw);
+                           names[i].slot == DUN_W_EMBED ? 0.5 : 1 / sqrt((double)columns), seed, &draw);
         }
     }
 }

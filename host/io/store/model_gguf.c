@@ -31,7 +31,7 @@ static int raw_rows(dun_raw_rows *out, const void *self, enum dun_slot slot, uin
 
 static int gguf_open(dun_model_file *model, const char *path, unsigned parts) {
     int rc = DUN_OK;
-    const dun_architecture *architecture;
+    const dun_arch *arch;
     gguf_model *m = NULL;
     TRY_NEW(m, 1);
     model->self = m;
@@ -41,8 +41,8 @@ static int gguf_open(dun_model_file *model, const char *path, unsigned parts) {
         model->spec = *dun_weights_spec(m->weights);
         model->source = (dun_weight_source){.self = m->weights, .read = read_rows, .raw = raw_rows};
     } else if (parts & DUN_MODEL_SPEC) {
-        TRY(dun_architecture_find(&architecture, m->file));
-        TRY(dun_architecture_spec(&model->spec, architecture, m->file));
+        TRY(dun_architecture_find(&arch, m->file));
+        TRY(dun_architecture_spec(&model->spec, arch, m->file));
     }
     if (parts & DUN_MODEL_TOKENIZER)
         TRY(dun_tokenizer_read_gguf(&model->tokenizer, m->file));
