@@ -92,11 +92,11 @@ int gguf_builder_finish(dun_str *out, gguf_builder *b);
 uint16_t gguf_builder_half(float value);
 
 /* Adds a whole model of the architecture (empty: llama), traits and sizes in `spec` (all of them set; vocab
- * >= 258) with random weights, matrices in `tensor_type` (a ggml id that is read; F32 and Q8_0 are fit to run,
- * blocks of others are random; rows must be multiples of a block), vectors in F32. Everything follows from
- * `seed`. The tokenizer is a byte-level BPE ("smollm" pre-tokenizer): ids 0 and 1 are the control tokens
- * <|begin|> and <|finish|>, ids 2 to 257 the bytes, then merges of common English pairs, then unused tokens up
- * to vocab. Rows of Q and K count as stored in the file's order. */
+ * >= 258) with random weights, matrices in `tensor_type` (a ggml id that is read; F32 and Q8_0 are fit to
+ * run, blocks of others are random; rows must be multiples of a block), vectors in F32. Everything follows
+ * from `seed`. The tokenizer is a byte-level BPE ("smollm" pre-tokenizer): ids 0 and 1 are the control tokens
+ * <|begin|> and <|finish|>, ids 2 to 257 the bytes, then merges of common English pairs, then unused tokens
+ * up to vocab. Rows of Q and K count as stored in the file's order. */
 void gguf_builder_llama(gguf_builder *b, const dun_spec *spec, uint32_t tensor_type, uint64_t seed);
 
 /* The same as a file. */
