@@ -16,6 +16,7 @@
 
 /* Unicode's White_Space, for use inside []; PCRE2's own \s has U+180E besides. */
 #define SPACE "\\t-\\r\\x{85}\\p{Z}"
+#define BLANK "\\t\\x{b}\\x{c}\\x{85}\\p{Z}" /* the same without line ends */
 #define CONTRACTION "'(?:[stmd]|re|ve|ll)"
 #define LETTERS " ?\\p{L}++"
 #define NUMERALS " ?\\p{N}++"
@@ -23,13 +24,18 @@
 
 /* A run of space belongs together, but its last character stays with what follows it, unless the text ends
  * there or, for "smollm", a numeral comes: SmolLM first makes every numeral a text of its own, then cuts what
- * lies between by GPT-2's pattern. (Radford et al. 2019, encoder.py; SmolLM2's tokenizer.json.) */
+ * lies between by GPT-2's pattern. (Radford et al. 2019, encoder.py; SmolLM2's tokenizer.json.) For "qwen2"
+ * any one character that is no line end may lead a word, line ends stay with what stands before them, and
+ * numerals are alone. (Qwen2's tokenizer.json, but for its normalisation, which a GGUF file does not have.)
+ */
 static const struct {
     const char *name, *pattern;
 } patterns[] = {
     {"smollm",
      "\\p{N}|" CONTRACTION "|" LETTERS "|" OTHERS "|[" SPACE "]+(?![^" SPACE "\\p{N}])|[" SPACE "]++"},
     {"gpt-2", CONTRACTION "|" LETTERS "|" NUMERALS "|" OTHERS "|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]++"},
+    {"qwen2", "(?i:" CONTRACTION ")|[^\\r\\n\\p{L}\\p{N}]?\\p{L}++|\\p{N}|" OTHERS "[\\r\\n]*+|(?:[" BLANK
+              "]*+[\\r\\n]++)++|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]++"},
 };
 enum { N_PATTERNS = sizeof patterns / sizeof patterns[0] };
 
