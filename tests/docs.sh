@@ -30,7 +30,7 @@ sed 's/^/DUNLIN_/; s/\./_/' keys | tr '[:lower:]' '[:upper:]' >>variables
 echo DUNLIN_SECTION_KEY >>variables
 (cd "$source" && find kernels.cl host tests tools include -type f 2>/dev/null) | sed 's|^|/|' >paths
 
-# code PAGE: its code, a span or an indented line each, without comments.
+# code PAGE: its code, a span or an indented line each, without comments. A span stays in one line.
 code() {
     awk '/^    / {print substr($0, 5); next} {n = split($0, part, "`"); for (i = 2; i < n + 1; i += 2) print part[i]}' "$1" |
         sed 's/ [;#] .*//'
@@ -111,6 +111,7 @@ variables() {
 # faults PAGE: what it names that is not there, a line each.
 faults() {
     links "$1"
+    awk '!/^    / && gsub(/`/, "`") % 2 {print "line " FNR " has half a span of code"}' "$1"
     code "$1" >spans
     files spans
     commands <spans
@@ -131,6 +132,9 @@ cat >docs/wrong.md <<'END'
     [loss]
     kind = centroid
     weight = 1
+
+A span `that is
+not closed.
 END
 faults docs/wrong.md | sort -u >found
 sort >wanted <<'END'
@@ -144,6 +148,7 @@ option --fast
 option --nothing
 key prompt.nothing
 key loss.weight
+line 10 has half a span of code
 variable DUNLIN_NOTHING
 END
 diff wanted found >out || fail "the page of mistakes is judged otherwise (< wanted, > found)"

@@ -3,7 +3,8 @@
  * (little-endian bytes without alignment) into its values.
  *
  * A block of 32 stores value j in the low nibble of byte j and value j + 16 in the high nibble. The arithmetic is
- * ggml's, rounding included: one multiplication, then one addition where the format has a minimum.
+ * ggml's, rounding included: one multiplication, then one addition where the format has a minimum. So a value costs
+ * 1 or 2 flops and some shifts, its share of the block's bytes read and 4 bytes written: bound by memory.
  *
  * The host defines for itself what OpenCL C has: uchar, ushort, uint, as_float, as_uint, and besides
  *   STORED    const bytes where weights lie
