@@ -150,10 +150,8 @@ out:
 size_t dun_optim_states(dun_buffer **out, size_t most, dun_optim *optim) {
     size_t n = 0;
     for (uint32_t i = 0; i < optim->n_groups; i++)
-        for (size_t k = 0; k < optimizers[optim->groups[i].kind].n_states; k++) {
-            assert(n < most);
-            out[n++] = &optim->groups[i].state[k];
-        }
-    (void)most;
+        for (size_t k = 0; k < optimizers[optim->groups[i].kind].n_states; k++, n++)
+            if (n < most)
+                out[n] = &optim->groups[i].state[k];
     return n;
 }

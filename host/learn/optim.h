@@ -54,7 +54,7 @@ void dun_optim_free(dun_optim *optim);
 int dun_optim_step(dun_optim *optim, double factor);
 
 /* The states of all groups, which a checkpoint carries beside optim->step: writes at most `most` pointers to
- * `out` and returns how many. */
+ * `out` and returns how many there are. */
 size_t dun_optim_states(dun_buffer **out, size_t most, dun_optim *optim);
 
 #endif

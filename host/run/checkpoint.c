@@ -22,8 +22,35 @@ typedef struct {
     uint64_t version, checksum, body_bytes;
 } head;
 
+#define FIELD(member) DUN_FIELD(dun_checkpoint, member)
+static const dun_field fields[] = {
+    FIELD(config_hash), FIELD(model_hash), FIELD(tiles),           FIELD(step),          FIELD(epoch),
+    FIELD(texts_done),  FIELD(optim_step), FIELD(calculated_step), FIELD(history_bytes), FIELD(last_loss)};
+static const dun_field head_fields[] = {DUN_FIELD(head, magic), DUN_FIELD(head, version),
+                                        DUN_FIELD(head, checksum), DUN_FIELD(head, body_bytes)};
+enum { N_FIELDS = sizeof fields / sizeof *fields, N_HEAD = sizeof head_fields / sizeof *head_fields };
+
+size_t dun_fields_bytes(const dun_field *list, size_t n) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += list[i].bytes;
+    return bytes;
+}
+
+uint8_t *dun_fields_put(uint8_t *at, const void *record, const dun_field *list, size_t n) {
+    for (size_t i = 0; i < n; at += list[i++].bytes)
+        memcpy(at, (const char *)record + list[i].offset, list[i].bytes);
+    return at;
+}
+
+const uint8_t *dun_fields_take(void *record, const uint8_t *at, const dun_field *list, size_t n) {
+    for (size_t i = 0; i < n; at += list[i++].bytes)
+        memcpy((char *)record + list[i].offset, at, list[i].bytes);
+    return at;
+}
+
 static size_t body_bytes(const dun_checkpoint_data *data) {
-    size_t bytes = sizeof(dun_checkpoint) + data->host_bytes;
+    size_t bytes = dun_fields_bytes(fields, N_FIELDS) + data->host_bytes;
     for (size_t i = 0; i < data->n_device; i++)
         bytes += data->device[i]->bytes;
     return bytes;
@@ -40,10 +67,9 @@ int dun_checkpoint_write(const dun_checkpoint *checkpoint, const dun_checkpoint_
     dun_str path = {0}, previous = {0};
     head h = {.version = VERSION, .body_bytes = body_bytes(data)};
     memcpy(h.magic, magic, sizeof magic);
-    TRY_NEW(bytes, sizeof h + h.body_bytes);
-    uint8_t *at = bytes + sizeof h;
-    memcpy(at, checkpoint, sizeof *checkpoint);
-    at += sizeof *checkpoint;
+    const size_t head_bytes = dun_fields_bytes(head_fields, N_HEAD);
+    TRY_NEW(bytes, head_bytes + h.body_bytes);
+    uint8_t *at = dun_fields_put(bytes + head_bytes, checkpoint, fields, N_FIELDS);
     if (data->host_bytes)
         memcpy(at, data->host, data->host_bytes);
     at += data->host_bytes;
@@ -51,13 +77,13 @@ int dun_checkpoint_write(const dun_checkpoint *checkpoint, const dun_checkpoint_
         TRY(dun_buffer_read(at, data->device[i], 0, data->device[i]->bytes));
         at += data->device[i]->bytes;
     }
-    h.checksum = dun_hash(DUN_HASH_START, bytes + sizeof h, h.body_bytes);
-    memcpy(bytes, &h, sizeof h);
+    h.checksum = dun_hash(DUN_HASH_START, bytes + head_bytes, h.body_bytes);
+    dun_fields_put(bytes, &h, head_fields, N_HEAD);
     TRY(make_path(&path, run_path, "checkpoint"));
     TRY(make_path(&previous, run_path, "checkpoint.previous"));
     if (rename(path.bytes, previous.bytes) < 0 && errno != ENOENT)
         TRY(dun_error(DUN_FAILED, "%s: cannot be kept: %s", path.bytes, strerror(errno)));
-    TRY(dun_file_write(path.bytes, bytes, sizeof h + h.body_bytes));
+    TRY(dun_file_write(path.bytes, bytes, head_bytes + h.body_bytes));
 out:
     dun_str_free(&previous);
     dun_str_free(&path);
@@ -68,17 +94,18 @@ out:
 /* A damaged file, as one that a crash cut off; the one before it may serve. */
 static int check_head(const dun_file *file, const char *path) {
     head h;
-    if (file->length < sizeof h || memcmp(file->bytes, magic, sizeof magic) != 0)
+    const size_t head_bytes = dun_fields_bytes(head_fields, N_HEAD);
+    if (file->length < head_bytes || memcmp(file->bytes, magic, sizeof magic) != 0)
         return dun_error(DUN_BAD_INPUT, "%s: is not a checkpoint of dunlin", path);
-    memcpy(&h, file->bytes, sizeof h);
+    dun_fields_take(&h, file->bytes, head_fields, N_HEAD);
     if (h.version != VERSION)
         return dun_error(DUN_BAD_INPUT,
                          "%s: is a checkpoint of version %" PRIu64 "; this program reads version %d", path,
                          h.version, VERSION);
-    if (h.body_bytes != file->length - sizeof h || h.body_bytes < sizeof(dun_checkpoint))
+    if (h.body_bytes != file->length - head_bytes || h.body_bytes < dun_fields_bytes(fields, N_FIELDS))
         return dun_error(DUN_BAD_INPUT, "%s: has %zu bytes, should have %" PRIu64 " (cut off?)", path,
-                         file->length, h.body_bytes + sizeof h);
-    if (h.checksum != dun_hash(DUN_HASH_START, file->bytes + sizeof h, h.body_bytes))
+                         file->length, h.body_bytes + head_bytes);
+    if (h.checksum != dun_hash(DUN_HASH_START, file->bytes + head_bytes, h.body_bytes))
         return dun_error(DUN_BAD_INPUT, "%s: the checksum does not agree: the file is damaged", path);
     return DUN_OK;
 }
@@ -115,11 +142,10 @@ static int read_file(dun_checkpoint *checkpoint, const dun_checkpoint_data *data
                      const char *path) {
     int rc = DUN_OK;
     dun_checkpoint found;
-    const uint8_t *at = file->bytes + sizeof(head);
-    memcpy(&found, at, sizeof found);
-    at += sizeof found;
+    const size_t head_bytes = dun_fields_bytes(head_fields, N_HEAD);
+    const uint8_t *at = dun_fields_take(&found, file->bytes + head_bytes, fields, N_FIELDS);
     TRY(check_origin(&found, checkpoint, path));
-    if (file->length - sizeof(head) != body_bytes(data))
+    if (file->length - head_bytes != body_bytes(data))
         TRY(dun_error(DUN_BAD_INPUT, "%s: has tensors of other sizes than this run", path));
     if (data->host_bytes)
         memcpy(data->host, at, data->host_bytes);

@@ -6,6 +6,8 @@
 
 #include "dev/buffer.h"
 
+#include <stddef.h>
+
 enum { DUN_CHECKPOINT_TENSORS = 24, DUN_CHECKPOINT_TILES_BYTES = 240 };
 
 typedef struct {
@@ -18,6 +20,20 @@ typedef struct {
     uint64_t history_bytes;                 /* length of history.jsonl then */
     double last_loss;
 } dun_checkpoint;
+
+/* A member of a record on file. Members stand one after another there, without the gaps that a compiler may
+ * leave between them. */
+typedef struct {
+    size_t offset, bytes;
+} dun_field;
+#define DUN_FIELD(type, member)                                                                              \
+    { offsetof(type, member), sizeof(((type *)0)->member) }
+
+size_t dun_fields_bytes(const dun_field *fields, size_t n);
+
+/* Write and read a record; both return the place behind it. */
+uint8_t *dun_fields_put(uint8_t *at, const void *record, const dun_field *fields, size_t n);
+const uint8_t *dun_fields_take(void *record, const uint8_t *at, const dun_field *fields, size_t n);
 
 /* What belongs to a checkpoint beside it, in a fixed order: prompt, centroids, moments (on the device), and
  * plain host data. */

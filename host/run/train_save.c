@@ -14,13 +14,11 @@ static size_t baseline_bytes(const dun_trainer *t) {
 }
 
 static void pack_state(dun_trainer *t) {
-    memcpy(t->saved, &t->watch, sizeof t->watch);
-    memcpy(t->saved + sizeof t->watch, t->result->baseline.confusion, baseline_bytes(t));
+    memcpy(dun_watch_put(t->saved, &t->watch), t->result->baseline.confusion, baseline_bytes(t));
 }
 
 static void unpack_state(dun_trainer *t) {
-    memcpy(&t->watch, t->saved, sizeof t->watch);
-    memcpy(t->result->baseline.confusion, t->saved + sizeof t->watch, baseline_bytes(t));
+    memcpy(t->result->baseline.confusion, dun_watch_take(&t->watch, t->saved), baseline_bytes(t));
 }
 
 int dun_trainer_save(dun_trainer *t, uint64_t epoch, uint32_t texts_done) {
@@ -34,6 +32,34 @@ int dun_trainer_save(dun_trainer *t, uint64_t epoch, uint32_t texts_done) {
     pack_state(t);
     TRY(dun_run_dir_history_bytes(&t->at.history_bytes, t->run));
     TRY(dun_checkpoint_write(&t->at, &t->state, t->run->path));
+out:
+    return rc;
+}
+
+static int carry(dun_checkpoint_data *state, dun_buffer *const *tensors, size_t n) {
+    if (n > DUN_CHECKPOINT_TENSORS - state->n_device)
+        return dun_error(DUN_FAILED, "a checkpoint carries at most %d tensors", DUN_CHECKPOINT_TENSORS);
+    memcpy(state->device + state->n_device, tensors, n * sizeof *tensors);
+    state->n_device += n;
+    return DUN_OK;
+}
+
+/* All on the device that a step changes, in the order of the file. */
+static int gather_tensors(dun_trainer *t) {
+    int rc = DUN_OK;
+    dun_session *session = t->session;
+    dun_checkpoint_data *state = &t->state;
+    dun_optim *const optims[] = {&t->optim, &t->calculated.optim};
+    dun_buffer *moments[DUN_CHECKPOINT_TENSORS];
+    TRY(carry(state, (dun_buffer *const[]){&session->engine.prompt, &t->centroids}, 2));
+    for (size_t i = 0; session->config->prompt.reparametrize && i < DUN_N_REPARAM; i++)
+        TRY(carry(state, (dun_buffer *const[]){&t->reparam.value[i]}, 1));
+    for (size_t i = 0; i < sizeof optims / sizeof *optims; i++)
+        TRY(carry(state, moments, dun_optim_states(moments, DUN_CHECKPOINT_TENSORS, optims[i])));
+    for (size_t i = 0; i < t->average.n_tensors; i++)
+        TRY(carry(state, (dun_buffer *const[]){&t->average.tensors[i].mean}, 1));
+    if (session->normalizer.values)
+        TRY(carry(state, (dun_buffer *const[]){&session->normalizer.constants}, 1));
 out:
     return rc;
 }
@@ -55,20 +81,9 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t) {
     }
     snprintf(t->at.tiles, sizeof t->at.tiles, "%s%s %s", team, dun_gemm_name(session->compute.gemm),
              text.bytes);
+    TRY(gather_tensors(t));
     dun_checkpoint_data *state = &t->state;
-    state->device[state->n_device++] = &session->engine.prompt;
-    state->device[state->n_device++] = &t->centroids;
-    for (size_t i = 0; session->config->prompt.reparametrize && i < DUN_N_REPARAM; i++)
-        state->device[state->n_device++] = &t->reparam.value[i];
-    dun_optim *const optims[] = {&t->optim, &t->calculated.optim};
-    for (size_t i = 0; i < sizeof optims / sizeof *optims; i++)
-        state->n_device += dun_optim_states(state->device + state->n_device,
-                                            DUN_CHECKPOINT_TENSORS - state->n_device, optims[i]);
-    for (size_t i = 0; i < t->average.n_tensors; i++)
-        state->device[state->n_device++] = &t->average.tensors[i].mean;
-    if (session->normalizer.values)
-        state->device[state->n_device++] = &session->normalizer.constants;
-    state->host_bytes = sizeof t->watch + baseline_bytes(t);
+    state->host_bytes = dun_watch_bytes() + baseline_bytes(t);
     TRY_NEW(t->saved, state->host_bytes);
     state->host = t->saved;
 out:

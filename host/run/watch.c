@@ -2,8 +2,26 @@
 #include "run/watch.h"
 
 #include "base/err.h"
+#include "run/checkpoint.h"
 
 #include <math.h>
+
+#define FIELD(member) DUN_FIELD(dun_watch, member)
+static const dun_field fields[] = {FIELD(probe_before), FIELD(first_loss), FIELD(least_valid),
+                                   FIELD(most_valid), FIELD(n_valid)};
+enum { N_FIELDS = sizeof fields / sizeof *fields };
+
+size_t dun_watch_bytes(void) {
+    return dun_fields_bytes(fields, N_FIELDS);
+}
+
+uint8_t *dun_watch_put(uint8_t *at, const dun_watch *watch) {
+    return dun_fields_put(at, watch, fields, N_FIELDS);
+}
+
+const uint8_t *dun_watch_take(dun_watch *watch, const uint8_t *at) {
+    return dun_fields_take(watch, at, fields, N_FIELDS);
+}
 
 void dun_watch_init(dun_watch *watch) {
     *watch =

@@ -3,6 +3,7 @@
 #ifndef DUN_WATCH_H
 #define DUN_WATCH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct {
@@ -11,6 +12,11 @@ typedef struct {
     double least_valid, most_valid; /* accuracies measured so far */
     uint64_t n_valid;               /* how many */
 } dun_watch;
+
+/* A watch as a checkpoint carries it: its size there, written and read. */
+size_t dun_watch_bytes(void);
+uint8_t *dun_watch_put(uint8_t *at, const dun_watch *watch);
+const uint8_t *dun_watch_take(dun_watch *watch, const uint8_t *at);
 
 void dun_watch_init(dun_watch *watch);
 void dun_watch_loss(dun_watch *watch, double loss);
