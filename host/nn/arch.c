@@ -23,13 +23,13 @@ static int norm(int *out, const builder *b, int x, enum dun_weight weight) {
     return dun_graph_push(out, b->graph, step, b->spec->width);
 }
 
-static int linear(int *out, const builder *b, int x, int sum, enum dun_weight weight, uint32_t columns) {
+static int linear(int *out, const builder *b, int x, int sum, enum dun_weight weight) {
     dun_step step = {.op = DUN_OP_LINEAR,
                      .in = {[DUN_IN_X] = x, [DUN_IN_SUM] = sum},
                      .weight = weight,
                      .bias = dun_weight_bias(weight, b->spec),
                      .layer = b->layer};
-    return dun_graph_push(out, b->graph, step, columns);
+    return dun_graph_push(out, b->graph, step, dun_weight_rows(weight, b->spec));
 }
 
 /* The graph's table of that base and dimension. */
@@ -80,9 +80,8 @@ out:
 static int block(int *x, const builder *b, enum dun_graph_kind kind, bool is_last) {
     int rc, a, kv, q, o, m;
     const dun_spec *spec = b->spec;
-    uint32_t HD = spec->n_heads * spec->head_dim, GD = spec->n_kv_heads * spec->head_dim;
     TRY(norm(&a, b, *x, DUN_VEC_ATTN_NORM));
-    TRY(linear(&kv, b, a, DUN_NONE, DUN_MAT_KV, 2 * GD));
+    TRY(linear(&kv, b, a, DUN_NONE, DUN_MAT_KV));
     b->graph->values[kv].cached = kind == DUN_GRAPH_TEXT;
     TRY(rope(&kv, b, kv, spec->n_kv_heads));
     if (is_last && kind == DUN_GRAPH_TEXT)
@@ -91,15 +90,15 @@ static int block(int *x, const builder *b, enum dun_graph_kind kind, bool is_las
         TRY(last(&a, b, a));
         TRY(last(x, b, *x));
     }
-    TRY(linear(&q, b, a, DUN_NONE, DUN_MAT_Q, HD));
+    TRY(linear(&q, b, a, DUN_NONE, DUN_MAT_Q));
     TRY(rope(&q, b, q, spec->n_heads));
     TRY(attention(&o, b, q, kv));
     int before = *x;
-    TRY(linear(x, b, o, *x, DUN_MAT_O, spec->width));
+    TRY(linear(x, b, o, *x, DUN_MAT_O));
     TRY(norm(&m, b, spec->traits.residual == DUN_RESIDUAL_PARALLEL ? before : *x, DUN_VEC_FFN_NORM));
-    TRY(linear(&m, b, m, DUN_NONE, DUN_MAT_GATE_UP, 2 * spec->ffn_width));
+    TRY(linear(&m, b, m, DUN_NONE, DUN_MAT_GATE_UP));
     TRY(gate(&m, b, m));
-    TRY(linear(x, b, m, *x, DUN_MAT_DOWN, spec->width));
+    TRY(linear(x, b, m, *x, DUN_MAT_DOWN));
 out:
     return rc;
 }
@@ -118,7 +117,7 @@ int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec
     if (point->final_norm)
         TRY(norm(&x, &b, x, DUN_VEC_FINAL_NORM));
     if (point->logits)
-        TRY(linear(&x, &b, x, DUN_NONE, DUN_MAT_HEAD, spec->vocab));
+        TRY(linear(&x, &b, x, DUN_NONE, DUN_MAT_HEAD));
     graph->output = x;
 out:
     if (rc < 0)

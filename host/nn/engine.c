@@ -51,6 +51,10 @@ static int create_sized(dun_engine *engine) {
     int rc = DUN_OK;
     const dun_engine_options *o = &engine->options;
     dun_device *device = engine->compute->device;
+    /* both number their rotary tables alike */
+    assert(engine->text.n_tables <= engine->points.n_tables &&
+           memcmp(engine->text.tables, engine->points.tables,
+                  engine->text.n_tables * sizeof *engine->text.tables) == 0);
     uint32_t rows = o->max_rows > o->max_text_rows ? o->max_rows : o->max_text_rows;
     uint32_t sequences = o->max_sequences > o->max_texts ? o->max_sequences : o->max_texts;
     TRY(dun_plan_create(&engine->text_plan, &engine->text, device, o->max_text_rows, o->max_texts, false));

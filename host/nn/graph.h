@@ -51,13 +51,14 @@ enum dun_weight {
 #undef MATRIX
 #undef VECTOR
     DUN_N_MATRICES,
-    DUN_VEC_NONE = DUN_N_MATRICES - 1, /* no vector: a matrix without a bias */
+    DUN_BEFORE_VECTORS = DUN_N_MATRICES - 1, /* the first of them is the next number */
 #define MATRIX(name, bias, ...)
 #define VECTOR(name, ...) DUN_VEC_##name,
 #include "nn/weight.def"
 #undef MATRIX
 #undef VECTOR
-    DUN_N_WEIGHTS
+    DUN_N_WEIGHTS,
+    DUN_VEC_NONE = DUN_N_WEIGHTS /* a matrix without a bias has this */
 };
 
 /* A tensor between steps: (rows, columns) floats. */
