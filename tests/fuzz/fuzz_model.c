@@ -1,8 +1,9 @@
 /* Model files: the format alone (gguf), what the engine takes from them (model), and texts for a tokenizer
- * that is sound (tokenizer). */
+ * that is sound (tokenizer); and files of any form (door). */
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "io/model_file.h"
 #include "io/token/read_gguf.h"
 #include "io/weights.h"
 #include "model/quant.h"
@@ -99,6 +100,21 @@ void fuzz_model(const uint8_t *bytes, size_t length) {
     dun_tokenizer_free(tokenizer);
     dun_weights_free(weights);
     dun_gguf_free(file);
+}
+
+/* What is on disk, whatever it is: recognised or refused, in parts or whole. */
+void fuzz_door(const uint8_t *bytes, size_t length) {
+    static const unsigned parts[] = {DUN_MODEL_SPEC, DUN_MODEL_TOKENIZER,
+                                     DUN_MODEL_WEIGHTS | DUN_MODEL_TOKENIZER};
+    const char *path = fuzz_file("model", bytes, length);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        dun_model_file *model = NULL;
+        if (fuzz_accepted(dun_model_file_open(&model, path, parts[i]), DUN_BAD_INPUT, DUN_BAD_INPUT))
+            FUZZ_EXPECT(length >= 4 && memcmp(bytes, "GGUF", 4) == 0);
+        else
+            FUZZ_EXPECT(!model);
+        dun_model_file_free(model);
+    }
 }
 
 static dun_tokenizer *fixture_tokenizer(void) {

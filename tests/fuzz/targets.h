@@ -10,6 +10,7 @@
 #define FUZZ_TARGETS(X)                                                                                      \
     X(gguf)                                                                                                  \
     X(model)                                                                                                 \
+    X(door)                                                                                                  \
     X(tokenizer)                                                                                             \
     X(config)                                                                                                \
     X(json)                                                                                                  \
