@@ -3,6 +3,7 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 #include "base/mem.h"
 #include "cmd/shell/shell.h"
+#include "cmd/shell/topics.h"
 #include "config/paths.h"
 #include "config_expect.h"
 
@@ -194,13 +195,30 @@ static void test_completions(void **state) {
     dun_str_free(&script);
 }
 
+/* No place of a script is left without its part. */
+static void test_scripts_are_whole(void **state) {
+    (void)state;
+    int (*const scripts[])(dun_str *) = {dun_complete_bash, dun_complete_zsh, dun_complete_fish};
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        dun_str text = {0};
+        expect_ok(scripts[i](&text));
+        for (const char *at = text.bytes; (at = strchr(at, '@')); at++) {
+            size_t name = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz");
+            if (name && at[1 + name] == '@')
+                fail_msg("script %zu: %.*s is still there", i, (int)name + 2, at);
+        }
+        dun_str_free(&text);
+    }
+}
+
 static dun_str sources; /* of host/ but for host/config */
 
 static int add_source(const char *path, const struct stat *info, int kind, struct FTW *walk) {
     (void)info, (void)walk;
     dun_file file;
     size_t length = strlen(path);
-    if (kind != FTW_F || strstr(path, "/host/config/") || strcmp(path + length - 2, ".c") != 0)
+    if (kind != FTW_F || strstr(path, "/host/config/") ||
+        (strcmp(path + length - 2, ".c") != 0 && strcmp(path + length - 2, ".h") != 0))
         return 0;
     expect_ok(dun_file_map(&file, path));
     expect_ok(dun_str_add(&sources, (const char *)file.bytes, file.length));
@@ -208,11 +226,39 @@ static int add_source(const char *path, const struct stat *info, int kind, struc
     return 0;
 }
 
+/* Nothing of the environment is read that help does not tell of; a key's variable is told of once for all. */
+static void expect_told(const char *before) {
+    char name[60];
+    size_t n = 0;
+    for (const char *at = sources.bytes; (at = strstr(at, before)); n++) {
+        at += strlen(before);
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "\""), at);
+        bool told = strncmp(name, "DUNLIN_", 7) != 0 || strcmp(name, "DUNLIN_DEVICE_USE") == 0;
+        for (const dun_topic_row *row = dun_environment_rows; row->name && !told; row++)
+            told = strcmp(row->name, name) == 0;
+        if (!told)
+            fail_msg("help says nothing of %s", name);
+    }
+    assert_true(n > 1);
+}
+
+static void read_sources(void) {
+    assert_int_equal(nftw(SOURCE_DIR "/host", add_source, 16, FTW_PHYS), 0);
+}
+
+static void test_environment(void **state) {
+    (void)state;
+    read_sources();
+    expect_told("getenv(\"");
+    expect_told(".environment = \"");
+    dun_str_free(&sources);
+}
+
 /* A key that nothing reads would be a promise that is not kept. */
 static void test_every_key_is_read(void **state) {
     (void)state;
     char read[100], named[100];
-    assert_int_equal(nftw(SOURCE_DIR "/host", add_source, 16, FTW_PHYS), 0);
+    read_sources();
     for (int i = 0; i < DUN_N_KEYS; i++) {
         const dun_config_key *key = &dun_config_key_table[i];
         snprintf(read, sizeof read, "config->%s.%s", key->section, key->name);
@@ -247,9 +293,14 @@ static void test_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scope), cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_needs), cmocka_unit_test(test_completions),
-        cmocka_unit_test(test_words), cmocka_unit_test(test_every_key_is_read),
+        cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_completions),
+        cmocka_unit_test(test_scripts_are_whole),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_every_key_is_read),
+        cmocka_unit_test(test_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

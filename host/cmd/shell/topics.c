@@ -38,6 +38,10 @@ const dun_topic_row dun_environment_rows[] = {
      "file; --set goes before it."},
     {"DUNLIN_MODEL_PATH", "So the model file, for `dunlin tokenize` as well."},
     {"DUNLIN_CACHE", "Folder of what is kept between runs; off keeps nothing."},
+    {"DUNLIN_DEVICES",
+     "A file of tuned rows like config/devices.ini; they go before what `dunlin tune` kept on this machine and what "
+     "is inside the program."},
+    {"DUNLIN_TRACE", "A file for a trace, as --trace."},
     {"DUNLIN_KERNELS", "A kernels.cl that is used instead of the one inside the program."},
     {"DUNLIN_FAIL_AT", "For tests: the n-th allocation, OpenCL call or file write fails."},
     {"XDG_DATA_HOME", "Models and data are looked for in its folder dunlin, else in ~/.local/share/dunlin."},
