@@ -1,4 +1,4 @@
-/* See gzip.h. */
+/* Inflating members one after another, within a bound. */
 #include "io/gzip.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See lines.h. */
+/* Lines of a file or of standard input as texts, one at a time. */
 #include "io/lines.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See weights.h. */
+/* Finding, checking and reading the tensors of a GGUF file by slot. */
 #include "io/weights.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See template.h. */
+/* Reading prompt.template, and its words and prompt rows as rows of a batch. */
 #include "session/template.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See texts.h. */
+/* Texts tokenised among their words, cut by place, and the tokens that they share left out. */
 #include "session/texts.h"
 
 #include "base/err.h"

@@ -202,7 +202,7 @@ static void test_names(void **state) {
     gguf_builder_string(&s.builder, "general.name", "a\n\x1b[1mb\x7f");
     assert_int_equal(sample_parse(&s), DUN_OK);
     assert_string_equal(dun_weights_spec(s.weights)->name, "a  [1mb ");
-    dun_weights_free(s.weights);
+    sample_close(&s);
     gguf_builder_string(&s.builder, "general.name", long_name);
     assert_int_equal(sample_parse(&s), DUN_OK);
     assert_int_equal(strlen(dun_weights_spec(s.weights)->name), 94);

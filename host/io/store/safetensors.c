@@ -1,4 +1,4 @@
-/* See safetensors.h. */
+/* Reading a header of JSON against hostile bytes, and writing tensors. */
 #include "io/store/safetensors.h"
 
 #include "base/err.h"
