@@ -7,6 +7,7 @@
 #include "io/architecture.h"
 #include "model/quant.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,6 +98,7 @@ static int refuse_extra(const dun_weights *weights) {
             if (weights->tensors[j] == extra)
                 extra = NULL;
     }
+    assert(extra);
     const char *feature = "it is unknown";
     for (size_t i = 0; i < sizeof extras / sizeof extras[0]; i++)
         if (strstr(extra->name, extras[i].part)) {

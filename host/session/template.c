@@ -204,7 +204,8 @@ int dun_template_resolve(dun_template *t, dun_tokenizer *tokenizer, uint32_t P) 
     free_rows(t);
     TRY(make_rows(&t->head, t, 0, t->first, &soft, P, tokenizer));
     t->n_lead = 0;
-    while (lead(t) && t->head.ids[t->n_lead] >= 0) /* a prompt row stands behind them */
+    while (lead(t) && t->n_lead < t->head.n &&
+           t->head.ids[t->n_lead] >= 0) /* a prompt row stands behind them */
         t->n_lead++;
     t->n_around = most_around(t, tokenizer);
     TRY(make_rows(&t->tail, t, t->end, t->n_parts, &soft, P, tokenizer));

@@ -66,6 +66,12 @@ static uint8_t *make_blocks(const dun_quant_type *type) {
     return blocks;
 }
 
+static uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static void check_format(const dun_quant_type *type, const char *name) {
     size_t n = (size_t)N_BLOCKS * type->block_values, bytes = (size_t)N_BLOCKS * type->block_bytes;
     uint8_t *blocks = make_blocks(type);
@@ -82,7 +88,7 @@ static void check_format(const dun_quant_type *type, const char *name) {
                         DUN_INT(N_BLOCKS)));
     check_ok(dun_buffer_read(found, &out, 0, n * sizeof *found));
     for (size_t i = 0; i < n; i++)
-        if (memcmp(&found[i], &wanted[i], sizeof *found) != 0)
+        if (bits_of(found[i]) != bits_of(wanted[i]))
             fail_msg("%s: value %zu is %a; expected the host's %a", type->name, i, (double)found[i],
                      (double)wanted[i]);
     dun_kernel_free(kernel);

@@ -17,12 +17,12 @@ enum { N_ALPHABET = 256 + 68 }; /* code points below which the alphabet lies */
 
 /* bytes[code point] = the byte it stands for, or -1. */
 static void make_alphabet(int16_t bytes[N_ALPHABET]) {
-    int16_t next = 256;
-    for (int16_t i = 0; i < N_ALPHABET; i++)
+    int next = 256;
+    for (int i = 0; i < N_ALPHABET; i++)
         bytes[i] = -1;
-    for (int16_t byte = 0; byte < 256; byte++) {
+    for (int byte = 0; byte < 256; byte++) {
         bool printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte != 0xad);
-        bytes[printable ? byte : next++] = byte;
+        bytes[printable ? byte : next++] = (int16_t)byte;
     }
 }
 
