@@ -87,6 +87,14 @@ options() {
     done < <(grep -vE '^(cmake|ctest|build/pytorch-env|git|gcc|clang)|llama-' | options_in)
 }
 
+# What a script of tools/ is told to do.
+words() {
+    local script word
+    while read -r script word; do
+        grep -qw -e "$word" "$source/$script" 2>/dev/null || echo "word $word of $script"
+    done < <(grep -oE '(^|[ (])tools/[a-z-]+ [a-z]+' | sed 's/^[ (]//' | sort -u)
+}
+
 keys() {
     local key
     while read -r key; do
@@ -116,6 +124,7 @@ faults() {
     files spans
     commands <spans
     options <spans
+    words <spans
     keys <spans
     shown_keys <spans >shown
     keys <shown
@@ -127,7 +136,7 @@ cat >docs/wrong.md <<'END'
 # A page
 
 [gone](../gone.md) and [no heading](#nowhere), `host/base/nothing.c`, `dunlin fly`, `dunlin train x --fast`, `--nothing`,
-`prompt.nothing`, `DUNLIN_NOTHING`, `nn/nothing.c`; right are [this](#a-page), `dunlin train x --sweep prompt.lr=1,2` and `--seeds`.
+`prompt.nothing`, `DUNLIN_NOTHING`, `nn/nothing.c`, `tools/test nothing`; right are [this](#a-page), `dunlin train x --sweep prompt.lr=1,2` and `--seeds`.
 
     [loss]
     kind = centroid
@@ -146,6 +155,7 @@ command fly
 option --fast of train
 option --fast
 option --nothing
+word nothing of tools/test
 key prompt.nothing
 key loss.weight
 line 10 has half a span of code
