@@ -17,13 +17,19 @@ static void write_bytes(const char *path, const void *bytes, size_t length) {
 static void test_whole(void **state) {
     (void)state;
     dun_model_file *model = NULL;
-    float row[512];
+    float row[512], stored[512];
     expect_ok(dun_model_file_open(&model, tiny, DUN_MODEL_WEIGHTS | DUN_MODEL_TOKENIZER));
     const dun_spec *spec = dun_model_file_spec(model);
     assert_string_equal(dun_model_file_path(model), tiny);
     assert_int_equal(dun_tokenizer_vocab(dun_model_file_tokenizer(model)), spec->vocab);
     assert_true(spec->width <= 512);
     expect_ok(dun_model_file_read(row, model, DUN_W_EMBED, 0, spec->vocab - 1, 1));
+    dun_raw_rows raw;
+    const dun_weight_source *source = dun_model_file_source(model);
+    expect_ok(source->raw(&raw, source->self, DUN_W_EMBED, 0));
+    assert_int_equal(raw.rows, spec->vocab);
+    dun_raw_decode(stored, &raw, spec->vocab - 1, 1);
+    assert_memory_equal(stored, row, spec->width * sizeof *row);
     assert_true(dun_model_file_fingerprint(model) != 0);
     dun_model_file_free(model);
 }
