@@ -1,23 +1,18 @@
-/* See interrupt.h. */
+/* The one flag that asks jobs to stop. */
 #include "base/interrupt.h"
 
-#include <signal.h>
-#include <stddef.h>
+#include <stdatomic.h>
 
-static volatile sig_atomic_t noted;
+static atomic_bool wanted; /* lock-free where there are signal handlers at all */
 
-static void note(int signal_number) {
-    (void)signal_number;
-    noted = 1;
+void dun_interrupt(void) {
+    wanted = true;
 }
 
-void dun_interrupt_watch(void) {
-    struct sigaction action = {.sa_handler = note, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+void dun_interrupt_clear(void) {
+    wanted = false;
 }
 
 bool dun_interrupted(void) {
-    return noted != 0;
+    return wanted;
 }

@@ -1,11 +1,15 @@
-/* Ctrl-C: the handler only notes it; long jobs ask between two steps and leave in good order. */
+/* Whether somebody wants long jobs to stop: they ask between two steps and leave in good order. Who wants it,
+ * and how that is found out (a signal, a button), is the program's affair. */
 #ifndef DUN_INTERRUPT_H
 #define DUN_INTERRUPT_H
 
 #include <stdbool.h>
 
-/* Notes SIGINT and SIGTERM from now on. A second one ends the process at once. */
-void dun_interrupt_watch(void);
+/* Every job of this process is to stop. May be called in a signal handler and in any thread. */
+void dun_interrupt(void);
+
+/* Jobs that begin from now on are not to stop. */
+void dun_interrupt_clear(void);
 
 bool dun_interrupted(void);
 

@@ -1,12 +1,12 @@
 /* dunlin boids: a flock of points, no model; leaves a run directory with every position. */
 #include "run/boids.h"
 #include "base/err.h"
-#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "cmd/shell/common.h"
+#include "cmd/signals.h"
 #include "report/pictures.h"
 #include "report/progress.h"
 #include "run/runlog.h"
@@ -73,7 +73,7 @@ static int run(const dun_args *args) {
     dun_run_log_init(&log, &observer);
     const dun_observer logged = dun_run_log_observer(&log);
     TRY(dun_talk(&progress, args));
-    dun_interrupt_watch();
+    dun_signals_watch();
     TRY(dun_config_init(&b.config));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_read_config(&b.config, path, &overrides));

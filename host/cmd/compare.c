@@ -4,12 +4,12 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "cmd/shell/common.h"
+#include "cmd/signals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,7 +171,7 @@ static int run(const dun_args *args) {
     const char *baseline = dun_args_value(args, "baseline");
     TRY(dun_config_init(&config));
     TRY(dun_talk(&progress, args));
-    dun_interrupt_watch();
+    dun_signals_watch();
     TRY(dun_args_all(&overrides.sets, &overrides.n_sets, args, "set"));
     dun_compare_job job = {
         .config = path, .sets = overrides.sets, .n_sets = overrides.n_sets, .limit_s = DEFAULT_LIMIT_S};

@@ -2,11 +2,11 @@
 #include "run/group.h"
 
 #include "base/err.h"
-#include "base/interrupt.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "cmd/shell/common.h"
+#include "cmd/signals.h"
 #include "report/report.h"
 
 #include <string.h>
@@ -105,7 +105,7 @@ static int run(const dun_args *args) {
                              .observer = &observer};
     const char *resume = dun_args_value(args, "resume");
     TRY(dun_talk(&progress, args));
-    dun_interrupt_watch();
+    dun_signals_watch();
     TRY(dun_overrides_read(&overrides, args));
     if (dun_args_has(args, "force")) /* it was given, so there is room for it */
         overrides.sets[overrides.n_sets++] = "device.check=force";
