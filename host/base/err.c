@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,10 +61,11 @@ int dun_exit_code(int status) {
     }
 }
 
-static struct {
+static _Thread_local struct {
     void (*hear)(void *self, const char *message);
     void *self;
 } listeners[4];
+static void (*_Atomic process_hears)(const char *message);
 enum { N_LISTENERS = sizeof listeners / sizeof *listeners };
 
 void dun_warn_listen(void (*hear)(void *self, const char *message), void *self) {
@@ -81,6 +83,10 @@ void dun_warn_ignore(const void *self) {
             listeners[i].hear = NULL;
 }
 
+void dun_warn_process(void (*hear)(const char *message)) {
+    process_hears = hear;
+}
+
 void dun_warn(const char *format, ...) {
     char text[MESSAGE_BYTES];
     va_list args;
@@ -91,5 +97,7 @@ void dun_warn(const char *format, ...) {
     for (size_t i = 0; i < N_LISTENERS; i++)
         if (listeners[i].hear)
             listeners[i].hear(listeners[i].self, text);
-    fprintf(stderr, "warning: %s\n", text);
+    void (*hear)(const char *message) = process_hears;
+    if (hear)
+        hear(text);
 }

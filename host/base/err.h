@@ -32,12 +32,14 @@ void dun_error_clear(void);
 /* Process exit code that the documentation promises for a status. */
 int dun_exit_code(int status);
 
-/* Prints "warning: ..." to stderr, after those who listen have heard the message. */
+/* Tells a fact that need not stop anything: to those who listen in this thread, then to the process. */
 void dun_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Hears every warning, without its "warning: ", until dun_warn_ignore of the same `self`. At most four
- * listen. */
+/* Hears every warning of this thread until dun_warn_ignore of the same `self`. At most four listen. */
 void dun_warn_listen(void (*hear)(void *self, const char *message), void *self);
 void dun_warn_ignore(const void *self);
+
+/* What the process does with the warnings of all its threads; NULL, as it is before: nothing. */
+void dun_warn_process(void (*hear)(const char *message));
 
 #endif

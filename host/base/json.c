@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* jansson forgets some failed allocations (a token's text is then cut), so they are remembered here. */
+/* jansson forgets some failed allocations (a token's text is then cut), so they are remembered here, where
+ * its allocations are ours. */
 static _Thread_local bool out_of_memory;
 
 static void *allocate(size_t bytes) {
@@ -20,8 +21,7 @@ static void *allocate(size_t bytes) {
     return block;
 }
 
-/* A value must be freed by the functions that made it, so they are chosen before any value can exist. */
-__attribute__((constructor)) static void choose_memory(void) {
+void dun_json_own_memory(void) {
     json_set_alloc_funcs(allocate, dun_free);
 }
 

@@ -1,5 +1,4 @@
-/* JSON through jansson, with hostile bytes refused at line:column and memory from mem.h. Everything that
- * links this file has jansson allocate through mem.h from before main, so any json_* call may be mixed in. */
+/* JSON through jansson, with hostile bytes refused at line:column. */
 #ifndef DUN_JSON_H
 #define DUN_JSON_H
 
@@ -11,6 +10,11 @@
 /* Caps: nesting, a document's bytes, and the integers a double holds exactly. */
 enum { DUN_JSON_DEPTH = 64, DUN_JSON_BYTES = 1 << 30 };
 #define DUN_JSON_INTEGER ((json_int_t)1 << 53)
+
+/* From now on jansson allocates through mem.h, with its failures noticed and its blocks counted. For
+ * programs, before any value exists, as jansson has one allocator for the whole process: a library leaves it
+ * alone. */
+void dun_json_own_memory(void);
 
 /* Parses one object or array (RFC 8259); *out is the caller's, NULL on failure. DUN_BAD_INPUT for anything
  * else: `name:line:column: what; what would be right`. Columns count characters from 1 and point at the last

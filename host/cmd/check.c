@@ -169,7 +169,7 @@ static int run(const dun_args *args) {
     int rc = DUN_OK;
     const char *selector = dun_args_value(args, "device"), *gemm = dun_args_value(args, "gemm");
     dun_progress progress;
-    dun_progress_init(&progress, dun_args_has(args, "quiet"));
+    dun_progress_init(&progress, stderr, dun_args_has(args, "quiet"));
     const dun_observer observer = dun_progress_observer(&progress);
     check_job job = {.gemm = gemm ? gemm : "auto",
                      .quick = dun_args_has(args, "quick"),

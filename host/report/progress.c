@@ -228,11 +228,11 @@ static bool is_set(const char *variable) {
     return value && *value;
 }
 
-void dun_progress_init(dun_progress *progress, bool quiet) {
+void dun_progress_init(dun_progress *progress, FILE *stream, bool quiet) {
     const char *term = getenv("TERM");
-    bool terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+    bool terminal = isatty(fileno(stream)) && term && *term && strcmp(term, "dumb") != 0;
     *progress = (dun_progress){
-        .stream = stderr, .quiet = quiet, .live = terminal && !quiet, .color = !is_set("NO_COLOR")};
+        .stream = stream, .quiet = quiet, .live = terminal && !quiet, .color = !is_set("NO_COLOR")};
     dun_warn_listen(make_room, progress);
 }
 

@@ -1,5 +1,6 @@
-/* What a long job is doing, on stderr: on a terminal a bar that is drawn at most ten times a second and turns
- * into one line when its stage ends; elsewhere (and on dumb terminals) only those lines. */
+/* What a long job is doing, on stderr or another stream: on a terminal a bar that is drawn at most ten times
+ * a second and turns into one line when its stage ends; elsewhere (and on dumb terminals) only those lines.
+ */
 #ifndef DUN_PROGRESS_H
 #define DUN_PROGRESS_H
 
@@ -25,9 +26,9 @@ typedef struct {
     double began, drawn_at;
 } dun_progress;
 
-/* Progress on stderr; `quiet`: none at all. `verbose` may be set afterwards: details are shown too. From now
- * until dun_progress_close a warning takes the bar off the screen first. */
-void dun_progress_init(dun_progress *progress, bool quiet);
+/* Progress on a stream, which stays borrowed; `quiet`: none at all. `verbose` may be set afterwards: details
+ * are shown too. From now until dun_progress_close a warning takes the bar off the screen first. */
+void dun_progress_init(dun_progress *progress, FILE *stream, bool quiet);
 
 /* Takes an unfinished bar off the screen; to be called before a message about a failure. */
 void dun_progress_close(dun_progress *progress);

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 
+#include <stdio.h>
+
 int dun_overrides_read(dun_overrides *overrides, const dun_args *args) {
     *overrides = (dun_overrides){.device = dun_args_value(args, "device")};
     return dun_args_all(&overrides->sets, &overrides->n_sets, args, "set");
@@ -22,7 +24,7 @@ int dun_unsure_read(double *unsure, const dun_args *args) {
 
 int dun_talk(dun_progress *progress, const dun_args *args) {
     const bool quiet = dun_args_has(args, "quiet");
-    dun_progress_init(progress, quiet);
+    dun_progress_init(progress, stderr, quiet);
     progress->verbose = dun_args_has(args, "verbose");
     if (quiet && progress->verbose)
         return dun_error(DUN_USAGE, "%s: --quiet and --verbose exclude each other", args->command->name);
