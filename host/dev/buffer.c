@@ -6,9 +6,10 @@
 #include "dev/trace_inside.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
-static uint64_t live_bytes, peak_bytes;
+static atomic_uint_least64_t live_bytes, peak_bytes;
 
 static int create(dun_buffer *out, dun_device *device, size_t bytes, bool huge_pages, const char *what) {
     int rc = DUN_OK;
@@ -26,9 +27,9 @@ static int create(dun_buffer *out, dun_device *device, size_t bytes, bool huge_p
     TRY_CL_NEW(mem, device, what, clCreateBuffer(device->context, flags, bytes, out->pages, &code));
     out->mem = mem;
     out->bytes = bytes;
-    live_bytes += bytes;
-    if (peak_bytes < live_bytes)
-        peak_bytes = live_bytes;
+    uint64_t live = atomic_fetch_add(&live_bytes, bytes) + bytes, peak = peak_bytes;
+    while (peak < live && !atomic_compare_exchange_weak(&peak_bytes, &peak, live))
+        ;
 out:
     if (rc < 0)
         dun_buffer_free(out);

@@ -1,7 +1,9 @@
 /* Error names and the count of live objects; see opencl.h. */
 #include "dev/opencl.h"
 
-static size_t live_objects;
+#include <stdatomic.h>
+
+static atomic_size_t live_objects;
 
 static const struct {
     cl_int code;

@@ -5,6 +5,8 @@
 #include "dev/trace_inside.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +21,9 @@ typedef struct {
 /* Times are read this many commands late at most, so that the queue is not held up by asking. */
 enum { MOST_PENDING = 2048 };
 
+static atomic_bool on;
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; /* of what follows: devices may be of several threads */
 static struct {
     FILE *file;
     char path[512];
@@ -30,7 +35,7 @@ static struct {
 } trace;
 
 bool dun_trace_is_on(void) {
-    return trace.file != NULL;
+    return on;
 }
 
 int dun_trace_start(const char *path) {
@@ -42,6 +47,7 @@ int dun_trace_start(const char *path) {
     snprintf(trace.path, sizeof trace.path, "%s", path);
     trace.first = true;
     trace.saved_errno = trace.lost = 0;
+    on = true;
     fputs("{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n", trace.file);
 out:
     return rc;
@@ -75,7 +81,7 @@ static void write_event(pending_event *p) {
         trace.saved_errno = errno;
 }
 
-void dun_trace_drain(void) {
+static void drain(void) {
     for (size_t i = 0; i < trace.n_pending; i++)
         if (clWaitForEvents(1, &trace.pending[i].event) == CL_SUCCESS) {
             write_event(&trace.pending[i]);
@@ -86,20 +92,29 @@ void dun_trace_drain(void) {
     trace.n_pending = 0;
 }
 
+void dun_trace_drain(void) {
+    pthread_mutex_lock(&lock);
+    drain();
+    pthread_mutex_unlock(&lock);
+}
+
 void dun_trace_add(dun_device *device, void *event, const char *name, const char *shape) {
+    pthread_mutex_lock(&lock);
     if (trace.n_pending == MOST_PENDING)
-        dun_trace_drain();
+        drain();
     pending_event *p = &trace.pending[trace.n_pending++];
     *p = (pending_event){.event = event, .device = device};
     dun_cl_count(event, 1);
     snprintf(p->name, sizeof p->name, "%s", name);
     snprintf(p->shape, sizeof p->shape, "%s", shape);
+    pthread_mutex_unlock(&lock);
 }
 
 int dun_trace_stop(int rc) {
-    if (!trace.file)
+    if (!on)
         goto out;
-    dun_trace_drain();
+    on = false;
+    drain();
     fputs("\n]}\n", trace.file);
     FILE *file = trace.file;
     trace.file = NULL;
