@@ -7,7 +7,7 @@
   model.json        points, logits and prompt gradients of a real model        (needs the model file)
   curve.json, .tsv  training curves of a real model and the lines they read    (needs the model file)
   losses.json       losses with gradients, centroid updates, boids
-  tiny              tests/fixtures/tiny-{a,b,c}.gguf, random models, with tiny-{a,b,c}.json: every block's
+  tiny              tests/fixtures/tiny-{a,b,c,d}.gguf, random models, with tiny-{a,b,c,d}.json: every block's
                     output, logits and gradients; tiny-tokens.json: texts and ids of their tokenizer
 
 --only makes some of them. --verify FILE... makes nothing: it recomputes what each FILE says from the

@@ -1,8 +1,8 @@
-"""Tiny random Llama-shaped models (tests/fixtures/tiny-*.gguf) and their reference vectors.
+"""Tiny random models (tests/fixtures/tiny-*.gguf), Llamas and a Qwen2, and their reference vectors.
 
-The files carry what llama.cpp's converter writes for a Llama model: its keys, its tensor names, and the
-rows of attn_q and attn_k permuted so that the two halves of a rotary pair lie side by side. Their
-tokenizer is a byte-level BPE of the 256 bytes, a few merges and two control tokens.
+The files carry what llama.cpp's converter writes for such a model: its keys, its tensor names, of a Llama the
+rows of attn_q and attn_k permuted so that the two halves of a rotary pair lie side by side, of a Qwen2 the biases
+of queries, keys and values. Their tokenizer is a byte-level BPE of the 256 bytes, a few merges and two control tokens.
 
 The reference is computed by transformers from the file as it lies on disk, so rounding to F16 or Q8_0
 is part of the model and not an error of the reader.
@@ -45,6 +45,7 @@ LAYOUTS = [
 EMBEDDING_STD = 0.3
 ATTENTION_GAIN = 1.3  # queries and keys: attention neither uniform nor one-hot
 NORM_STD = 0.2  # around 1
+BIAS_STD = 0.5  # as large as what it is added to
 CENTROID_SPREAD = 0.3  # of the points' own standard deviation, around their mean: no saturated softmax
 
 NOTE = ("prompt rows stand after the text, row j of a text of n tokens at position n + j; every vector is taken "
@@ -70,6 +71,7 @@ class Shape:
     file_type: gguf.LlamaFileType
     rope_base: float
     norm_eps: float
+    architecture: str = "llama"
 
 
 SHAPES = [
@@ -79,6 +81,8 @@ SHAPES = [
           10000.0, 1e-5),
     Shape("tiny-c", 2, 64, 4, 1, 16, 96, True, gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0,
           100000.0, 1e-6),
+    Shape("tiny-d", 2, 40, 4, 2, 10, 56, True, gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16,
+          1000000.0, 1e-6, "qwen2"),
 ]
 
 
@@ -102,8 +106,10 @@ def vocabulary():
     return tokens + CONTROL_TOKENS, types
 
 
-def permute(weight, heads):
-    """Rows of a query or key matrix from halves (PyTorch's rotary order) to pairs (llama.cpp's)."""
+def permute(weight, heads, architecture):
+    """Rows of a query or key matrix from halves (PyTorch's rotary order) to those of the architecture's files."""
+    if architecture != "llama":
+        return weight
     return weight.reshape(heads, 2, -1, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
 
 
@@ -115,14 +121,18 @@ def random_weights(shape, n_tokens, rng):
     def norm():
         return (1 + NORM_STD * rng.standard_normal(shape.width)).astype(np.float32)
 
+    def bias(width):
+        return (BIAS_STD * rng.standard_normal(width)).astype(np.float32)
+
     q_width, kv_width = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     table = EMBEDDING_STD * rng.standard_normal((n_tokens, shape.width))
     weights = {"token_embd.weight": table.astype(np.float32)}
     for i in range(shape.layers):
         weights |= {
             f"blk.{i}.attn_norm.weight": norm(),
-            f"blk.{i}.attn_q.weight": permute(matrix(q_width, shape.width, ATTENTION_GAIN), shape.heads),
-            f"blk.{i}.attn_k.weight": permute(matrix(kv_width, shape.width, ATTENTION_GAIN), shape.kv_heads),
+            f"blk.{i}.attn_q.weight": permute(matrix(q_width, shape.width, ATTENTION_GAIN), shape.heads, shape.architecture),
+            f"blk.{i}.attn_k.weight": permute(matrix(kv_width, shape.width, ATTENTION_GAIN), shape.kv_heads,
+                                             shape.architecture),
             f"blk.{i}.attn_v.weight": matrix(kv_width, shape.width),
             f"blk.{i}.attn_output.weight": matrix(shape.width, q_width),
             f"blk.{i}.ffn_norm.weight": norm(),
@@ -130,6 +140,9 @@ def random_weights(shape, n_tokens, rng):
             f"blk.{i}.ffn_up.weight": matrix(shape.ffn, shape.width),
             f"blk.{i}.ffn_down.weight": matrix(shape.width, shape.ffn),
         }
+        if shape.architecture == "qwen2":
+            weights |= {f"blk.{i}.attn_{part}.bias": bias(width)
+                        for part, width in (("q", q_width), ("k", kv_width), ("v", kv_width))}
     weights["output_norm.weight"] = norm()
     if not shape.tied_head:
         weights["output.weight"] = matrix(n_tokens, shape.width, EMBEDDING_STD * np.sqrt(shape.width))
@@ -172,7 +185,7 @@ def write_tokenizer(writer, tokens, types):
 def write_fixture(path, shape, seed):
     """Writes one tiny model."""
     tokens, types = vocabulary()
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, shape.architecture)
     write_hyper_parameters(writer, shape, len(tokens))
     write_tokenizer(writer, tokens, types)
     for name, weight in random_weights(shape, len(tokens), np.random.default_rng(seed)).items():
