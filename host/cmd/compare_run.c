@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/utf8.h"
+#include "run/history.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -65,26 +66,18 @@ out:
     return rc;
 }
 
-/* A line of history.jsonl to the losses; lines that a killed process left unfinished end the list. */
-static int read_losses(json_t *result, const char *path) {
+/* The losses of a run's steps; a line that a killed process left unfinished ends the list. */
+static int read_losses(json_t *result, const char *run_path) {
     int rc = DUN_OK;
-    dun_file file = {0};
+    dun_history history;
+    dun_step_record record;
     json_t *losses = json_array();
     TRY(dun_json_set(result, "losses", losses));
-    if (dun_file_map(&file, path) < 0)
-        goto out; /* it did not get as far */
-    const char *at = (const char *)file.bytes, *end = at + file.length;
-    for (const char *next; at < end && (next = memchr(at, '\n', (size_t)(end - at))); at = next + 1) {
-        json_t *line;
-        if (dun_json_parse(&line, at, (size_t)(next - at), path, 1) < 0)
-            break;
-        const json_t *loss = json_object_get(line, "loss");
-        rc = loss ? dun_json_append(losses, json_real(json_number_value(loss))) : DUN_OK;
-        json_decref(line);
-        TRY(rc);
-    }
+    if (dun_history_open(&history, run_path) >= 0) /* else it did not get as far */
+        while (rc >= 0 && dun_history_next(&record, &history) == 1)
+            rc = isnan(record.loss) ? DUN_OK : dun_json_append(losses, json_real(record.loss));
+    dun_history_close(&history);
 out:
-    dun_file_unmap(&file);
     return rc;
 }
 
@@ -117,8 +110,7 @@ static int read_run(json_t *result, const char *run_path) {
     int rc = DUN_OK;
     json_t *metrics = NULL;
     dun_str path = {0};
-    TRY(dun_str_addf(&path, "%s/history.jsonl", run_path));
-    TRY(read_losses(result, path.bytes));
+    TRY(read_losses(result, run_path));
     if (strcmp(json_string_value(json_object_get(result, "status")), "finished") != 0)
         goto out;
     dun_str_clear(&path);

@@ -58,44 +58,21 @@ typedef struct {
     size_t n, capacity[5];
 } curves;
 
-static double number(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-static int add_step(curves *c, const json_t *line) {
+static int add_step(curves *c, const dun_step_record *record) {
     int rc = DUN_OK;
     TRY_GROW(c->step, c->capacity[0], c->n);
     TRY_GROW(c->epoch, c->capacity[1], c->n);
     TRY_GROW(c->loss, c->capacity[2], c->n);
     TRY_GROW(c->accuracy, c->capacity[3], c->n);
     TRY_GROW(c->valid, c->capacity[4], c->n);
-    c->step[c->n] = number(line, "step");
-    c->epoch[c->n] = number(line, "epoch");
-    c->loss[c->n] = number(line, "loss");
-    c->accuracy[c->n] = number(line, "accuracy");
-    c->valid[c->n] = number(line, "valid_accuracy");
-    if (!isnan(c->step[c->n]))
+    c->step[c->n] = (double)record->step;
+    c->epoch[c->n] = record->epoch ? (double)record->epoch : NAN;
+    c->loss[c->n] = record->loss;
+    c->accuracy[c->n] = record->accuracy;
+    c->valid[c->n] = record->valid_accuracy;
+    if (record->step)
         c->n++;
 out:
-    return rc;
-}
-
-static int parse_history(curves *c, const dun_file *file, const char *path) {
-    int rc = DUN_OK;
-    json_t *line = NULL;
-    size_t number_of_line = 1;
-    for (size_t at = 0; at < file->length; number_of_line++) {
-        const char *begin = (const char *)file->bytes + at, *end = memchr(begin, '\n', file->length - at);
-        size_t length = end ? (size_t)(end - begin) : file->length - at;
-        TRY(dun_json_parse(&line, begin, length, path, number_of_line));
-        TRY(add_step(c, line));
-        json_decref(line);
-        line = NULL;
-        at += length + 1;
-    }
-out:
-    json_decref(line);
     return rc;
 }
 
@@ -136,13 +113,14 @@ out:
 }
 
 static int read_history(dun_run_data *data) {
-    int rc = DUN_OK;
-    dun_file file = {0};
-    char *path = NULL;
+    int rc = DUN_OK, more;
+    dun_history history;
+    dun_step_record record;
     curves c = {0};
-    TRY_PTR(path, dun_run_dir_file(data->path, "history.jsonl"));
-    TRY(dun_file_map(&file, path));
-    TRY(parse_history(&c, &file, path));
+    TRY(dun_history_open(&history, data->path));
+    while ((more = dun_history_next(&record, &history)) == 1)
+        TRY(add_step(&c, &record));
+    TRY(more);
     size_t group = c.n > MOST_STEPS ? (c.n + MOST_STEPS - 1) / MOST_STEPS : 1;
     TRY(dun_str_addf(&data->history, "{\"group\":%zu,", group));
     TRY(add_column(&data->history, "step", c.step, c.n, group, false));
@@ -157,8 +135,7 @@ out:
     dun_free(c.loss);
     dun_free(c.accuracy);
     dun_free(c.valid);
-    dun_file_unmap(&file);
-    dun_free(path);
+    dun_history_close(&history);
     return rc;
 }
 

@@ -160,10 +160,8 @@ int dun_run_dir_tensorboard(dun_run_dir *run, uint64_t step) {
 }
 
 static int add_events(dun_run_dir *run, const dun_step_record *r) {
-    const dun_tfevents_scalar all[] = {{"loss", (double)r->loss},
-                                       {"accuracy", r->accuracy},
-                                       {"lr", r->lr},
-                                       {"valid_accuracy", r->valid_accuracy}};
+    const dun_tfevents_scalar all[] = {
+        {"loss", r->loss}, {"accuracy", r->accuracy}, {"lr", r->lr}, {"valid_accuracy", r->valid_accuracy}};
     dun_tfevents_scalar known[sizeof all / sizeof *all];
     size_t n = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -176,16 +174,7 @@ static int add_events(dun_run_dir *run, const dun_step_record *r) {
 int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
     int rc = DUN_OK;
     dun_str line = {0};
-    TRY(dun_str_addf(&line, "{\"step\": %llu", (unsigned long long)r->step));
-    if (r->epoch)
-        TRY(dun_str_addf(&line, ", \"epoch\": %llu", (unsigned long long)r->epoch));
-    TRY(dun_str_addf(&line, ", \"loss\": %.9g", (double)r->loss));
-    if (!isnan(r->accuracy))
-        TRY(dun_str_addf(&line, ", \"accuracy\": %.6g", r->accuracy));
-    TRY(dun_str_addf(&line, ", \"lr\": %.9g", r->lr));
-    if (!isnan(r->valid_accuracy))
-        TRY(dun_str_addf(&line, ", \"valid_accuracy\": %.9g", r->valid_accuracy));
-    TRY(dun_str_add(&line, "}\n", 2));
+    TRY(dun_history_add_line(&line, r));
     errno = ENOSPC;
     if (dun_fault_here() || fwrite(line.bytes, 1, line.length, run->history) != line.length ||
         fflush(run->history) != 0)

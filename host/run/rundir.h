@@ -5,6 +5,7 @@
 #define DUN_RUNDIR_H
 
 #include "io/tfevents.h"
+#include "run/history.h"
 #include "session/evaluate.h"
 #include "session/session.h"
 
@@ -51,15 +52,7 @@ int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_str *t
 /* The device for metrics.json: a new object, NULL without memory. */
 json_t *dun_run_dir_device_json(const dun_compute *compute);
 
-/* A step's line in history.jsonl, and its scalars for TensorBoard: the batch's mean loss before the step and
- * its accuracy; valid_accuracy is NAN (and left out) where nothing was measured after the step. Without
- * texts, epoch 0 and accuracy NAN are left out as well. */
-typedef struct {
-    uint64_t step, epoch;
-    float loss;
-    double accuracy, lr, valid_accuracy;
-} dun_step_record;
-
+/* Adds a step's line to history.jsonl, and its scalars for TensorBoard. */
 int dun_run_dir_step(dun_run_dir *run, const dun_step_record *record);
 
 /* What a finished run says of itself. */

@@ -16,74 +16,37 @@ static int add_word(dun_str *out, const char *word) {
     return dun_csv_add(out, word, strlen(word));
 }
 
-typedef struct {
-    const char *bytes;
-    size_t length;
-} span;
-
-/* Goes to the first of `stops` outside quotes and brackets, or to the end. */
-static const char *skip_to(const char *at, const char *end, const char *stops) {
-    size_t depth = 0;
-    for (bool quoted = false; at < end; at++) {
-        if (!quoted && depth == 0 && strchr(stops, *at))
-            break;
-        quoted ^= *at == '"' && at[-1] != '\\';
-        depth += !quoted && (*at == '[' || *at == '{');
-        depth -= !quoted && depth && (*at == ']' || *at == '}');
-    }
-    return at;
-}
-
-/* The next `"key": value` of a line of history.jsonl, as dun_run_dir_step writes it; false after the last. */
-static bool next_pair(span *key, span *value, const char **at, const char *end) {
-    const char *open = memchr(*at, '"', (size_t)(end - *at));
-    const char *close = open ? memchr(open + 1, '"', (size_t)(end - open - 1)) : NULL;
-    if (!close)
-        return false;
-    const char *start = skip_to(close + 1, end, ":");
-    start += start < end;
-    while (start < end && *start == ' ')
-        start++;
-    *at = skip_to(start, end, ",}");
-    *key = (span){open + 1, (size_t)(close - open - 1)};
-    *value = (span){start, (size_t)(*at - start)};
-    return true;
-}
-
-typedef struct {
-    span *names;
-    size_t n, capacity;
-} columns;
-
-static bool same(const span *a, const span *b) {
-    return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
-}
-
-/* Adds the keys of a line that no line before had. */
-static int gather(columns *c, const char *line, const char *end) {
-    int rc = DUN_OK;
-    span key, value;
-    while (next_pair(&key, &value, &line, end)) {
-        size_t i = 0;
-        while (i < c->n && !same(&c->names[i], &key))
-            i++;
-        if (i < c->n)
-            continue;
-        TRY_GROW(c->names, c->capacity, c->n);
-        c->names[c->n++] = key;
-    }
+/* Which fields any line has. */
+static int find_fields(bool has[DUN_N_HISTORY_FIELDS], const char *run_path) {
+    int rc = DUN_OK, more;
+    dun_history history;
+    dun_step_record record;
+    dun_str value = {0};
+    TRY(dun_history_open(&history, run_path));
+    while ((more = dun_history_next(&record, &history)) == 1)
+        for (int i = 0; i < DUN_N_HISTORY_FIELDS; i++) {
+            dun_str_clear(&value);
+            TRY(dun_history_add_value(&value, &record, (enum dun_history_field)i));
+            has[i] |= value.length > 0;
+        }
+    rc = more;
 out:
+    dun_str_free(&value);
+    dun_history_close(&history);
     return rc;
 }
 
-static int add_row(dun_str *out, const columns *c, const char *line, const char *end) {
+/* A row of the fields that there are: their names, or with a record its values. */
+static int add_row(dun_str *out, const bool has[DUN_N_HISTORY_FIELDS], const dun_step_record *record) {
     int rc = DUN_OK;
-    for (size_t i = 0; i < c->n; i++) {
-        span key, value = {"", 0}, other;
-        for (const char *at = line; next_pair(&key, &other, &at, end);)
-            if (same(&key, &c->names[i]))
-                value = other;
-        TRY(dun_csv_add(out, value.bytes, value.length));
+    const char *before = "";
+    for (int i = 0; i < DUN_N_HISTORY_FIELDS; i++) {
+        if (!has[i])
+            continue;
+        TRY(dun_str_addf(out, "%s%s", before, record ? "" : dun_history_names[i]));
+        before = ",";
+        if (record)
+            TRY(dun_history_add_value(out, record, (enum dun_history_field)i));
     }
     TRY(end_line(out));
 out:
@@ -91,33 +54,21 @@ out:
 }
 
 static int write_history(const dun_run_dir *run) {
-    int rc = DUN_OK;
-    dun_file file = {0};
-    char *path = NULL;
+    int rc = DUN_OK, more;
+    bool has[DUN_N_HISTORY_FIELDS] = {false};
+    dun_history history = {0};
+    dun_step_record record;
     dun_str text = {0};
-    columns c = {0};
-    TRY_PTR(path, dun_run_dir_file(run->path, "history.jsonl"));
-    TRY(dun_file_map(&file, path));
-    const char *begin = (const char *)file.bytes, *end = begin + file.length, *newline;
-    for (const char *at = begin; at < end; at = newline + 1) {
-        newline = memchr(at, '\n', (size_t)(end - at));
-        newline = newline ? newline : end - 1;
-        TRY(gather(&c, at, newline));
-    }
-    for (size_t i = 0; i < c.n; i++)
-        TRY(dun_csv_add(&text, c.names[i].bytes, c.names[i].length));
-    TRY(end_line(&text));
-    for (const char *at = begin; at < end; at = newline + 1) {
-        newline = memchr(at, '\n', (size_t)(end - at));
-        newline = newline ? newline : end - 1;
-        TRY(add_row(&text, &c, at, newline));
-    }
+    TRY(find_fields(has, run->path));
+    TRY(add_row(&text, has, NULL));
+    TRY(dun_history_open(&history, run->path));
+    while ((more = dun_history_next(&record, &history)) == 1)
+        TRY(add_row(&text, has, &record));
+    TRY(more);
     TRY(dun_run_dir_write(run, "history.csv", &text));
 out:
-    dun_free(c.names);
+    dun_history_close(&history);
     dun_str_free(&text);
-    dun_free(path);
-    dun_file_unmap(&file);
     return rc;
 }
 
