@@ -1,4 +1,5 @@
-/* See cache.h. A file is the header below, the key, the bytes. */
+/* Keeps entries as files that several processes share: found by a hash of the key, checked, written whole.
+ * A file is the header below, the key, the bytes. */
 #include "base/cache.h"
 
 #include "base/err.h"

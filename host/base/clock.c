@@ -1,4 +1,4 @@
-/* See clock.h. */
+/* The two clocks of the system: one that only goes on, and the time of day. */
 #include "base/clock.h"
 
 #include <time.h>

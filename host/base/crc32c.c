@@ -1,4 +1,4 @@
-/* See crc32c.h. Bit by bit: what is checked here is a few dozen bytes a step. */
+/* The checksum from its polynomial, bit by bit: what is checked is a few dozen bytes a step. */
 #include "base/crc32c.h"
 
 enum { POLYNOMIAL = 0x82f63b78 }; /* 0x1edc6f41 with its bits reversed */

@@ -1,4 +1,4 @@
-/* See csv.h. */
+/* One field of a CSV line, quoted where it must be. */
 #include "base/csv.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See fault.h. The environment is read once, at the first operation. */
+/* Counts the operations that may fail, and says which one has to; the environment is read at the first. */
 #include "base/fault.h"
 
 #include <stdatomic.h>

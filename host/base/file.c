@@ -1,4 +1,4 @@
-/* See file.h. */
+/* Maps files, writes them whole and lastingly, makes folders, and asks for room on the disk. */
 #include "base/file.h"
 
 #include "base/err.h"

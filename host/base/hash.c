@@ -1,4 +1,4 @@
-/* See hash.h. */
+/* The loop of FNV-1a. */
 #include "base/hash.h"
 
 uint64_t dun_hash(uint64_t hash, const void *bytes, size_t length) {

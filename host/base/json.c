@@ -1,4 +1,4 @@
-/* See json.h. What jansson would accept, or would find too late, is looked for in a scan before it. */
+/* Scans JSON for what jansson would accept or find too late, then lets it parse; builds and prints values. */
 #include "base/json.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See mem.h. */
+/* Counts and checks every allocation, grows arrays, and asks the system how much memory is free. */
 #define _DEFAULT_SOURCE /* _SC_AVPHYS_PAGES */
 #include "base/mem.h"
 

@@ -1,4 +1,4 @@
-/* See nearest.h. */
+/* Edit distance by one row of its table, and the word of a list with the least. */
 #include "base/nearest.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* See observer.h. */
+/* Formats what is told and hands it on, if anybody listens. */
 #include "base/observer.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* See rng.h. */
+/* Philox4x32 with ten rounds, and what is drawn from it: uniform and normal numbers, shuffled orders. */
 #include "base/rng.h"
 
 #include <math.h>

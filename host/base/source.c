@@ -1,4 +1,4 @@
-/* See source.h. */
+/* Reads a kernel text line by line and puts what it includes in the line's place. */
 #include "base/source.h"
 
 #include "base/err.h"

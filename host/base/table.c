@@ -1,4 +1,4 @@
-/* See table.h. */
+/* Gathers cells, measures columns in characters, and prints them aligned. */
 #include "base/table.h"
 
 #include "base/err.h"

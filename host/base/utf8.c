@@ -1,4 +1,4 @@
-/* See utf8.h. */
+/* The table of valid sequences, and what is built on it: checking, repairing, showing bytes in messages. */
 #include "base/utf8.h"
 
 #include "base/err.h"
