@@ -1,4 +1,4 @@
-/* See logistic.h. */
+/* The objective with its gradient, and L-BFGS with halved steps on it. */
 #include "math/logistic.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See metrics.h. */
+/* Counts, scores and averages from a confusion matrix, as a report and as JSON. */
 #include "math/metrics.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See pca.h. */
+/* Two axes by Lanczos steps on the covariance, which is never made. */
 #include "math/pca.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See probe.h. */
+/* Standardises two sets of points and fits and scores logistic regression on them. */
 #include "math/probe.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See symmetric.h. */
+/* Jacobi rotations until nothing is left beside the diagonal. */
 #include "math/symmetric.h"
 
 #include <float.h>
