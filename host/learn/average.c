@@ -1,4 +1,4 @@
-/* See average.h. */
+/* Copies, steps and swaps of the averaged tensors. */
 #include "learn/average.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See calculated.h. */
+/* Launches the move of the centroids, and gives it to the optimiser that the config names. */
 #include "learn/calculated.h"
 
 #include "base/err.h"

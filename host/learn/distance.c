@@ -1,4 +1,4 @@
-/* See distance.h. */
+/* Launches the distance kernels: scales, chunks, sides. */
 #include "learn/distance.h"
 
 #include "base/err.h"

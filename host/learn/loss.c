@@ -1,4 +1,4 @@
-/* See loss.h. */
+/* The table of losses, and the launches from points to value and gradients. */
 #include "learn/loss.h"
 
 #include "base/err.h"

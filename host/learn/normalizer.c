@@ -1,4 +1,4 @@
-/* See normalizer.h. */
+/* Fits shift and scale from sums, and launches points through them and gradients back. */
 #include "learn/normalizer.h"
 
 #include "base/err.h"

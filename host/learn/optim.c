@@ -1,4 +1,4 @@
-/* See optim.h. */
+/* The groups of tensors, their moments, and the launches of a clipped step. */
 #include "learn/optim.h"
 
 #include "base/err.h"

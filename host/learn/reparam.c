@@ -1,4 +1,4 @@
-/* See reparam.h. */
+/* The small network's tensors, and the launches that make rows of them and carry gradients back. */
 #include "learn/reparam.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See schedule.h. */
+/* The factor of the learning rates at a step: warm-up, then constant, linear or cosine. */
 #include "learn/schedule.h"
 
 #include <math.h>
