@@ -1,4 +1,4 @@
-/* See buffer.h. */
+/* Creates buffers, with huge pages where that pays, counts their bytes, and queues every copy. */
 #include "dev/buffer.h"
 
 #include "dev/opencl.h"

@@ -1,4 +1,4 @@
-/* See choice.h. */
+/* Takes wish, tuning row and default in their order, cuts them to the device, and notes why. */
 #include "dev/choice.h"
 
 #include "base/err.h"

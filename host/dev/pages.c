@@ -1,4 +1,4 @@
-/* See pages.h. */
+/* Aligned memory from the C library with the advice to use huge pages. */
 #define _DEFAULT_SOURCE /* madvise */
 #include "dev/pages.h"
 

@@ -1,4 +1,4 @@
-/* See program_cache.h. */
+/* The key of a compiled program, and its binary into the cache and back. */
 #include "dev/program_cache.h"
 
 #include "base/cache.h"

@@ -1,4 +1,4 @@
-/* See tiles.h. */
+/* The table of tiles: defaults, limits of a device, making smaller what does not fit, text and back. */
 #include "dev/tiles.h"
 
 #include "base/err.h"

@@ -1,4 +1,5 @@
-/* See trace.h. The format: Trace Event Format, "complete" events. One device has one row (tid). */
+/* Writes the trace file, waiting for a command's times only when many are outstanding.
+ * The format: Trace Event Format, "complete" events. One device has one row (tid). */
 #include "dev/trace.h"
 
 #include "dev/opencl.h"

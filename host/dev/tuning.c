@@ -1,4 +1,4 @@
-/* See tuning.h. */
+/* Reads rows from INI texts, matches them with a device, and writes the row of a tuned one. */
 #include "dev/tuning.h"
 
 #include "base/cache.h"
