@@ -1,4 +1,4 @@
-/* See kernels.h. */
+/* Builds the program and every kernel by name, and the ranges that kernels are launched with. */
 #include "nn/kernels.h"
 
 #include "base/err.h"
