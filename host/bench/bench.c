@@ -1,4 +1,4 @@
-/* See bench.h. */
+/* Times products, text passes and the stages of a step, the device drained before and after each. */
 #include "bench/bench.h"
 
 #include "base/clock.h"

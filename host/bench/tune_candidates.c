@@ -1,4 +1,4 @@
-/* See tune_candidates.h. Tiles not named are the device's default. */
+/* The rows that are tried, products first; tiles that a row does not name are the device's default. */
 #include "bench/tune_candidates.h"
 
 #include <stddef.h>

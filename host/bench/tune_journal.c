@@ -1,4 +1,4 @@
-/* See tune_journal.h. */
+/* A text file of lines "try" and "end", on the disk before a candidate may crash the machine. */
 #include "bench/tune_journal.h"
 
 #include "base/cache.h"
