@@ -1,4 +1,4 @@
-/* See check.h. */
+/* Makes a case's tensors with canaries, launches kernels, compares with double, cleans up after it. */
 #include "check/check.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See check_topics.h. */
+/* The widths that topics try, and running a topic's cases. */
 #include "check/check_topics.h"
 
 const int dun_check_widths[DUN_CHECK_N_WIDTHS] = {1,  3,  4,  5,  7,   8,   9,   15,  16,

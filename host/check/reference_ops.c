@@ -1,4 +1,4 @@
-/* See reference_ops.h. Losses, distances and the optimiser are in reference_loss.c. */
+/* The model's ops as double loops; losses, distances and optimisers are in reference_loss.c. */
 #include "check/reference_ops.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* See self_test.h. */
+/* Runs the topics and every way to multiply on a device, chooses one, and tries a training step with it. */
 #include "check/self_test.h"
 
 #include "base/clock.h"

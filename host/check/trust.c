@@ -1,4 +1,4 @@
-/* See trust.h. */
+/* Finds or makes a device's verdict before a training, and puts aside products that fail. */
 #include "check/trust.h"
 
 #include "base/cache.h"
