@@ -1,4 +1,4 @@
-/* See draw.h. */
+/* Shapes and colours of the classes, fitting points into a box, words of a line. */
 #include "report/draw.h"
 
 #include "base/utf8.h"

@@ -1,4 +1,4 @@
-/* See gif.h. */
+/* Finds what changed between frames, maps it to the palette, and hands it to giflib. */
 #include "report/gif.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See page.h. */
+/* Joins the pieces of a page, and escapes every text that goes into it. */
 #include "report/page.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See pictures.h. */
+/* Draws the scatter plot and the film of a training, as PNG, SVG and GIF. */
 #include "report/pictures.h"
 
 #include "base/err.h"

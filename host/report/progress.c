@@ -1,4 +1,5 @@
-/* See progress.h. A line is a list of parts, each with a rank; while they do not fit, the part of lowest rank
+/* Lays out the line by the terminal's width, and draws it at most so often.
+ * A line is a list of parts, each with a rank; while they do not fit, the part of lowest rank
  * goes. */
 #include "report/progress.h"
 

@@ -1,4 +1,4 @@
-/* See report.h. */
+/* Collects a run's figures, points and scenes as the JSON of its page, and writes page and pictures. */
 #include "report/report.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See rundata.h. */
+/* Reads metrics, history, scenes and points from a run's files, thinned to what a page can show. */
 #include "report/rundata.h"
 
 #include "base/err.h"
