@@ -1,4 +1,4 @@
-/* See device_check.h. */
+/* Opens the device under test, and builds programs with tiles and texts of a test's own. */
 #include "device_check.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See engine_scene.h. */
+/* The models and sequences of the scenes, and running them on an engine. */
 #include "engine_scene.h"
 
 #include "base/err.h"

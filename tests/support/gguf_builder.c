@@ -1,4 +1,4 @@
-/* See gguf_builder.h. */
+/* Keeps keys and tensors as they are set, and joins them to a file's bytes. */
 #include "gguf_builder.h"
 
 #include "base/err.h"

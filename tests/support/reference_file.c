@@ -1,4 +1,4 @@
-/* See reference_file.h. */
+/* Reads numbers out of reference files, and measures how far an array is from them. */
 #include "reference_file.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See train_run.h. */
+/* Opens, trains and resumes runs in a temporary folder, and takes the folder away again. */
 #define _XOPEN_SOURCE 700 /* nftw */
 #include "train_run.h"
 
