@@ -23,11 +23,16 @@ dun_is_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# Names the packages of packages.txt that are not installed, one a line.
+# dun_missing_packages SECTION...: names the packages of these sections of packages.txt ("# To build" is `build`)
+# that are not installed, one a line.
 dun_missing_packages() {
-    local line first name found
+    local line first name found section=
     while IFS= read -r line || [ -n "$line" ]; do
+        if [[ $line =~ ^'# To '([a-z]+) ]]; then
+            section=${BASH_REMATCH[1]}
+        fi
         line=${line%%#*}
+        [[ " $* " == *" $section "* ]] || continue
         first=
         found=no
         for name in ${line//|/ }; do
@@ -62,14 +67,15 @@ dun_install() {
     fi
 }
 
-# Installs what is missing. A machine that has everything needs neither root nor a network.
+# dun_install_packages SECTION...: installs what is missing of these sections. A machine that has everything needs
+# neither root nor a network.
 dun_install_packages() {
     local missing
     if ! command -v dpkg-query >/dev/null; then
         dun_say "this is not Debian or Ubuntu: what tools/packages.txt names must be installed by hand"
         return 0
     fi
-    mapfile -t missing < <(dun_missing_packages)
+    mapfile -t missing < <(dun_missing_packages "$@")
     if [ ${#missing[@]} -gt 0 ]; then
         dun_install "${missing[@]}"
     fi

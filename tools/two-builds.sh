@@ -12,6 +12,7 @@ dun_build_in() {
 # archive of it, so that build/ may be removed at any time and git keeps no record of a second working tree.
 dun_two_builds() {
     local commit folder
+    # shellcheck disable=SC2154 # dun_root is lib.sh's
     commit=$(git -C "$dun_root" rev-parse --quiet --verify "$1^{commit}") ||
         dun_fail "'$1' is no commit of this repository (see --help)"
     folder=$dun_root/build/pair/${commit:0:12}

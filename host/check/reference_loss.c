@@ -185,7 +185,7 @@ static int target_of(double *target, int k, const double *centroids, const doubl
 
 void dun_ref_calculated(double *centroids, double *velocity, const double *points, const int *label, int B,
                         int K, int D, const dun_ref_update *o) {
-    double old[128 * 64], target[64];
+    double old[128 * 64] = {0}, target[64] = {0};
     for (int i = 0; i < K * D; i++)
         old[i] = centroids[i];
     for (int k = 0; k < K; k++) {

@@ -97,12 +97,13 @@ static bool provider_passes(const dun_self_test *report, const char *name) {
 /* The provider to use, by what the rows say: the one a run would take, or if it may be another, the first
  * that passes. */
 static void choose(dun_self_test *report, const char *first, const char *wanted) {
-    const char *chosen = provider_passes(report, first) ? first : NULL;
+    bool passes = provider_passes(report, first);
+    const char *chosen = passes ? first : NULL;
     for (const char *const *name = dun_gemm_provider_names; *name && !chosen; name++)
         if (strcmp(wanted, "auto") == 0 && provider_passes(report, *name))
             chosen = *name;
     snprintf(report->gemm, sizeof report->gemm, "%s", chosen ? chosen : "");
-    report->set_aside = chosen && strcmp(chosen, first) != 0;
+    report->set_aside = chosen && !passes;
 }
 
 /* The training step with the chosen provider, or with the plainest one where none can be chosen. */

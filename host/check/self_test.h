@@ -29,9 +29,9 @@ typedef struct {
     double seconds;
 } dun_self_test;
 
-/* Tests a device; `gemm` is a provider's name or "auto". `quick`: some cases of each topic instead of all.
+/* Tests a device; `wanted` is a provider's name or "auto". `quick`: some cases of each topic instead of all.
  * An error only when the kernels cannot be built at all; failures are in the report. */
-int dun_self_test_run(dun_self_test *report, dun_device *device, const char *gemm, bool quick);
+int dun_self_test_run(dun_self_test *report, dun_device *device, const char *wanted, bool quick);
 
 /* Why the device cannot be trusted: the first failure of a row that matters; "" when it passed. */
 const char *dun_self_test_failure(const dun_self_test *report);

@@ -62,7 +62,7 @@ out:
 static int try_one(dun_icd *icd) {
     int rc = DUN_OK;
     const char *argv[] = {"dunlin", "devices", "--json", NULL};
-    dun_process_end end;
+    dun_process_end end = {0};
     pid_t child;
     dun_str problem = {0};
     setenv(vendors, icd->path, 1);

@@ -90,7 +90,7 @@ static void test_random_blocks(void **state) {
     uint64_t draw = 0;
     for (size_t f = 0; f < N_FORMATS; f++) {
         size_t bytes = formats[f].bytes * N_BLOCKS;
-        uint8_t *data = malloc(bytes + 1), *blocks = data + 1; /* no alignment */
+        uint8_t *data = calloc(bytes + 1, 1), *blocks = data + 1; /* no alignment */
         float *out = malloc(BLOCK * N_BLOCKS * sizeof *out);
         assert_true(data && out);
         for (size_t i = 0; i < bytes; i++)

@@ -248,7 +248,7 @@ static void check_layouts(const json_t *root, const char *model) {
 
 static void test_tiny(void **state) {
     (void)state;
-    for (char name = 'a'; name <= 'd'; name++) {
+    for (int name = 'a'; name <= 'd'; name++) {
         char json[64], model[64];
         snprintf(json, sizeof json, "tests/reference/tiny-%c.json", name);
         snprintf(model, sizeof model, "tests/fixtures/tiny-%c.gguf", name);

@@ -23,8 +23,8 @@ static void test_learns(void **state) {
     (void)state;
     static const char *const settings[] = {
         "[train]\nepochs = 12\nbatch_size = 4\n[prompt]\ninit = vocab\nlr = 0.05\n[centroid]\nstart = random\n",
-        "[train]\nepochs = 12\nbatch_size = 4\n[prompt]\ninit = random\nlr = 0.05\n[centroid]\n"
-        "start = random\n[model]\npoint = logits\n",
+        ("[train]\nepochs = 12\nbatch_size = 4\n[prompt]\ninit = random\nlr = 0.05\n[centroid]\n"
+         "start = random\n[model]\npoint = logits\n"),
         "[train]\nepochs = 12\nbatch_size = 4\n[prompt]\ninit = vocab\nlr = 0.05\n[loss]\nkind = centroid\n"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         train_run t;

@@ -92,9 +92,9 @@ static void test_slots(void **state) {
                 if (!dun_spec_has(&spec, slot))
                     continue;
                 uint32_t rows = dun_spec_size(&spec, dun_slot_table[slot].rows);
-                check_rows(&s, slot, layer, 0, rows);
+                check_rows(&s, (enum dun_slot)slot, layer, 0, rows);
                 for (uint32_t first = 0; first < rows; first += 17)
-                    check_rows(&s, slot, layer, first, rows - first < 29 ? rows - first : 29);
+                    check_rows(&s, (enum dun_slot)slot, layer, first, rows - first < 29 ? rows - first : 29);
             }
         sample_free(&s);
     }

@@ -41,6 +41,8 @@ static void closing_signals(sigset_t *set) {
 
 /* On the worker's thread: a device that failed ends the server. */
 static void device_failed(void *self) {
+    /* The thread has it blocked and waits for it.
+     * NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c) */
     pthread_kill(((server *)self)->waiting, SIGTERM);
 }
 
