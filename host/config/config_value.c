@@ -176,7 +176,7 @@ int dun_config_value_read(dun_config_value *value, enum dun_config_id id, const 
 int dun_config_is_default(bool *is_default, const dun_config *config, enum dun_config_id id) {
     const dun_config_key *key = &dun_config_key_table[id];
     const void *field = (const char *)config + key->offset;
-    dun_config_value initial;
+    dun_config_value initial = {0};
     int rc = dun_config_value_read(&initial, id, key->initial, "default");
     if (rc < 0)
         return rc;

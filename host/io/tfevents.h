@@ -16,7 +16,7 @@ typedef struct {
 
 /* Begins a new file events.out.tfevents.TIME.dunlin in a folder, TIME being later than that of all others
  * there. `step` is the last one that was done before. DUN_FAILED: it cannot be written. */
-int dun_tfevents_open(dun_tfevents **events, const char *folder, uint64_t step);
+int dun_tfevents_open(dun_tfevents **out, const char *folder, uint64_t step);
 
 /* Adds the scalars of a step; they reach the file at once. */
 int dun_tfevents_add(dun_tfevents *events, uint64_t step, const dun_tfevents_scalar *scalars, size_t n);

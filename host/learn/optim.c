@@ -66,12 +66,13 @@ int dun_optim_add(dun_optim *optim, enum dun_train_optimizer kind, dun_buffer *x
     int rc = DUN_OK;
     dun_device *device = optim->compute->device;
     size_t bytes = (size_t)rows * columns * sizeof(float);
-    assert(optim->n_groups < DUN_MAX_GROUPS);
+    uint32_t n_states = optimizers[kind].n_states;
+    assert(optim->n_groups < DUN_MAX_GROUPS && n_states <= sizeof names / sizeof *names);
     dun_param_group *group = &optim->groups[optim->n_groups++];
     *group = (dun_param_group){
         .x = x, .gradient = gradient, .kind = kind, .rows = rows, .columns = columns, .lr = lr};
     TRY(make_active(&group->active, device, rows));
-    for (uint32_t i = 0; i < optimizers[kind].n_states; i++) {
+    for (uint32_t i = 0; i < n_states; i++) {
         TRY(dun_buffer_create(&group->state[i], device, bytes, names[i]));
         TRY(dun_buffer_fill(&group->state[i], 0));
     }

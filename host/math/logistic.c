@@ -151,7 +151,8 @@ typedef struct {
 static bool take_step(search *s, double length) {
     size_t n = s->history.n;
     double slope = dot(s->gradient, s->direction, n);
-    for (int tries = 0; tries < MOST_HALVINGS; tries++, length /= 2) {
+    for (int tries = 0; tries < MOST_HALVINGS; tries++) {
+        length = tries ? length / 2 : length;
         memcpy(s->tried, s->weights, n * sizeof *s->tried);
         add_scaled(s->tried, s->direction, length, n);
         double value = dun_logistic_value(s->tried_gradient, s->scratch, s->problem, s->tried);

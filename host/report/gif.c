@@ -98,9 +98,9 @@ static uint8_t index_of(dun_gif *gif, uint32_t pixel) {
         uint32_t middle =
             (r * 255 / (LEVELS - 1)) << 16 | (g * 255 / (LEVELS - 1)) << 8 | b * 255 / (LEVELS - 1);
         *known = 0;
-        for (int16_t i = 1; i < gif->n_colors; i++)
+        for (int i = 1; i < gif->n_colors; i++)
             if (distance(gif->palette[i], middle) < distance(gif->palette[*known], middle))
-                *known = i;
+                *known = (int16_t)i;
     }
     return (uint8_t)*known;
 }

@@ -87,14 +87,14 @@ static void test_slots(void **state) {
         spec.width = 32 * (uint32_t)(1 + i);
         sample_open(&s, &spec, types[i & 1 && spec.n_heads * spec.head_dim % 32 == 0]);
         assert_same_spec(dun_weights_spec(s.weights), &spec);
-        for (int slot = 0; slot < DUN_N_SLOTS; slot++)
+        for (enum dun_slot slot = 0; slot < DUN_N_SLOTS; slot++)
             for (uint32_t layer = 0; layer < (dun_slot_table[slot].per_layer ? 2 : 1); layer++) {
                 if (!dun_spec_has(&spec, slot))
                     continue;
                 uint32_t rows = dun_spec_size(&spec, dun_slot_table[slot].rows);
-                check_rows(&s, (enum dun_slot)slot, layer, 0, rows);
+                check_rows(&s, slot, layer, 0, rows);
                 for (uint32_t first = 0; first < rows; first += 17)
-                    check_rows(&s, (enum dun_slot)slot, layer, first, rows - first < 29 ? rows - first : 29);
+                    check_rows(&s, slot, layer, first, rows - first < 29 ? rows - first : 29);
             }
         sample_free(&s);
     }

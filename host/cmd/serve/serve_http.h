@@ -17,10 +17,10 @@ typedef struct dun_serve_http dun_serve_http;
 
 /* Listens; *port 0 becomes the port that the system chose. Warns when others than this machine can connect.
  * DUN_USAGE: a host that is not one of this machine; DUN_FAILED: the port is taken. */
-int dun_serve_listen(int *socket, const char *host, uint16_t *port);
+int dun_serve_listen(int *out, const char *host, uint16_t *port);
 
 /* Takes over the socket, unless it fails. */
-int dun_serve_http_start(dun_serve_http **out, int socket, const dun_serve_options *options);
+int dun_serve_http_start(dun_serve_http **out, int fd, const dun_serve_options *options);
 
 /* Takes no new connections, refuses new requests (503), and waits until those that have begun are answered,
  * at most grace_s. */

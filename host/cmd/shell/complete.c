@@ -104,7 +104,7 @@ out:
 
 static const dun_complete_part shared_parts[] = {{"names", add_names},     {"topics", add_topics},
                                                  {"keys", add_keys},       {"sets", add_sets},
-                                                 {"devices", add_devices}, {NULL}};
+                                                 {"devices", add_devices}, {NULL, NULL}};
 
 static const dun_complete_part *find_part(const dun_complete_part *parts, const char *name, size_t length) {
     for (; parts->name; parts++)

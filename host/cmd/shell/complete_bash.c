@@ -75,7 +75,9 @@ static int add_bash_commands(dun_str *out) {
 }
 
 int dun_complete_bash(dun_str *out) {
-    static const dun_complete_part parts[] = {
-        {"arms", add_bash_arms}, {"values", add_bash_all_values}, {"commands", add_bash_commands}, {NULL}};
+    static const dun_complete_part parts[] = {{"arms", add_bash_arms},
+                                              {"values", add_bash_all_values},
+                                              {"commands", add_bash_commands},
+                                              {NULL, NULL}};
     return dun_complete_fill(out, dun_completion_bash, parts);
 }

@@ -101,6 +101,6 @@ static int add_fish_commands(dun_str *out) {
 
 int dun_complete_fish(dun_str *out) {
     static const dun_complete_part parts[] = {
-        {"arms", add_fish_sets}, {"commands", add_fish_commands}, {NULL}};
+        {"arms", add_fish_sets}, {"commands", add_fish_commands}, {NULL, NULL}};
     return dun_complete_fill(out, dun_completion_fish, parts);
 }

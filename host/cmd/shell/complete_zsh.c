@@ -106,7 +106,9 @@ static int add_zsh_commands(dun_str *out) {
 }
 
 int dun_complete_zsh(dun_str *out) {
-    static const dun_complete_part parts[] = {
-        {"arms", add_zsh_arms}, {"summaries", add_zsh_summaries}, {"commands", add_zsh_commands}, {NULL}};
+    static const dun_complete_part parts[] = {{"arms", add_zsh_arms},
+                                              {"summaries", add_zsh_summaries},
+                                              {"commands", add_zsh_commands},
+                                              {NULL, NULL}};
     return dun_complete_fill(out, dun_completion_zsh, parts);
 }
