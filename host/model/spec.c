@@ -37,16 +37,12 @@ uint32_t dun_spec_size(const dun_spec *spec, enum dun_size size) {
 
 bool dun_spec_has(const dun_spec *spec, enum dun_slot slot) {
     const dun_traits *traits = &spec->traits;
-    switch (slot) {
+    const bool has[DUN_N_SLOTS] = {
 #define ALWAYS true
 #define WHEN(trait, value) traits->trait == DUN_##value
-#define SLOT(name, often, rows, columns, when, gguf)                                                         \
-    case DUN_W_##name:                                                                                       \
-        return when;
+#define SLOT(name, often, rows, columns, when, gguf) [DUN_W_##name] = (when),
 #include "model/slots.def"
 #undef SLOT
-    case DUN_N_SLOTS:
-        break;
-    }
-    return false;
+    };
+    return slot < DUN_N_SLOTS && has[slot];
 }

@@ -57,7 +57,7 @@ double scene_compare_gradient(const scene *s, const float *d_prompt) {
     }
     for (int i = 0; i < MAX_P * C; i++)
         got[i] = d_prompt[i];
-    double error = dun_check_relative_error(got, want, (size_t)(MAX_P * C));
+    double error = dun_check_relative_error(got, want, MAX_P * (size_t)C);
     if (!(error <= gradient_tolerance))
         fail_msg("%s: the prompt's gradient is off by %.3g", dun_gemm_name(s->engine.compute->gemm), error);
     for (int i = P * C; i < MAX_P * C; i++)
