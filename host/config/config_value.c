@@ -1,4 +1,4 @@
-/* See config_value.h. */
+/* Reads and writes single values in a plain locale, and refuses what a key does not take. */
 #include "config/config_value.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See paths.h. */
+/* The folders that are searched, in their order, and the absolute path that comes out. */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "config/paths.h"
 
