@@ -1,4 +1,5 @@
-/* See npz.h. Layout of a stored zip archive: for every file a local header, its name and its bytes; then the
+/* Writes the zip archive and the .npy headers in it.
+ * Layout of a stored zip archive: for every file a local header, its name and its bytes; then the
  * central directory with the same facts and each file's offset; then the end record. All little-endian. */
 #include "io/npz.h"
 

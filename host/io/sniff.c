@@ -1,5 +1,4 @@
-/* See sniff.h. A sample of the file becomes a grid of cells; a column is judged by how many different values
- * it has and how long they are. */
+/* Judges a sample of a file: a grid of cells, and columns by how many values they have and how long. */
 #include "io/sniff.h"
 
 #include "base/err.h"

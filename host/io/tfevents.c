@@ -1,4 +1,5 @@
-/* See tfevents.h. A record is
+/* Writes event records, protocol buffers by hand.
+ * A record is
  *   uint64 length | uint32 masked CRC of the length | bytes | uint32 masked CRC of the bytes
  * all little-endian, and its bytes are an Event:
  *   double wall_time = 1; int64 step = 2; string file_version = 3 | Summary summary = 5 | SessionLog = 7
