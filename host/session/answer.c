@@ -1,4 +1,4 @@
-/* See answer.h. */
+/* The nearest class, its confidence by softmax, and the JSON of both. */
 #include "session/answer.h"
 
 #include "base/err.h"

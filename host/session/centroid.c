@@ -1,4 +1,4 @@
-/* See centroid.h. */
+/* Class means and first examples, by running the texts under the starting prompt. */
 #include "session/centroid.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See classifier.h. */
+/* Queues texts, runs them in passes, and reads their distances. */
 #include "session/classifier.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See evaluate.h. */
+/* Runs texts against centroids, and counts the nearest into metrics. */
 #include "session/evaluate.h"
 
 #include "base/err.h"

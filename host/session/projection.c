@@ -1,4 +1,4 @@
-/* See projection.h. */
+/* Thins points out while they are measured, projects them, and writes and reads the file. */
 #include "session/projection.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See prompt.h. */
+/* The ways a prompt can start: words, rows of the vocabulary, noise, a file. */
 #include "session/prompt.h"
 
 #include "base/err.h"

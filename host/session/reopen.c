@@ -1,4 +1,4 @@
-/* See reopen.h. */
+/* What of a session is kept for another config, and what is made anew. */
 #include "session/reopen.h"
 #include "session/session_inside.h"
 

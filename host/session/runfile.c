@@ -1,4 +1,4 @@
-/* See runfile.h. */
+/* Reads and writes the saved prompt, and refuses shapes and values that cannot be. */
 #include "session/runfile.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See session.h. */
+/* Opens model, prompt, data and engine in their order, and runs texts forward and back. */
 #include "session/session.h"
 #include "session/local.h"
 #include "session/session_inside.h"

@@ -1,4 +1,4 @@
-/* See textcache.h. */
+/* Decides which texts are kept where, computes them, and brings a batch's rows together. */
 #include "session/textcache.h"
 
 #include "base/err.h"
