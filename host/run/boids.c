@@ -1,4 +1,4 @@
-/* See boids.h. */
+/* The flock's steps on the device, and its files. */
 #include "run/boids.h"
 
 #include "base/clock.h"

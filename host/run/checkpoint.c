@@ -1,4 +1,5 @@
-/* See checkpoint.h. Layout: head, host data, each tensor; the head's checksum covers everything after it. */
+/* Writes and checks the file, and falls back to the one before.
+ * Layout: head, host data, each tensor; the head's checksum covers everything after it. */
 #include "run/checkpoint.h"
 
 #include "base/err.h"

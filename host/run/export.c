@@ -1,4 +1,4 @@
-/* See export.h. */
+/* Writes a run as PEFT's folder or as arrays for NumPy, with what a user must know beside it. */
 #include "run/export.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See rundir.h. */
+/* Makes the folder and writes its files: config, history, prompt, predictions, metrics last. */
 #include "run/rundir.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See runlog.h. */
+/* Writes what is said with the time before it, and passes it on to the observer behind. */
 #include "run/runlog.h"
 
 #include "base/clock.h"

@@ -1,4 +1,4 @@
-/* See space.h. */
+/* Adds up what a run will write, and asks the disk for it. */
 #include "run/space.h"
 
 #include "base/file.h"

@@ -1,4 +1,4 @@
-/* See sweep.h. */
+/* Reads the values of swept keys, and sets those of a point of the grid. */
 #include "run/sweep.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See sweep_table.h. */
+/* Collects rows, sums them up by setting, sorts and prints them. */
 #include "run/sweep_table.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See tables.h. */
+/* Writes history.csv from history.jsonl, and the report and the confusion matrix. */
 #include "run/tables.h"
 
 #include "base/csv.h"

@@ -1,4 +1,4 @@
-/* See train.h. */
+/* The training loop: steps, epochs, validation, history, and what is collected at the end. */
 #include "run/train.h"
 
 #include "base/clock.h"

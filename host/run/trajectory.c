@@ -1,4 +1,5 @@
-/* See trajectory.h. Layout, in native byte order: head, origin f32 [D], then frames of
+/* Chooses the steps that become frames, and writes and reads them in half precision.
+ * Layout, in native byte order: head, origin f32 [D], then frames of
  * {step u64, n u32, 0 u32, labels i32 [n_points], points f16 (n_points, D), centroids f16 (K, D)}. */
 #include "run/trajectory.h"
 

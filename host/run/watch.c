@@ -1,4 +1,4 @@
-/* See watch.h. */
+/* Remembers losses and accuracies, and warns at the end of those that went nowhere. */
 #include "run/watch.h"
 
 #include "base/err.h"
