@@ -1,4 +1,4 @@
-/* See icd.h. */
+/* Tries each driver in a process of its own, and makes a folder of links to those that live. */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "cmd/icd.h"
 

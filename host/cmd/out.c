@@ -1,4 +1,4 @@
-/* See out.h. */
+/* Writes to stdout and notices what was lost; a reader that went away is no message. */
 #include "cmd/out.h"
 
 #include "base/err.h"

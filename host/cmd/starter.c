@@ -1,4 +1,5 @@
-/* See starter.h. How to train is taken from config/recommended.ini, else from config/quickstart.ini, else it
+/* Fills the template from what the data are like and from the recipe's keys.
+ * How to train is taken from config/recommended.ini, else from config/quickstart.ini, else it
  * is what those began with. */
 #include "cmd/starter.h"
 

@@ -1,4 +1,5 @@
-/* See serve_http.h. A request's life: MHD calls `handle` with its head (begin), with pieces of its body
+/* Routes, limits and replies of the HTTP server.
+ * A request's life: MHD calls `handle` with its head (begin), with pieces of its body
  * (receive), with the end of it (classify: parsed, submitted, suspended), and again once the worker resumed
  * it (reply); `completed` frees it, whatever became of it. */
 #include "cmd/serve/serve_http.h"

@@ -1,4 +1,4 @@
-/* See serve_worker.h. */
+/* The queue of jobs between the HTTP thread and the device, and the loop that answers them in passes. */
 #include "cmd/serve/serve_worker.h"
 
 #include "base/err.h"

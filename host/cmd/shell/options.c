@@ -1,4 +1,4 @@
-/* See options.h. */
+/* Reads a command line word by word against a table of options, and prints that table as help. */
 #include "cmd/shell/options.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See shell.h. */
+/* Guesses from a usage line and an option's argument what a completion may offer. */
 #include "cmd/shell/shell.h"
 
 #include "base/err.h"

@@ -1,4 +1,4 @@
-/* See topics.h. */
+/* The texts of all topics, as rows, and keys of the config as paragraphs. */
 #include "cmd/shell/topics.h"
 
 #include "base/err.h"
