@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What README.md, CONTRIBUTING.md and docs/ name is there: links and their headings, files, commands and their
-# options, keys of the config, variables of the environment. README.md has at most 200 lines. First a page of
-# mistakes shows that each kind is found. Usage: docs.sh DUNLIN SOURCE
+# options, keys of the config, variables of the environment. README.md has at most 200 lines, and every source file
+# opens with what it owns. First a page of mistakes shows that each kind is found. Usage: docs.sh DUNLIN SOURCE
 set -uo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -174,6 +174,12 @@ for page in "$source"/README.md "$source"/CONTRIBUTING.md "$source"/docs/*.md; d
     done <found
 done
 [ $n_pages -ge 8 ] || fail "only $n_pages pages"
+# The map: the first line of every source file.
+while read -r file; do
+    first=$(head -n 1 "$source/$file")
+    [[ $first == "/* "?* && $first != "/* See "* ]] || fail "$file does not open with what it owns: $first"
+done < <(grep -E '\.(c|h|cl|def)$' paths | sed 's|^/||')
+
 lines=$(wc -l <"$source/README.md")
 [ "$lines" -le 200 ] || fail "README.md has $lines lines; at most 200 are read"
 
