@@ -4,7 +4,8 @@
  * flops but the conversion. */
 
 /* kv_keep: kept[kept_row + r] = half(cache[cache_row + r]), rounded to nearest even; what half cannot hold
- * becomes its largest number, never infinity. Range: rows groups. */
+ * becomes its largest number, never infinity; a NaN stays one. Range: rows groups. */
+#define HALF_RANGE(x) select(clamp(x, -65504.0f, 65504.0f), x, isnan(x))
 __kernel void kv_keep(__global half *kept,        /* (kept rows, columns) */
                       __global const float *cache, /* (cached rows, columns) */
                       int kept_row, int cache_row, int columns) {
@@ -12,9 +13,9 @@ __kernel void kv_keep(__global half *kept,        /* (kept rows, columns) */
     kept += ((size_t)kept_row + r) * (size_t)columns;
     cache += ((size_t)cache_row + r) * (size_t)columns;
     FOR_VECTORS(i, columns)
-        JOIN(vstore_half, VW)(clamp(vec_load(i, cache), -65504.0f, 65504.0f), i, kept);
+        JOIN(vstore_half, VW)(HALF_RANGE(vec_load(i, cache)), i, kept);
     FOR_REST(j, columns)
-        vstore_half(clamp(cache[j], -65504.0f, 65504.0f), j, kept);
+        vstore_half(HALF_RANGE(cache[j]), j, kept);
 }
 
 /* kv_recall: cache[rows[2r]] = float(kept[rows[2r + 1]]), exactly. Range: rows groups. */

@@ -33,7 +33,7 @@
 
 /* 1/d, and 0 for the identical pair, whose gradient PyTorch also takes as finite. */
 float inverse_distance(float d) {
-    return d > 0.0f ? 1.0f / d : 0.0f;
+    return d <= 0.0f ? 0.0f : 1.0f / d; /* of a NaN a NaN */
 }
 
 /* scale[row] = 1 / || x[row] ||, 0 for a row of zeros (it is then at the distance 1/2 from every other, without a

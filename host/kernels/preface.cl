@@ -81,10 +81,10 @@ float group_sum(float x, __local float *scratch) {
 #define FOR_REST(j, n) for (int j = (n) / VW * VW + (int)get_local_id(0); j < (n); j += WG)
 
 /* exp(x) for x <= 0 that gives 0 instead of a denormal, which CPUs take a hundred times longer to multiply. An
- * x that is positive by rounding alone (a score computed twice, in another order) counts as 0. */
+ * x that is positive by rounding alone (a score computed twice, in another order) counts as 0; a NaN stays one. */
 float exp_negative(float x) {
-    return x > -80.0f ? exp(fmin(x, 0.0f)) : 0.0f;
+    return x <= -80.0f ? 0.0f : exp(x > 0.0f ? 0.0f : x);
 }
 float16 exp_negative16(float16 x) {
-    return select((float16)(0.0f), exp(x), x > -80.0f);
+    return select(exp(x), (float16)(0.0f), x <= -80.0f);
 }

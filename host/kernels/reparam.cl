@@ -24,16 +24,16 @@ __kernel void reparam_product(__global float *out,
         float sum = beta ? out[n] : 0.0f;
         for (int k = 0; k < K; k++)
             sum = fma(a[(size_t)k * (size_t)a_step], column[(size_t)k * (size_t)b_step], sum);
-        out[n] = relu ? fmax(sum, 0.0f) : sum;
+        out[n] = relu && !isnan(sum) ? fmax(sum, 0.0f) : sum;
     }
 }
 
-/* d[p] = hidden[p] > 0 ? d[p] : 0. Range: P groups. */
+/* d[p] = hidden[p] > 0 ? d[p] : 0; a NaN is no closed gate. Range: P groups. */
 __kernel void reparam_relu_bwd(__global float *d, __global const float *hidden, /* (P, M) */
                                int M) {
     size_t p = get_group_id(0) * (size_t)M;
     for (int m = (int)get_local_id(0); m < M; m += WG)
-        if (!(hidden[p + (size_t)m] > 0.0f))
+        if (hidden[p + (size_t)m] <= 0.0f)
             d[p + (size_t)m] = 0.0f;
 }
 

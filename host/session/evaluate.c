@@ -3,6 +3,8 @@
 
 #include "base/err.h"
 
+#include <math.h>
+
 typedef struct {
     dun_session *session;
     dun_loss *loss;
@@ -12,12 +14,26 @@ typedef struct {
     uint32_t first;
 } evaluate_job;
 
+int dun_distances_check(const float *distances, uint32_t n, uint32_t K, const char *kind, uint32_t first) {
+    for (size_t i = 0; i < (size_t)n * K; i++)
+        if (!isfinite(distances[i]))
+            return dun_error(
+                DUN_FAILED,
+                "the distance of %s text %u to the centroid of class %u is %g: the model's weights, "
+                "the prompt or the centroids hold what is no number, or too large a one",
+                kind, first + (unsigned)(i / K) + 1, (unsigned)(i % K), (double)distances[i]);
+    return DUN_OK;
+}
+
 static int read_batch(void *self, uint32_t first, uint32_t count) {
     int rc = DUN_OK;
     evaluate_job *job = self;
     float *out = job->distances + (size_t)(first - job->first) * job->loss->n_classes;
     TRY(dun_loss_distances(job->loss, dun_engine_point_buffer(&job->session->engine), job->centroids, count));
     TRY(dun_loss_read(NULL, out, job->loss, count));
+    const bool valid = first >= job->session->n_train;
+    TRY(dun_distances_check(out, count, job->loss->n_classes, valid ? "validation" : "training",
+                            first - (valid ? job->session->n_train : 0)));
     if (job->kept)
         TRY(dun_kept_points_take(job->kept, dun_engine_point_buffer(&job->session->engine),
                                  first - job->first, count));

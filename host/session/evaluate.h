@@ -8,13 +8,17 @@
 #include "session/session.h"
 
 /* Distances (n, K) of texts first .. first + n - 1 under the prompt in use to centroids (K, D) on the device.
- */
+ * DUN_FAILED: one is not finite, so that its text has no nearest centroid. */
 int dun_evaluate(float *distances, dun_session *session, const dun_pass *pass, dun_loss *loss,
                  const dun_buffer *centroids, uint32_t first, uint32_t n, const char *stage);
 
 /* The same for the validation texts, their points kept. */
 int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *session, const dun_pass *pass,
                        dun_loss *loss, const dun_buffer *centroids, const char *stage);
+
+/* DUN_FAILED when one of n texts' distances (n, K) is not finite: it would be nobody's, or everybody's. The
+ * message counts the texts of this kind ("validation") from `first` on. */
+int dun_distances_check(const float *distances, uint32_t n, uint32_t K, const char *kind, uint32_t first);
 
 /* Index of the smallest of K distances; the lower one of equals. */
 uint32_t dun_nearest_centroid(const float *distances, uint32_t K);

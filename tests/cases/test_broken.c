@@ -74,7 +74,7 @@ static const struct {
     {"a slope along the norm", &dun_check_reparam, "reparam_norm_bwd", "* r * along", "* r", "naive", false},
     {"a base without its own way back", &dun_check_reparam, "reparam_product", "beta ? out[n] : 0.0f", "0.0f",
      "naive", false},
-    {"a gradient through closed gates", &dun_check_reparam, "reparam_relu_bwd", "!(hidden", "(hidden",
+    {"a gradient through closed gates", &dun_check_reparam, "reparam_relu_bwd", "<= 0.0f", "> 0.0f",
      "naive", false},
     {"boids that flee", &dun_check_boids, "boids_loss", "1.0f - r * r", "1.0f + r * r", "naive", false},
     {"the other beta", &dun_check_optim, "adam_step", "rate2 * (gradient", "rate1 * (gradient", "naive",
