@@ -28,6 +28,7 @@ cat "$source"/tools/* "$source"/.ci/* 2>/dev/null >scripts
 grep -rhoE --exclude=docs.sh 'DUNLIN_[A-Z_0-9]+' "$source"/{host,tools,tests} | sort -u >variables
 sed 's/^/DUNLIN_/; s/\./_/' keys | tr '[:lower:]' '[:upper:]' >>variables
 echo DUNLIN_SECTION_KEY >>variables
+grep -rhoE '(dun|DUN)_[A-Za-z0-9_]+' "$source"/{CMakeLists.txt,host} | sort -u >names
 (cd "$source" && find kernels.cl host tests tools include -type f 2>/dev/null) | sed 's|^|/|' >paths
 
 # code PAGE: its code, a span or an indented line each, without comments. A span stays in one line.
@@ -116,6 +117,13 @@ variables() {
     done < <(grep -oE 'DUNLIN_[A-Z_0-9]+' | sort -u)
 }
 
+names() {
+    local name
+    while read -r name; do
+        has names "$name" || echo "name $name"
+    done < <(grep -oE '\b(dun|DUN)_[A-Za-z0-9_]+' | sort -u)
+}
+
 # faults PAGE: what it names that is not there, a line each.
 faults() {
     links "$1"
@@ -129,6 +137,7 @@ faults() {
     shown_keys <spans >shown
     keys <shown
     variables <"$1"
+    names <spans
 }
 
 mkdir docs
@@ -136,7 +145,8 @@ cat >docs/wrong.md <<'END'
 # A page
 
 [gone](../gone.md) and [no heading](#nowhere), `host/base/nothing.c`, `dunlin fly`, `dunlin train x --fast`, `--nothing`,
-`prompt.nothing`, `DUNLIN_NOTHING`, `nn/nothing.c`, `tools/test nothing`; right are [this](#a-page), `dunlin train x --sweep prompt.lr=1,2` and `--seeds`.
+`prompt.nothing`, `DUNLIN_NOTHING`, `nn/nothing.c`, `tools/test nothing`,
+`dun_nothing_at_all`; right are [this](#a-page), `dunlin train x --sweep prompt.lr=1,2` and `--seeds`.
 
     [loss]
     kind = centroid
@@ -156,9 +166,10 @@ option --fast of train
 option --fast
 option --nothing
 word nothing of tools/test
+name dun_nothing_at_all
 key prompt.nothing
 key loss.weight
-line 10 has half a span of code
+line 11 has half a span of code
 variable DUNLIN_NOTHING
 END
 diff wanted found >out || fail "the page of mistakes is judged otherwise (< wanted, > found)"
