@@ -2,12 +2,15 @@
 #include "run/history.h"
 
 #include "base/err.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "run/rundir.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { LINE_BYTES = 512 }; /* a line that is longer is none of ours */
 
 const char *const dun_history_names[DUN_N_HISTORY_FIELDS] = {"step",     "epoch", "loss",
                                                              "accuracy", "lr",    "valid_accuracy"};
@@ -59,35 +62,81 @@ out:
     return rc;
 }
 
-static double number_of(const json_t *line, enum dun_history_field field) {
-    const json_t *value = json_object_get(line, dun_history_names[field]);
-    return json_is_number(value) ? json_number_value(value) : NAN;
+/* Sets the field of a name; a name that is not known is passed over. */
+static void take(dun_step_record *record, const char *name, size_t length, double value) {
+    const uint64_t count = value >= 0 && value < 0x1p63 ? (uint64_t)value : 0;
+    for (int i = 0; i < DUN_N_HISTORY_FIELDS; i++) {
+        if (strlen(dun_history_names[i]) != length || memcmp(dun_history_names[i], name, length) != 0)
+            continue;
+        switch ((enum dun_history_field)i) {
+        case DUN_HISTORY_STEP:
+            record->step = count;
+            break;
+        case DUN_HISTORY_EPOCH:
+            record->epoch = count;
+            break;
+        case DUN_HISTORY_LOSS:
+            record->loss = value;
+            break;
+        case DUN_HISTORY_ACCURACY:
+            record->accuracy = value;
+            break;
+        case DUN_HISTORY_LR:
+            record->lr = value;
+            break;
+        default:
+            record->valid_accuracy = value;
+        }
+    }
 }
 
-static uint64_t count_of(const json_t *line, enum dun_history_field field) {
-    const json_int_t value = json_integer_value(json_object_get(line, dun_history_names[field]));
-    return value > 0 ? (uint64_t)value : 0;
+/* `"name": number` at *at, which goes behind it. Finite decimal numbers alone, which is what is written. */
+static bool take_pair(dun_step_record *record, const char **at) {
+    const char *name = *at + 1, *close = **at == '"' ? strchr(name, '"') : NULL;
+    if (!close || close[1] != ':')
+        return false;
+    const char *number = close + 2 + strspn(close + 2, " ");
+    const size_t length = strspn(number, "+-.0123456789eE");
+    char *end;
+    double value = strtod(number, &end);
+    if (length == 0 || end != number + length)
+        return false;
+    take(record, name, (size_t)(close - name), value);
+    *at = end;
+    return true;
+}
+
+/* {"step": 1, "loss": 0.25}: nothing is allocated, so that the line of any run can be read when memory is
+ * short. */
+static bool take_line(dun_step_record *record, const char *text) {
+    *record = (dun_step_record){.loss = NAN, .accuracy = NAN, .lr = NAN, .valid_accuracy = NAN};
+    if (*text++ != '{')
+        return false;
+    while (take_pair(record, &text)) {
+        if (strcmp(text, "}") == 0)
+            return true;
+        if (*text++ != ',')
+            return false;
+        text += strspn(text, " ");
+    }
+    return false;
 }
 
 int dun_history_next(dun_step_record *record, dun_history *history) {
-    json_t *line = NULL;
+    char text[LINE_BYTES] = "";
     const size_t left = history->file.length - history->at;
-    const char *begin = (const char *)history->file.bytes + history->at;
     if (left == 0)
         return 0;
-    const char *end = memchr(begin, '\n', left);
+    const char *begin = (const char *)history->file.bytes + history->at, *end = memchr(begin, '\n', left);
     size_t length = end ? (size_t)(end - begin) : left;
-    int rc = dun_json_parse(&line, begin, length, history->path, ++history->line);
-    if (rc < 0)
-        return rc;
+    history->line++;
+    if (length < sizeof text)
+        memcpy(text, begin, length);
+    if (!take_line(record, text))
+        return dun_error(DUN_BAD_INPUT,
+                         "%s:%zu: is no step of a run; a line as {\"step\": 1, \"loss\": 0.25} is needed",
+                         history->path, history->line);
     history->at += length + (end != NULL);
-    *record = (dun_step_record){.step = count_of(line, DUN_HISTORY_STEP),
-                                .epoch = count_of(line, DUN_HISTORY_EPOCH),
-                                .loss = number_of(line, DUN_HISTORY_LOSS),
-                                .accuracy = number_of(line, DUN_HISTORY_ACCURACY),
-                                .lr = number_of(line, DUN_HISTORY_LR),
-                                .valid_accuracy = number_of(line, DUN_HISTORY_VALID_ACCURACY)};
-    json_decref(line);
     return 1;
 }
 

@@ -143,9 +143,9 @@ static void expect_file(const char *name, const char *text) {
 
 static void test_tables(void **state) {
     (void)state;
-    static const char history[] = "{\"step\": 1, \"loss\": 0.25}\n"
-                                  "{\"step\": 9007199254740991, \"loss\": 1e-9, \"valid_accuracy\": 0.5, "
-                                  "\"more\": [1, {\"a\": \"}\"}]}\n";
+    static const char history[] =
+        "{\"step\": 1, \"loss\": 0.25}\n"
+        "{\"step\": 9007199254740991, \"loss\": 1e-9, \"valid_accuracy\": 0.5, \"more\": 7}\n";
     dun_metrics metrics;
     char folder[512];
     const dun_run_dir run = {.path = folder};
@@ -187,8 +187,29 @@ static void test_history(void **state) {
                         "{\"step\": 1, \"epoch\": 2, \"loss\": 0.100000001, \"accuracy\": 0.25, "
                         "\"lr\": 0.001}\n"
                         "{\"step\": 2, \"loss\": 3, \"lr\": 0, \"valid_accuracy\": 0.333333333}\n");
-    check_ok(dun_str_addf(&text, "{\"step\": 3, \"lo"));
-    train_write_file("history.jsonl", text.bytes, text.length);
+    size_t whole = text.length;
+    static const char *const bad[] = {"{\"step\": 3, \"lo",
+                                      "{\"step\": nan}",
+                                      "{\"step\": }",
+                                      "{\"step\": 0x3}",
+                                      "{\"step\" 3}",
+                                      "{\"step\": 3} ",
+                                      "[3]",
+                                      "{}",
+                                      "{\"step\": 3",
+                                      "{\"step\": 3; \"epoch\": 1}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        text.length = whole;
+        text.bytes[whole] = '\0';
+        check_ok(dun_str_addf(&text, "%s", bad[i]));
+        train_write_file("history.jsonl", text.bytes, text.length);
+        check_ok(dun_history_open(&history, train_folder()));
+        while (history.line < 2)
+            assert_int_equal(dun_history_next(&record, &history), 1);
+        if (dun_history_next(&record, &history) != DUN_BAD_INPUT)
+            fail_msg("%s is taken for a step", bad[i]);
+        dun_history_close(&history);
+    }
     check_ok(dun_history_open(&history, train_folder()));
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(dun_history_next(&record, &history), 1);
