@@ -24,21 +24,20 @@ int dun_normalizer_create(dun_normalizer *normalizer, const dun_compute *compute
                           enum dun_model_normalize kind, uint32_t max_points, uint32_t width);
 void dun_normalizer_free(dun_normalizer *normalizer);
 
-/* Fits from the sums (D) and sums of squares (D) of n points, in double. A component that never changes is
+/* Fits from the sums (D) and sums of squares (D) of the points, in double. A component that never changes is
  * not scaled. */
-int dun_normalizer_fit(dun_normalizer *normalizer, const double *sums, const double *squares, uint64_t n);
+int dun_normalizer_fit(dun_normalizer *n, const double *sums, const double *squares, uint64_t n_points);
 
 /* Takes constants (2, D) from an earlier fit; those that lie in the device buffer already (a checkpoint's).
  */
 int dun_normalizer_set(dun_normalizer *normalizer, const float *values);
 int dun_normalizer_adopt(dun_normalizer *normalizer);
 
-/* A fitted map on points (n, D) on the host: those of the pass that it was fitted from. */
-void dun_normalizer_apply(const dun_normalizer *normalizer, float *points, size_t n);
+/* A fitted map on points (n_points, D) on the host: those of the pass that it was fitted from. */
+void dun_normalizer_apply(const dun_normalizer *n, float *points, size_t n_points);
 
-/* In place on n points (n, D); their gradient in place, with the points as the forward left them. */
-int dun_normalizer_fwd(dun_normalizer *normalizer, dun_buffer *points, uint32_t n);
-int dun_normalizer_bwd(dun_normalizer *normalizer, dun_buffer *d_points, const dun_buffer *points,
-                       uint32_t n);
+/* In place on points (n_points, D); their gradient in place, with the points as the forward left them. */
+int dun_normalizer_fwd(dun_normalizer *n, dun_buffer *points, uint32_t n_points);
+int dun_normalizer_bwd(dun_normalizer *n, dun_buffer *d_points, const dun_buffer *points, uint32_t n_points);
 
 #endif
