@@ -10,7 +10,7 @@
  *                   gemm_start                           a bias, for a product to add to    -
  * gemm_reg.cl       gemm_reg, gemm_reg_pack              register tile over packed panels   itself, other packing
  * gemm_local.cl     gemm_local, gemm_local_sum, gemm_local_pack  tiles in local memory   itself, other packing
- * rows.cl           embed_fwd, last_fwd, swiglu_fwd      gather, pick rows, gated unit      embed_bwd, last_bwd, swiglu_bwd
+ * rows.cl           embed_fwd, last_fwd, swiglu_fwd      gather, pick rows, gated unit      embed_bwd and block_sum, last_bwd, swiglu_bwd
  *                   add_fwd                              sum of two tensors                 add_bwd
  * norm.cl           rmsnorm_fwd                          root mean square norm              rmsnorm_bwd
  * rope.cl           rope_fwd                             rotary positions                   rope_bwd

@@ -52,15 +52,62 @@ static void embed(dun_check *c, int N, int C, bool backward) {
         dun_check_close(c, out, want, 0.0);
         return;
     }
-    double *d_out = dun_check_random(c, n_out, 1.0), *want = dun_check_doubles(c, (size_t)(P * C));
+    int32_t start[MAX_ROWS + 1], sequence[MAX_ROWS];
+    int S = cut_rows(start, sequence, N);
+    double *d_out = dun_check_random(c, n_out, 1.0), *want = dun_check_doubles(c, (size_t)(S * P * C));
     if (c->stopped)
         return;
     dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, n_out);
-    dun_check_tensor *d_prompt = dun_check_output(c, "d_prompt", (size_t)(P * C));
-    DUN_CHECK_LAUNCH(c, embed_bwd, DUN_CHECK_ROWS(c, P), DUN_BUF(d_prompt->buffer), DUN_BUF(d_out_in->buffer),
-                     DUN_BUF(ids_in->buffer), DUN_INT(N), DUN_INT(C));
-    dun_ref_embed_bwd(want, d_out, ids, N, P, C);
-    dun_check_close(c, d_prompt, want, sum_tolerance);
+    dun_check_tensor *start_in = dun_check_input_ints(c, "start", start, (size_t)S + 1);
+    dun_check_tensor *d_texts = dun_check_output(c, "d_texts", (size_t)(S * P * C));
+    dun_range range = DUN_CHECK_ROWS(c, P);
+    range.groups[1] = (size_t)S;
+    DUN_CHECK_LAUNCH(c, embed_bwd, range, DUN_BUF(d_texts->buffer), DUN_BUF(d_out_in->buffer),
+                     DUN_BUF(ids_in->buffer), DUN_BUF(start_in->buffer), DUN_INT(C));
+    for (int s = 0; s < S; s++)
+        dun_ref_embed_bwd(want + s * P * C, d_out + start[s] * C, ids + start[s], start[s + 1] - start[s], P,
+                          C);
+    dun_check_close(c, d_texts, want, sum_tolerance);
+}
+
+/* Column j of rows (S, n) summed as a batch's texts are, to the last bit: blocks of 8, added in order. */
+static float sum_in_blocks(const double *rows, int S, int n, int j) {
+    float sum = 0.0f, block = 0.0f;
+    for (int s = 0; s < S; s++) {
+        block += (float)rows[s * n + j];
+        if (s % 8 == 7 || s == S - 1) {
+            sum += block;
+            block = 0.0f;
+        }
+    }
+    return sum;
+}
+
+static void block_sum(dun_check *c, int S, int n) {
+    double *in = dun_check_random(c, (size_t)(S * n), 1.0), *want = dun_check_doubles(c, (size_t)n);
+    if (c->stopped)
+        return;
+    dun_check_tensor *in_in = dun_check_input(c, "in", in, (size_t)(S * n));
+    dun_check_tensor *out = dun_check_output(c, "out", (size_t)n);
+    DUN_CHECK_LAUNCH(c, block_sum, DUN_CHECK_ROWS(c, n), DUN_BUF(out->buffer), DUN_BUF(in_in->buffer),
+                     DUN_INT(S), DUN_INT(n)); /* with more groups than vectors */
+    for (int j = 0; j < n; j++)
+        want[j] = (double)sum_in_blocks(in, S, n, j);
+    dun_check_close(c, out, want, 0.0);
+}
+
+/* The mean of a power of two of losses, which every device divides exactly. */
+static void loss_blocks(dun_check *c) {
+    enum { B = 32 };
+    double *rows = dun_check_random(c, B, 1.0);
+    if (c->stopped)
+        return;
+    double want = (double)sum_in_blocks(rows, B, 1, 0) / B;
+    dun_check_tensor *rows_in = dun_check_input(c, "row_value", rows, B),
+                     *value = dun_check_output(c, "value", 1);
+    DUN_CHECK_LAUNCH(c, loss_total, ((dun_range){{1, 1}, 1}), DUN_BUF(value->buffer),
+                     DUN_BUF(rows_in->buffer), DUN_BUF(rows_in->buffer), DUN_INT(B), DUN_INT(0));
+    dun_check_close(c, value, &want, 0.0);
 }
 
 static void last_forward(dun_check *c, int N, int C) {
@@ -165,7 +212,9 @@ static const char *const kinds[] = {"embed_fwd",
                                     "swiglu_bwd of large gates",
                                     "add_fwd",
                                     "add_bwd",
-                                    "add_bwd beta"};
+                                    "add_bwd beta",
+                                    "block_sum",
+                                    "loss_total in blocks"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static void run(dun_check *c, size_t index) {
@@ -191,6 +240,12 @@ static void run(dun_check *c, size_t index) {
     case 10:
     case 11:
         add_backward(c, N, C, kind == 11);
+        break;
+    case 12:
+        block_sum(c, N, C);
+        break;
+    case 13:
+        loss_blocks(c);
         break;
     default:
         swiglu(c, N, C, kind < 7 ? 1.0 : 100.0, kind % 2 == 0); /* 5 to 8 */

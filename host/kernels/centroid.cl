@@ -31,7 +31,7 @@ __kernel void centroid_total(__global float *total,           /* (D) */
 }
 
 /* For a class k with n > 0 points in the batch, active[k] = 1 and
- *   gradient_k = rate * (c_k - (mean of its points + repulsion * u_k)),  rate = 1 - lethargy
+ *   gradient_k = rate * (c_k - (mean of its points, summed in blocks, + repulsion * u_k)),  rate = 1 - lethargy
  *   u_k = m / ||m||, or with `away` (c_k - m) / ||c_k - m||;  m = (total - c_k) / (K - 1)
  * No centroid is changed here, so that every target is known before any moves. A class without points: active 0,
  * gradient 0. Range: K groups. */
@@ -69,16 +69,29 @@ __kernel void centroid_pull(__global float *gradient, __global int *active, /* (
         float c = centroids[j], m = push != 0.0f ? (total[j] - c) * others : 0.0f;
         gradient[j] = pull * (c - push * (away ? c - m : m));
     }
-    /* Each point of the class is walked along once; an item comes back to its own columns. */
-    for (int i = 0; i < B; i++)
-        if (label[i] == k) {
-            __global const float *point = points + (size_t)i * (size_t)D;
-            float share = pull / (float)n;
-            FOR_VECTORS(v, D)
-                vec_store(vec_load(v, gradient) - share * vec_load(v, point), v, gradient);
-            FOR_REST(j, D)
-                gradient[j] -= share * point[j];
+    /* Each point of the class is walked along once, block by block; an item comes back to its own columns. */
+    float share = n ? pull / (float)n : 0.0f;
+    for (int first = 0; first < B; first += BLOCK_TEXTS) {
+        int end = min(first + BLOCK_TEXTS, B), present = 0;
+        for (int i = first; i < end; i++)
+            present += label[i] == k;
+        if (!present) /* the same for the whole group */
+            continue;
+        FOR_VECTORS(v, D) {
+            vec block = 0.0f;
+            for (int i = first; i < end; i++)
+                if (label[i] == k)
+                    block += vec_load(v, points + (size_t)i * (size_t)D);
+            vec_store(vec_load(v, gradient) - share * block, v, gradient);
         }
+        FOR_REST(j, D) {
+            float block = 0.0f;
+            for (int i = first; i < end; i++)
+                if (label[i] == k)
+                    block += points[(size_t)i * (size_t)D + (size_t)j];
+            gradient[j] -= share * block;
+        }
+    }
     if (get_local_id(0) == 0)
         active[k] = n > 0;
 }

@@ -103,13 +103,17 @@ __kernel void loss_pairs(__global float *row_value,   /* (K) */
         row_value[j] = share * sum;
 }
 
-/* value = mean of a (n_a) + sum of b (n_b), in their order. Range: one item. */
+/* value = mean of a (n_a), points summed in blocks, + sum of b (n_b) in their order. Range: one item. */
 __kernel void loss_total(__global float *value,                            /* (1) */
                          __global const float *a, __global const float *b, /* (n_a), (n_b) */
                          int n_a, int n_b) {
     float sum = 0.0f, more = 0.0f;
-    for (int i = 0; i < n_a; i++)
-        sum += a[i];
+    for (int first = 0; first < n_a; first += BLOCK_TEXTS) {
+        float block = 0.0f;
+        for (int i = first; i < min(first + BLOCK_TEXTS, n_a); i++)
+            block += a[i];
+        sum += block;
+    }
     for (int i = 0; i < n_b; i++)
         more += b[i];
     value[0] = sum / (float)n_a + more;

@@ -23,6 +23,10 @@
 #    define HEAD_VW 4
 #endif
 
+/* What is summed over the texts of a batch is summed in blocks of so many in the batch's order, the last may be
+ * short, and the blocks' sums are added in order: whoever computes a block, the sum is the same. */
+#define BLOCK_TEXTS 8
+
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 

@@ -1,6 +1,7 @@
 /* Kernels that handle rows one by one: gather of embedding and prompt rows, pick of last rows, the gated unit,
  * and sums. One work-group a row (see preface.cl); all are bound by memory. Bytes a row, and flops a number of it:
- *   embed_fwd, last_fwd 8*C, 0   embed_bwd 4*C a prompt row of the batch, 1   last_bwd 4*C, with beta 8*C, 2
+ *   embed_fwd, last_fwd 8*C, 0   embed_bwd 8*C a prompt row of the batch, 1   block_sum 4*n a text, 1
+ *   last_bwd 4*C, with beta 8*C, 2
  *   swiglu_fwd 12*F, 3 and an exp   swiglu_bwd 20*F, 10 and an exp
  *   add_fwd 12*C, 1   add_bwd 8*C, 0, with beta 12*C, 1 */
 
@@ -25,28 +26,58 @@ __kernel void embed_fwd(__global float *out,          /* (N, C) */
         out[j] = in[j];
 }
 
-/* embed_bwd: d_prompt[p] = sum of d_out[n] over the rows with ids[n] == -1 - p, in row order. The table is
- * frozen. Range: P groups. */
-__kernel void embed_bwd(__global float *d_prompt,    /* (P, C) */
+/* embed_bwd: d_texts[s][p] = sum of d_out[n] over the rows n of text s with ids[n] == -1 - p, in row order. The table
+ * is frozen. Range: (P, S) groups. */
+__kernel void embed_bwd(__global float *d_texts,     /* (S, P, C) */
                         __global const float *d_out, /* (N, C) */
                         __global const int *ids,     /* (N) */
-                        int N, int C) {
-    int p = (int)get_group_id(0);
-    d_prompt += (size_t)p * (size_t)C;
+                        __global const int *start,   /* (S+1) */
+                        int C) {
+    int p = (int)get_group_id(0), s = (int)get_group_id(1);
+    d_texts += ((size_t)s * get_num_groups(0) + (size_t)p) * (size_t)C;
     FOR_VECTORS(i, C) {
         vec sum = 0.0f;
-        for (int n = 0; n < N; n++)
+        for (int n = start[s]; n < start[s + 1]; n++)
             if (ids[n] == -1 - p)
                 sum += vec_load(i, d_out + (size_t)n * (size_t)C);
-        vec_store(sum, i, d_prompt);
+        vec_store(sum, i, d_texts);
     }
     FOR_REST(j, C) {
         float sum = 0.0f;
-        for (int n = 0; n < N; n++)
+        for (int n = start[s]; n < start[s + 1]; n++)
             if (ids[n] == -1 - p)
                 sum += d_out[(size_t)n * (size_t)C + (size_t)j];
-        d_prompt[j] = sum;
+        d_texts[j] = sum;
     }
+}
+
+/* block_sum: out = sum of in[s] over the texts of a batch, in blocks (BLOCK_TEXTS). Range: an item for each vector of
+ * the n floats of a text. */
+__kernel void block_sum(__global float *out,      /* (n) */
+                        __global const float *in, /* (S, n) */
+                        int S, int n) {
+    int v = (int)get_global_id(0);
+    if (v < n / VW) {
+        vec sum = 0.0f;
+        for (int first = 0; first < S; first += BLOCK_TEXTS) {
+            vec block = 0.0f;
+            for (int s = first; s < min(first + BLOCK_TEXTS, S); s++)
+                block += vec_load(v, in + (size_t)s * (size_t)n);
+            sum += block;
+        }
+        vec_store(sum, v, out);
+    }
+    if (get_group_id(0) == 0)
+        FOR_REST(j, n) {
+            float sum = 0.0f;
+            for (int first = 0; first < S; first += BLOCK_TEXTS) {
+                float block = 0.0f;
+                for (int s = first; s < min(first + BLOCK_TEXTS, S); s++)
+                    block += in[(size_t)s * (size_t)n + (size_t)j];
+                sum += block;
+            }
+            out[j] = sum;
+        }
 }
 
 /* last_fwd: out[s] = in[start[s+1] - 1], the last row of every sequence. Range: S groups. */

@@ -5,6 +5,9 @@
 
 #include "dev/buffer.h"
 
+/* Texts whose shares in a sum over a batch are added first (BLOCK_TEXTS of the kernels). */
+enum { DUN_BLOCK_TEXTS = 8 };
+
 typedef struct {
     uint32_t n_sequences, n_rows;       /* S, N */
     uint32_t max_sequences, max_rows;   /* capacity */

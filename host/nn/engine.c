@@ -40,6 +40,8 @@ static int create_scratch(dun_engine *engine) {
     if (o->backward) {
         TRY_NEW(engine->gradient_written, engine->points.n_values);
         TRY(dun_buffer_create(&engine->d_prompt, device, prompt_bytes, "the prompt's gradient"));
+        TRY(dun_buffer_create(&engine->d_texts, device, o->max_sequences * prompt_bytes,
+                              "the prompt's gradients of texts"));
         TRY(dun_buffer_create(&engine->delta, device, delta_bytes, "attention's backward scratch"));
     }
 out:
@@ -74,6 +76,7 @@ static void free_sized(dun_engine *engine) {
     dun_buffer_free(&engine->delta);
     dun_buffer_free(&engine->prompt);
     dun_buffer_free(&engine->d_prompt);
+    dun_buffer_free(&engine->d_texts);
     dun_device_batch_free(&engine->batch);
     dun_plan_free(&engine->text_plan);
     dun_plan_free(&engine->points_plan);
@@ -173,4 +176,12 @@ int dun_engine_backward(dun_engine *engine) {
     }
 out:
     return rc;
+}
+
+int dun_engine_sum_texts(dun_engine *engine, uint32_t n) {
+    const dun_compute *compute = engine->compute;
+    uint32_t floats = engine->options.max_prompt * engine->model.spec.width;
+    return DUN_LAUNCH(compute->kernel[DUN_K_block_sum],
+                      dun_items(compute, floats / compute->tiles.vector + 1), DUN_BUF(engine->d_prompt),
+                      DUN_BUF(engine->d_texts), DUN_INT(n), DUN_INT(floats));
 }

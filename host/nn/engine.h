@@ -29,6 +29,7 @@ typedef struct {
     dun_buffer delta;                       /* (max_rows, H) scratch of attention's backward */
     dun_buffer prompt;                      /* (P, C) the prompt rows in use */
     dun_buffer d_prompt;                    /* (P, C) */
+    dun_buffer d_texts;                     /* (max_sequences, P, C) what each text of a batch adds to it */
     dun_buffer *cache;                      /* [n_blocks] (cache_rows, 2*G*D) */
     uint32_t cache_rows;
     dun_buffer *kept; /* [n_blocks] (kept_rows, 2*G*D) halves, or NULL */
@@ -81,5 +82,9 @@ uint32_t dun_engine_point_width(const dun_engine *engine);
  * dun_engine_point_gradient: leaves the gradient of the prompt in engine->d_prompt. */
 dun_buffer *dun_engine_point_gradient(dun_engine *engine);
 int dun_engine_backward(dun_engine *engine);
+
+/* The part of it that comes last: the gradient of the prompt from those of n texts (n, P, C) in
+ * engine->d_texts, summed in blocks of DUN_BLOCK_TEXTS. Texts that were run elsewhere may be among them. */
+int dun_engine_sum_texts(dun_engine *engine, uint32_t n);
 
 #endif

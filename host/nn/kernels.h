@@ -10,6 +10,7 @@
 #define DUN_KERNELS(X)                                                                                       \
     X(embed_fwd)                                                                                             \
     X(embed_bwd)                                                                                             \
+    X(block_sum)                                                                                             \
     X(last_fwd)                                                                                              \
     X(last_bwd)                                                                                              \
     X(swiglu_fwd)                                                                                            \

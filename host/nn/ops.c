@@ -73,11 +73,16 @@ out:
 }
 
 static int embed_backward(dun_run *run, const dun_step *step) {
+    int rc = DUN_OK;
     dun_engine *e = run->engine;
-    uint32_t C = value_of(run, step->out)->columns;
-    return DUN_LAUNCH(kernel(run, DUN_K_embed_bwd), row_range(run, e->options.max_prompt),
-                      DUN_BUF(e->d_prompt), DUN_BUF(*gradient_of(run, step->out)), DUN_BUF(e->batch.ids),
-                      DUN_INT(e->batch.n_rows), DUN_INT(C));
+    uint32_t C = value_of(run, step->out)->columns, S = e->batch.n_sequences;
+    TRY(DUN_LAUNCH(kernel(run, DUN_K_embed_bwd),
+                   ((dun_range){{e->options.max_prompt, S}, e->compute->tiles.group}), DUN_BUF(e->d_texts),
+                   DUN_BUF(*gradient_of(run, step->out)), DUN_BUF(e->batch.ids), DUN_BUF(e->batch.start),
+                   DUN_INT(C)));
+    TRY(dun_engine_sum_texts(e, S));
+out:
+    return rc;
 }
 
 /* Kernels by kind: forward, backward. */

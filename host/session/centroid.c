@@ -16,19 +16,40 @@ typedef struct {
     uint64_t *count; /* (K) */
 } mean_job;
 
+/* Adds a block's points (n, D), of texts from `first` on: the sum of each class that is in it, and of all
+ * squares.
+ */
+static void add_block(mean_job *job, const float *points, uint32_t first, uint32_t n, size_t D) {
+    const uint32_t *label = job->session->texts.label + first;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = label[i], before = 0;
+        job->count[k]++;
+        while (label[before] != k)
+            before++;
+        for (size_t j = 0; before == i && j < D; j++) { /* the first of a class stands for all of them */
+            double sum = 0.0;
+            for (uint32_t t = i; t < n; t++)
+                sum += label[t] == k ? (double)points[t * D + j] : 0.0;
+            job->sums[k * D + j] += sum;
+        }
+    }
+    for (size_t j = 0; job->squares && j < D; j++) {
+        double sum = 0.0;
+        for (uint32_t t = 0; t < n; t++)
+            sum += (double)points[t * D + j] * (double)points[t * D + j];
+        job->squares[j] += sum;
+    }
+}
+
 static int add_batch(void *self, uint32_t first, uint32_t count) {
     int rc = DUN_OK;
     mean_job *job = self;
     size_t D = dun_session_point_width(job->session);
     TRY(dun_buffer_read(job->points, dun_engine_point_buffer(&job->session->engine), 0,
                         count * D * sizeof *job->points));
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t k = job->session->texts.label[first + i];
-        job->count[k]++;
-        for (size_t j = 0; j < D; j++)
-            job->sums[k * D + j] += (double)job->points[i * D + j];
-        for (size_t j = 0; job->squares && j < D; j++)
-            job->squares[j] += (double)job->points[i * D + j] * (double)job->points[i * D + j];
+    for (uint32_t at = 0; at < count; at += DUN_BLOCK_TEXTS) {
+        uint32_t n = count - at < DUN_BLOCK_TEXTS ? count - at : DUN_BLOCK_TEXTS;
+        add_block(job, job->points + at * D, first + at, n, D);
     }
 out:
     return rc;

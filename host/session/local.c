@@ -166,9 +166,10 @@ out:
     return rc;
 }
 
-static int local_gradient(float *d_prompt, void *self) {
+static int local_gradients(float *d_texts, void *self) {
     dun_local *local = self;
-    return dun_buffer_read(d_prompt, &local->engine->d_prompt, 0, prompt_bytes(local->engine));
+    return dun_buffer_read(d_texts, &local->engine->d_texts, 0,
+                           local->batch.n_sequences * prompt_bytes(local->engine));
 }
 
 static int local_finish(void *self) {
@@ -206,7 +207,7 @@ const dun_member_kind dun_local_kind = {
     .start = local_start,
     .points = local_points,
     .start_backward = local_start_backward,
-    .gradient = local_gradient,
+    .gradients = local_gradients,
     .finish = local_finish,
     .identity = local_identity,
     .free = local_free,
@@ -269,9 +270,13 @@ static int home_read_d_points(float *d_points, void *self, uint32_t n) {
     return dun_buffer_read(d_points, dun_engine_point_gradient(engine), 0, point_bytes(engine, n));
 }
 
-static int home_write_d_prompt(void *self, const float *d_prompt) {
+static int home_sum_d_texts(void *self, const float *d_texts, uint32_t n) {
+    int rc = DUN_OK;
     dun_engine *engine = self;
-    return dun_buffer_write(&engine->d_prompt, 0, d_prompt, prompt_bytes(engine));
+    TRY(dun_buffer_write(&engine->d_texts, 0, d_texts, n * prompt_bytes(engine)));
+    TRY(dun_engine_sum_texts(engine, n));
+out:
+    return rc;
 }
 
 dun_home dun_local_home(dun_engine *engine) {
@@ -279,5 +284,5 @@ dun_home dun_local_home(dun_engine *engine) {
                       .read_prompt = home_read_prompt,
                       .write_points = home_write_points,
                       .read_d_points = home_read_d_points,
-                      .write_d_prompt = home_write_d_prompt};
+                      .sum_d_texts = home_sum_d_texts};
 }

@@ -40,8 +40,8 @@ typedef struct {
     /* Starts the way back from the gradient (n, D) of the points; NULL: it is in place. */
     int (*start_backward)(void *self, const float *d_points);
 
-    /* The prompt's gradient (P, C), of its texts. */
-    int (*gradient)(float *d_prompt, void *self);
+    /* The prompt's gradients (n, P, C), one of each text. */
+    int (*gradients)(float *d_texts, void *self);
 
     /* Waits until everything that was started is done. */
     int (*finish)(void *self);

@@ -1,5 +1,5 @@
 /* A team's batches: cut by owner, run, brought together. Nothing here waits for a member before all have been
- * given their work, so one thread is enough, and the order of every sum is that of the members. */
+ * given their work, so one thread is enough, and every sum has the order of the batch. */
 #include "session/team.h"
 
 #include "base/err.h"
@@ -23,9 +23,8 @@ static void free_exchange(dun_team *team) {
     dun_free(team->points);
     dun_free(team->part);
     dun_free(team->prompt);
-    dun_free(team->gradient);
-    dun_free(team->others);
-    team->points = team->part = team->prompt = team->gradient = team->others = NULL;
+    dun_free(team->d_texts);
+    team->points = team->part = team->prompt = team->d_texts = NULL;
 }
 
 static void free_owners(dun_team *team) {
@@ -74,7 +73,7 @@ out:
 
 int dun_team_prepare(dun_team *team, const dun_team_sizes *sizes) {
     int rc = DUN_OK;
-    size_t points = (size_t)sizes->max_sequences * sizes->point_floats;
+    size_t S = sizes->max_sequences, D = sizes->point_floats, prompt = sizes->prompt_floats;
     free_exchange(team);
     team->sizes = *sizes;
     if (team->n == 1)
@@ -83,11 +82,10 @@ int dun_team_prepare(dun_team *team, const dun_team_sizes *sizes) {
         TRY_NEW(team->members[i].which, sizes->max_sequences);
         TRY_NEW(team->members[i].place, sizes->max_sequences);
     }
-    TRY_NEW(team->points, points);
-    TRY_NEW(team->part, points);
-    TRY_NEW(team->prompt, sizes->prompt_floats);
-    TRY_NEW(team->gradient, sizes->prompt_floats);
-    TRY_NEW(team->others, sizes->prompt_floats);
+    TRY_NEW(team->points, S * D);
+    TRY_NEW(team->prompt, prompt);
+    TRY_NEW(team->d_texts, S * prompt);
+    TRY_NEW(team->part, S * (D > prompt ? D : prompt));
 out:
     return rc;
 }
@@ -188,9 +186,14 @@ static void cut(dun_team *team, const uint32_t *which, uint32_t n) {
     }
 }
 
+/* Brings a member's rows (m->n, width) to their places in the batch. */
+static void place_rows(float *batch, const dun_member *m, const float *rows, size_t width) {
+    for (uint32_t j = 0; j < m->n; j++)
+        memcpy(batch + m->place[j] * width, rows + j * width, width * sizeof *rows);
+}
+
 static int run_apart(dun_team *team, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
-    size_t D = team->sizes.point_floats;
     cut(team, which, n);
     TRY(team->home.read_prompt(team->prompt, team->home.self));
     for (uint32_t i = 0; i < team->n; i++) {
@@ -202,8 +205,7 @@ static int run_apart(dun_team *team, const uint32_t *which, uint32_t n) {
         const dun_member *m = &team->members[i];
         if (m->n > 0)
             TRY(m->kind->points(team->part, m->self));
-        for (uint32_t j = 0; j < m->n; j++)
-            memcpy(team->points + m->place[j] * D, team->part + j * D, D * sizeof(float));
+        place_rows(team->points, m, team->part, team->sizes.point_floats);
     }
     TRY(team->home.write_points(team->home.self, team->points, n));
 out:
@@ -225,20 +227,16 @@ static int start_backward(dun_team *team, const dun_member *m) {
 
 static int backward_apart(dun_team *team, uint32_t n) {
     int rc = DUN_OK;
-    size_t n_floats = team->sizes.prompt_floats;
     TRY(team->home.read_d_points(team->points, team->home.self, n));
     for (uint32_t i = 0; i < team->n; i++)
         TRY(start_backward(team, &team->members[i]));
-    memset(team->gradient, 0, n_floats * sizeof *team->gradient);
     for (uint32_t i = 0; i < team->n; i++) {
         const dun_member *m = &team->members[i];
-        if (m->n == 0)
-            continue;
-        TRY(m->kind->gradient(team->others, m->self));
-        for (size_t j = 0; j < n_floats; j++)
-            team->gradient[j] += team->others[j];
+        if (m->n > 0)
+            TRY(m->kind->gradients(team->part, m->self));
+        place_rows(team->d_texts, m, team->part, team->sizes.prompt_floats);
     }
-    TRY(team->home.write_d_prompt(team->home.self, team->gradient));
+    TRY(team->home.sum_d_texts(team->home.self, team->d_texts, n));
 out:
     return rc;
 }

@@ -1,22 +1,22 @@
 /* Members that train one prompt together; one alone is a team as well. Every text belongs to one of them;
  * each batch is cut by owner. All members run their texts at once; the points then come together where the
- * loss is computed, with centroids and optimisers of the whole batch, and the prompt's gradient is the sum of
- * the members' in their order. So nothing depends on which member finishes first. One alone computes where
- * the loss is: nothing is copied. */
+ * loss is computed, with centroids and optimisers of the whole batch, and so do the prompt's gradients of all
+ * texts, which are summed there in blocks, in the batch's order. So neither which member finishes first nor
+ * who has which text changes a bit. One alone computes where the loss is: nothing is copied. */
 #ifndef DUN_TEAM_H
 #define DUN_TEAM_H
 
 #include "base/observer.h"
 #include "session/member.h"
 
-/* Where the loss of a batch is computed: the prompt (P, C) is read there and its gradient written, points
- * (n, D) are written and their gradients read. */
+/* Where the loss of a batch is computed: the prompt (P, C) is read there, points (n, D) are written
+ * and their gradients read, and its gradients of a batch's texts (n, P, C) are written and summed. */
 typedef struct {
     void *self;
     int (*read_prompt)(float *prompt, void *self);
     int (*write_points)(void *self, const float *points, uint32_t n);
     int (*read_d_points)(float *d_points, void *self, uint32_t n);
-    int (*write_d_prompt)(void *self, const float *d_prompt);
+    int (*sum_d_texts)(void *self, const float *d_texts, uint32_t n);
 } dun_home;
 
 /* What goes to and fro. */
@@ -32,11 +32,13 @@ typedef struct {
     dun_member *members; /* one alone computes at home */
     size_t capacity;
     uint32_t n;
-    bool has_shares;                   /* its members have theirs */
-    bool has_texts;                    /* every text has its owner */
-    uint32_t *owner, *local;           /* [texts] the member that has a text, and its number there; or NULL */
-    float *points, *part;              /* (max_sequences, D) the batch's points or gradients; a member's */
-    float *prompt, *gradient, *others; /* (P, C) */
+    bool has_shares;         /* its members have theirs */
+    bool has_texts;          /* every text has its owner */
+    uint32_t *owner, *local; /* [texts] the member that has a text, and its number there; or NULL */
+    float *prompt;           /* (P, C) */
+    float *points,
+        *d_texts; /* (max_sequences, D) the batch's points or their gradients, and (max_sequences, P, C) */
+    float *part;  /* as many of one member, of either kind */
 } dun_team;
 
 void dun_team_init(dun_team *team, const dun_home *home);

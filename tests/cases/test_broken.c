@@ -23,6 +23,10 @@ static const struct {
 } breaks[] = {
     {"a prompt row off by one", &dun_check_rows, "embed_bwd", "ids[n] == -1 - p", "ids[n] == -2 - p", "naive",
      false},
+    {"a sum without blocks", &dun_check_rows, "block_sum", "vec block = 0.0f;",
+     "vec block = sum; sum = 0.0f;", "naive", false},
+    {"a loss without blocks", &dun_check_rows, "loss_total", "float block = 0.0f;",
+     "float block = sum; sum = 0.0f;", "naive", false},
     {"the row before the last", &dun_check_rows, "last_bwd", "start[s + 1] - 1", "start[s + 1] - 2", "naive",
      false},
     {"an old gradient lost", &dun_check_rows, "last_bwd", "beta ? vec_load(i, d_in)",
