@@ -14,7 +14,7 @@
 static atomic_size_t live_blocks;
 
 static void *no_memory(size_t count, size_t size) {
-    dun_error(DUN_FAILED, "out of memory: %zu x %zu bytes could not be allocated", count, size);
+    (void)dun_error(DUN_FAILED, "out of memory: %zu x %zu bytes could not be allocated", count, size);
     return NULL;
 }
 

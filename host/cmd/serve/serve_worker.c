@@ -178,7 +178,7 @@ int dun_serve_worker_stop(dun_serve_worker *w) {
     pthread_join(w->thread, NULL);
     int rc = w->status;
     if (rc < 0)
-        dun_error((enum dun_status)rc, "%s", w->message ? w->message : "out of memory");
+        (void)dun_error((enum dun_status)rc, "%s", w->message ? w->message : "out of memory");
     return rc;
 }
 
