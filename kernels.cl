@@ -28,7 +28,13 @@
  *                   average_step                         moving average of a tensor         -
  * reparam.cl        reparam_product, reparam_norm_fwd    a prompt through a small network   itself, reparam_*_bwd, *_bwd_gain
  *
- * Defines (each program is built once with its set; the host chooses, see host/nn/kernels.c):
+ * A line `#pragma topic NAME` begins a topic: what is compiled as one program, from the lines before the first such
+ * line and its own (host/dev/kernel_text.c). Rooms list their topics and kernels (host/nn/kernels.h,
+ * host/learn/kernels.h; products: a provider's row in host/dev). A topic is built when it is first used, with the
+ * tiles that it is cut by: WG, VW, SUB_GROUPS in every topic but products; ATT_WG, HEAD_DIM, HEAD_VW in model;
+ * REG_* in reg; TS_*, WPT_* in local.
+ *
+ * Defines (the host chooses, see host/dev/choice.c):
  *   WG        items in a work-group of the row kernels; power of two; 1 on CPUs        default 1
  *   VW        floats in a vector of the row kernels: 4, 8, 16                          default 4
  *   SUB_GROUPS  1: sums over a work-group go through sub-groups                       default 0
@@ -42,12 +48,18 @@
  */
 #include "host/kernels/preface.cl"
 
+#pragma topic naive
 #include "host/kernels/gemm_naive.cl"
+
+#pragma topic reg
 #include "host/kernels/gemm_reg.cl"
+
+#pragma topic local
 #if TS_M
 #include "host/kernels/gemm_local.cl"
 #endif
 
+#pragma topic model
 #if ATT_WG <= 1
 #include "host/kernels/attention.cl"
 #else
@@ -58,10 +70,17 @@
 #include "host/kernels/rope.cl"
 #include "host/kernels/rows.cl"
 
+#pragma topic points
 #include "host/kernels/distance.cl"
 #include "host/kernels/loss.cl"
 #include "host/kernels/normalize.cl"
-#include "host/kernels/boids.cl"
 #include "host/kernels/centroid.cl"
+
+#pragma topic optim
 #include "host/kernels/optim.cl"
+
+#pragma topic reparam
 #include "host/kernels/reparam.cl"
+
+#pragma topic boids
+#include "host/kernels/boids.cl"

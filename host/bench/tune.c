@@ -150,6 +150,9 @@ int dun_tune_measure(dun_tune_result *out, dun_device *device, const dun_spec *s
                      double enough_s) {
     int rc = DUN_OK;
     bench b = {.spec = *spec};
+    dun_wish with_model = *wish;
+    with_model.uses[0].list = &dun_nn_kernels;
+    with_model.uses[0].topics = DUN_ALL_TOPICS;
     bool timed = enough_s > 0;
     double begun = dun_clock_seconds();
     *out = (dun_tune_result){.n_results = (size_t)(DUN_TUNE_CHECKED + DUN_TUNE_ROWS) * spec->width};
@@ -158,7 +161,7 @@ int dun_tune_measure(dun_tune_result *out, dun_device *device, const dun_spec *s
     if (b.spec.vocab > DUN_TUNE_VOCAB)
         b.spec.vocab = DUN_TUNE_VOCAB;
     TRY_NEW(out->results, out->n_results);
-    TRY(dun_compute_create_wish(&b.compute, device, NULL, wish));
+    TRY(dun_compute_create_wish(&b.compute, device, NULL, &with_model));
     TRY(create_engine(&b));
     TRY(dun_batch_create(&b.texts, DUN_TUNE_TEXTS, DUN_TUNE_TEXTS * DUN_TUNE_TOKENS));
     TRY(dun_batch_create(&b.prompts, DUN_TUNE_TEXTS, DUN_TUNE_TEXTS * DUN_TUNE_ROWS));

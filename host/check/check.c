@@ -194,10 +194,10 @@ void dun_check_run_case(dun_check *c, void (*run)(dun_check *c, size_t index), s
     dun_check_end(c);
 }
 
-void dun_check_launch(dun_check *c, enum dun_kernel_id id, dun_range range, const dun_arg *args,
-                      size_t n_args) {
-    c->launched[id] = true;
-    DUN_CHECK_TRY(c, dun_launch(c->compute->kernel[id], range, args, n_args));
+void dun_check_launch(dun_check *c, const dun_kernel_list *list, size_t id, dun_range range,
+                      const dun_arg *args, size_t n_args) {
+    DUN_CHECK_TRY(c, dun_compute_use(c->compute, list, 1u << list->rows[id].topic));
+    DUN_CHECK_TRY(c, dun_launch(dun_compute_kernel(c->compute, list, id), range, args, n_args));
 }
 
 double dun_check_relative_error(const double *got, const double *want, size_t n) {

@@ -4,6 +4,7 @@
 #ifndef DUN_CHECK_H
 #define DUN_CHECK_H
 
+#include "learn/kernels.h"
 #include "nn/kernels.h"
 
 #include <stdarg.h>
@@ -31,7 +32,6 @@ typedef struct {
 typedef struct {
     dun_compute *compute;
     dun_gemm *gemm; /* of the products; compute's own unless a test sets another */
-    bool launched[DUN_N_KERNELS];
     size_t n_cases, n_compared, n_failed;
     double worst;                     /* largest error met, as a part of its tolerance */
     size_t histogram[DUN_CHECK_BINS]; /* of comparisons: error 0; below 1, 3, 10, 30, 100 % of the tolerance;
@@ -93,12 +93,14 @@ void dun_check_freeze(dun_check *c, dun_check_tensor *tensor);
 /* The floats a tensor holds now. NULL: stopped. */
 double *dun_check_read(dun_check *c, const dun_check_tensor *tensor);
 
-void dun_check_launch(dun_check *c, enum dun_kernel_id id, dun_range range, const dun_arg *args,
-                      size_t n_args);
-#define DUN_CHECK_LAUNCH(c, id, range, ...)                                                                  \
-    ((c)->stopped ? (void)0                                                                                  \
-                  : dun_check_launch((c), DUN_K_##id, (range), (const dun_arg[]){__VA_ARGS__},               \
-                                     sizeof((const dun_arg[]){__VA_ARGS__}) / sizeof(dun_arg)))
+/* Launches a kernel of a list, or of the room nn or learn; builds its topic if need be. */
+void dun_check_launch(dun_check *c, const dun_kernel_list *list, size_t id, dun_range range,
+                      const dun_arg *args, size_t n_args);
+#define DUN_CHECK_LAUNCH(c, room, id, range, ...)                                                            \
+    ((c)->stopped                                                                                            \
+         ? (void)0                                                                                           \
+         : dun_check_launch((c), &dun_##room##_kernels, DUN_K_##id, (range), (const dun_arg[]){__VA_ARGS__}, \
+                            sizeof((const dun_arg[]){__VA_ARGS__}) / sizeof(dun_arg)))
 #define DUN_CHECK_ROWS(c, n) dun_rows((c)->compute, (size_t)(n))
 #define DUN_CHECK_ITEMS(c, n) dun_items((c)->compute, (size_t)(n))
 #define DUN_CHECK_ATTENTION(c, n) dun_attention_items((c)->compute, (size_t)(n))

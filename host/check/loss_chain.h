@@ -10,7 +10,7 @@
 /* A loss kernel, its reference, and what its stored vectors are called with which factors. */
 typedef struct {
     const char *name;
-    enum dun_kernel_id kernel;
+    enum dun_learn_kernel kernel;
     enum dun_loss_kind kind;
     dun_ref_loss *reference;
     double attraction, repulsion;

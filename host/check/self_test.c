@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Heads of this size: those of most models. Kernels that are cut by it are tested with it. */
-enum { HEAD_DIM = 64 };
-
 /* Cases of a topic in a quick test and in a whole one: enough for every kind of each topic, and for ten
  * seconds on two cores. */
 enum { QUICK_CASES = 20, MOST_CASES = 110 };
@@ -45,7 +42,7 @@ static void run_cases(dun_check *c, const dun_check_topic *topic, size_t most) {
         dun_check_run_case(c, topic->run, at);
 }
 
-static void run_topic(dun_self_test *report, bool *launched, dun_compute *compute, dun_gemm *gemm,
+static void run_topic(dun_self_test *report, dun_compute *compute, dun_gemm *gemm,
                       const dun_check_topic *topic, const char *name) {
     dun_self_test_row *row = new_row(report, topic->name, name);
     dun_check c;
@@ -58,8 +55,6 @@ static void run_topic(dun_self_test *report, bool *launched, dun_compute *comput
     row->worst = c.worst;
     memcpy(row->histogram, c.histogram, sizeof row->histogram);
     snprintf(row->message, sizeof row->message, "%s", c.message);
-    for (size_t i = 0; i < DUN_N_KERNELS; i++)
-        launched[i] |= c.launched[i];
 }
 
 /* CLBlast compiles for many seconds on CPUs, where nobody wants it: there only when a run would take it. */
@@ -68,10 +63,10 @@ static bool leave_out(const dun_device *device, const char *name, const char *fi
            strcmp(first, name) != 0;
 }
 
-static int test_provider(dun_self_test *report, bool *launched, dun_compute *compute, const char *name) {
+static int test_provider(dun_self_test *report, dun_compute *compute, const char *name) {
     int rc = DUN_OK;
     dun_gemm *gemm = NULL;
-    rc = dun_gemm_create(&gemm, compute->device, compute->program, &compute->tiles, name);
+    rc = dun_gemm_create(&gemm, compute->device, compute->programs, &compute->tiles, name);
     if (rc == DUN_BAD_DEVICE) { /* it cannot run here */
         dun_self_test_row *row = new_row(report, dun_check_gemm.name, name);
         row->cannot = "cannot run on this device";
@@ -79,7 +74,7 @@ static int test_provider(dun_self_test *report, bool *launched, dun_compute *com
         goto out;
     }
     TRY(rc);
-    run_topic(report, launched, compute, gemm, &dun_check_gemm, name);
+    run_topic(report, compute, gemm, &dun_check_gemm, name);
 out:
     dun_gemm_free(gemm);
     return rc;
@@ -107,13 +102,13 @@ static void choose(dun_self_test *report, const char *first, const char *wanted)
 }
 
 /* The training step with the chosen provider, or with the plainest one where none can be chosen. */
-static int test_step(dun_self_test *report, bool *launched, dun_compute *compute) {
+static int test_step(dun_self_test *report, dun_compute *compute) {
     int rc = DUN_OK;
     dun_gemm *gemm = NULL, *own = compute->gemm;
-    TRY(dun_gemm_create(&gemm, compute->device, compute->program, &compute->tiles,
+    TRY(dun_gemm_create(&gemm, compute->device, compute->programs, &compute->tiles,
                         *report->gemm ? report->gemm : "naive"));
     compute->gemm = gemm;
-    run_topic(report, launched, compute, gemm, &dun_check_step, NULL);
+    run_topic(report, compute, gemm, &dun_check_step, NULL);
 out:
     compute->gemm = own;
     dun_gemm_free(gemm);
@@ -140,26 +135,37 @@ const char *dun_self_test_failure(const dun_self_test *report) {
     return *of_gemm ? of_gemm : "no way to multiply matrices passes";
 }
 
-int dun_self_test_run(dun_self_test *report, dun_device *device, const char *wanted, bool quick) {
+/* Kernels of a list that were launched. */
+static size_t count(const dun_programs *programs, const dun_kernel_list *list) {
+    size_t n = 0;
+    for (size_t i = 0; i < list->n_rows; i++)
+        n += dun_programs_launched(programs, list, i);
+    return n;
+}
+
+int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
+                      bool quick) {
     int rc = DUN_OK;
-    bool launched[DUN_N_KERNELS] = {false};
     dun_compute compute = {0};
     dun_choice run; /* what a run would take: a tuned provider comes before the default */
     double begun = dun_clock_seconds();
     *report = (dun_self_test){.quick = quick};
-    const dun_wish wish = {.head_dim = HEAD_DIM, .gemm = "naive", .every_gemm = true};
-    TRY(dun_choose(&run, dun_device_describe(device), &(dun_wish){.head_dim = HEAD_DIM, .gemm = wanted}));
+    const dun_wish wish = {.head_dim = head_dim,
+                           .gemm = "naive",
+                           .every_gemm = true,
+                           .uses = {{&dun_nn_kernels, DUN_ALL_TOPICS}, {&dun_learn_kernels, DUN_ALL_TOPICS}}};
+    TRY(dun_choose(&run, dun_device_describe(device), &(dun_wish){.head_dim = head_dim, .gemm = wanted}));
     TRY(dun_compute_create_wish(&compute, device, NULL, &wish));
     for (const char *const *name = dun_gemm_provider_names; *name; name++)
         if (!leave_out(device, *name, run.gemm))
-            TRY(test_provider(report, launched, &compute, *name));
+            TRY(test_provider(report, &compute, *name));
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
-        run_topic(report, launched, &compute, compute.gemm, topics[i], NULL);
+        run_topic(report, &compute, compute.gemm, topics[i], NULL);
     choose(report, run.gemm, wanted);
-    TRY(test_step(report, launched, &compute));
+    TRY(test_step(report, &compute));
     judge(report);
-    for (size_t i = 0; i < DUN_N_KERNELS; i++)
-        report->n_kernels += launched[i];
+    report->n_kernels =
+        count(compute.programs, &dun_nn_kernels) + count(compute.programs, &dun_learn_kernels);
     report->seconds = dun_clock_seconds() - begun;
 out:
     dun_compute_free(&compute);

@@ -29,9 +29,14 @@ typedef struct {
     double seconds;
 } dun_self_test;
 
-/* Tests a device; `wanted` is a provider's name or "auto". `quick`: some cases of each topic instead of all.
- * An error only when the kernels cannot be built at all; failures are in the report. */
-int dun_self_test_run(dun_self_test *report, dun_device *device, const char *wanted, bool quick);
+/* Heads of this size, those of most models, where no model says otherwise. */
+enum { DUN_SELF_TEST_HEADS = 64 };
+
+/* Tests a device with kernels cut for heads of head_dim floats; `wanted` is a provider's name or "auto".
+ * `quick`: some cases of each topic instead of all. An error only when the kernels cannot be built at all;
+ * failures are in the report. */
+int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
+                      bool quick);
 
 /* Why the device cannot be trusted: the first failure of a row that matters; "" when it passed. */
 const char *dun_self_test_failure(const dun_self_test *report);

@@ -138,7 +138,7 @@ static void forward(dun_check *c, attention_tensors *t, const attention_data *d,
     dun_check_tensor *own = dun_check_input(c, "own_kv", shifted, offset + d->n_kv);
     t->o = dun_check_output(c, "o", d->n_q);
     t->stats = dun_check_output(c, "stats", n_stats);
-    DUN_CHECK_LAUNCH(c, attention_fwd, DUN_CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(t->o->buffer),
+    DUN_CHECK_LAUNCH(c, nn, attention_fwd, DUN_CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(t->o->buffer),
                      DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
                      DUN_BUF(own->buffer), DUN_OFFSET(offset), DUN_BUF(t->shared_len->buffer),
                      DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer),
@@ -162,16 +162,16 @@ static void backward(dun_check *c, const attention_tensors *t, const attention_d
     dun_check_tensor *dq_out = dun_check_output(c, "dq", d->n_q),
                      *delta = dun_check_output(c, "delta", n_stats);
     dun_check_tensor *d_kv_out = dun_check_output(c, "d_kv", d->n_kv);
-    DUN_CHECK_LAUNCH(c, attention_bwd_q, DUN_CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(dq_out->buffer),
-                     DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer), DUN_BUF(t->o->buffer),
-                     DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
-                     DUN_BUF(t->own->buffer), DUN_BUF(t->shared_len->buffer),
+    DUN_CHECK_LAUNCH(c, nn, attention_bwd_q, DUN_CHECK_ATTENTION(c, d->batch.Nq * k->H),
+                     DUN_BUF(dq_out->buffer), DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer),
+                     DUN_BUF(t->o->buffer), DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer),
+                     DUN_BUF(t->prefix->buffer), DUN_BUF(t->own->buffer), DUN_BUF(t->shared_len->buffer),
                      DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer),
                      DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer),
                      DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
     dun_check_freeze(c, dq_out);
     dun_check_freeze(c, delta);
-    DUN_CHECK_LAUNCH(c, attention_bwd_kv, DUN_CHECK_ATTENTION(c, d->batch.N * k->G),
+    DUN_CHECK_LAUNCH(c, nn, attention_bwd_kv, DUN_CHECK_ATTENTION(c, d->batch.N * k->G),
                      DUN_BUF(d_kv_out->buffer), DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer),
                      DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->own->buffer),
                      DUN_BUF(t->query_start->buffer), DUN_BUF(t->sequence->buffer),

@@ -34,7 +34,7 @@ static void run(dun_check *c, size_t index) {
     dun_check_tensor *pair_in = dun_check_input(c, "pair", pair, n);
     dun_check_tensor *value_out = dun_check_output(c, "value", (size_t)K),
                      *d_pair_out = dun_check_output(c, "d_pair", n);
-    DUN_CHECK_LAUNCH(c, boids_loss, DUN_CHECK_ROWS(c, K), DUN_BUF(value_out->buffer),
+    DUN_CHECK_LAUNCH(c, learn, boids_loss, DUN_CHECK_ROWS(c, K), DUN_BUF(value_out->buffer),
                      DUN_BUF(d_pair_out->buffer), DUN_BUF(pair_in->buffer), DUN_INT(K));
     dun_check_close(c, value_out, value, tolerance);
     dun_check_close(c, d_pair_out, d_pair, tolerance);

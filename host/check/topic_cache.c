@@ -33,9 +33,9 @@ static void there_and_back(dun_check *c, int N, int C, double scale) {
     dun_check_tensor *kept =
         dun_check_output(c, "kept", ((size_t)(N + KEPT_ROW) * columns + 1) / 2); /* two a word */
     dun_check_tensor *pairs_in = dun_check_input_ints(c, "rows", pairs, 2 * (size_t)N);
-    DUN_CHECK_LAUNCH(c, kv_keep, DUN_CHECK_ROWS(c, N), DUN_BUF(kept->buffer), DUN_BUF(cached->buffer),
+    DUN_CHECK_LAUNCH(c, nn, kv_keep, DUN_CHECK_ROWS(c, N), DUN_BUF(kept->buffer), DUN_BUF(cached->buffer),
                      DUN_INT(KEPT_ROW), DUN_INT(CACHE_ROW), DUN_INT(C));
-    DUN_CHECK_LAUNCH(c, kv_recall, DUN_CHECK_ROWS(c, N), DUN_BUF(cached->buffer), DUN_BUF(kept->buffer),
+    DUN_CHECK_LAUNCH(c, nn, kv_recall, DUN_CHECK_ROWS(c, N), DUN_BUF(cached->buffer), DUN_BUF(kept->buffer),
                      DUN_BUF(pairs_in->buffer), DUN_INT(C));
     dun_check_close(c, cached, want, 0.0);
 }

@@ -33,7 +33,6 @@ static void run(dun_check *c, size_t index) {
         c, index,
         "calculated centroids, %d points, %d classes of %d, repulsion %g%s, lethargy %g, momentum %g", B, K,
         D, o->repulsion, o->away ? " away" : "", o->lethargy, o->momentum);
-    c->launched[DUN_K_centroid_total] = c->launched[DUN_K_centroid_pull] = true;
     DUN_CHECK_TRY(c, dun_config_init(config));
     if (c->stopped)
         return;

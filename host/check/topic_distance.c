@@ -59,12 +59,6 @@ static const struct {
              {"cosine", DUN_DISTANCE_COSINE, DUN_REF_COSINE}};
 enum { N_KINDS = sizeof kinds / sizeof *kinds, N_CASES = sizeof cases / sizeof *cases };
 
-static void mark_launched(dun_check *c, enum dun_loss_distance kind) {
-    c->launched[DUN_K_distance_fwd] = c->launched[DUN_K_distance_finish] = true;
-    c->launched[DUN_K_distance_weights] = c->launched[DUN_K_distance_bwd] = true;
-    c->launched[DUN_K_inverse_norm] |= kind == DUN_DISTANCE_COSINE;
-}
-
 static void free_distance(void *distance) {
     dun_distance_free(distance);
 }
@@ -75,7 +69,6 @@ static dun_distance *open_distance(dun_check *c, enum dun_loss_distance kind,
     dun_distance *d = dun_check_own(c, sizeof *d, free_distance);
     DUN_CHECK_TRY(
         c, dun_distance_create(d, c->compute, kind, (uint32_t)s->B + 3, (uint32_t)s->K, (uint32_t)s->D));
-    mark_launched(c, kind);
     return d;
 }
 

@@ -74,12 +74,13 @@ static void on_distances(dun_check *c, const dun_loss_row *row, const dun_ref_lo
                       DUN_FLOAT(s->margin),
                       DUN_FLOAT(s->attraction),
                       DUN_FLOAT(s->repulsion)};
-    dun_check_launch(c, row->kernel, DUN_CHECK_ROWS(c, B), args, sizeof args / sizeof *args);
+    dun_check_launch(c, &dun_learn_kernels, row->kernel, DUN_CHECK_ROWS(c, B), args,
+                     sizeof args / sizeof *args);
     if (pairs)
-        DUN_CHECK_LAUNCH(c, loss_pairs, DUN_CHECK_ROWS(c, K), DUN_BUF(pair_rows->buffer),
+        DUN_CHECK_LAUNCH(c, learn, loss_pairs, DUN_CHECK_ROWS(c, K), DUN_BUF(pair_rows->buffer),
                          DUN_BUF(d_pair_out->buffer), DUN_BUF(pair_in->buffer), DUN_INT(K),
                          DUN_FLOAT(s->repulsion));
-    DUN_CHECK_LAUNCH(c, loss_total, one_item(), DUN_BUF(value->buffer), DUN_BUF(rows->buffer),
+    DUN_CHECK_LAUNCH(c, learn, loss_total, one_item(), DUN_BUF(value->buffer), DUN_BUF(rows->buffer),
                      DUN_BUF(pair_rows->buffer), DUN_INT(B), DUN_INT(pairs ? K : 0));
     double want = row->reference(dd, d_pair, d, pair, labels, s);
     double allowed = kind == WIDE ? spread_tolerance : tolerance;

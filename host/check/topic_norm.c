@@ -29,7 +29,7 @@ static void forward(dun_check *c, int N, int C, double scale, double eps) {
         return;
     dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *w_in = dun_check_input(c, "w", w, (size_t)C);
     dun_check_tensor *y = dun_check_output(c, "y", n);
-    DUN_CHECK_LAUNCH(c, rmsnorm_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_BUF(x_in->buffer),
+    DUN_CHECK_LAUNCH(c, nn, rmsnorm_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_BUF(x_in->buffer),
                      DUN_BUF(w_in->buffer), DUN_FLOAT(eps), DUN_INT(C));
     dun_ref_rmsnorm_fwd(want, x, w, eps, N, C);
     dun_check_close(c, y, want, forward_tolerance);
@@ -45,7 +45,7 @@ static void backward(dun_check *c, int N, int C, double scale, double eps, int b
     dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *w_in = dun_check_input(c, "w", w, (size_t)C);
     dun_check_tensor *dy_in = dun_check_input(c, "dy", dy, n);
     dun_check_tensor *dx = beta ? dun_check_in_out(c, "dx", old, n) : dun_check_output(c, "dx", n);
-    DUN_CHECK_LAUNCH(c, rmsnorm_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(dy_in->buffer),
+    DUN_CHECK_LAUNCH(c, nn, rmsnorm_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(dy_in->buffer),
                      DUN_BUF(x_in->buffer), DUN_BUF(w_in->buffer), DUN_FLOAT(eps), DUN_INT(beta), DUN_INT(C));
     dun_ref_rmsnorm_bwd(want, dy, x, w, eps, N, C);
     for (size_t i = 0; beta && i < n; i++)

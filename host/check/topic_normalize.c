@@ -26,9 +26,9 @@ static void affine(dun_check *c, int B, int D) {
     dun_check_tensor *points = dun_check_in_out(c, "points", x, n),
                      *gradient = dun_check_in_out(c, "d_points", d, n);
     dun_check_tensor *constants_in = dun_check_input(c, "constants", constants, (size_t)(2 * D));
-    DUN_CHECK_LAUNCH(c, affine_fwd, DUN_CHECK_ROWS(c, B), DUN_BUF(points->buffer),
+    DUN_CHECK_LAUNCH(c, learn, affine_fwd, DUN_CHECK_ROWS(c, B), DUN_BUF(points->buffer),
                      DUN_BUF(constants_in->buffer), DUN_INT(D));
-    DUN_CHECK_LAUNCH(c, affine_bwd, DUN_CHECK_ROWS(c, B), DUN_BUF(gradient->buffer),
+    DUN_CHECK_LAUNCH(c, learn, affine_bwd, DUN_CHECK_ROWS(c, B), DUN_BUF(gradient->buffer),
                      DUN_BUF(constants_in->buffer), DUN_INT(D));
     for (int at = 0; at < B * D; at++) {
         x[at] = (x[at] - constants[at % D]) * constants[D + at % D];
@@ -49,7 +49,6 @@ static void unit(dun_check *c, int B, int D) {
         x[(B - 1) * D + j] = 0.0;
     dun_check_tensor *points = dun_check_in_out(c, "points", x, n),
                      *gradient = dun_check_in_out(c, "d_points", d, n);
-    c->launched[DUN_K_unit_fwd] = c->launched[DUN_K_unit_bwd] = true;
     DUN_CHECK_TRY(
         c, dun_normalizer_create(normalizer, c->compute, DUN_NORMALIZE_UNIT, (uint32_t)B + 1, (uint32_t)D));
     DUN_CHECK_TRY(c, dun_normalizer_fwd(normalizer, &points->buffer, (uint32_t)B));
@@ -82,7 +81,6 @@ static void average(dun_check *c, int B, int D) {
                      *swapped = dun_check_output(c, "the average", n);
     if (c->stopped)
         return;
-    c->launched[DUN_K_average_step] = true;
     dun_average_init(averaged, c->compute, decay);
     dun_buffer without_canary = values->buffer;
     without_canary.bytes = n * sizeof(float);

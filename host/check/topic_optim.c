@@ -114,9 +114,6 @@ static void run(dun_check *c, size_t index) {
     const int32_t active[] = {1, 0, 1};
     tensor tensors[N_GROUPS] = {make_tensor(c, rows, columns, o->lr),
                                 make_tensor(c, 3, columns + 1, 3 * o->lr)};
-    c->launched[kind == DUN_OPTIMIZER_SGD ? DUN_K_sgd_step : DUN_K_adam_step] = true;
-    c->launched[DUN_K_row_squares] |= kinds[index].clip > 0;
-    c->launched[DUN_K_clip_gain] |= kinds[index].clip > 0;
     DUN_CHECK_TRY(c, dun_optim_init(optim, c->compute, &settings));
     double *noise[N_GROUPS];
     for (int k = 0; k < N_GROUPS; k++) {

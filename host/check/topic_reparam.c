@@ -20,9 +20,9 @@ typedef struct {
 static void product(dun_check *c, dun_check_tensor *out, const dun_check_tensor *a, int a_row, int a_step,
                     const dun_check_tensor *b, int b_row, int b_step, int beta, int relu, int R, int N,
                     int K) {
-    DUN_CHECK_LAUNCH(c, reparam_product, DUN_CHECK_ROWS(c, R), DUN_BUF(out->buffer), DUN_BUF(a->buffer),
-                     DUN_INT(a_row), DUN_INT(a_step), DUN_BUF(b->buffer), DUN_INT(b_row), DUN_INT(b_step),
-                     DUN_INT(beta), DUN_INT(relu), DUN_INT(N), DUN_INT(K));
+    DUN_CHECK_LAUNCH(c, learn, reparam_product, DUN_CHECK_ROWS(c, R), DUN_BUF(out->buffer),
+                     DUN_BUF(a->buffer), DUN_INT(a_row), DUN_INT(a_step), DUN_BUF(b->buffer), DUN_INT(b_row),
+                     DUN_INT(b_step), DUN_INT(beta), DUN_INT(relu), DUN_INT(N), DUN_INT(K));
 }
 
 static void forward(dun_check *c, tensors *t, const double *x, const dun_ref_reparam_shape *s) {
@@ -39,7 +39,7 @@ static void forward(dun_check *c, tensors *t, const double *x, const dun_ref_rep
     t->stats = dun_check_output(c, "stats", (size_t)(2 * P));
     product(c, t->hidden, t->base, C, 1, t->down, C, 1, 0, 1, P, M, C);
     product(c, t->u, t->hidden, M, 1, t->up, M, 1, 0, 0, P, C, M);
-    DUN_CHECK_LAUNCH(c, reparam_norm_fwd, DUN_CHECK_ROWS(c, P), DUN_BUF(t->rows->buffer),
+    DUN_CHECK_LAUNCH(c, learn, reparam_norm_fwd, DUN_CHECK_ROWS(c, P), DUN_BUF(t->rows->buffer),
                      DUN_BUF(t->stats->buffer), DUN_BUF(t->base->buffer), DUN_BUF(t->u->buffer),
                      DUN_BUF(t->gain->buffer), DUN_FLOAT(s->eps), DUN_INT(C));
     dun_check_close(c, t->hidden, hidden, tolerance);
@@ -67,15 +67,15 @@ static void backward(dun_check *c, const tensors *t, const double *d_rows, const
                      *d_up = dun_check_output(c, "d_up", n_down);
     dun_check_tensor *d_down = dun_check_output(c, "d_down", n_down),
                      *d_base = dun_check_in_out(c, "d_base", d_rows, n_rows);
-    DUN_CHECK_LAUNCH(c, reparam_norm_bwd_gain, DUN_CHECK_ITEMS(c, C), DUN_BUF(d_gain->buffer),
+    DUN_CHECK_LAUNCH(c, learn, reparam_norm_bwd_gain, DUN_CHECK_ITEMS(c, C), DUN_BUF(d_gain->buffer),
                      DUN_BUF(t->d_rows->buffer), DUN_BUF(t->u->buffer), DUN_BUF(t->stats->buffer), DUN_INT(P),
                      DUN_INT(C));
-    DUN_CHECK_LAUNCH(c, reparam_norm_bwd, DUN_CHECK_ROWS(c, P), DUN_BUF(du->buffer),
+    DUN_CHECK_LAUNCH(c, learn, reparam_norm_bwd, DUN_CHECK_ROWS(c, P), DUN_BUF(du->buffer),
                      DUN_BUF(t->d_rows->buffer), DUN_BUF(t->u->buffer), DUN_BUF(t->stats->buffer),
                      DUN_BUF(t->gain->buffer), DUN_INT(C));
     product(c, d_up, du, 1, C, t->hidden, 1, M, 0, 0, C, M, P);
     product(c, dh, du, C, 1, t->up, 1, M, 0, 0, P, M, C);
-    DUN_CHECK_LAUNCH(c, reparam_relu_bwd, DUN_CHECK_ROWS(c, P), DUN_BUF(dh->buffer),
+    DUN_CHECK_LAUNCH(c, learn, reparam_relu_bwd, DUN_CHECK_ROWS(c, P), DUN_BUF(dh->buffer),
                      DUN_BUF(t->hidden->buffer), DUN_INT(M));
     product(c, d_down, dh, 1, M, t->base, 1, C, 0, 0, M, C, P);
     product(c, d_base, dh, M, 1, t->down, 1, C, 1, 0, P, C, M);

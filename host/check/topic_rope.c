@@ -56,8 +56,8 @@ static void turn(dun_check *c, size_t kind, int N, bool backward) {
     dun_arg args[] = {DUN_BUF(turned->buffer),      DUN_OFFSET(offset),      DUN_BUF(table_in->buffer),
                       DUN_BUF(position_in->buffer), DUN_BUF(row_in->buffer), DUN_INT(heads),
                       DUN_INT(shape.rope_dim),      DUN_INT(row_floats)};
-    dun_check_launch(c, backward ? DUN_K_rope_bwd : DUN_K_rope_fwd, DUN_CHECK_ROWS(c, Nq), args,
-                     sizeof args / sizeof *args);
+    dun_check_launch(c, &dun_nn_kernels, backward ? DUN_K_rope_bwd : DUN_K_rope_fwd, DUN_CHECK_ROWS(c, Nq),
+                     args, sizeof args / sizeof *args);
     dun_ref_rope(x + offset, query_position, Nq, &shape, backward ? -1.0 : 1.0);
     for (size_t i = 0; i < n; i++) {
         int column = (int)((i - offset) % (size_t)row_floats);

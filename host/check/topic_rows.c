@@ -44,7 +44,7 @@ static void embed(dun_check *c, int N, int C, bool backward) {
         for (int i = 0; i < 2; i++) {
             int first = parts[i], rows = parts[i + 1] - first;
             dun_check_tensor *part = dun_check_input(c, "table", table + first * C, (size_t)(rows * C));
-            DUN_CHECK_LAUNCH(c, embed_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer),
+            DUN_CHECK_LAUNCH(c, nn, embed_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer),
                              DUN_BUF(ids_in->buffer), DUN_BUF(part->buffer), DUN_BUF(prompt_in->buffer),
                              DUN_INT(first), DUN_INT(rows), DUN_INT(C));
         }
@@ -62,7 +62,7 @@ static void embed(dun_check *c, int N, int C, bool backward) {
     dun_check_tensor *d_texts = dun_check_output(c, "d_texts", (size_t)(S * P * C));
     dun_range range = DUN_CHECK_ROWS(c, P);
     range.groups[1] = (size_t)S;
-    DUN_CHECK_LAUNCH(c, embed_bwd, range, DUN_BUF(d_texts->buffer), DUN_BUF(d_out_in->buffer),
+    DUN_CHECK_LAUNCH(c, nn, embed_bwd, range, DUN_BUF(d_texts->buffer), DUN_BUF(d_out_in->buffer),
                      DUN_BUF(ids_in->buffer), DUN_BUF(start_in->buffer), DUN_INT(C));
     for (int s = 0; s < S; s++)
         dun_ref_embed_bwd(want + s * P * C, d_out + start[s] * C, ids + start[s], start[s + 1] - start[s], P,
@@ -89,7 +89,7 @@ static void block_sum(dun_check *c, int S, int n) {
         return;
     dun_check_tensor *in_in = dun_check_input(c, "in", in, (size_t)(S * n));
     dun_check_tensor *out = dun_check_output(c, "out", (size_t)n);
-    DUN_CHECK_LAUNCH(c, block_sum, DUN_CHECK_ROWS(c, n), DUN_BUF(out->buffer), DUN_BUF(in_in->buffer),
+    DUN_CHECK_LAUNCH(c, nn, block_sum, DUN_CHECK_ROWS(c, n), DUN_BUF(out->buffer), DUN_BUF(in_in->buffer),
                      DUN_INT(S), DUN_INT(n)); /* with more groups than vectors */
     for (int j = 0; j < n; j++)
         want[j] = (double)sum_in_blocks(in, S, n, j);
@@ -105,7 +105,7 @@ static void loss_blocks(dun_check *c) {
     double want = (double)sum_in_blocks(rows, B, 1, 0) / B;
     dun_check_tensor *rows_in = dun_check_input(c, "row_value", rows, B),
                      *value = dun_check_output(c, "value", 1);
-    DUN_CHECK_LAUNCH(c, loss_total, ((dun_range){{1, 1}, 1}), DUN_BUF(value->buffer),
+    DUN_CHECK_LAUNCH(c, learn, loss_total, ((dun_range){{1, 1}, 1}), DUN_BUF(value->buffer),
                      DUN_BUF(rows_in->buffer), DUN_BUF(rows_in->buffer), DUN_INT(B), DUN_INT(0));
     dun_check_close(c, value, &want, 0.0);
 }
@@ -119,7 +119,7 @@ static void last_forward(dun_check *c, int N, int C) {
     dun_check_tensor *in_in = dun_check_input(c, "in", in, (size_t)(N * C));
     dun_check_tensor *start_in = dun_check_input_ints(c, "start", start, (size_t)S + 1);
     dun_check_tensor *out = dun_check_output(c, "out", (size_t)(S * C));
-    DUN_CHECK_LAUNCH(c, last_fwd, DUN_CHECK_ROWS(c, S), DUN_BUF(out->buffer), DUN_BUF(in_in->buffer),
+    DUN_CHECK_LAUNCH(c, nn, last_fwd, DUN_CHECK_ROWS(c, S), DUN_BUF(out->buffer), DUN_BUF(in_in->buffer),
                      DUN_BUF(start_in->buffer), DUN_INT(C));
     dun_ref_last_fwd(want, in, start, S, C);
     dun_check_close(c, out, want, 0.0);
@@ -138,7 +138,7 @@ static void last_backward(dun_check *c, int N, int C, int beta) {
     dun_check_tensor *sequence_in = dun_check_input_ints(c, "sequence", sequence, (size_t)N);
     dun_check_tensor *d_in =
         beta ? dun_check_in_out(c, "d_in", old, n_in) : dun_check_output(c, "d_in", n_in);
-    DUN_CHECK_LAUNCH(c, last_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(d_in->buffer), DUN_BUF(d_out_in->buffer),
+    DUN_CHECK_LAUNCH(c, nn, last_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(d_in->buffer), DUN_BUF(d_out_in->buffer),
                      DUN_BUF(start_in->buffer), DUN_BUF(sequence_in->buffer), DUN_INT(beta), DUN_INT(C));
     dun_ref_last_bwd(want, d_out, start, S, N, C);
     for (size_t i = 0; beta && i < n_in; i++)
@@ -160,11 +160,11 @@ static void swiglu(dun_check *c, int N, int F, double scale, bool backward) {
         if (c->stopped)
             return;
         dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, (size_t)(N * F));
-        DUN_CHECK_LAUNCH(c, swiglu_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(d_out_in->buffer),
-                         DUN_BUF(gate_up_in->buffer), DUN_INT(F));
+        DUN_CHECK_LAUNCH(c, nn, swiglu_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer),
+                         DUN_BUF(d_out_in->buffer), DUN_BUF(gate_up_in->buffer), DUN_INT(F));
         dun_ref_swiglu_bwd(want, d_out, gate_up, N, F);
     } else {
-        DUN_CHECK_LAUNCH(c, swiglu_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer),
+        DUN_CHECK_LAUNCH(c, nn, swiglu_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer),
                          DUN_BUF(gate_up_in->buffer), DUN_INT(F));
         dun_ref_swiglu_fwd(want, gate_up, N, F);
     }
@@ -179,7 +179,7 @@ static void add_forward(dun_check *c, int N, int C) {
         return;
     dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *y_in = dun_check_input(c, "y", y, n);
     dun_check_tensor *out = dun_check_output(c, "out", n);
-    DUN_CHECK_LAUNCH(c, add_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(x_in->buffer),
+    DUN_CHECK_LAUNCH(c, nn, add_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(x_in->buffer),
                      DUN_BUF(y_in->buffer), DUN_INT(C));
     dun_ref_add_fwd(want, x, y, (int)n);
     dun_check_close(c, out, want, sum_tolerance);
@@ -193,7 +193,7 @@ static void add_backward(dun_check *c, int N, int C, int beta) {
         return;
     dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, n);
     dun_check_tensor *dx = beta ? dun_check_in_out(c, "dx", old, n) : dun_check_output(c, "dx", n);
-    DUN_CHECK_LAUNCH(c, add_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(d_out_in->buffer),
+    DUN_CHECK_LAUNCH(c, nn, add_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(d_out_in->buffer),
                      DUN_INT(beta), DUN_INT(C));
     dun_ref_add_bwd(want, other, d_out, (int)n);
     for (size_t i = 0; beta && i < n; i++)

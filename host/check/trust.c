@@ -5,26 +5,26 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "dev/choice.h"
-#include "dev/program.h"
+#include "dev/programs.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Heads of any size: the identity of the kernels is in their text and the other defines. */
-enum { HEAD_DIM = 64, FORMAT = 1 };
+/* Raise it when the tests change in what a verdict means. */
+enum { FORMAT = 2 };
 
-static int make_key(dun_str *out, const dun_device_info *info, const char *gemm) {
+/* head_dim 0: the latest verdict, whatever the heads. */
+static int make_key(dun_str *out, const dun_device_info *info, uint32_t head_dim, const char *gemm) {
     int rc = DUN_OK;
-    dun_str defines = {0};
+    const uint32_t heads = head_dim ? head_dim : DUN_SELF_TEST_HEADS;
     dun_choice run, test; /* what each would take: of the run the provider matters, of the test the tiles */
-    TRY(dun_choose(&run, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = gemm}));
-    TRY(dun_choose(&test, info, &(dun_wish){.head_dim = HEAD_DIM, .gemm = "naive", .every_gemm = true}));
-    TRY(dun_tiles_defines(&defines, &test.tiles));
+    TRY(dun_choose(&run, info, &(dun_wish){.head_dim = heads, .gemm = gemm}));
+    TRY(dun_choose(&test, info, &(dun_wish){.head_dim = heads, .gemm = "naive", .every_gemm = true}));
     TRY(dun_str_addf(out, "self-test of "));
-    TRY(dun_program_identity(out, info, defines.bytes));
-    TRY(dun_str_addf(out, "gemm %s (%s)\ndunlin %s, test %d\n", gemm, run.gemm, DUN_VERSION, FORMAT));
+    TRY(dun_programs_identity(out, info, &test.tiles));
+    TRY(dun_str_addf(out, "gemm %s (%s), %s heads\ndunlin %s, test %d\n", gemm, run.gemm,
+                     head_dim ? "these" : "any", DUN_VERSION, FORMAT));
 out:
-    dun_str_free(&defines);
     return rc;
 }
 
@@ -44,13 +44,14 @@ static void read_text(char *out, size_t size, const json_t *object, const char *
     snprintf(out, size, "%s", text ? text : "");
 }
 
-int dun_verdict_recall(dun_verdict *verdict, const dun_device_info *info, const char *gemm) {
+int dun_verdict_recall(dun_verdict *verdict, const dun_device_info *info, uint32_t head_dim,
+                       const char *gemm) {
     int rc = DUN_OK;
     dun_str key = {0};
     dun_cached cached;
     json_t *object = NULL;
     *verdict = (dun_verdict){0};
-    TRY(make_key(&key, info, gemm));
+    TRY(make_key(&key, info, head_dim, gemm));
     if (!dun_cache_find(&cached, DUN_CACHE_CHECKS, &key))
         goto out;
     rc = dun_json_parse(&object, (const char *)cached.bytes, cached.length, "a kept self-test", 1);
@@ -68,12 +69,14 @@ out:
     return rc;
 }
 
-int dun_verdict_keep(const dun_verdict *verdict, const dun_device_info *info, const char *gemm) {
+int dun_verdict_keep(const dun_verdict *verdict, const dun_device_info *info, uint32_t head_dim,
+                     const char *gemm) {
     int rc = DUN_OK;
-    dun_str key = {0}, text = {0};
+    dun_str key = {0}, latest = {0}, text = {0};
     char problem[128];
     json_t *object = json_object();
-    TRY(make_key(&key, info, gemm));
+    TRY(make_key(&key, info, head_dim, gemm));
+    TRY(make_key(&latest, info, 0, gemm));
     TRY(dun_json_set(object, "passed", json_boolean(verdict->passed)));
     TRY(dun_json_set(object, "set_aside", json_boolean(verdict->set_aside)));
     TRY(dun_json_set(object, "quick", json_boolean(verdict->quick)));
@@ -81,40 +84,43 @@ int dun_verdict_keep(const dun_verdict *verdict, const dun_device_info *info, co
     TRY(dun_json_set(object, "failure", json_string(verdict->failure)));
     TRY(dun_json_dump(&text, object));
     (void)dun_cache_keep(problem, sizeof problem, DUN_CACHE_CHECKS, &key, text.bytes, text.length);
+    (void)dun_cache_keep(problem, sizeof problem, DUN_CACHE_CHECKS, &latest, text.bytes, text.length);
 out:
     json_decref(object);
     dun_str_free(&text);
+    dun_str_free(&latest);
     dun_str_free(&key);
     return rc;
 }
 
-static int test_device(dun_verdict *verdict, dun_device *device, const char *gemm,
+static int test_device(dun_verdict *verdict, dun_device *device, uint32_t head_dim, const char *gemm,
                        const dun_observer *observer) {
     int rc = DUN_OK;
     dun_self_test report;
     const dun_device_info *info = dun_device_describe(device);
     if (observer)
         dun_device_set_watch(device, (dun_device_watch){.self = observer->self, .say = observer->say});
-    dun_observe_say(observer, "check     %s was not tested yet with this driver; testing it", info->name);
-    TRY(dun_self_test_run(&report, device, gemm, true));
+    dun_observe_say(observer, "check     %s was not tested yet with this driver and heads of %u; testing it",
+                    info->name, head_dim);
+    TRY(dun_self_test_run(&report, device, head_dim, gemm, true));
     *verdict = dun_verdict_of(&report);
     if (report.passed)
         dun_observe_say(observer, "check     passed in %.1f s", report.seconds);
-    TRY(dun_verdict_keep(verdict, info, gemm));
+    TRY(dun_verdict_keep(verdict, info, head_dim, gemm));
 out:
     return rc;
 }
 
-int dun_trust(char *gemm_out, size_t gemm_size, const char *selector, const char *gemm, bool force,
-              const dun_observer *observer) {
+int dun_trust(char *gemm_out, size_t gemm_size, const char *selector, uint32_t head_dim, const char *gemm,
+              bool force, const dun_observer *observer) {
     int rc = DUN_OK;
     dun_device *device = NULL;
     dun_verdict verdict;
     TRY(dun_device_open(&device, selector));
     const dun_device_info *info = dun_device_describe(device);
-    TRY(dun_verdict_recall(&verdict, info, gemm));
+    TRY(dun_verdict_recall(&verdict, info, head_dim, gemm));
     if (!verdict.known)
-        TRY(test_device(&verdict, device, gemm, observer));
+        TRY(test_device(&verdict, device, head_dim, gemm, observer));
     snprintf(gemm_out, gemm_size, "%s", verdict.set_aside && verdict.passed ? verdict.gemm : gemm);
     if (verdict.passed && verdict.set_aside)
         dun_warn("this device fails the self-test with its usual matrix products (%s); %s stands in, slower",
@@ -131,7 +137,7 @@ out:
     return rc;
 }
 
-int dun_trust_config(dun_config *config, const dun_observer *observer) {
+int dun_trust_config(dun_config *config, uint32_t head_dim, const dun_observer *observer) {
     int rc = DUN_OK;
     char chosen[32], selector[256];
     dun_str wanted = {0};
@@ -140,8 +146,8 @@ int dun_trust_config(dun_config *config, const dun_observer *observer) {
     for (size_t i = 0; dun_device_selector(selector, sizeof selector, config->device.use, i); i++) {
         dun_str_clear(&wanted);
         TRY(dun_config_get(&wanted, config, DUN_KEY_device_gemm));
-        TRY(dun_trust(chosen, sizeof chosen, selector, wanted.bytes, config->device.check == DUN_CHECK_FORCE,
-                      observer));
+        TRY(dun_trust(chosen, sizeof chosen, selector, head_dim, wanted.bytes,
+                      config->device.check == DUN_CHECK_FORCE, observer));
         if (strcmp(chosen, wanted.bytes) != 0)
             TRY(dun_config_put(config, DUN_KEY_device_gemm, chosen, "the self-test"));
     }

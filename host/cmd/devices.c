@@ -46,7 +46,7 @@ static int choose(device_choice *out, const dun_device_info *info) {
         return DUN_OK;
     }
     TRY(rc);
-    TRY(dun_verdict_recall(&out->verdict, info, "auto"));
+    TRY(dun_verdict_recall(&out->verdict, info, 0, "auto"));
     if (out->verdict.known && out->verdict.passed && out->verdict.set_aside) {
         const dun_wish wish = {.head_dim = ANY_HEAD_DIM, .gemm = out->verdict.gemm};
         TRY(dun_choose(&out->choice, info, &wish));
@@ -271,7 +271,7 @@ static int set_size(json_t *object, const char *key, uint64_t value) {
 static int add_tiles_json(json_t *object, const dun_tiles *tiles) {
     int rc = DUN_OK;
     json_t *json = json_object();
-#define X(field, define, legal, meaning) TRY(set_size(json, #field, tiles->field));
+#define X(field, define, cut, legal, meaning) TRY(set_size(json, #field, tiles->field));
     DUN_TILES(X)
 #undef X
     TRY(dun_json_set(object, "tiles", json_incref(json)));

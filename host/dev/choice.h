@@ -3,17 +3,23 @@
 #ifndef DUN_CHOICE_H
 #define DUN_CHOICE_H
 
-#include "dev/tiles.h"
+#include "dev/programs.h"
 
 /* What the user asked for. Zero but for head_dim: everything is the program's to choose. */
+enum { DUN_WISH_USES = 2 };
 typedef struct {
     uint32_t head_dim;
     const char *gemm;  /* a provider's name; NULL or "auto": choose */
     const char *tiles; /* "WG=64 ...": these values over the choice; NULL, "" or "auto": choose. The word
                         * "default" before them leaves tuning rows out */
     bool half_weights; /* store weights as f16 where the provider can */
-    bool every_gemm;   /* the program is to serve every provider: the local tile stays */
+    bool every_gemm;   /* every provider is built, not the chosen one alone: the local tile stays */
     bool exact;        /* fail rather than take simpler tiles */
+    /* What is built at once, beside products, up to a NULL list: the tiles are those that suit all of it. */
+    struct {
+        const dun_kernel_list *list;
+        unsigned topics; /* bits */
+    } uses[DUN_WISH_USES];
 } dun_wish;
 
 enum { DUN_REASON_BYTES = 400 };

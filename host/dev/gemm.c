@@ -69,7 +69,21 @@ void dun_gemm_because(dun_gemm *gemm, const char *reason) {
 /* Room for four parts of 256 rows of a wide layer. Products that need more are cut into fewer parts. */
 enum { SCRATCH_BYTES = 8 << 20 };
 
-int dun_gemm_create(dun_gemm **out, dun_device *device, dun_program *program, const dun_tiles *tiles,
+/* The kernels of the provider. */
+static int make_kernels(dun_gemm *gemm, dun_programs *programs) {
+    int rc = DUN_OK;
+    dun_program *program;
+    const dun_gemm_provider *provider = gemm->provider;
+    TRY(dun_programs_topic(&program, programs, &provider->topic));
+    for (size_t i = 0; provider->kernels[i]; i++)
+        TRY(dun_kernel_create(&gemm->kernels[i], program, provider->kernels[i]));
+    if (provider->tiles)
+        TRY(dun_kernel_check(gemm->kernels[0], dun_tiles_local_items(&gemm->tiles)));
+out:
+    return rc;
+}
+
+int dun_gemm_create(dun_gemm **out, dun_device *device, dun_programs *programs, const dun_tiles *tiles,
                     const char *wanted) {
     int rc = DUN_OK;
     dun_gemm *gemm = NULL;
@@ -81,16 +95,26 @@ int dun_gemm_create(dun_gemm **out, dun_device *device, dun_program *program, co
     if (gemm->provider->tiles && !tiles->local_m)
         TRY(dun_error(DUN_BAD_DEVICE, "GEMM %s needs tiles with TS_M; the program was built without",
                       wanted));
-    for (size_t i = 0; gemm->provider->kernels[i]; i++)
-        TRY(dun_kernel_create(&gemm->kernels[i], program, gemm->provider->kernels[i]));
-    if (gemm->provider->tiles)
-        TRY(dun_kernel_check(gemm->kernels[0], dun_tiles_local_items(tiles)));
+    TRY(make_kernels(gemm, programs));
     if (gemm->provider->tiles && tiles->local_split > 1)
         TRY(dun_buffer_create(&gemm->scratch, device, SCRATCH_BYTES, "the partial sums of products"));
     *out = gemm;
     gemm = NULL;
 out:
     dun_gemm_free(gemm);
+    return rc;
+}
+
+int dun_gemm_build_all(dun_device *device, dun_programs *programs, const dun_tiles *tiles) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < N_PROVIDERS; i++) {
+        dun_gemm *gemm;
+        if (providers[i]->cannot(dun_device_describe(device)) || (providers[i]->tiles && !tiles->local_m))
+            continue;
+        TRY(dun_gemm_create(&gemm, device, programs, tiles, providers[i]->name));
+        dun_gemm_free(gemm);
+    }
+out:
     return rc;
 }
 

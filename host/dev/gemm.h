@@ -5,7 +5,7 @@
 #define DUN_GEMM_H
 
 #include "dev/buffer.h"
-#include "dev/program.h"
+#include "dev/programs.h"
 #include "dev/tiles.h"
 
 typedef struct dun_gemm dun_gemm;
@@ -28,10 +28,14 @@ typedef struct {
  * the same, or is NULL. */
 const char *dun_gemm_default(const char **reason, const char **cannot, const dun_device_info *info);
 
-/* `wanted`: a provider's name, or "auto" for the device's default. Kernels come from `program`, built with
- * `tiles`. DUN_USAGE: unknown name; DUN_BAD_DEVICE: that provider cannot run on the device, and why. */
-int dun_gemm_create(dun_gemm **out, dun_device *device, dun_program *program, const dun_tiles *tiles,
+/* `wanted`: a provider's name, or "auto" for the device's default. Kernels come from `programs`, cut by
+ * `tiles`: the provider's topic is built. DUN_USAGE: unknown name; DUN_BAD_DEVICE: that provider cannot run
+ * on the device, and why. */
+int dun_gemm_create(dun_gemm **out, dun_device *device, dun_programs *programs, const dun_tiles *tiles,
                     const char *wanted);
+
+/* Builds the topics of all providers that can run on the device. */
+int dun_gemm_build_all(dun_device *device, dun_programs *programs, const dun_tiles *tiles);
 void dun_gemm_free(dun_gemm *gemm);
 const char *dun_gemm_name(const dun_gemm *gemm);
 const char *dun_gemm_reason(const dun_gemm *gemm); /* why this provider was chosen */

@@ -54,4 +54,5 @@ out:
     return rc;
 }
 
-DUN_GEMM_PROVIDER(clblast, .cannot = cannot_run, .kernels = {"gemm_start"}, .run = clblast_run);
+DUN_GEMM_PROVIDER(clblast, .cannot = cannot_run, .topic = {"naive", 0}, .kernels = {"gemm_start"},
+                  .run = clblast_run);

@@ -91,5 +91,6 @@ out:
     return rc;
 }
 
-DUN_GEMM_PROVIDER(local, .cannot = cannot_run, .kernels = {"gemm_local", "gemm_local_sum", "gemm_local_pack"},
-                  .tiles = true, .pack = local_pack, .run = local_run);
+DUN_GEMM_PROVIDER(local, .cannot = cannot_run, .topic = {"local", DUN_CUT_LOCAL},
+                  .kernels = {"gemm_local", "gemm_local_sum", "gemm_local_pack"}, .tiles = true,
+                  .pack = local_pack, .run = local_run);

@@ -23,7 +23,8 @@ static int naive_run(dun_gemm *gemm, const dun_product *p) {
                       DUN_INT(p->add != NULL), DUN_INT(p->N), DUN_INT(p->K));
 }
 
-DUN_GEMM_PROVIDER(naive, .cannot = runs_everywhere, .kernels = {"gemm_naive"}, .run = naive_run);
+DUN_GEMM_PROVIDER(naive, .cannot = runs_everywhere, .topic = {"naive", 0}, .kernels = {"gemm_naive"},
+                  .run = naive_run);
 
 static int reg_pack(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging, uint32_t rows,
                     uint32_t columns, bool backward) {
@@ -65,5 +66,5 @@ static int reg_run(dun_gemm *gemm, const dun_product *p) {
                       DUN_INT(p->K), DUN_INT(n_tiles));
 }
 
-DUN_GEMM_PROVIDER(reg, .cannot = runs_everywhere, .kernels = {"gemm_reg", "gemm_reg_pack"}, .pack = reg_pack,
-                  .run = reg_run);
+DUN_GEMM_PROVIDER(reg, .cannot = runs_everywhere, .topic = {"reg", DUN_CUT_REG},
+                  .kernels = {"gemm_reg", "gemm_reg_pack"}, .pack = reg_pack, .run = reg_run);

@@ -21,7 +21,8 @@ typedef struct {
     const char *name;
     /* NULL when the provider can run on the device, else why not. */
     const char *(*cannot)(const dun_device_info *info);
-    /* Kernels the provider needs, NULL-terminated. */
+    /* Kernels the provider needs, NULL-terminated, and the topic of kernels.cl that has them. */
+    dun_topic topic;
     const char *kernels[DUN_GEMM_KERNELS + 1];
     /* Runs on the local tile of dun_tiles, which must be there. */
     bool tiles;

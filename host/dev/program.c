@@ -3,16 +3,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/source.h"
 #include "dev/opencl.h"
 #include "dev/program_cache.h"
 #include "dev/trace_inside.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-extern const char dun_kernel_text[]; /* made by tools/embed.c */
 
 struct dun_program {
     dun_device *device;
@@ -24,11 +20,8 @@ struct dun_kernel {
     dun_device *device;
     cl_kernel kernel;
     char *name;
+    bool launched;
 };
-
-const char *dun_program_text(void) {
-    return dun_kernel_text;
-}
 
 /* The log's end is where compilers put the error that stopped them. */
 static int build_failed(dun_program *program, const char *defines, cl_int code) {
@@ -77,74 +70,50 @@ out:
     return rc;
 }
 
-/* Takes the program from the cache, or compiles it and keeps it there; says which. */
-static int build_cached(dun_program *program, const char *text, const char *defines, const dun_str *key) {
+/* Takes the program from the cache, or compiles it and keeps it there. */
+static int build_cached(dun_program *program, const char *text, const char *defines, const dun_str *key,
+                        bool *told) {
     int rc = DUN_OK;
     dun_device *device = program->device;
     dun_program_lookup lookup;
     double begun = dun_clock_seconds();
     program->program = dun_program_from_cache(&lookup, device, defines, key);
     program->origin.from_cache = lookup.known;
-    if (!lookup.known)
+    if (!lookup.known && (!*told || *lookup.problem)) {
         dun_device_say(device, "kernels   compiling for this device and driver; it takes a while, once%s%s",
                        *lookup.problem ? "; what was kept is ignored: " : "", lookup.problem);
+        *told = true;
+    }
     if (!program->program)
         TRY(compile(program, text, defines));
     program->origin.seconds = dun_clock_seconds() - begun;
     if (!lookup.known)
         dun_program_to_cache(&lookup, device, program->program, key);
-    dun_device_say(device, "kernels   %s in %.2f s%s%s", lookup.known ? "from the cache" : "compiled",
-                   program->origin.seconds, *lookup.problem ? "; they cannot be kept: " : "", lookup.problem);
+    memcpy(program->origin.problem, lookup.problem, sizeof program->origin.problem);
 out:
     return rc;
 }
 
-/* The kernels' text: the embedded one, or what DUNLIN_KERNELS names, which `read` then holds. */
-static int kernel_text(const char **text, dun_str *read) {
-    int rc = DUN_OK;
-    const char *path = getenv("DUNLIN_KERNELS");
-    *text = dun_kernel_text;
-    if (!path)
-        goto out;
-    TRY(dun_source_read(read, path));
-    *text = read->bytes;
-out:
-    return rc;
-}
-
-int dun_program_identity(dun_str *out, const dun_device_info *info, const char *defines) {
-    int rc = DUN_OK;
-    dun_str read = {0};
-    const char *text;
-    TRY(kernel_text(&text, &read));
-    TRY(dun_program_key(out, info, text, defines));
-out:
-    dun_str_free(&read);
-    return rc;
-}
-
-int dun_program_build(dun_program **out, dun_device *device, const char *defines) {
+int dun_program_build(dun_program **out, dun_device *device, const char *topic, const char *text,
+                      const char *defines, bool *told) {
     int rc = DUN_OK;
     dun_program *program = NULL;
-    dun_str read = {0}, key = {0};
-    const char *text;
+    dun_str key = {0};
     *out = NULL;
-    TRY(kernel_text(&text, &read));
-    TRY(dun_program_key(&key, &device->info, text, defines));
+    TRY(dun_program_key(&key, &device->info, topic, text, defines));
     TRY_NEW(program, 1);
     program->device = device;
-    TRY(build_cached(program, text, defines, &key));
+    TRY(build_cached(program, text, defines, &key, told));
     *out = program;
     program = NULL;
 out:
     dun_program_free(program);
     dun_str_free(&key);
-    dun_str_free(&read);
     return rc;
 }
 
-dun_program_origin dun_program_origin_of(const dun_program *program) {
-    return program->origin;
+const dun_program_origin *dun_program_origin_of(const dun_program *program) {
+    return &program->origin;
 }
 
 void dun_program_free(dun_program *program) {
@@ -200,6 +169,10 @@ out:
     return rc;
 }
 
+bool dun_kernel_was_launched(const dun_kernel *kernel) {
+    return kernel->launched;
+}
+
 static cl_int set_arg(cl_kernel kernel, cl_uint index, const dun_arg *arg) {
     switch (arg->kind) {
     case DUN_ARG_BUFFER: {
@@ -249,6 +222,7 @@ int dun_launch(dun_kernel *kernel, dun_range range, const dun_arg *args, size_t 
                                   dun_trace_is_on() ? &event : NULL));
     if (event)
         trace_launch(kernel, event, range, args, n_args);
+    kernel->launched = true;
     TRY(dun_queue_launched(kernel->device));
 out:
     return rc;

@@ -1,4 +1,4 @@
-/* The kernel text compiled for one device with one set of defines, and its kernels. */
+/* A text compiled for one device with one set of defines, and its kernels. */
 #ifndef DUN_PROGRAM_H
 #define DUN_PROGRAM_H
 
@@ -7,28 +7,23 @@
 
 typedef struct dun_program dun_program;
 
-/* Compiles the embedded kernel text, or the file that DUNLIN_KERNELS names, with `defines`
- * ("-DHEAD_DIM=64 ..."), or takes it from the cache (cache.h) when the same was compiled before; tells the
- * device's watch which. DUN_BAD_DEVICE carries device, defines and the end of the build log. */
-int dun_program_build(dun_program **out, dun_device *device, const char *defines);
+/* Compiles the text of a topic of kernels.cl with `defines` ("-DHEAD_DIM=64 ..."), or takes it from the cache
+ * (cache.h) when the same was compiled before. Before it compiles, it tells the device's watch unless *told,
+ * which is then set. DUN_BAD_DEVICE carries device, defines and the end of the build log. */
+int dun_program_build(dun_program **out, dun_device *device, const char *topic, const char *text,
+                      const char *defines, bool *told);
 
-/* The same from a text of the caller's and always compiled, for tests that break a kernel on purpose. */
+/* The same, always compiled. */
 int dun_program_build_text(dun_program **out, dun_device *device, const char *text, const char *defines);
 void dun_program_free(dun_program *program);
 
-/* Where a program came from and how long that took. */
+/* Where a program came from, how long that took, and why it cannot be kept for the next time, or "". */
 typedef struct {
     bool from_cache;
     double seconds;
+    char problem[256];
 } dun_program_origin;
-dun_program_origin dun_program_origin_of(const dun_program *program);
-
-/* Appends all that a compiled program of the device depends on: device, driver, platform, defines, kernel
- * text (embedded, or that of DUNLIN_KERNELS). Its first line names the device, for people. */
-int dun_program_identity(dun_str *out, const dun_device_info *info, const char *defines);
-
-/* The embedded kernel text, zero-terminated. */
-const char *dun_program_text(void);
+const dun_program_origin *dun_program_origin_of(const dun_program *program);
 
 /* One kernel of a program. */
 typedef struct dun_kernel dun_kernel;
@@ -38,6 +33,9 @@ void dun_kernel_free(dun_kernel *kernel);
 /* DUN_BAD_DEVICE, saying so, when the driver cannot launch the built kernel in work-groups of that many
  * items, or it takes more local memory than there is. */
 int dun_kernel_check(const dun_kernel *kernel, size_t group);
+
+/* Whether it was ever launched. */
+bool dun_kernel_was_launched(const dun_kernel *kernel);
 
 /* What goes into one kernel argument. */
 typedef struct {

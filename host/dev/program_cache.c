@@ -11,12 +11,13 @@
 /* The first line is what people see; raise the number when host code asks other things of the kernels. */
 enum { FORMAT = 1 };
 
-int dun_program_key(dun_str *out, const dun_device_info *info, const char *text, const char *defines) {
+int dun_program_key(dun_str *out, const dun_device_info *info, const char *topic, const char *text,
+                    const char *defines) {
     size_t length = strlen(text);
     return dun_str_addf(out,
-                        "%s, driver %s: %s\nplatform %s, %s\nversion %s\nsource %016llx of %zu bytes\n"
+                        "%s, driver %s: %s %s\nplatform %s, %s\nversion %s\nsource %016llx of %zu bytes\n"
                         "format %d\n",
-                        info->name, info->driver, defines, info->platform, info->platform_version,
+                        info->name, info->driver, topic, defines, info->platform, info->platform_version,
                         info->version, (unsigned long long)dun_hash(DUN_HASH_START, text, length), length,
                         FORMAT);
 }

@@ -6,8 +6,10 @@
 #include "base/str.h"
 #include "dev/opencl.h"
 
-/* All that a compiled program depends on: device, driver, platform, defines, kernel text. */
-int dun_program_key(dun_str *out, const dun_device_info *info, const char *text, const char *defines);
+/* All that a compiled program depends on: device, driver, platform, topic, defines, text. Its first line is
+ * for people. */
+int dun_program_key(dun_str *out, const dun_device_info *info, const char *topic, const char *text,
+                    const char *defines);
 
 /* What the cache had. */
 typedef struct {

@@ -9,9 +9,10 @@
 
 static const struct {
     const char *define, *legal;
+    unsigned cut;
     size_t offset;
 } rows[] = {
-#define X(field, define, legal, meaning) {define, legal, offsetof(dun_tiles, field)},
+#define X(field, define, cut, legal, meaning) {define, legal, DUN_CUT_##cut, offsetof(dun_tiles, field)},
     DUN_TILES(X)
 #undef X
 };
@@ -246,11 +247,11 @@ out:
 }
 
 /* Each define with what stands before it; those of the local tile only when there is one. */
-static int add_all(dun_str *out, const dun_tiles *tiles, const char *before) {
+static int add_all(dun_str *out, const dun_tiles *tiles, const char *before, unsigned cut) {
     int rc = DUN_OK;
     const char *space = "";
     for (size_t i = 0; i < N_ROWS; i++) {
-        if (!tiles->local_m && rows[i].offset >= offsetof(dun_tiles, local_m))
+        if (!(rows[i].cut & cut) || (rows[i].cut == DUN_CUT_LOCAL && !tiles->local_m))
             continue;
         TRY(dun_str_addf(out, "%s%s%s=%u", space, before, rows[i].define, get(tiles, i)));
         space = " ";
@@ -260,16 +261,17 @@ out:
 }
 
 int dun_tiles_write(dun_str *out, const dun_tiles *tiles) {
-    return add_all(out, tiles, "");
+    return add_all(out, tiles, "", DUN_CUT_ALL);
 }
 
-int dun_tiles_defines(dun_str *out, const dun_tiles *tiles) {
+int dun_tiles_defines(dun_str *out, const dun_tiles *tiles, unsigned cut) {
     int rc = DUN_OK;
     uint32_t head_vector = tiles->vector;
     while (tiles->head_dim % head_vector)
         head_vector /= 2;
-    TRY(add_all(out, tiles, "-D"));
-    TRY(dun_str_addf(out, " -DHEAD_DIM=%u -DHEAD_VW=%u", tiles->head_dim, head_vector));
+    TRY(add_all(out, tiles, "-D", cut));
+    if (cut & DUN_CUT_HEADS)
+        TRY(dun_str_addf(out, " -DHEAD_DIM=%u -DHEAD_VW=%u", tiles->head_dim, head_vector));
 out:
     return rc;
 }

@@ -6,27 +6,31 @@
 #include "base/str.h"
 #include "dev/device.h"
 
-/* X(field, define, values that are legal, meaning) */
+/* Groups of tiles: what a kernel text is cut by. */
+enum { DUN_CUT_ROWS = 1, DUN_CUT_HEADS = 2, DUN_CUT_REG = 4, DUN_CUT_LOCAL = 8, DUN_CUT_ALL = 15 };
+
+/* X(field, define, DUN_CUT_... it belongs to, values that are legal, meaning) */
 #define DUN_TILES(X)                                                                                         \
-    X(group, "WG", "1|2|4|8|16|32|64|128|256|512|1024", "items in a work-group of the row kernels")          \
-    X(vector, "VW", "4|8|16", "floats in a vector of the row kernels")                                       \
-    X(sub_groups, "SUB_GROUPS", "0|1", "sums of a work-group go through sub-groups")                         \
-    X(attention_group, "ATT_WG", "1|8|16|32|64|128|256", "items for a query row and head; 1: one item")      \
-    X(reg_rows, "REG_MR", "4|6|12", "rows of the register tile")                                             \
-    X(reg_vector, "REG_VW", "4|8|16", "half the columns of the register tile")                               \
-    X(reg_ahead, "REG_AHEAD", "0|1", "the register tile prefetches")                                         \
-    X(local_m, "TS_M", "0|16|32|64|128", "rows of the local tile; 0: its kernels are left out")              \
-    X(local_n, "TS_N", "0|16|32|64|128", "columns of the local tile")                                        \
-    X(local_k, "TS_K", "0|8|16|32", "depth of the local tile")                                               \
-    X(work_m, "WPT_M", "0|1|2|4|8|16", "rows of the local tile that one item computes")                      \
-    X(work_n, "WPT_N", "0|1|2|4|8|16", "columns of the local tile that one item computes")                   \
-    X(local_vector, "TS_VW", "0|1|2|4", "floats in a vector read from local memory")                         \
-    X(local_pad, "TS_PAD", "0|2|4|8", "floats between the rows of the local tile of activations")            \
-    X(local_split, "TS_SPLIT", "0|1|2|4|8|16", "most parts that a sum over K is cut into")                   \
-    X(half_weights, "TS_HALF", "0|1", "weights of the local tile are stored as f16")
+    X(group, "WG", ROWS, "1|2|4|8|16|32|64|128|256|512|1024", "items in a work-group of the row kernels")    \
+    X(vector, "VW", ROWS, "4|8|16", "floats in a vector of the row kernels")                                 \
+    X(sub_groups, "SUB_GROUPS", ROWS, "0|1", "sums of a work-group go through sub-groups")                   \
+    X(attention_group, "ATT_WG", HEADS, "1|8|16|32|64|128|256",                                              \
+      "items for a query row and head; 1: one item")                                                         \
+    X(reg_rows, "REG_MR", REG, "4|6|12", "rows of the register tile")                                        \
+    X(reg_vector, "REG_VW", REG, "4|8|16", "half the columns of the register tile")                          \
+    X(reg_ahead, "REG_AHEAD", REG, "0|1", "the register tile prefetches")                                    \
+    X(local_m, "TS_M", LOCAL, "0|16|32|64|128", "rows of the local tile; 0: its kernels are left out")       \
+    X(local_n, "TS_N", LOCAL, "0|16|32|64|128", "columns of the local tile")                                 \
+    X(local_k, "TS_K", LOCAL, "0|8|16|32", "depth of the local tile")                                        \
+    X(work_m, "WPT_M", LOCAL, "0|1|2|4|8|16", "rows of the local tile that one item computes")               \
+    X(work_n, "WPT_N", LOCAL, "0|1|2|4|8|16", "columns of the local tile that one item computes")            \
+    X(local_vector, "TS_VW", LOCAL, "0|1|2|4", "floats in a vector read from local memory")                  \
+    X(local_pad, "TS_PAD", LOCAL, "0|2|4|8", "floats between the rows of the local tile of activations")     \
+    X(local_split, "TS_SPLIT", LOCAL, "0|1|2|4|8|16", "most parts that a sum over K is cut into")            \
+    X(half_weights, "TS_HALF", LOCAL, "0|1", "weights of the local tile are stored as f16")
 
 typedef struct {
-#define X(field, define, legal, meaning) uint32_t field;
+#define X(field, define, cut, legal, meaning) uint32_t field;
     DUN_TILES(X)
 #undef X
     uint32_t head_dim; /* HEAD_DIM: the model's, not a choice */
@@ -60,7 +64,7 @@ int dun_tiles_read(dun_tiles *tiles, const char *words, const char *origin);
 /* Appends "WG=1 VW=16 ...", which reads back. */
 int dun_tiles_write(dun_str *out, const dun_tiles *tiles);
 
-/* Appends "-DWG=1 -DVW=16 ...". */
-int dun_tiles_defines(dun_str *out, const dun_tiles *tiles);
+/* Appends "-DWG=1 -DVW=16 ...": the tiles of the groups in `cut`, DUN_CUT_... */
+int dun_tiles_defines(dun_str *out, const dun_tiles *tiles, unsigned cut);
 
 #endif

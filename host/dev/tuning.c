@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "dev/program.h"
+#include "dev/kernel_text.h"
 
 #include <fnmatch.h>
 #include <ini.h>
@@ -16,7 +16,7 @@
 extern const char dun_device_rows[]; /* config/devices.ini, made by tools/embed.c */
 
 static uint64_t kernel_hash(void) {
-    const char *text = dun_program_text();
+    const char *text = dun_kernel_text();
     return dun_hash(DUN_HASH_START, text, strlen(text));
 }
 

@@ -31,11 +31,6 @@
     X(0, 0) X(0, 1) X(0, 2) X(0, 3) X(1, 0) X(1, 1) X(1, 2) X(1, 3)                                          \
     X(2, 0) X(2, 1) X(2, 2) X(2, 3) X(3, 0) X(3, 1) X(3, 2) X(3, 3)
 
-/* 1/d, and 0 for the identical pair, whose gradient PyTorch also takes as finite. */
-float inverse_distance(float d) {
-    return d <= 0.0f ? 0.0f : 1.0f / d; /* of a NaN a NaN */
-}
-
 /* scale[row] = 1 / || x[row] ||, 0 for a row of zeros (it is then at the distance 1/2 from every other, without a
  * gradient). Range: rows groups. */
 __kernel void inverse_norm(__global float *scale,   /* (rows) */

@@ -1,5 +1,6 @@
-/* Shared vocabulary: vectors of VW floats and the sum over a work-group. A row kernel gives each row to one
- * work-group whose WG items walk the row in strides of WG vectors; with WG = 1 (CPUs) no barrier remains. */
+/* Shared vocabulary, compiled into every topic of kernels.cl: vectors of VW floats, the sum over a work-group, 1/d
+ * and exp. A row kernel gives each row to one work-group whose WG items walk the row in strides of WG vectors; with
+ * WG = 1 (CPUs) no barrier remains. */
 #ifndef WG
 #    define WG 1
 #endif
@@ -91,4 +92,9 @@ float exp_negative(float x) {
 }
 float16 exp_negative16(float16 x) {
     return select(exp(x), (float16)(0.0f), x <= -80.0f);
+}
+
+/* 1/d, and 0 for the identical pair, whose gradient PyTorch also takes as finite. */
+float inverse_distance(float d) {
+    return d <= 0.0f ? 0.0f : 1.0f / d; /* of a NaN a NaN */
 }

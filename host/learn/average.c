@@ -15,6 +15,7 @@ int dun_average_add(dun_average *average, dun_buffer *live, const char *what) {
     if (!(average->decay > 0.0))
         goto out;
     assert(average->n_tensors < DUN_MAX_AVERAGED);
+    TRY(dun_learn_use(average->compute, DUN_TOPIC_optim));
     size_t i = average->n_tensors++;
     average->tensors[i].live = live;
     TRY(dun_buffer_create(&average->tensors[i].mean, live->device, live->bytes, what));
@@ -49,7 +50,7 @@ int dun_average_step(dun_average *average, uint64_t step) {
     double decay = fmin(average->decay, (1.0 + (double)step) / (10.0 + (double)step));
     for (size_t i = 0; i < average->n_tensors; i++) {
         size_t n = average->tensors[i].mean.bytes / sizeof(float);
-        TRY(DUN_LAUNCH(average->compute->kernel[DUN_K_average_step],
+        TRY(DUN_LAUNCH(dun_learn_kernel(average->compute, DUN_K_average_step),
                        dun_items(average->compute, (n + vector - 1) / vector),
                        DUN_BUF(average->tensors[i].mean), DUN_BUF(*average->tensors[i].live),
                        DUN_FLOAT(1.0 - decay), DUN_INT(n)));

@@ -3,7 +3,7 @@
 #ifndef DUN_AVERAGE_H
 #define DUN_AVERAGE_H
 
-#include "nn/kernels.h"
+#include "learn/kernels.h"
 
 enum { DUN_MAX_AVERAGED = 2 }; /* prompt, centroids */
 

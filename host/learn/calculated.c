@@ -48,6 +48,7 @@ int dun_calculated_create(dun_calculated *c, const dun_compute *compute, const d
                           .centroids = centroids,
                           .n_classes = n_classes,
                           .width = width};
+    TRY(dun_learn_use(compute, DUN_TOPIC_points));
     TRY(dun_buffer_create(&c->gradient, compute->device, n_classes * bytes, "the centroids' moves"));
     TRY(dun_buffer_create(&c->total, compute->device, bytes, "the sum of centroids"));
     TRY(dun_optim_init(&c->optim, compute, &settings));
@@ -69,13 +70,13 @@ int dun_calculated_step(dun_calculated *c, const dun_buffer *points, const dun_b
     uint32_t K = c->n_classes, D = c->width;
     size_t columns = 2 * (size_t)c->compute->tiles.group * c->compute->tiles.vector; /* of a group */
     if (c->repulsion != 0.0f)
-        TRY(DUN_LAUNCH(c->compute->kernel[DUN_K_centroid_total],
+        TRY(DUN_LAUNCH(dun_learn_kernel(c->compute, DUN_K_centroid_total),
                        dun_rows(c->compute, (D + columns - 1) / columns), DUN_BUF(c->total),
                        DUN_BUF(*c->centroids), DUN_INT(K), DUN_INT(D)));
-    TRY(DUN_LAUNCH(c->compute->kernel[DUN_K_centroid_pull], dun_rows(c->compute, K), DUN_BUF(c->gradient),
-                   DUN_BUF(c->optim.groups[0].active), DUN_BUF(*points), DUN_BUF(*labels),
-                   DUN_BUF(*c->centroids), DUN_BUF(c->total), DUN_INT(n_points), DUN_INT(K), DUN_INT(D),
-                   DUN_FLOAT(c->rate), DUN_FLOAT(c->repulsion), DUN_INT(c->away)));
+    TRY(DUN_LAUNCH(dun_learn_kernel(c->compute, DUN_K_centroid_pull), dun_rows(c->compute, K),
+                   DUN_BUF(c->gradient), DUN_BUF(c->optim.groups[0].active), DUN_BUF(*points),
+                   DUN_BUF(*labels), DUN_BUF(*c->centroids), DUN_BUF(c->total), DUN_INT(n_points), DUN_INT(K),
+                   DUN_INT(D), DUN_FLOAT(c->rate), DUN_FLOAT(c->repulsion), DUN_INT(c->away)));
     TRY(dun_optim_step(&c->optim, c->scheduled ? factor : 1.0));
 out:
     return rc;

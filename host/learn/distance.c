@@ -41,6 +41,7 @@ int dun_distance_create(dun_distance *d, const dun_compute *compute, enum dun_lo
     dun_device *device = compute->device;
     size_t A = max_a, B = max_b, most = A > B ? A : B, bytes = sizeof(float);
     *d = (dun_distance){.compute = compute, .kind = kind, .max_a = max_a, .max_b = max_b, .width = width};
+    TRY(dun_learn_use(compute, DUN_TOPIC_points));
     TRY(dun_buffer_create(&d->scale_a, device, A * bytes, "scales of points"));
     TRY(dun_buffer_create(&d->scale_b, device, B * bytes, "scales of centroids"));
     TRY(fill_ones(&d->scale_a));
@@ -69,8 +70,8 @@ void dun_distance_free(dun_distance *d) {
 static int scale_rows(dun_distance *d, dun_buffer *scale, const dun_buffer *x, uint32_t n) {
     if (d->kind != DUN_DISTANCE_COSINE)
         return DUN_OK;
-    return DUN_LAUNCH(d->compute->kernel[DUN_K_inverse_norm], dun_rows(d->compute, n), DUN_BUF(*scale),
-                      DUN_BUF(*x), DUN_INT(d->width));
+    return DUN_LAUNCH(dun_learn_kernel(d->compute, DUN_K_inverse_norm), dun_rows(d->compute, n),
+                      DUN_BUF(*scale), DUN_BUF(*x), DUN_INT(d->width));
 }
 
 static int forward(dun_distance *d, dun_buffer *out, const dun_buffer *a, uint32_t n_a,
@@ -80,10 +81,10 @@ static int forward(dun_distance *d, dun_buffer *out, const dun_buffer *a, uint32
     size_t chunks = blocks(d->width, chunk_columns(c));
     dun_range tiles = dun_rows(c, blocks(n_a, ROWS) * blocks(n_b, ROWS));
     tiles.groups[1] = chunks;
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_distance_fwd], tiles, DUN_BUF(d->sums), DUN_BUF(*a), DUN_BUF(*b),
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_distance_fwd), tiles, DUN_BUF(d->sums), DUN_BUF(*a), DUN_BUF(*b),
                    DUN_BUF(*scale_a), DUN_BUF(d->scale_b), DUN_INT(n_a), DUN_INT(n_b), DUN_INT(d->width),
                    DUN_FLOAT(eps_of(d)), DUN_INT(upper)));
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_distance_finish], dun_items(c, (size_t)n_a * n_b), DUN_BUF(*out),
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_distance_finish), dun_items(c, (size_t)n_a * n_b), DUN_BUF(*out),
                    DUN_BUF(d->sums), DUN_INT(n_a), DUN_INT(n_b), DUN_INT(chunks), DUN_INT(d->kind),
                    DUN_INT(upper)));
 out:
@@ -122,10 +123,10 @@ static int backward(dun_distance *d, dun_buffer *d_x, const dun_buffer *d_out, c
     const dun_compute *c = d->compute;
     dun_range blocks_of_rows = dun_rows(c, blocks(d->width, 2 * (size_t)c->tiles.group * c->tiles.vector));
     blocks_of_rows.groups[1] = blocks(own->n, BWD_ROWS);
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_distance_weights], dun_rows(c, own->n), DUN_BUF(d->weight),
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_distance_weights), dun_rows(c, own->n), DUN_BUF(d->weight),
                    DUN_BUF(d->shift), DUN_BUF(d->own), DUN_BUF(*d_out), DUN_BUF(*out), DUN_INT(own->n),
                    DUN_INT(other->n), DUN_INT(d->kind), DUN_FLOAT(eps_of(d)), DUN_INT(which)));
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_distance_bwd], blocks_of_rows, DUN_BUF(*d_x), DUN_BUF(d->weight),
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_distance_bwd), blocks_of_rows, DUN_BUF(*d_x), DUN_BUF(d->weight),
                    DUN_BUF(d->shift), DUN_BUF(d->own), DUN_BUF(*own->x), DUN_BUF(*other->x),
                    DUN_BUF(*own->scale), DUN_BUF(*other->scale), DUN_INT(own->n), DUN_INT(other->n),
                    DUN_INT(d->width), DUN_INT(beta)));

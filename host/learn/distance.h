@@ -3,7 +3,7 @@
 #define DUN_DISTANCE_H
 
 #include "config/config.h"
-#include "nn/kernels.h"
+#include "learn/kernels.h"
 
 typedef struct {
     const dun_compute *compute;

@@ -6,7 +6,7 @@
 #include <assert.h>
 
 static const struct {
-    enum dun_kernel_id kernel;
+    enum dun_learn_kernel kernel;
     bool pairs; /* repels centroids from each other */
 } loss_table[] = {
     [DUN_LOSS_CROSS_ENTROPY] = {DUN_K_loss_cross_entropy, false},
@@ -82,16 +82,16 @@ static int compute_value(dun_loss *loss, const dun_buffer *centroids, uint32_t n
     const dun_loss_settings *s = &loss->settings;
     const dun_compute *c = loss->compute;
     uint32_t K = loss->n_classes;
-    TRY(DUN_LAUNCH(c->kernel[loss_table[s->kind].kernel], dun_rows(c, n_points), DUN_BUF(loss->row_value),
-                   DUN_BUF(loss->d_distance), DUN_BUF(loss->distance), DUN_BUF(loss->label),
-                   DUN_INT(n_points), DUN_INT(K), DUN_FLOAT(s->temperature), DUN_FLOAT(s->margin),
-                   DUN_FLOAT(s->attraction), DUN_FLOAT(s->repulsion)));
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, loss_table[s->kind].kernel), dun_rows(c, n_points),
+                   DUN_BUF(loss->row_value), DUN_BUF(loss->d_distance), DUN_BUF(loss->distance),
+                   DUN_BUF(loss->label), DUN_INT(n_points), DUN_INT(K), DUN_FLOAT(s->temperature),
+                   DUN_FLOAT(s->margin), DUN_FLOAT(s->attraction), DUN_FLOAT(s->repulsion)));
     if (reads_pairs(loss)) {
         TRY(dun_distance_pairs_fwd(&loss->between, &loss->pair, centroids, K));
-        TRY(DUN_LAUNCH(c->kernel[DUN_K_loss_pairs], dun_rows(c, K), DUN_BUF(loss->pair_value),
+        TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_loss_pairs), dun_rows(c, K), DUN_BUF(loss->pair_value),
                        DUN_BUF(loss->d_pair), DUN_BUF(loss->pair), DUN_INT(K), DUN_FLOAT(s->repulsion)));
     }
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_loss_total], ((dun_range){{1, 1}, 1}), DUN_BUF(loss->value),
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_loss_total), ((dun_range){{1, 1}, 1}), DUN_BUF(loss->value),
                    DUN_BUF(loss->row_value), DUN_BUF(loss->pair_value), DUN_INT(n_points),
                    DUN_INT(reads_pairs(loss) ? K : 0)));
 out:

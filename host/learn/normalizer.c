@@ -19,6 +19,7 @@ int dun_normalizer_create(dun_normalizer *n, const dun_compute *compute, enum du
                           uint32_t max_points, uint32_t width) {
     int rc = DUN_OK;
     *n = (dun_normalizer){.compute = compute, .kind = kind, .max_points = max_points, .width = width};
+    TRY(dun_learn_use(compute, DUN_TOPIC_points));
     if (dun_normalize_is_affine(kind)) {
         TRY_NEW(n->values, 2 * (size_t)width);
         TRY(dun_buffer_create(&n->constants, compute->device, constants_bytes(n),
@@ -88,12 +89,12 @@ int dun_normalizer_fwd(dun_normalizer *n, dun_buffer *points, uint32_t n_points)
         return DUN_OK;
     rows = dun_rows(c, n_points);
     if (n->kind == DUN_NORMALIZE_UNIT) {
-        TRY(DUN_LAUNCH(c->kernel[DUN_K_inverse_norm], rows, DUN_BUF(n->inverse), DUN_BUF(*points),
+        TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_inverse_norm), rows, DUN_BUF(n->inverse), DUN_BUF(*points),
                        DUN_INT(n->width)));
-        TRY(DUN_LAUNCH(c->kernel[DUN_K_unit_fwd], rows, DUN_BUF(*points), DUN_BUF(n->inverse),
+        TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_unit_fwd), rows, DUN_BUF(*points), DUN_BUF(n->inverse),
                        DUN_INT(n->width)));
     } else if (n->fitted) {
-        TRY(DUN_LAUNCH(c->kernel[DUN_K_affine_fwd], rows, DUN_BUF(*points), DUN_BUF(n->constants),
+        TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_affine_fwd), rows, DUN_BUF(*points), DUN_BUF(n->constants),
                        DUN_INT(n->width)));
     }
 out:
@@ -103,10 +104,10 @@ out:
 int dun_normalizer_bwd(dun_normalizer *n, dun_buffer *d_points, const dun_buffer *points, uint32_t n_points) {
     const dun_compute *c = n->compute;
     if (n->kind == DUN_NORMALIZE_UNIT)
-        return DUN_LAUNCH(c->kernel[DUN_K_unit_bwd], dun_rows(c, n_points), DUN_BUF(*d_points),
+        return DUN_LAUNCH(dun_learn_kernel(c, DUN_K_unit_bwd), dun_rows(c, n_points), DUN_BUF(*d_points),
                           DUN_BUF(*points), DUN_BUF(n->inverse), DUN_INT(n->width));
     if (n->fitted)
-        return DUN_LAUNCH(c->kernel[DUN_K_affine_bwd], dun_rows(c, n_points), DUN_BUF(*d_points),
+        return DUN_LAUNCH(dun_learn_kernel(c, DUN_K_affine_bwd), dun_rows(c, n_points), DUN_BUF(*d_points),
                           DUN_BUF(n->constants), DUN_INT(n->width));
     return DUN_OK;
 }

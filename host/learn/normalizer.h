@@ -5,7 +5,7 @@
 #define DUN_NORMALIZER_H
 
 #include "config/config.h"
-#include "nn/kernels.h"
+#include "learn/kernels.h"
 
 typedef struct {
     const dun_compute *compute;

@@ -34,6 +34,7 @@ int dun_optim_init(dun_optim *optim, const dun_compute *compute, const dun_optim
     int rc = DUN_OK;
     static const float one = 1.0f;
     *optim = (dun_optim){.compute = compute, .settings = *settings};
+    TRY(dun_learn_use(compute, DUN_TOPIC_optim));
     TRY(dun_buffer_create(&optim->gain, compute->device, sizeof one, "the gradients' gain"));
     TRY(dun_buffer_write(&optim->gain, 0, &one, sizeof one));
 out:
@@ -103,7 +104,7 @@ static int adam_step(const dun_optim *optim, const dun_param_group *g, double lr
     const dun_optim_settings *s = &optim->settings;
     double t = (double)optim->step;
     double correction1 = 1.0 - pow(s->beta1, t), correction2 = 1.0 - pow(s->beta2, t);
-    return DUN_LAUNCH(optim->compute->kernel[DUN_K_adam_step], dun_rows(optim->compute, g->rows),
+    return DUN_LAUNCH(dun_learn_kernel(optim->compute, DUN_K_adam_step), dun_rows(optim->compute, g->rows),
                       DUN_BUF(*g->x), DUN_BUF(*g->gradient), DUN_BUF(optim->gain), DUN_BUF(g->active),
                       DUN_BUF(g->state[0]), DUN_BUF(g->state[1]), DUN_FLOAT(lr / correction1),
                       DUN_FLOAT(1.0 - s->beta1), DUN_FLOAT(1.0 - s->beta2), DUN_FLOAT(s->eps),
@@ -111,7 +112,7 @@ static int adam_step(const dun_optim *optim, const dun_param_group *g, double lr
 }
 
 static int sgd_step(const dun_optim *optim, const dun_param_group *g, double lr) {
-    return DUN_LAUNCH(optim->compute->kernel[DUN_K_sgd_step], dun_rows(optim->compute, g->rows),
+    return DUN_LAUNCH(dun_learn_kernel(optim->compute, DUN_K_sgd_step), dun_rows(optim->compute, g->rows),
                       DUN_BUF(*g->x), DUN_BUF(*g->gradient), DUN_BUF(optim->gain), DUN_BUF(g->active),
                       DUN_BUF(g->state[0]), DUN_FLOAT(lr), DUN_FLOAT(optim->settings.momentum),
                       DUN_FLOAT(decay_of(optim, g, lr)), DUN_INT(g->columns));
@@ -126,11 +127,11 @@ static int clip(dun_optim *optim) {
         goto out;
     for (uint32_t i = 0; i < optim->n_groups; i++) {
         const dun_param_group *g = &optim->groups[i];
-        TRY(DUN_LAUNCH(c->kernel[DUN_K_row_squares], dun_rows(c, g->rows), DUN_BUF(optim->squares),
+        TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_row_squares), dun_rows(c, g->rows), DUN_BUF(optim->squares),
                        DUN_INT(done), DUN_BUF(*g->gradient), DUN_INT(g->columns)));
         done += g->rows;
     }
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_clip_gain], ((dun_range){{1, 1}, 1}), DUN_BUF(optim->gain),
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_clip_gain), ((dun_range){{1, 1}, 1}), DUN_BUF(optim->gain),
                    DUN_BUF(optim->squares), DUN_INT(done), DUN_FLOAT(optim->settings.clip)));
 out:
     return rc;

@@ -4,7 +4,7 @@
 #define DUN_OPTIM_H
 
 #include "config/config.h"
-#include "nn/kernels.h"
+#include "learn/kernels.h"
 
 enum {
     DUN_MAX_GROUPS = 6, /* prompt and what it is made from, centroids */

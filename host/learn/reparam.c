@@ -44,6 +44,7 @@ int dun_reparam_create(dun_reparam *r, const dun_compute *compute, const float *
                        uint32_t M, uint64_t seed) {
     int rc = DUN_OK;
     *r = (dun_reparam){.compute = compute, .P = P, .C = C, .M = M};
+    TRY(dun_learn_use(compute, DUN_TOPIC_reparam));
     for (enum dun_reparam_tensor i = 0; i < DUN_N_REPARAM; i++) {
         shape s = shape_of(r, i);
         TRY(create_floats(&r->value[i], r, s.rows, s.columns));
@@ -106,10 +107,10 @@ enum { NOTHING = 0, ADD = 1, RELU = 2 };
 /* out (R, N) = a (R, K) b (N, K)^T. */
 static int product(const dun_reparam *r, dun_buffer *out, factor a, factor b, unsigned also, uint32_t R,
                    uint32_t N, uint32_t K) {
-    return DUN_LAUNCH(r->compute->kernel[DUN_K_reparam_product], dun_rows(r->compute, R), DUN_BUF(*out),
-                      DUN_BUF(*a.buffer), DUN_INT(a.row), DUN_INT(a.step), DUN_BUF(*b.buffer), DUN_INT(b.row),
-                      DUN_INT(b.step), DUN_INT((also & ADD) != 0), DUN_INT((also & RELU) != 0), DUN_INT(N),
-                      DUN_INT(K));
+    return DUN_LAUNCH(dun_learn_kernel(r->compute, DUN_K_reparam_product), dun_rows(r->compute, R),
+                      DUN_BUF(*out), DUN_BUF(*a.buffer), DUN_INT(a.row), DUN_INT(a.step), DUN_BUF(*b.buffer),
+                      DUN_INT(b.row), DUN_INT(b.step), DUN_INT((also & ADD) != 0),
+                      DUN_INT((also & RELU) != 0), DUN_INT(N), DUN_INT(K));
 }
 
 int dun_reparam_forward(dun_buffer *rows, dun_reparam *r) {
@@ -119,9 +120,9 @@ int dun_reparam_forward(dun_buffer *rows, dun_reparam *r) {
     const dun_buffer *base = &r->value[DUN_REPARAM_BASE];
     TRY(product(r, &r->hidden, plain(base, C), plain(&r->value[DUN_REPARAM_DOWN], C), RELU, P, M, C));
     TRY(product(r, &r->u, plain(&r->hidden, M), plain(&r->value[DUN_REPARAM_UP], M), NOTHING, P, C, M));
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_reparam_norm_fwd], dun_rows(c, P), DUN_BUF(*rows), DUN_BUF(r->stats),
-                   DUN_BUF(*base), DUN_BUF(r->u), DUN_BUF(r->value[DUN_REPARAM_GAIN]), DUN_FLOAT(norm_eps),
-                   DUN_INT(C)));
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_reparam_norm_fwd), dun_rows(c, P), DUN_BUF(*rows),
+                   DUN_BUF(r->stats), DUN_BUF(*base), DUN_BUF(r->u), DUN_BUF(r->value[DUN_REPARAM_GAIN]),
+                   DUN_FLOAT(norm_eps), DUN_INT(C)));
 out:
     return rc;
 }
@@ -131,15 +132,16 @@ int dun_reparam_backward(dun_reparam *r, const dun_buffer *d_rows) {
     const dun_compute *c = r->compute;
     uint32_t P = r->P, C = r->C, M = r->M;
     dun_buffer *d_base = &r->gradient[DUN_REPARAM_BASE];
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_reparam_norm_bwd_gain], dun_items(c, C),
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_reparam_norm_bwd_gain), dun_items(c, C),
                    DUN_BUF(r->gradient[DUN_REPARAM_GAIN]), DUN_BUF(*d_rows), DUN_BUF(r->u), DUN_BUF(r->stats),
                    DUN_INT(P), DUN_INT(C)));
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_reparam_norm_bwd], dun_rows(c, P), DUN_BUF(r->d_u), DUN_BUF(*d_rows),
-                   DUN_BUF(r->u), DUN_BUF(r->stats), DUN_BUF(r->value[DUN_REPARAM_GAIN]), DUN_INT(C)));
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_reparam_norm_bwd), dun_rows(c, P), DUN_BUF(r->d_u),
+                   DUN_BUF(*d_rows), DUN_BUF(r->u), DUN_BUF(r->stats), DUN_BUF(r->value[DUN_REPARAM_GAIN]),
+                   DUN_INT(C)));
     TRY(product(r, &r->gradient[DUN_REPARAM_UP], turned(&r->d_u, C), turned(&r->hidden, M), NOTHING, C, M,
                 P));
     TRY(product(r, &r->d_hidden, plain(&r->d_u, C), turned(&r->value[DUN_REPARAM_UP], M), NOTHING, P, M, C));
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_reparam_relu_bwd], dun_rows(c, P), DUN_BUF(r->d_hidden),
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_reparam_relu_bwd), dun_rows(c, P), DUN_BUF(r->d_hidden),
                    DUN_BUF(r->hidden), DUN_INT(M)));
     TRY(product(r, &r->gradient[DUN_REPARAM_DOWN], turned(&r->d_hidden, M),
                 turned(&r->value[DUN_REPARAM_BASE], C), NOTHING, M, C, P));

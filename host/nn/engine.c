@@ -91,6 +91,7 @@ int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *
     const dun_engine_options *o = &engine->options;
     TRY(dun_graph_build(&engine->text, spec, &o->point, DUN_GRAPH_TEXT));
     TRY(dun_graph_build(&engine->points, spec, &o->point, DUN_GRAPH_POINTS));
+    TRY(dun_nn_use(compute));
     TRY(dun_model_create(&engine->model, compute, spec, source, &o->point, o->backward));
     TRY(create_sized(engine));
 out:
@@ -181,7 +182,7 @@ out:
 int dun_engine_sum_texts(dun_engine *engine, uint32_t n) {
     const dun_compute *compute = engine->compute;
     uint32_t floats = engine->options.max_prompt * engine->model.spec.width;
-    return DUN_LAUNCH(compute->kernel[DUN_K_block_sum],
+    return DUN_LAUNCH(dun_compute_kernel(compute, &dun_nn_kernels, DUN_K_block_sum),
                       dun_items(compute, floats / compute->tiles.vector + 1), DUN_BUF(engine->d_prompt),
                       DUN_BUF(engine->d_texts), DUN_INT(n), DUN_INT(floats));
 }

@@ -72,9 +72,9 @@ int dun_engine_keep(dun_engine *engine, uint32_t kept_row, uint32_t cache_row, u
     int rc = DUN_OK;
     assert(n <= engine->kept_rows - kept_row && n <= engine->cache_rows - cache_row);
     for (uint32_t i = 0; i < engine->options.point.n_blocks; i++)
-        TRY(DUN_LAUNCH(engine->compute->kernel[DUN_K_kv_keep], dun_rows(engine->compute, n),
-                       DUN_BUF(engine->kept[i]), DUN_BUF(engine->cache[i]), DUN_INT(kept_row),
-                       DUN_INT(cache_row), DUN_INT(kv_columns(&engine->model.spec))));
+        TRY(DUN_LAUNCH(dun_compute_kernel(engine->compute, &dun_nn_kernels, DUN_K_kv_keep),
+                       dun_rows(engine->compute, n), DUN_BUF(engine->kept[i]), DUN_BUF(engine->cache[i]),
+                       DUN_INT(kept_row), DUN_INT(cache_row), DUN_INT(kv_columns(&engine->model.spec))));
 out:
     return rc;
 }
@@ -84,9 +84,9 @@ int dun_engine_recall(dun_engine *engine, const int32_t *pairs, uint32_t n) {
     assert(n <= engine->cache_rows);
     TRY(dun_buffer_write(&engine->recalled, 0, pairs, (size_t)n * 2 * sizeof *pairs));
     for (uint32_t i = 0; i < engine->options.point.n_blocks; i++)
-        TRY(DUN_LAUNCH(engine->compute->kernel[DUN_K_kv_recall], dun_rows(engine->compute, n),
-                       DUN_BUF(engine->cache[i]), DUN_BUF(engine->kept[i]), DUN_BUF(engine->recalled),
-                       DUN_INT(kv_columns(&engine->model.spec))));
+        TRY(DUN_LAUNCH(dun_compute_kernel(engine->compute, &dun_nn_kernels, DUN_K_kv_recall),
+                       dun_rows(engine->compute, n), DUN_BUF(engine->cache[i]), DUN_BUF(engine->kept[i]),
+                       DUN_BUF(engine->recalled), DUN_INT(kv_columns(&engine->model.spec))));
 out:
     return rc;
 }

@@ -35,8 +35,8 @@ static const dun_buffer *row_map_of(const dun_run *run, int value) {
     return value_of(run, value)->last_rows ? &batch->last_row : &batch->identity;
 }
 
-static dun_kernel *kernel(const dun_run *run, enum dun_kernel_id id) {
-    return run->engine->compute->kernel[id];
+static dun_kernel *kernel(const dun_run *run, enum dun_nn_kernel id) {
+    return dun_compute_kernel(run->engine->compute, &dun_nn_kernels, id);
 }
 
 static dun_range row_range(const dun_run *run, size_t n) {
@@ -86,10 +86,10 @@ out:
 }
 
 /* Kernels by kind: forward, backward. */
-static const enum dun_kernel_id norm_kernels[][2] = {
+static const enum dun_nn_kernel norm_kernels[][2] = {
     [DUN_NORM_RMS] = {DUN_K_rmsnorm_fwd, DUN_K_rmsnorm_bwd},
 };
-static const enum dun_kernel_id gate_kernels[][2] = {
+static const enum dun_nn_kernel gate_kernels[][2] = {
     [DUN_ACT_SILU] = {DUN_K_swiglu_fwd, DUN_K_swiglu_bwd},
 };
 
@@ -162,7 +162,7 @@ out:
     return rc;
 }
 
-static int rope_turn(dun_run *run, const dun_step *step, enum dun_kernel_id id, dun_buffer *x,
+static int rope_turn(dun_run *run, const dun_step *step, enum dun_nn_kernel id, dun_buffer *x,
                      size_t offset) {
     const dun_engine *e = run->engine;
     return DUN_LAUNCH(kernel(run, id), row_range(run, rows_of(run, step->out)), DUN_BUF(*x),

@@ -40,6 +40,10 @@ out:
     return rc;
 }
 
+unsigned dun_flock_topics(void) {
+    return 1u << DUN_TOPIC_points | 1u << DUN_TOPIC_optim | 1u << DUN_TOPIC_boids;
+}
+
 void dun_flock_free(dun_flock *flock) {
     dun_free(flock->positions);
     dun_free(flock->losses);
@@ -68,6 +72,7 @@ static int create_mover(mover *m, const dun_config *config) {
                                          .eps = config->train.eps};
     size_t places = (size_t)K * D * sizeof(float), pairs = (size_t)K * K * sizeof(float);
     TRY_NEW(m->values, K);
+    TRY(dun_learn_use(m->compute, DUN_TOPIC_boids));
     TRY(dun_buffer_create(&m->place, device, places, "the points"));
     TRY(dun_buffer_create(&m->d_place, device, places, "the points' gradient"));
     TRY(dun_buffer_create(&m->pair, device, pairs, "the distances of all pairs (a smaller boids.count)"));
@@ -98,8 +103,8 @@ static int measure(mover *m, float *loss) {
     const dun_compute *c = m->compute;
     uint32_t K = m->flock->n_points;
     TRY(dun_distance_pairs_fwd(&m->between, &m->pair, &m->place, K));
-    TRY(DUN_LAUNCH(c->kernel[DUN_K_boids_loss], dun_rows(c, K), DUN_BUF(m->value), DUN_BUF(m->d_pair),
-                   DUN_BUF(m->pair), DUN_INT(K)));
+    TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_boids_loss), dun_rows(c, K), DUN_BUF(m->value),
+                   DUN_BUF(m->d_pair), DUN_BUF(m->pair), DUN_INT(K)));
     TRY(dun_buffer_read(m->values, &m->value, 0, K * sizeof(float)));
     double sum = 0;
     for (uint32_t k = 0; k < K; k++)

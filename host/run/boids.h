@@ -12,7 +12,7 @@
 
 #include "base/observer.h"
 #include "config/config.h"
-#include "nn/kernels.h"
+#include "learn/kernels.h"
 #include "run/rundir.h"
 
 typedef struct {
@@ -29,6 +29,9 @@ typedef struct {
  * than can be kept. */
 int dun_flock_start(dun_flock *flock, const dun_config *config);
 void dun_flock_free(dun_flock *flock);
+
+/* The topics of dun_learn_kernels that a flock needs: bits for dun_wish.uses. */
+unsigned dun_flock_topics(void);
 
 /* Moves the flock from its start. `run` (NULL: none) gets a line of history a step. DUN_INTERRUPTED: Ctrl-C;
  * DUN_FAILED: a loss that is not finite. */

@@ -58,7 +58,7 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     if (order->resume)
         dun_run_log_note(&log, order->folder);
     TRY(dun_session_reopen(session, config, &logged));
-    TRY(dun_trust_config(config, &logged));
+    TRY(dun_trust_config(config, dun_model_file_spec(session->model)->head_dim, &logged));
     TRY(order->resume ? dun_run_dir_resume(&run, order->folder)
                       : dun_run_dir_create(&run, order->folder, order->name, config));
     TRY_PTR(outcome->path, dun_strdup(run.path));

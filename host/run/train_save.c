@@ -73,7 +73,7 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t) {
     t->at.config_hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
     t->at.model_hash = dun_model_file_fingerprint(session->model);
     dun_str_clear(&text);
-    TRY(dun_tiles_defines(&text, &session->compute.tiles));
+    TRY(dun_tiles_defines(&text, &session->compute.tiles, DUN_CUT_ALL));
     if (session->team.n > 1) { /* first: what is too long is cut */
         uint64_t others;
         TRY(dun_team_arithmetic(&others, &session->team));

@@ -235,7 +235,7 @@ int dun_local_create_other(dun_local **out, const dun_session *session, const ch
     TRY_PTR(local, dun_calloc(1, sizeof *local));
     local->session = session;
     local->engine = &local->own_engine;
-    TRY(dun_session_open_device(&local->device, &local->compute, session, selector));
+    TRY(dun_session_open_device(&local->device, &local->compute, session, selector, 0));
     TRY(dun_engine_create(local->engine, &local->compute, dun_model_file_spec(session->model),
                           dun_model_file_source(session->model), &session->engine.options));
     TRY(create_batch(local));

@@ -278,14 +278,15 @@ void dun_session_listen(dun_session *session, const dun_observer *observer) {
 }
 
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
-                            const char *selector) {
+                            const char *selector, unsigned learn_topics) {
     int rc = DUN_OK;
     const dun_config *config = session->config;
     const dun_observer *observer = session->observer;
     const dun_wish wish = {.head_dim = dun_model_file_spec(session->model)->head_dim,
                            .gemm = dun_config_word(config, DUN_KEY_device_gemm),
                            .tiles = config->device.tiles,
-                           .half_weights = config->device.weights == DUN_WEIGHTS_F16};
+                           .half_weights = config->device.weights == DUN_WEIGHTS_F16,
+                           .uses = {{&dun_nn_kernels, DUN_ALL_TOPICS}, {&dun_learn_kernels, learn_topics}}};
     dun_str tiles = {0};
     TRY(dun_device_open(device, selector));
     watch(*device, observer);
@@ -310,7 +311,8 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_session_check(session, backward));
     options = dun_session_engine_options(session, backward);
     dun_device_selector(selector, sizeof selector, session->config->device.use, 0);
-    TRY(dun_session_open_device(&session->device, &session->compute, session, selector));
+    TRY(dun_session_open_device(&session->device, &session->compute, session, selector,
+                                dun_learn_topics(session->config, backward)));
     session->timings.build += dun_clock_seconds() - begun;
     begun = dun_clock_seconds();
     TRY(dun_engine_create(&session->engine, &session->compute, spec, source, &options));

@@ -11,8 +11,9 @@ bool dun_session_runs_whole(const dun_session *session);
 int dun_session_start_team(dun_session *session);
 int dun_session_refit_team(dun_session *session);
 
-/* Opens a device with its kernels and products as the config wants them, and says what it is. */
+/* Opens a device with its kernels (those of the model, and these topics of dun_learn_kernels) and products as
+ * the config wants them, and says what it is. */
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
-                            const char *selector);
+                            const char *selector, unsigned learn_topics);
 
 #endif

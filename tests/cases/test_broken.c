@@ -2,6 +2,7 @@
  * must then fail. A row whose text is no longer in the kernels is an error too. */
 #include "base/mem.h"
 #include "check/check_topics.h"
+#include "dev/kernel_text.h"
 #include "device_check.h"
 
 #include <setjmp.h>
@@ -141,7 +142,7 @@ static dun_device *device;
 static char *broken_text(size_t i) {
     char start[64];
     snprintf(start, sizeof start, " %s(", breaks[i].kernel);
-    const char *whole = dun_program_text(), *kernel = strstr(whole, start);
+    const char *whole = dun_kernel_text(), *kernel = strstr(whole, start);
     const char *at = kernel ? strstr(kernel, breaks[i].text) : NULL;
     if (!at)
         fail_msg("\"%s\" is not in %s any more: choose another piece of it", breaks[i].text,

@@ -225,16 +225,19 @@ static void test_processes(void **state) {
     assert_int_equal(n, 1); /* no temp file stays */
 }
 
-/* Kernels of a topic, from a program that came from the cache or not. */
-static void use_program(dun_device *device, bool from_cache) {
+/* The norms' kernels beside the plainest products: two programs, of which so many had to be compiled. */
+enum { N_PROGRAMS = 2 };
+static void use_programs(dun_device *device, size_t n_compiled) {
     dun_compute compute;
     dun_check c;
     check_ok(dun_compute_create(&compute, device, 64, "naive"));
-    assert_int_equal(dun_program_origin_of(compute.program).from_cache, from_cache);
     dun_check_init(&c, &compute);
     dun_check_run(&c, &dun_check_norm, true);
     if (c.n_failed)
         fail_msg("%s", c.message);
+    dun_programs_count count = dun_programs_counted(compute.programs);
+    assert_int_equal(count.n_compiled, n_compiled);
+    assert_int_equal(count.n_compiled + count.n_cached, N_PROGRAMS);
     dun_compute_free(&compute);
 }
 
@@ -243,21 +246,21 @@ static void test_program(void **state) {
     char path[512] = "";
     struct stat info;
     (void)state;
-    use_program(device, false);
-    use_program(device, true);
+    use_programs(device, N_PROGRAMS);
+    use_programs(device, 0);
     check_ok(dun_cache_each(note_path, path));
     assert_int_equal(stat(path, &info), 0);
     spoil((size_t)info.st_size - 1, 0x5A);
-    use_program(device, false); /* and keeps it anew */
-    use_program(device, true);
+    use_programs(device, 1); /* and keeps it anew */
+    use_programs(device, 0);
     spoil(100, -1);
-    use_program(device, false);
+    use_programs(device, 1);
     setenv("DUNLIN_CACHE", "off", 1);
-    use_program(device, false);
-    use_program(device, false);
+    use_programs(device, N_PROGRAMS);
+    use_programs(device, N_PROGRAMS);
     setenv("DUNLIN_CACHE", folder, 1);
-    use_program(device, true);
-    assert_int_equal(clear(), 1);
+    use_programs(device, 0);
+    assert_int_equal(clear(), N_PROGRAMS);
     dun_device_close(device);
 }
 
@@ -268,7 +271,7 @@ static void test_refused(void **state) {
     dun_cached cached = {0};
     dun_str key = {0};
     (void)state;
-    use_program(device, false);
+    use_programs(device, N_PROGRAMS);
     check_ok(dun_cache_each(note_path, path));
     check_ok(dun_file_map(&cached.file, path));
     uint64_t length;
@@ -277,8 +280,9 @@ static void test_refused(void **state) {
     dun_cached_close(&cached);
     assert_true(dun_cache_keep(problem, sizeof problem, DUN_CACHE_PROGRAMS, &key, "nonsense", 8));
     const char *platform = dun_device_describe(device)->platform;
-    use_program(device, strcmp(platform, "Portable Computing Language") == 0); /* which reads none of it */
-    use_program(device, true);
+    bool reads = strcmp(platform, "Portable Computing Language") != 0; /* which reads none of it */
+    use_programs(device, reads);
+    use_programs(device, 0);
     dun_str_free(&key);
     clear();
     dun_device_close(device);
@@ -289,24 +293,31 @@ static void test_refused(void **state) {
 static void test_faults(void **state) {
     dun_device *device = check_open_device();
     char kernels[300];
+    static const char small[] = "__kernel void other(__global int *x) { *x = 1; }\n#pragma topic one\n"
+                                "__kernel void one(__global int *x) { *x = 1; }\n"; /* quick to compile */
+    static const dun_topic topic = {"one", DUN_CUT_ROWS};
+    const dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_CPU, 4, 64);
     (void)state;
-    snprintf(kernels, sizeof kernels, "%s/small.cl", folder); /* quick to compile */
-    check_ok(dun_file_write(kernels, "__kernel void one(__global int *x) { *x = 1; }\n", 47));
+    snprintf(kernels, sizeof kernels, "%s/small.cl", folder);
+    check_ok(dun_file_write(kernels, small, sizeof small - 1));
     setenv("DUNLIN_KERNELS", kernels, 1);
     for (int full = 0; full < 2; full++)
         for (unsigned long n = 1;; n++) {
             dun_program *program;
+            dun_programs *programs;
             size_t blocks = dun_mem_live(), objects = dun_device_live_objects();
             if (!full)
                 clear();
             dun_error_clear();
             dun_fault_set(n);
-            int rc = dun_program_build(&program, device, "-DWG=1 -DVW=4");
+            int rc = dun_programs_create(&programs, device, NULL, &tiles);
+            if (rc == DUN_OK)
+                rc = dun_programs_topic(&program, programs, &topic);
             unsigned long operations = dun_fault_count();
             dun_fault_set(0);
             if (rc < 0 && !*dun_error_message())
                 fail_msg("operation %lu fails without a message", n);
-            dun_program_free(program);
+            dun_programs_free(programs);
             assert_int_equal(dun_mem_live(), blocks);
             assert_int_equal(dun_device_live_objects(), objects);
             if (rc == DUN_OK && operations < n) {

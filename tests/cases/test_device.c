@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "dev/buffer.h"
+#include "dev/kernel_text.h"
 #include "dev/program.h"
 #include "device_check.h"
 
@@ -392,15 +393,22 @@ static void test_program_errors(void **state) {
 /* DUNLIN_KERNELS reads the kernels from disk instead. */
 static void test_kernels_from_disk(void **state) {
     dun_device *device = check_open_device();
+    const dun_tiles tiles = dun_tiles_default(dun_device_describe(device), 64);
+    const dun_topic topic = {"no-such-topic", DUN_CUT_ROWS};
+    dun_programs *programs;
     dun_program *program;
     (void)state;
     setenv("DUNLIN_KERNELS", SOURCE_DIR "/no-such-file.cl", 1);
-    assert_int_equal(dun_program_build(&program, device, ""), DUN_BAD_INPUT);
-    assert_null(program);
+    assert_int_equal(dun_programs_create(&programs, device, NULL, &tiles), DUN_BAD_INPUT);
+    assert_null(programs);
     expect_parts("a missing kernel file", (const char *const[]){"no-such-file.cl", NULL});
     unsetenv("DUNLIN_KERNELS");
-    assert_non_null(strstr(dun_program_text(), "__kernel void rmsnorm_fwd"));
-    assert_non_null(strstr(dun_program_text(), "#line"));
+    assert_non_null(strstr(dun_kernel_text(), "__kernel void rmsnorm_fwd"));
+    assert_non_null(strstr(dun_kernel_text(), "#line"));
+    check_ok(dun_programs_create(&programs, device, NULL, &tiles));
+    assert_int_equal(dun_programs_topic(&program, programs, &topic), DUN_BAD_INPUT);
+    expect_parts("a missing topic", (const char *const[]){"#pragma topic no-such-topic", NULL});
+    dun_programs_free(programs);
     dun_device_close(device);
 }
 
@@ -426,7 +434,7 @@ static void test_tiles(void **state) {
             .type = rows[i].type, .vector_width = rows[i].vector_width, .max_group_size = rows[i].max_group};
         dun_tiles tiles = dun_tiles_default(&info, rows[i].head_dim);
         dun_str defines = {0};
-        check_ok(dun_tiles_defines(&defines, &tiles));
+        check_ok(dun_tiles_defines(&defines, &tiles, DUN_CUT_ALL));
         if (tiles.group != rows[i].group || tiles.vector != rows[i].vector ||
             tiles.reg_rows != rows[i].reg_rows || !strstr(defines.bytes, rows[i].defines))
             fail_msg("row %zu: %s", i, defines.bytes);

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "dev/kernel_text.h"
 #include "device_check.h"
 #include "engine_scene.h"
 
@@ -67,7 +68,7 @@ static void test_groups(void **state) {
     dun_compute other;
     dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_GPU, 1, scene_models[0].head_dim);
     (void)state;
-    check_ok(check_compute_create(&other, device, &tiles, dun_program_text(), "local"));
+    check_ok(check_compute_create(&other, device, &tiles, dun_kernel_text(), "local"));
     check_case(&other, 1);
     dun_compute_free(&other);
 }
@@ -143,10 +144,10 @@ static void test_providers(void **state) {
     (void)state;
     dun_compute all; /* with the local tile */
     dun_tiles tiles = dun_tiles_default(dun_device_describe(device), scene_models[0].head_dim);
-    check_ok(check_compute_create(&all, device, &tiles, dun_program_text(), "naive"));
+    check_ok(check_compute_create(&all, device, &tiles, dun_kernel_text(), "naive"));
     for (const char *const *name = dun_gemm_provider_names; *name; name++) {
         dun_compute other = all;
-        check_ok(dun_gemm_create(&other.gemm, device, other.program, &other.tiles, *name));
+        check_ok(dun_gemm_create(&other.gemm, device, other.programs, &other.tiles, *name));
         check_case(&other, 1);
         dun_gemm_free(other.gemm);
     }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "check/check_topics.h"
 #include "check/reference_ops.h"
+#include "dev/kernel_text.h"
 #include "device_check.h"
 
 #include <setjmp.h>
@@ -19,7 +20,7 @@ static int open_all(void **state) {
     (void)state;
     device = check_open_device();
     dun_tiles tiles = dun_tiles_default(dun_device_describe(device), 64); /* with the local tile */
-    check_ok(check_compute_create(&compute, device, &tiles, dun_program_text(), "auto"));
+    check_ok(check_compute_create(&compute, device, &tiles, dun_kernel_text(), "auto"));
     return 0;
 }
 
@@ -49,7 +50,7 @@ static void run_cases(dun_compute *on, dun_gemm *gemm) {
 
 static void test_provider(void **state) {
     dun_gemm *gemm;
-    check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *state));
+    check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, *state));
     assert_string_equal(dun_gemm_name(gemm), (const char *)*state);
     run_cases(&compute, gemm);
     dun_gemm_free(gemm);
@@ -63,7 +64,7 @@ static void test_tiles(void **state) {
         if (memcmp(&tiles, &compute.tiles, sizeof tiles) == 0)
             continue; /* compared above */
         dun_compute other;
-        check_ok(check_compute_create(&other, device, &tiles, dun_program_text(), "reg"));
+        check_ok(check_compute_create(&other, device, &tiles, dun_kernel_text(), "reg"));
         run_cases(&other, other.gemm);
         dun_compute_free(&other);
     }
@@ -92,7 +93,7 @@ static void test_local_tiles(void **state) {
         check_ok(dun_tiles_read(&tiles, sets[i], "test"));
         check_ok(dun_tiles_fault(&fault, &tiles, dun_device_describe(device)));
         if (fault.length == 0) {
-            check_ok(check_compute_create(&other, device, &tiles, dun_program_text(), "local"));
+            check_ok(check_compute_create(&other, device, &tiles, dun_kernel_text(), "local"));
             run_cases(&other, other.gemm);
             dun_compute_free(&other);
         }
@@ -107,7 +108,7 @@ static void test_small_device(void **state) {
     dun_check c;
     dun_gemm *gemm;
     (void)state;
-    check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, "local"));
+    check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, "local"));
     dun_check_init(&c, &compute);
     c.gemm = gemm;
     for (size_t i = FIRST; i < END; i++) {
@@ -177,7 +178,7 @@ static void test_cut(void **state) {
         dun_check_tensor *add_in = dun_check_input(&c, "add", add, M * ROWS);
         dun_check_tensor *y = dun_check_output(&c, "y", M * ROWS),
                          *dx = dun_check_output(&c, "dx", M * COLUMNS);
-        check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
+        check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, *name));
         info->largest_buffer_bytes = 300 * 256 * sizeof(float);
         uint32_t most = dun_matrix_part_rows(gemm, ROWS, COLUMNS);
         assert_int_equal(most, 256);
@@ -226,7 +227,7 @@ static void test_large(void **state) {
         dun_gemm *gemm;
         dun_matrix matrix;
         dun_check_tensor *y = dun_check_output(&c, *name, (size_t)M * ROWS);
-        check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
+        check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, *name));
         check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, ROWS, COLUMNS, DUN_FORWARD));
         check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &x_in->buffer, &matrix, NULL, NULL, M));
         dun_check_close(&c, y, want, 3e-6);
@@ -251,7 +252,7 @@ static void test_edges(void **state) {
         check_going(&c);
         dun_check_tensor *w_in = dun_check_input(&c, "w", w, 33 * 7),
                          *y = dun_check_input(&c, "y", untouched, 5);
-        check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, *name));
+        check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, *name));
         check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, 33, 7, DUN_FORWARD | DUN_BACKWARD));
         check_ok(dun_gemm_forward(gemm, &y->buffer, 0, &w_in->buffer, &matrix, NULL, NULL, 0));
         check_ok(dun_gemm_backward(gemm, &y->buffer, &w_in->buffer, &matrix, false, 0));
@@ -271,7 +272,7 @@ static void test_edges(void **state) {
 
 static void expect_refusal(const char *wanted, int status, const char *const *parts) {
     dun_gemm *gemm;
-    assert_int_equal(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, wanted), status);
+    assert_int_equal(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, wanted), status);
     assert_null(gemm);
     for (; *parts; parts++)
         if (!strstr(dun_error_message(), *parts))
@@ -284,7 +285,7 @@ static void test_choice(void **state) {
     (void)state;
     assert_string_equal(dun_gemm_name(compute.gemm), cpu ? "reg" : "local");
     assert_non_null(strstr(dun_gemm_reason(compute.gemm), "default"));
-    check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, "naive"));
+    check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, "naive"));
     assert_string_equal(dun_gemm_name(gemm), "naive");
     assert_non_null(strstr(dun_gemm_reason(gemm), "device.gemm"));
     dun_gemm_free(gemm);
@@ -306,7 +307,7 @@ static void test_cannot(void **state) {
                    (const char *const[]){"clblast", info->name, "work-groups", "naive", NULL});
     info->max_group_size = kept;
     info->type = DUN_DEVICE_GPU;
-    check_ok(dun_gemm_create(&gemm, device, compute.program, &compute.tiles, "auto"));
+    check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, "auto"));
     assert_string_equal(dun_gemm_name(gemm), "local");
     assert_non_null(strstr(dun_gemm_reason(gemm), "default"));
     dun_gemm_free(gemm);

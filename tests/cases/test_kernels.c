@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "check/check_topics.h"
 #include "check/loss_chain.h"
+#include "dev/kernel_text.h"
 #include "device_check.h"
 
 #include <math.h>
@@ -19,7 +20,7 @@ enum { HEAD_DIM = 64 };
 
 static dun_device *device;
 static dun_compute compute;
-static bool covered[DUN_N_KERNELS];
+static bool covered_nn[DUN_N_NN_KERNELS], covered_learn[DUN_N_LEARN_KERNELS];
 
 static const dun_check_topic *const topics[] = {
     &dun_check_rows,     &dun_check_norm,    &dun_check_rope,  &dun_check_attention,
@@ -31,6 +32,8 @@ static int open_all(void **state) {
     (void)state;
     device = check_open_device();
     check_ok(dun_compute_create(&compute, device, HEAD_DIM, "naive"));
+    check_ok(dun_nn_use(&compute)); /* at once: a case that fails is to leave nothing behind */
+    check_ok(dun_compute_use(&compute, &dun_learn_kernels, DUN_ALL_TOPICS));
     return 0;
 }
 
@@ -51,6 +54,11 @@ static size_t every(void) {
     return n ? n : 1;
 }
 
+static void cover(bool *covered, const dun_compute *on, const dun_kernel_list *list) {
+    for (size_t i = 0; i < list->n_rows; i++)
+        covered[i] |= dun_programs_launched(on->programs, list, i);
+}
+
 static void run_topic(dun_compute *on, const dun_check_topic *topic) {
     dun_check c;
     dun_check_init(&c, on);
@@ -61,8 +69,8 @@ static void run_topic(dun_compute *on, const dun_check_topic *topic) {
         "its tolerance\n",
         topic->name, on->tiles.head_dim, on->tiles.group, on->tiles.attention_group, c.n_cases, c.n_compared,
         c.worst);
-    for (size_t i = 0; i < DUN_N_KERNELS; i++)
-        covered[i] |= c.launched[i];
+    cover(covered_nn, on, &dun_nn_kernels);
+    cover(covered_learn, on, &dun_learn_kernels);
     assert_true(c.n_compared > 0);
     if (c.n_failed)
         fail_msg("%zu failed; first: %s", c.n_failed, c.message);
@@ -111,7 +119,7 @@ static void run_cuts(size_t first, size_t end) {
         if (fault.length) {
             print_message("left out, %s: %s\n", cuts[i].tiles, fault.bytes);
         } else {
-            check_ok(check_compute_create(&other, device, &tiles, dun_program_text(), "naive"));
+            check_ok(check_compute_create(&other, device, &tiles, dun_kernel_text(), "naive"));
             for (size_t k = 0; k < N_TOPICS; k++)
                 if (cuts[i].all_topics || topics[k] == &dun_check_attention)
                     run_topic(&other, topics[k]);
@@ -132,16 +140,16 @@ static void test_small_groups(void **state) {
     run_cuts(2, 4);
 }
 
-static void test_coverage(void **state) {
-    static const char *const names[] = {
-#define X(name) #name,
-        DUN_KERNELS(X)
-#undef X
-    };
-    (void)state;
-    for (size_t i = 0; i < DUN_N_KERNELS; i++)
+static void demand(const bool *covered, const dun_kernel_list *list) {
+    for (size_t i = 0; i < list->n_rows; i++)
         if (!covered[i])
-            fail_msg("no case launches %s: add one to its topic in host/check", names[i]);
+            fail_msg("no case launches %s: add one to its topic in host/check", list->rows[i].name);
+}
+
+static void test_coverage(void **state) {
+    (void)state;
+    demand(covered_nn, &dun_nn_kernels);
+    demand(covered_learn, &dun_learn_kernels);
 }
 
 /* A case whose n-th operation (allocation or OpenCL call) fails: it fails, says so, and leaves nothing

@@ -12,7 +12,7 @@ static dun_device *device;
 static dun_compute compute;
 
 /* Rows of K = 5 classes; NaN in the second row's last distance alone. */
-static void loss_rows(enum dun_kernel_id kernel) {
+static void loss_rows(enum dun_learn_kernel kernel) {
     enum { B = 3, K = 5 };
     dun_check c;
     const int32_t labels[B] = {0, 1, 2};
@@ -36,7 +36,7 @@ static void loss_rows(enum dun_kernel_id kernel) {
                             DUN_FLOAT(0.0),
                             DUN_FLOAT(1.0),
                             DUN_FLOAT(1.0)};
-    dun_check_launch(&c, kernel, DUN_CHECK_ROWS(&c, B), args, sizeof args / sizeof *args);
+    dun_check_launch(&c, &dun_learn_kernels, kernel, DUN_CHECK_ROWS(&c, B), args, sizeof args / sizeof *args);
     const double *values = dun_check_read(&c, value), *slopes = dun_check_read(&c, slope);
     check_going(&c);
     assert_true(isfinite(values[0]) && isnan(values[1]) && isfinite(values[2]));
@@ -66,9 +66,9 @@ static void test_half(void **state) {
     dun_check_tensor *cache = dun_check_in_out(&c, "cache", row, sizeof row / sizeof *row),
                      *kept = dun_check_output(&c, "kept", (C + 1) / 2),
                      *rows = dun_check_input_ints(&c, "rows", pairs, 2);
-    DUN_CHECK_LAUNCH(&c, kv_keep, DUN_CHECK_ROWS(&c, 1), DUN_BUF(kept->buffer), DUN_BUF(cache->buffer),
+    DUN_CHECK_LAUNCH(&c, nn, kv_keep, DUN_CHECK_ROWS(&c, 1), DUN_BUF(kept->buffer), DUN_BUF(cache->buffer),
                      DUN_INT(0), DUN_INT(0), DUN_INT(C));
-    DUN_CHECK_LAUNCH(&c, kv_recall, DUN_CHECK_ROWS(&c, 1), DUN_BUF(cache->buffer), DUN_BUF(kept->buffer),
+    DUN_CHECK_LAUNCH(&c, nn, kv_recall, DUN_CHECK_ROWS(&c, 1), DUN_BUF(cache->buffer), DUN_BUF(kept->buffer),
                      DUN_BUF(rows->buffer), DUN_INT(C));
     const double *back = dun_check_read(&c, cache);
     check_going(&c);
@@ -86,10 +86,10 @@ static void test_gate(void **state) {
     dun_check_begin(&c, 0, "a gate");
     dun_check_tensor *a_in = dun_check_input(&c, "a", a, 2), *b_in = dun_check_input(&c, "b", b, 1),
                      *hidden = dun_check_output(&c, "hidden", 2), *slope = dun_check_in_out(&c, "d", d, 2);
-    DUN_CHECK_LAUNCH(&c, reparam_product, DUN_CHECK_ROWS(&c, 2), DUN_BUF(hidden->buffer),
+    DUN_CHECK_LAUNCH(&c, learn, reparam_product, DUN_CHECK_ROWS(&c, 2), DUN_BUF(hidden->buffer),
                      DUN_BUF(a_in->buffer), DUN_INT(1), DUN_INT(1), DUN_BUF(b_in->buffer), DUN_INT(1),
                      DUN_INT(1), DUN_INT(0), DUN_INT(1), DUN_INT(1), DUN_INT(1));
-    DUN_CHECK_LAUNCH(&c, reparam_relu_bwd, DUN_CHECK_ROWS(&c, 2), DUN_BUF(slope->buffer),
+    DUN_CHECK_LAUNCH(&c, learn, reparam_relu_bwd, DUN_CHECK_ROWS(&c, 2), DUN_BUF(slope->buffer),
                      DUN_BUF(hidden->buffer), DUN_INT(1));
     const double *opened = dun_check_read(&c, hidden), *slopes = dun_check_read(&c, slope);
     check_going(&c);

@@ -98,6 +98,8 @@ static void test_faults(void **state) {
     dun_device *device = check_open_device();
     float start[P * C] = {0};
     check_ok(dun_compute_create(&compute, device, 8, "naive"));
+    check_ok(dun_learn_use(&compute, DUN_TOPIC_optim)); /* compiled once, they stay */
+    check_ok(dun_learn_use(&compute, DUN_TOPIC_reparam));
     size_t blocks = dun_mem_live(), objects = dun_device_live_objects();
     unsigned long n = 0;
     int rc;

@@ -3,6 +3,7 @@
  * verdicts are kept by device and kernels; and every failure on the way ends in an error or in a failed case,
  * with nothing left alive. */
 #include "check/trust.h"
+#include "dev/kernel_text.h"
 
 #include "base/cache.h"
 #include "base/err.h"
@@ -24,7 +25,7 @@ static char folder[256], kernels[300];
 
 /* From here on the kernels have `text` replaced; NULL: they are as they should be. */
 static void break_kernels(const char *const *pairs) {
-    const char *whole = dun_program_text();
+    const char *whole = dun_kernel_text();
     dun_str broken = {0};
     if (!pairs) {
         unsetenv("DUNLIN_KERNELS");
@@ -49,7 +50,7 @@ static void break_kernels(const char *const *pairs) {
 static dun_self_test run(const char *gemm, bool quick) {
     dun_self_test report;
     size_t blocks = dun_mem_live(), objects = dun_device_live_objects();
-    check_ok(dun_self_test_run(&report, device, gemm, quick));
+    check_ok(dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, gemm, quick));
     assert_int_equal(dun_mem_live(), blocks);
     assert_int_equal(dun_device_live_objects(), objects);
     assert_int_equal(dun_buffer_live_bytes(), 0);
@@ -63,7 +64,7 @@ static void test_passes(void **state) {
         if (!report.passed)
             fail_msg("%s", dun_self_test_failure(&report));
         assert_false(report.set_aside);
-        assert_int_equal(report.n_kernels, DUN_N_KERNELS);
+        assert_int_equal(report.n_kernels, DUN_N_NN_KERNELS + DUN_N_LEARN_KERNELS);
         assert_string_equal(dun_self_test_failure(&report), "");
         for (size_t i = 0; i < report.n_rows; i++) {
             size_t binned = 0;
@@ -110,7 +111,7 @@ static void test_not_trusted(void **state) {
 
 static dun_verdict recall(const char *gemm) {
     dun_verdict verdict;
-    check_ok(dun_verdict_recall(&verdict, dun_device_describe(device), gemm));
+    check_ok(dun_verdict_recall(&verdict, dun_device_describe(device), DUN_SELF_TEST_HEADS, gemm));
     return verdict;
 }
 
@@ -124,31 +125,62 @@ static void test_trust(void **state) {
     char gemm[32];
     (void)state;
     assert_false(recall("auto").known);
-    check_ok(dun_trust(gemm, sizeof gemm, selector(), "auto", false, NULL));
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", false, NULL));
     assert_string_equal(gemm, "auto");
     assert_true(recall("auto").known && recall("auto").passed && recall("auto").quick);
     assert_false(recall("naive").known);
     break_kernels(norm); /* other kernels are another question */
     assert_false(recall("auto").known);
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(dun_trust(gemm, sizeof gemm, selector(), "auto", false, NULL), DUN_BAD_DEVICE);
+        assert_int_equal(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", false, NULL),
+                         DUN_BAD_DEVICE);
         assert_non_null(strstr(dun_error_message(), "rmsnorm"));
         assert_non_null(strstr(dun_error_message(), "--force"));
         assert_true(recall("auto").known && !recall("auto").passed);
     }
-    check_ok(dun_trust(gemm, sizeof gemm, selector(), "auto", true, NULL));
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", true, NULL));
     assert_string_equal(gemm, "auto");
     if (dun_device_describe(device)->type == DUN_DEVICE_CPU) {
         break_kernels(reg);
         for (int again = 0; again < 2; again++) {
-            check_ok(dun_trust(gemm, sizeof gemm, selector(), "auto", false, NULL));
+            check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", false, NULL));
             assert_string_not_equal(gemm, "auto");
             assert_string_not_equal(gemm, "reg");
         }
     }
     break_kernels(NULL);
     assert_true(recall("auto").passed);
-    assert_int_equal(dun_trust(gemm, sizeof gemm, "no such device", "auto", true, NULL), DUN_BAD_DEVICE);
+    assert_int_equal(dun_trust(gemm, sizeof gemm, "no such device", DUN_SELF_TEST_HEADS, "auto", true, NULL),
+                     DUN_BAD_DEVICE);
+}
+
+/* Kernels that are right for heads of 64 alone: a model with other heads is refused, not these. */
+static void test_heads(void **state) {
+    static const char *const heads[] = {"HEAD_VECTORS (HEAD_DIM / HEAD_VW)",
+                                        "HEAD_VECTORS (64       / HEAD_VW)", NULL};
+    enum { OTHER = 2 * DUN_SELF_TEST_HEADS };
+    const dun_device_info *info = dun_device_describe(device);
+    char gemm[32];
+    dun_verdict verdict;
+    (void)state;
+    if (info->type != DUN_DEVICE_CPU) /* which runs attention.cl */
+        skip();
+    break_kernels(heads);
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", false, NULL));
+    check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto"));
+    assert_false(verdict.known);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", false, NULL),
+                         DUN_BAD_DEVICE);
+        assert_non_null(strstr(dun_error_message(), "attention"));
+        check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto"));
+        assert_true(verdict.known && !verdict.passed);
+    }
+    assert_true(recall("auto").passed);
+    check_ok(dun_verdict_recall(&verdict, info, 0, "auto")); /* the latest */
+    assert_true(verdict.known && !verdict.passed);
+    break_kernels(NULL);
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", false, NULL));
 }
 
 /* A quick test of which one operation fails: an error, or a case that fails, or nothing worse than a program
@@ -167,7 +199,7 @@ static void test_faults(void **state) {
         unsigned long n = i < FIRST ? 1 + i : FIRST + (i - FIRST + 1) * (operations - FIRST) / (SPREAD + 1);
         dun_error_clear();
         dun_fault_set(n);
-        int rc = dun_self_test_run(&report, device, "naive", true);
+        int rc = dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, "naive", true);
         dun_fault_set(0);
         if (rc < 0 && !*dun_error_message())
             fail_msg("operation %lu fails without a message", n);
@@ -216,7 +248,7 @@ static int end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passes), cmocka_unit_test(test_set_aside), cmocka_unit_test(test_not_trusted),
-        cmocka_unit_test(test_trust),  cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_trust),  cmocka_unit_test(test_heads),     cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

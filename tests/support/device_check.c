@@ -28,21 +28,11 @@ dun_device *check_open_device(void) {
 
 int check_compute_create(dun_compute *out, dun_device *device, const dun_tiles *tiles, const char *text,
                          const char *gemm) {
-    static const char *const names[DUN_N_KERNELS] = {
-#define X(name) #name,
-        DUN_KERNELS(X)
-#undef X
-    };
     int rc = DUN_OK;
-    dun_str defines = {0};
     *out = (dun_compute){.device = device, .tiles = *tiles};
-    TRY(dun_tiles_defines(&defines, tiles));
-    TRY(dun_program_build_text(&out->program, device, text, defines.bytes));
-    for (size_t i = 0; i < DUN_N_KERNELS; i++)
-        TRY(dun_kernel_create(&out->kernel[i], out->program, names[i]));
-    TRY(dun_gemm_create(&out->gemm, device, out->program, tiles, gemm));
+    TRY(dun_programs_create(&out->programs, device, text, tiles));
+    TRY(dun_gemm_create(&out->gemm, device, out->programs, tiles, gemm));
 out:
-    dun_str_free(&defines);
     if (rc < 0)
         dun_compute_free(out);
     return rc;
