@@ -4,6 +4,7 @@
 #include "base/cache.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "dev/quirks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,13 +27,6 @@ int dun_program_key(dun_str *out, const dun_device_info *info, const char *topic
 static bool has_kernels(cl_program program) {
     size_t n = 0;
     return clGetProgramInfo(program, CL_PROGRAM_NUM_KERNELS, sizeof n, &n, NULL) == CL_SUCCESS && n > 0;
-}
-
-/* PoCL keeps what it compiles in a cache of its own, the kernels as cut for each work-group size included,
- * which its binaries lack; and asked for a binary it first compiles every kernel once more. So of its
- * programs only the fact that they were compiled is kept here. */
-static bool caches_itself(const dun_device_info *info) {
-    return strcmp(info->platform, "Portable Computing Language") == 0;
 }
 
 static cl_program load(cl_int *code, dun_device *device, const char *defines, const dun_cached *cached) {
@@ -62,7 +56,7 @@ cl_program dun_program_from_cache(dun_program_lookup *lookup, dun_device *device
     cl_int code = CL_SUCCESS;
     *lookup = (dun_program_lookup){.known = dun_cache_find(&cached, DUN_CACHE_PROGRAMS, key)};
     snprintf(lookup->problem, sizeof lookup->problem, "%s", cached.problem);
-    if (lookup->known && !caches_itself(&device->info)) {
+    if (lookup->known && !dun_quirk_of(&device->info, DUN_QUIRK_CACHES_ITSELF)) {
         program = load(&code, device, defines, &cached);
         lookup->known = program != NULL;
     }
@@ -80,7 +74,7 @@ void dun_program_to_cache(dun_program_lookup *lookup, const dun_device *device, 
     size_t length = 0;
     cl_int code = CL_SUCCESS;
     problem[0] = '\0';
-    if (!caches_itself(&device->info)) {
+    if (!dun_quirk_of(&device->info, DUN_QUIRK_CACHES_ITSELF)) {
         code = clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof length, &length, NULL);
         if (code == CL_SUCCESS && length == 0)
             code = CL_INVALID_BINARY;

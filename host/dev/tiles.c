@@ -2,6 +2,7 @@
 #include "dev/tiles.h"
 
 #include "base/err.h"
+#include "dev/quirks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,8 +198,7 @@ dun_tiles dun_tiles_default(const dun_device_info *info, uint32_t head_dim) {
     /* The register tile needs 2*MR accumulators and 3 more: 32 registers with AVX-512, 16 with AVX. */
     tiles.reg_vector = tiles.vector;
     tiles.reg_rows = width == 16 ? 12 : width == 8 ? 6 : 4;
-    /* It hides the memory's delay on PoCL, does nothing on Intel's runtime, and ends rusticl's compiler. */
-    tiles.reg_ahead = cpu && strstr(info->platform, "Portable Computing Language");
+    tiles.reg_ahead = cpu && dun_quirk_of(info, DUN_QUIRK_PREFETCHES);
     for (enum part part; (part = misfit(&tiles, info)) != FITS;)
         shrink(&tiles, part, info);
     choose_local(&tiles, info);
