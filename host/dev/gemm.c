@@ -16,7 +16,7 @@ enum { N_PROVIDERS = sizeof providers / sizeof *providers };
 
 const char *const dun_gemm_provider_names[] = {DUN_GEMM_WORDS(NAME) NULL};
 
-/* Default by device type: measured on CPUs and on one GPU, see the README. */
+/* Default by device type: measured on CPUs and on one GPU, see docs/measured.md. */
 static const dun_gemm_provider *default_provider(const dun_device_info *info, const char **reason) {
     if (info->type == DUN_DEVICE_CPU) {
         *reason = "default on CPUs: the register tile is about ten times as fast as CLBlast there";

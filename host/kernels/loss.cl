@@ -1,7 +1,7 @@
 /* Losses: functions of the distances (B, K) of points to centroids, and one of the distances between centroids.
  * Each kernel gives what every point adds to the batch's mean and the gradient of that mean; distance.cl carries
  * it on to points and centroids. Every loss kernel has the same arguments, so that a loss is one row of a table
- * (host side: train/loss.c). Range: B groups, a point each.
+ * (host side: learn/loss.c). Range: B groups, a point each.
  * At most 9 flops and an exp, and 8 bytes from memory, a point and class: next to nothing beside the distances. */
 #define LOSS_ARGUMENTS                                                                                       \
     __global float *row_value,          /* (B) */                                                            \
