@@ -1,29 +1,32 @@
-/* Counts the operations that may fail, and says which one has to; the environment is read at the first. */
+/* Counts the fault.operations that may fail, and says which one has to; the environment is read at the first.
+ */
 #include "base/fault.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static atomic_bool environment_read;
-static atomic_ulong operations, fail_at;
+static struct {
+    atomic_bool environment_read;
+    atomic_ulong operations, fail_at;
+} fault;
 
 bool dun_fault_here(void) {
-    if (!environment_read) {
+    if (!fault.environment_read) {
         const char *text = getenv("DUNLIN_FAIL_AT");
-        environment_read = true;
-        if (text && !fail_at)
-            fail_at = strtoul(text, NULL, 10);
+        fault.environment_read = true;
+        if (text && !fault.fail_at)
+            fault.fail_at = strtoul(text, NULL, 10);
     }
-    unsigned long n = atomic_fetch_add(&operations, 1) + 1;
-    return fail_at && n == fail_at;
+    unsigned long n = atomic_fetch_add(&fault.operations, 1) + 1;
+    return fault.fail_at && n == fault.fail_at;
 }
 
 void dun_fault_set(unsigned long n) {
-    environment_read = true;
-    operations = 0;
-    fail_at = n;
+    fault.environment_read = true;
+    fault.operations = 0;
+    fault.fail_at = n;
 }
 
 unsigned long dun_fault_count(void) {
-    return operations;
+    return fault.operations;
 }

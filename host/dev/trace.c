@@ -22,10 +22,9 @@ typedef struct {
 /* Times are read this many commands late at most, so that the queue is not held up by asking. */
 enum { MOST_PENDING = 2048 };
 
-static atomic_bool on;
-static pthread_mutex_t lock =
-    PTHREAD_MUTEX_INITIALIZER; /* of what follows: devices may be of several threads */
 static struct {
+    atomic_bool on;
+    pthread_mutex_t lock; /* of what follows: devices may be of several threads */
     FILE *file;
     char path[512];
     pending_event pending[MOST_PENDING];
@@ -33,10 +32,10 @@ static struct {
     bool first;      /* no comma before the next event */
     int saved_errno; /* of the first write that failed */
     int lost;        /* commands whose times the driver would not give */
-} trace;
+} trace = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 bool dun_trace_is_on(void) {
-    return on;
+    return trace.on;
 }
 
 int dun_trace_start(const char *path) {
@@ -48,7 +47,7 @@ int dun_trace_start(const char *path) {
     snprintf(trace.path, sizeof trace.path, "%s", path);
     trace.first = true;
     trace.saved_errno = trace.lost = 0;
-    on = true;
+    trace.on = true;
     fputs("{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n", trace.file);
 out:
     return rc;
@@ -94,13 +93,13 @@ static void drain(void) {
 }
 
 void dun_trace_drain(void) {
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&trace.lock);
     drain();
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&trace.lock);
 }
 
 void dun_trace_add(dun_device *device, void *event, const char *name, const char *shape) {
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&trace.lock);
     if (trace.n_pending == MOST_PENDING)
         drain();
     pending_event *p = &trace.pending[trace.n_pending++];
@@ -108,13 +107,13 @@ void dun_trace_add(dun_device *device, void *event, const char *name, const char
     dun_cl_count(event, 1);
     snprintf(p->name, sizeof p->name, "%s", name);
     snprintf(p->shape, sizeof p->shape, "%s", shape);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&trace.lock);
 }
 
 int dun_trace_stop(int rc) {
-    if (!on)
+    if (!trace.on)
         goto out;
-    on = false;
+    trace.on = false;
     drain();
     fputs("\n]}\n", trace.file);
     FILE *file = trace.file;
