@@ -199,6 +199,8 @@ static void run(dun_check *c, size_t index) {
     fill(c, &d, k->q_scale);
     upload(c, &t, &d);
     forward(c, &t, &d, k);
+    if (c->stopped)
+        return;
     backward(c, &t, &d, k);
 }
 

@@ -95,6 +95,23 @@ static void free_optim(void *optim) {
     dun_optim_free(optim);
 }
 
+/* The steps, on the device and here; `noise`: the gradients of each group, step after step. */
+static void take_steps(dun_check *c, dun_optim *optim, tensor *tensors, double *const *noise, size_t index) {
+    float *floats = (float *)dun_check_doubles(c, (size_t)(37 * 577));
+    if (c->stopped)
+        return;
+    for (int time = 1; time <= STEPS; time++) {
+        double squares = 0.0;
+        for (int k = 0; k < N_GROUPS; k++)
+            squares += draw_gradient(c, &tensors[k], floats, noise[k] + (time - 1) * tensors[k].n,
+                                     kinds[index].gradient);
+        double gain = kinds[index].clip > 0 ? fmin(1.0, kinds[index].clip / sqrt(squares)) : 1.0;
+        DUN_CHECK_TRY(c, dun_optim_step(optim, 0.5));
+        for (int k = 0; k < N_GROUPS; k++)
+            step_reference(&tensors[k], time, &kinds[index].options, kinds[index].kind, gain, k == 1);
+    }
+}
+
 static void run(dun_check *c, size_t index) {
     int rows = kinds[index].rows, columns = kinds[index].columns;
     const dun_ref_adam *o = &kinds[index].options;
@@ -124,19 +141,9 @@ static void run(dun_check *c, size_t index) {
                                        (uint32_t)t->columns, t->lr / 0.5));
     }
     DUN_CHECK_TRY(c, dun_buffer_write(&optim->groups[1].active, 0, active, sizeof active));
-    float *floats = (float *)dun_check_doubles(c, (size_t)(37 * 577));
+    take_steps(c, optim, tensors, noise, index);
     if (c->stopped)
         return;
-    for (int time = 1; time <= STEPS; time++) {
-        double squares = 0.0;
-        for (int k = 0; k < N_GROUPS; k++)
-            squares += draw_gradient(c, &tensors[k], floats, noise[k] + (time - 1) * tensors[k].n,
-                                     kinds[index].gradient);
-        double gain = kinds[index].clip > 0 ? fmin(1.0, kinds[index].clip / sqrt(squares)) : 1.0;
-        DUN_CHECK_TRY(c, dun_optim_step(optim, 0.5));
-        for (int k = 0; k < N_GROUPS; k++)
-            step_reference(&tensors[k], time, o, kind, gain, k == 1);
-    }
     for (size_t k = 0; k < N_GROUPS; k++) {
         dun_check_close(c, tensors[k].x_in, tensors[k].x, tolerance);
         check_states(c, optim, &tensors[k], k, kind == DUN_OPTIMIZER_SGD ? 1 : 2);

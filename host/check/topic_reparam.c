@@ -101,6 +101,8 @@ static void run(dun_check *c, size_t index) {
                  .gain = dun_check_input(c, "gain", x + n_rows + 2 * n_down, (size_t)(2 * s->C)),
                  .d_rows = dun_check_input(c, "d_rows", d_rows, n_rows)};
     forward(c, &t, x, s);
+    if (c->stopped)
+        return;
     backward(c, &t, d_rows, x, s);
 }
 

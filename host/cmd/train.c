@@ -81,7 +81,7 @@ static int run_group(dun_group_order *order, bool as_json) {
     int rc = DUN_OK;
     dun_group group = {0};
     dun_run_hooks hooks = {.report = make_pages};
-    /* cppcheck-suppress autoVariables ; nobody reads the order after this function */
+    /* cppcheck-suppress autoVariables ; taken back at the end */
     order->hooks = &hooks;
     TRY(dun_group_open(&group, order));
     if (dun_group_is_single(&group) && !as_json)
@@ -91,6 +91,7 @@ static int run_group(dun_group_order *order, bool as_json) {
     TRY(dun_group_verdict(&group));
 out:
     dun_group_close(&group);
+    order->hooks = NULL;
     return rc;
 }
 

@@ -100,7 +100,7 @@ static int add_valid(dun_str *out, const curves *c) {
     size_t n_valid = 0, seen = 0, every, written = 0;
     for (size_t i = 0; i < c->n; i++)
         n_valid += isnan(c->valid[i]) ? 0 : 1;
-    every = (n_valid + MOST_STEPS - 1) / MOST_STEPS;
+    every = n_valid > 0 ? (n_valid + MOST_STEPS - 1) / MOST_STEPS : 1;
     TRY(dun_str_addf(out, "\"valid\":["));
     for (size_t i = 0; i < c->n; i++) {
         if (isnan(c->valid[i]) || (seen++, (n_valid - seen) % every))

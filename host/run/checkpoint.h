@@ -29,11 +29,11 @@ typedef struct {
 #define DUN_FIELD(type, member)                                                                              \
     { offsetof(type, member), sizeof(((type *)0)->member) }
 
-size_t dun_fields_bytes(const dun_field *fields, size_t n);
+size_t dun_fields_bytes(const dun_field *list, size_t n);
 
 /* Write and read a record; both return the place behind it. */
-uint8_t *dun_fields_put(uint8_t *at, const void *record, const dun_field *fields, size_t n);
-const uint8_t *dun_fields_take(void *record, const uint8_t *at, const dun_field *fields, size_t n);
+uint8_t *dun_fields_put(uint8_t *at, const void *record, const dun_field *list, size_t n);
+const uint8_t *dun_fields_take(void *record, const uint8_t *at, const dun_field *list, size_t n);
 
 /* What belongs to a checkpoint beside it, in a fixed order: prompt, centroids, moments (on the device), and
  * plain host data. */
