@@ -23,5 +23,5 @@ export OCL_ICD_VENDORS=$work/icd DUNLIN_TEST_DEVICE=$device
 tail -n 1 "$work/out"
 for test in "$@"; do
     skip=${test#"${test%%=*}"}
-    DUNLIN_TEST_SKIP=${skip#=} "${test%%=*}" >"$work/out" 2>"$work/err" || stop "$test on $device"
+    (cd "$here/.." && DUNLIN_TEST_SKIP=${skip#=} "${test%%=*}") >"$work/out" 2>"$work/err" || stop "$test on $device"
 done
