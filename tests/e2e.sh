@@ -221,7 +221,7 @@ same "$(cut -f 4- out)" "$(tail -n +2 run/predictions.tsv | cut -f 4,5)" 'distan
 expect 0 classify run valid.tsv --input tsv --output tsv --unsure 1
 same "$(cut -f 1 out | sort -u)" unsure 'labels where nothing is sure'
 expect 2 classify run valid.txt --unsure 2
-says err '0 to 1'
+says err 'from 0 and at most 1'
 printf '{"text": "then the in"}\n[]\n{"text": "x"}\n' >bad.jsonl
 "$dunlin" classify run bad.jsonl --input jsonl >out 2>err
 same "$?" 3 'status of a bad JSON line'

@@ -63,6 +63,24 @@ out:
     return rc;
 }
 
+/* After a step that went too far no text has a nearest centroid. The loss of the next step would show it, but
+ * there need not be one; that it is no number is how a sweep's table knows such a run. */
+static int check_distances(dun_trainer *t) {
+    dun_run_result *result = t->result;
+    uint32_t K = t->loss.n_classes;
+    for (size_t i = 0; i < (size_t)t->session->n_valid * K; i++) {
+        if (isfinite(result->distances[i]))
+            continue;
+        result->last_loss = NAN;
+        return dun_error(
+            DUN_FAILED,
+            "the distance of validation text %u to a centroid is %g after step %llu, and the loss no number "
+            "from there on: training stopped; try a lower prompt.lr or centroid.lr",
+            (unsigned)(i / K) + 1, (double)result->distances[i], (unsigned long long)result->steps);
+    }
+    return DUN_OK;
+}
+
 /* Metrics of the validation texts as the prompt now is. */
 static int validate(dun_trainer *t) {
     int rc = DUN_OK;
@@ -74,6 +92,7 @@ static int validate(dun_trainer *t) {
     TRY(dun_evaluate_valid(result->distances, &t->kept, session, &t->pass, &t->loss, &t->centroids,
                            "validation"));
     TRY(dun_average_swap_out(&t->average));
+    TRY(check_distances(t));
     dun_evaluate_metrics(&result->metrics, session, result->distances);
     t->measured_step = result->steps;
     dun_watch_valid(&t->watch, result->metrics.accuracy);

@@ -12,6 +12,7 @@ typedef struct {
     float *distances;
     dun_kept_points *kept; /* NULL: none */
     uint32_t first;
+    bool check; /* for what is not finite */
 } evaluate_job;
 
 int dun_distances_check(const float *distances, uint32_t n, uint32_t K, const char *kind, uint32_t first) {
@@ -32,8 +33,9 @@ static int read_batch(void *self, uint32_t first, uint32_t count) {
     TRY(dun_loss_distances(job->loss, dun_engine_point_buffer(&job->session->engine), job->centroids, count));
     TRY(dun_loss_read(NULL, out, job->loss, count));
     const bool valid = first >= job->session->n_train;
-    TRY(dun_distances_check(out, count, job->loss->n_classes, valid ? "validation" : "training",
-                            first - (valid ? job->session->n_train : 0)));
+    if (job->check)
+        TRY(dun_distances_check(out, count, job->loss->n_classes, valid ? "validation" : "training",
+                                first - (valid ? job->session->n_train : 0)));
     if (job->kept)
         TRY(dun_kept_points_take(job->kept, dun_engine_point_buffer(&job->session->engine),
                                  first - job->first, count));
@@ -43,8 +45,12 @@ out:
 
 int dun_evaluate(float *distances, dun_session *session, const dun_pass *pass, dun_loss *loss,
                  const dun_buffer *centroids, uint32_t first, uint32_t n, const char *stage) {
-    evaluate_job job = {
-        .session = session, .loss = loss, .centroids = centroids, .distances = distances, .first = first};
+    evaluate_job job = {.session = session,
+                        .loss = loss,
+                        .centroids = centroids,
+                        .distances = distances,
+                        .first = first,
+                        .check = true};
     return dun_session_run_all(session, pass, first, n, stage, read_batch, &job);
 }
 

@@ -12,7 +12,8 @@
 int dun_evaluate(float *distances, dun_session *session, const dun_pass *pass, dun_loss *loss,
                  const dun_buffer *centroids, uint32_t first, uint32_t n, const char *stage);
 
-/* The same for the validation texts, their points kept. */
+/* The same for the validation texts, their points kept. What is not finite is the caller's to find: in the
+ * middle of a training it has another cause. */
 int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *session, const dun_pass *pass,
                        dun_loss *loss, const dun_buffer *centroids, const char *stage);
 
