@@ -165,7 +165,9 @@ static bool stop_case(const dun_check_topic *topic, size_t index, unsigned long 
     const bool reached = dun_fault_count() >= n;
     dun_fault_set(0);
     assert_int_equal(dun_mem_live(), blocks);
-    assert_int_equal(dun_device_live_objects(), objects);
+    /* What is no CPU keeps a mark in its queue from some launch on. */
+    const bool marks = dun_device_describe(compute.device)->type != DUN_DEVICE_CPU;
+    assert_in_range(dun_device_live_objects(), objects, objects + marks);
     assert_int_equal(dun_buffer_live_bytes(), bytes);
     if (c.n_failed != reached || (reached && !strstr(c.message, dun_error_message())))
         fail_msg("%s, case %zu, operation %lu: %zu failures, \"%s\"", topic->name, index, n, c.n_failed,
