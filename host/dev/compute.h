@@ -19,8 +19,7 @@ typedef struct {
  * where no model is run). Topics are built when they are first used. */
 int dun_compute_create(dun_compute *out, dun_device *device, uint32_t head_dim, const char *gemm);
 
-/* The same from a kernel text of the caller's, which stays borrowed: for tests that break a kernel on
- * purpose. */
+/* The same from a kernel text of the caller's: for tests that break a kernel on purpose. */
 int dun_compute_create_text(dun_compute *out, dun_device *device, const char *text, uint32_t head_dim,
                             const char *gemm);
 

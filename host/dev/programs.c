@@ -16,7 +16,7 @@ struct dun_programs {
     dun_device *device;
     dun_tiles tiles;
     const char *text;
-    dun_str read; /* what text is, when it comes from a file */
+    dun_str read; /* what text is, when it comes from a file or the caller */
     bool own;     /* the cache is used */
     bool told;    /* that something is being compiled */
     struct {
@@ -39,10 +39,13 @@ int dun_programs_create(dun_programs **out, dun_device *device, const char *text
     TRY_NEW(programs, 1);
     programs->device = device;
     programs->tiles = *tiles;
-    programs->text = text;
     programs->own = !text;
-    if (!text)
+    if (text) {
+        TRY(dun_str_add(&programs->read, text, strlen(text)));
+        programs->text = programs->read.bytes;
+    } else {
         TRY(dun_kernel_text_find(&programs->text, &programs->read));
+    }
     *out = programs;
     programs = NULL;
 out:

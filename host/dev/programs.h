@@ -30,7 +30,7 @@ typedef struct dun_programs dun_programs;
 enum { DUN_ALL_TOPICS = 0xFFFF };
 
 /* `text` NULL: the program's own, or that of DUNLIN_KERNELS; compiled programs then come from the cache and
- * go there. Else a text of the caller's, borrowed and always compiled, for tests that break a kernel on
+ * go there. Else a text of the caller's, always compiled, for tests that break a kernel on
  * purpose. DUN_BAD_INPUT: DUNLIN_KERNELS names no file. */
 int dun_programs_create(dun_programs **out, dun_device *device, const char *text, const dun_tiles *tiles);
 void dun_programs_free(dun_programs *programs);
