@@ -188,8 +188,7 @@ int dun_weights_raw(dun_raw_rows *out, const dun_weights *weights, enum dun_slot
     const dun_gguf_tensor *tensor = *tensor_of(weights, slot, layer);
     const dun_slot_info *info = &dun_slot_table[slot];
     const dun_quant_type *type = dun_quant_find(tensor->type);
-    bool rotary = slot == DUN_W_Q || slot == DUN_W_K || slot == DUN_W_Q_BIAS || slot == DUN_W_K_BIAS;
-    bool paired = rotary && weights->arch->gguf_pairs == DUN_PAIRS_ADJACENT;
+    bool paired = info->rotary && weights->arch->gguf_pairs == DUN_PAIRS_ADJACENT;
     *out = (dun_raw_rows){.type = type,
                           .bytes = tensor->data,
                           .rows = dun_spec_size(spec, info->rows),

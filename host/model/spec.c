@@ -1,11 +1,11 @@
 /* The tables of slots and architectures, and what follows from a model's sizes and traits. */
 #include "model/spec.h"
 
-enum { ONCE = false, PER_LAYER = true };
+enum { ONCE = false, PER_LAYER = true, STAY = false, TURN = true };
 
 const dun_slot_info dun_slot_table[DUN_N_SLOTS] = {
-#define SLOT(name, often, rows, columns, when, gguf)                                                         \
-    {#name, often, DUN_SIZE_##rows, DUN_SIZE_##columns, gguf},
+#define SLOT(name, often, rows, columns, turn, when, gguf)                                                   \
+    {#name, often, turn, DUN_SIZE_##rows, DUN_SIZE_##columns, gguf},
 #include "model/slots.def"
 #undef SLOT
 };
@@ -40,7 +40,7 @@ bool dun_spec_has(const dun_spec *spec, enum dun_slot slot) {
     const bool has[DUN_N_SLOTS] = {
 #define ALWAYS true
 #define WHEN(trait, value) traits->trait == DUN_##value
-#define SLOT(name, often, rows, columns, when, gguf) [DUN_W_##name] = (when),
+#define SLOT(name, often, rows, columns, turn, when, gguf) [DUN_W_##name] = (when),
 #include "model/slots.def"
 #undef SLOT
     };

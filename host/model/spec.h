@@ -41,7 +41,7 @@ typedef struct {
 enum dun_size { DUN_SIZE_ONE, DUN_SIZE_C, DUN_SIZE_V, DUN_SIZE_HD, DUN_SIZE_GD, DUN_SIZE_F };
 
 enum dun_slot {
-#define SLOT(name, often, rows, columns, when, gguf) DUN_W_##name,
+#define SLOT(name, often, rows, columns, turn, when, gguf) DUN_W_##name,
 #include "model/slots.def"
 #undef SLOT
     DUN_N_SLOTS
@@ -50,6 +50,7 @@ enum dun_slot {
 typedef struct {
     const char *name;
     bool per_layer;
+    bool rotary; /* its rows are heads that turn, so files may hold their components in another order */
     enum dun_size rows, columns;
     const char *gguf; /* its tensor's name in a GGUF file */
 } dun_slot_info;
