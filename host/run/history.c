@@ -7,34 +7,43 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LINE_BYTES = 512 }; /* a line that is longer is none of ours */
 
-const char *const dun_history_names[DUN_N_HISTORY_FIELDS] = {"step",     "epoch", "loss",
-                                                             "accuracy", "lr",    "valid_accuracy"};
+/* A field: as many digits as read back to the float that a number was, or are worth a look. */
+static const struct {
+    const char *name;
+    size_t offset;                           /* in dun_step_record */
+    enum { COUNT, COUNT_FROM_1, REAL } kind; /* an epoch is counted from 1 */
+    int digits;
+} fields[DUN_N_HISTORY_FIELDS] = {
+#define FIELD(name, ...)                                                                                     \
+    { #name, offsetof(dun_step_record, name), __VA_ARGS__ }
+    [DUN_HISTORY_STEP] = FIELD(step, COUNT, 0), [DUN_HISTORY_EPOCH] = FIELD(epoch, COUNT_FROM_1, 0),
+    [DUN_HISTORY_LOSS] = FIELD(loss, REAL, 9),  [DUN_HISTORY_ACCURACY] = FIELD(accuracy, REAL, 6),
+    [DUN_HISTORY_LR] = FIELD(lr, REAL, 9),      [DUN_HISTORY_VALID_ACCURACY] = FIELD(valid_accuracy, REAL, 9),
+#undef FIELD
+};
 
-/* As many digits as read back to the float that a number was, or are worth a look. */
-static int add_number(dun_str *out, double number, int digits) {
-    return isnan(number) ? dun_str_add(out, "", 0) : dun_str_addf(out, "%.*g", digits, number);
+const char *dun_history_name(enum dun_history_field field) {
+    return fields[field].name;
 }
 
-int dun_history_add_value(dun_str *out, const dun_step_record *r, enum dun_history_field field) {
-    switch (field) {
-    case DUN_HISTORY_STEP:
-        return dun_str_addf(out, "%llu", (unsigned long long)r->step);
-    case DUN_HISTORY_EPOCH:
-        return r->epoch ? dun_str_addf(out, "%llu", (unsigned long long)r->epoch) : dun_str_add(out, "", 0);
-    case DUN_HISTORY_LOSS:
-        return add_number(out, r->loss, 9);
-    case DUN_HISTORY_ACCURACY:
-        return add_number(out, r->accuracy, 6);
-    case DUN_HISTORY_LR:
-        return add_number(out, r->lr, 9);
-    default:
-        return add_number(out, r->valid_accuracy, 9);
+int dun_history_add_value(dun_str *out, const dun_step_record *record, enum dun_history_field field) {
+    const void *at = (const char *)record + fields[field].offset;
+    uint64_t count;
+    double number;
+    if (fields[field].kind == REAL) {
+        memcpy(&number, at, sizeof number);
+        return isnan(number) ? DUN_OK : dun_str_addf(out, "%.*g", fields[field].digits, number);
     }
+    memcpy(&count, at, sizeof count);
+    if (fields[field].kind == COUNT_FROM_1 && count == 0)
+        return DUN_OK;
+    return dun_str_addf(out, "%llu", (unsigned long long)count);
 }
 
 int dun_history_add_line(dun_str *out, const dun_step_record *record) {
@@ -45,7 +54,8 @@ int dun_history_add_line(dun_str *out, const dun_step_record *record) {
         dun_str_clear(&value);
         TRY(dun_history_add_value(&value, record, (enum dun_history_field)i));
         if (value.length)
-            TRY(dun_str_addf(out, "%s\"%s\": %s", i ? ", " : "", dun_history_names[i], value.bytes));
+            TRY(dun_str_addf(out, "%s\"%s\": %s", i ? ", " : "", dun_history_name((enum dun_history_field)i),
+                             value.bytes));
     }
     TRY(dun_str_add(out, "}\n", 2));
 out:
@@ -66,27 +76,13 @@ out:
 static void take(dun_step_record *record, const char *name, size_t length, double value) {
     const uint64_t count = value >= 0 && value < 0x1p63 ? (uint64_t)value : 0;
     for (int i = 0; i < DUN_N_HISTORY_FIELDS; i++) {
-        if (strlen(dun_history_names[i]) != length || memcmp(dun_history_names[i], name, length) != 0)
+        if (strlen(fields[i].name) != length || memcmp(fields[i].name, name, length) != 0)
             continue;
-        switch ((enum dun_history_field)i) {
-        case DUN_HISTORY_STEP:
-            record->step = count;
-            break;
-        case DUN_HISTORY_EPOCH:
-            record->epoch = count;
-            break;
-        case DUN_HISTORY_LOSS:
-            record->loss = value;
-            break;
-        case DUN_HISTORY_ACCURACY:
-            record->accuracy = value;
-            break;
-        case DUN_HISTORY_LR:
-            record->lr = value;
-            break;
-        default:
-            record->valid_accuracy = value;
-        }
+        void *at = (char *)record + fields[i].offset;
+        if (fields[i].kind == REAL)
+            memcpy(at, &value, sizeof value);
+        else
+            memcpy(at, &count, sizeof count);
     }
 }
 

@@ -25,7 +25,7 @@ enum dun_history_field {
     DUN_HISTORY_VALID_ACCURACY,
     DUN_N_HISTORY_FIELDS
 };
-extern const char *const dun_history_names[DUN_N_HISTORY_FIELDS];
+const char *dun_history_name(enum dun_history_field field); /* as in the line */
 
 /* Appends a field's value as a line has it; nothing where the record has none. */
 int dun_history_add_value(dun_str *out, const dun_step_record *record, enum dun_history_field field);
@@ -43,8 +43,8 @@ typedef struct {
 /* DUN_BAD_INPUT: there is none. For dun_history_close whatever is returned. */
 int dun_history_open(dun_history *history, const char *run_path);
 
-/* 1: read; 0: there are no more. DUN_BAD_INPUT: a line is not JSON, as the last of a run that was killed may
- * be. */
+/* 1: read; 0: there are no more. DUN_BAD_INPUT: a line is none of ours, as the last of a run that was killed
+ * may be. */
 int dun_history_next(dun_step_record *record, dun_history *history);
 void dun_history_close(dun_history *history);
 

@@ -43,7 +43,7 @@ static int add_row(dun_str *out, const bool has[DUN_N_HISTORY_FIELDS], const dun
     for (int i = 0; i < DUN_N_HISTORY_FIELDS; i++) {
         if (!has[i])
             continue;
-        TRY(dun_str_addf(out, "%s%s", before, record ? "" : dun_history_names[i]));
+        TRY(dun_str_addf(out, "%s%s", before, record ? "" : dun_history_name((enum dun_history_field)i)));
         before = ",";
         if (record)
             TRY(dun_history_add_value(out, record, (enum dun_history_field)i));
