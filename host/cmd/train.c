@@ -76,22 +76,18 @@ out:
     return rc;
 }
 
-/* The report of a single run, or the table of several. */
-static int run_group(dun_group_order *order, bool as_json) {
+/* The report of a single run, or the table of several. `hooks` are the order's. */
+static int run_group(const dun_group_order *order, dun_run_hooks *hooks, bool as_json) {
     int rc = DUN_OK;
     dun_group group = {0};
-    dun_run_hooks hooks = {.report = make_pages};
-    /* cppcheck-suppress autoVariables ; taken back at the end */
-    order->hooks = &hooks;
     TRY(dun_group_open(&group, order));
     if (dun_group_is_single(&group) && !as_json)
-        hooks.verdict = print_verdict;
+        hooks->verdict = print_verdict;
     TRY(dun_group_run(&group));
     TRY(print_table(&group, as_json));
     TRY(dun_group_verdict(&group));
 out:
     dun_group_close(&group);
-    order->hooks = NULL;
     return rc;
 }
 
@@ -100,11 +96,13 @@ static int run(const dun_args *args) {
     dun_overrides overrides = {0};
     dun_progress progress;
     dun_observer observer = dun_progress_observer(&progress);
+    dun_run_hooks hooks = {.report = make_pages};
     dun_group_order order = {.paths = args->operands,
                              .n_paths = args->n_operands,
                              .out = dun_args_value(args, "out"),
                              .overrides = &overrides,
-                             .observer = &observer};
+                             .observer = &observer,
+                             .hooks = &hooks};
     const char *resume = dun_args_value(args, "resume");
     TRY(dun_talk(&progress, args));
     dun_signals_watch();
@@ -118,7 +116,7 @@ static int run(const dun_args *args) {
     if (args->n_operands == 0)
         TRY(dun_error(DUN_USAGE, "train: a config file is needed; see dunlin train --help"));
     TRY(read_grid(&order, args));
-    TRY(run_group(&order, dun_args_has(args, "json")));
+    TRY(run_group(&order, &hooks, dun_args_has(args, "json")));
 out:
     dun_progress_close(&progress);
     dun_overrides_free(&overrides);
