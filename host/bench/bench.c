@@ -8,10 +8,8 @@
 #include "learn/loss.h"
 #include "learn/optim.h"
 
-#include <stdlib.h>
-
 /* A figure is taken from at least MIN_REPEATS repetitions, and from more until ENOUGH_SECONDS have passed. */
-enum { MIN_REPEATS = 5, MAX_REPEATS = 100 };
+enum { MIN_REPEATS = 5, MAX_REPEATS = DUN_BENCH_REPEATS };
 static const double ENOUGH_SECONDS = 0.5;
 
 static const uint32_t text_tokens[DUN_BENCH_TEXTS] = {22, 512};
@@ -21,43 +19,24 @@ enum {
     N_CLASSES = 2
 }; /* the texts of a step are as long as text_tokens[STEP_TEXT] */
 
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-dun_bench_seconds dun_bench_summarise(double *samples, size_t n) {
-    qsort(samples, n, sizeof *samples, by_size);
-    return (dun_bench_seconds){samples[0], (samples[(n - 1) / 2] + samples[n / 2]) / 2};
-}
-
 double dun_bench_flops(const dun_graph *graph, uint32_t N, uint32_t S) {
     double flops = 0;
     for (size_t i = 0; i < graph->n_steps; i++) {
         const dun_step *step = &graph->steps[i];
         if (step->op != DUN_OP_LINEAR)
             continue;
-        const dun_value *x = &graph->values[step->in[0]], *y = &graph->values[step->out];
+        const dun_value *x = &graph->values[step->in[DUN_IN_X]], *y = &graph->values[step->out];
         flops += 2.0 * (y->last_rows ? S : N) * x->columns * y->columns;
     }
     return flops;
 }
 
-/* Repeats `work` with the device drained before and after each time; the first time does not count. */
+/* Repeats `work`; the first time does not count. */
 static int measure(dun_bench_seconds *out, dun_device *device, int (*work)(void *self), void *self) {
     int rc = DUN_OK;
-    double samples[MAX_REPEATS], total = 0;
-    size_t n = 0;
+    const dun_bench_patience patience = {MIN_REPEATS, MAX_REPEATS, ENOUGH_SECONDS};
     TRY(work(self));
-    TRY(dun_device_finish(device));
-    while (n < MIN_REPEATS || (n < MAX_REPEATS && total < ENOUGH_SECONDS)) {
-        double begun = dun_clock_seconds();
-        TRY(work(self));
-        TRY(dun_device_finish(device));
-        samples[n] = dun_clock_seconds() - begun;
-        total += samples[n++];
-    }
-    *out = dun_bench_summarise(samples, n);
+    TRY(dun_bench_repeat(out, device, &patience, work, self));
 out:
     return rc;
 }

@@ -3,12 +3,8 @@
 #ifndef DUN_BENCH_H
 #define DUN_BENCH_H
 
+#include "bench/stopwatch.h"
 #include "session/session.h"
-
-/* Seconds of one repetition, over several. */
-typedef struct {
-    double best, median;
-} dun_bench_seconds;
 
 /* One kind of matrix in one direction: M rows times every layer's matrix of that kind, one after another, so
  * that weights come from memory as they do when the model runs. */
@@ -48,11 +44,6 @@ typedef struct {
     double step_flops[DUN_BENCH_STAGES];        /* 0: not counted */
     dun_bench_seconds step[DUN_BENCH_STAGES];
 } dun_bench;
-
-/* Smallest and middle of n samples (n >= 1), which are sorted; with an even n the mean of the two middle
- * ones.
- */
-dun_bench_seconds dun_bench_summarise(double *samples, size_t n);
 
 /* Floating-point operations of a graph's products over N rows in S sequences, 2 M N K each; attention, norms
  * and the like are not counted. The same again for the way back. */

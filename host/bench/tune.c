@@ -5,10 +5,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "bench/stopwatch.h"
 #include "nn/engine.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { SEED = 11, MOST_REPEATS = 50, LEAST_REPEATS = 3 };
 
@@ -72,41 +72,25 @@ static void fill(bench *b, uint32_t n) {
     }
 }
 
-static int run_texts(bench *b) {
-    int rc = DUN_OK;
-    TRY(dun_engine_text(&b->engine, &b->texts, 0));
-    TRY(dun_device_finish(b->compute.device));
-out:
-    return rc;
+static int run_texts(void *self) {
+    bench *b = self;
+    return dun_engine_text(&b->engine, &b->texts, 0);
 }
 
-static int run_step(bench *b) {
+static int run_step(void *self) {
     int rc = DUN_OK;
+    bench *b = self;
     TRY(dun_engine_points(&b->engine, &b->prompts));
     TRY(dun_engine_backward(&b->engine));
-    TRY(dun_device_finish(b->compute.device));
 out:
     return rc;
 }
 
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static int measure(double *median, bench *b, int (*work)(bench *), double enough_s) {
-    int rc = DUN_OK;
-    double samples[MOST_REPEATS], total = 0;
-    int n = 0;
-    while (n < LEAST_REPEATS || (n < MOST_REPEATS && total < enough_s)) {
-        double begun = dun_clock_seconds();
-        TRY(work(b));
-        samples[n] = dun_clock_seconds() - begun;
-        total += samples[n++];
-    }
-    qsort(samples, (size_t)n, sizeof *samples, by_size);
-    *median = samples[n / 2];
-out:
+static int measure(double *median, bench *b, int (*work)(void *self), double enough_s) {
+    dun_bench_seconds seconds = {0};
+    const dun_bench_patience patience = {LEAST_REPEATS, MOST_REPEATS, enough_s};
+    int rc = dun_bench_repeat(&seconds, b->compute.device, &patience, work, b);
+    *median = seconds.median;
     return rc;
 }
 
@@ -170,6 +154,7 @@ int dun_tune_measure(dun_tune_result *out, dun_device *device, const dun_spec *s
     TRY(read_points(out, &b));
     TRY(write_slopes(&b, b.prompts.n_sequences));
     TRY(run_step(&b));
+    TRY(dun_device_finish(device));
     out->build_s = dun_clock_seconds() - begun;
     if (timed) {
         TRY(measure(&out->text_s, &b, run_texts, enough_s));

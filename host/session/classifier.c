@@ -65,7 +65,7 @@ int dun_classifier_run(uint32_t *n_answered, dun_classifier *c) {
     TRY(dun_session_run(session, c->which, n));
     TRY(dun_loss_distances(&c->loss, dun_engine_point_buffer(&session->engine), &c->centroids, n));
     TRY(dun_loss_read(NULL, c->distances, &c->loss, n));
-    TRY(dun_distances_check(c->distances, n, c->loss.n_classes, "waiting", 0));
+    TRY(dun_distances_check(c->distances, n, c->loss.n_classes, "the batch's", 0));
     dun_texts_drop(&session->texts, n);
 out:
     return rc;
