@@ -9,10 +9,6 @@ void dun_interrupt(void) {
     wanted = true;
 }
 
-void dun_interrupt_clear(void) {
-    wanted = false;
-}
-
 bool dun_interrupted(void) {
     return wanted;
 }

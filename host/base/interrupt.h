@@ -8,9 +8,6 @@
 /* Every job of this process is to stop. May be called in a signal handler and in any thread. */
 void dun_interrupt(void);
 
-/* Jobs that begin from now on are not to stop. */
-void dun_interrupt_clear(void);
-
 bool dun_interrupted(void);
 
 #endif
