@@ -93,3 +93,51 @@ int dun_utf8_show(dun_str *out, const char *bytes, size_t length) {
 out:
     return rc;
 }
+
+/* Three bytes that stand for a blank: all blanks beyond Latin-1 have three. */
+static bool is_wide_blank(const unsigned char *c) {
+    switch (c[0] << 8 | c[1]) {
+    case 0xe19a: /* U+1680 */
+        return c[2] == 0x80;
+    case 0xe1a0: /* U+180E */
+        return c[2] == 0x8e;
+    case 0xe280: /* U+2000 to U+200F, U+2028, U+2029, U+202F */
+        return c[2] <= 0x8f || c[2] == 0xa8 || c[2] == 0xa9 || c[2] == 0xaf;
+    case 0xe281: /* U+205F, U+2060 */
+        return c[2] == 0x9f || c[2] == 0xa0;
+    case 0xe380: /* U+3000 */
+        return c[2] == 0x80;
+    case 0xefbb: /* U+FEFF */
+        return c[2] == 0xbf;
+    default:
+        return false;
+    }
+}
+
+size_t dun_utf8_blank(const char *bytes, size_t length) {
+    const unsigned char *c = (const unsigned char *)bytes;
+    if (length >= 1 && (c[0] == ' ' || (c[0] >= '\t' && c[0] <= '\r')))
+        return 1;
+    if (length >= 2 && c[0] == 0xc2 && (c[1] == 0x85 || c[1] == 0xa0))
+        return 2;
+    return length >= 3 && is_wide_blank(c) ? 3 : 0;
+}
+
+/* Bytes of the blank that ends here, or 0. */
+static size_t blank_before(const char *bytes, size_t length) {
+    for (size_t n = 1; n <= 3 && n <= length; n++)
+        if (dun_utf8_blank(bytes + length - n, n) == n)
+            return n;
+    return 0;
+}
+
+dun_slice dun_utf8_trim(const char *bytes, size_t length) {
+    size_t taken;
+    while ((taken = dun_utf8_blank(bytes, length)) > 0) {
+        bytes += taken;
+        length -= taken;
+    }
+    while ((taken = blank_before(bytes, length)) > 0)
+        length -= taken;
+    return (dun_slice){bytes, length};
+}

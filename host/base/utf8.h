@@ -21,4 +21,11 @@ int dun_utf8_repair(dun_str *out, const char *bytes, size_t length);
  * 60 bytes "...". */
 int dun_utf8_show(dun_str *out, const char *bytes, size_t length);
 
+/* The bytes without blanks at both ends: what Unicode calls white space, and what is as invisible at an end
+ * (U+180E, U+200B to U+200F, U+2060, U+FEFF). A slice of `bytes`. */
+dun_slice dun_utf8_trim(const char *bytes, size_t length);
+
+/* Whether the bytes begin with a blank as above: its bytes, else 0. */
+size_t dun_utf8_blank(const char *bytes, size_t length);
+
 #endif

@@ -172,10 +172,12 @@ int dun_dataset_parse(dun_dataset **out, dun_labels *labels, const uint8_t *byte
     TRY_NEW(r.dataset, 1);
     /* A text and its zero fit where the text, quoted or escaped, and a separator or newline stood. */
     TRY_NEW(r.dataset->bytes, length + 1);
+    dun_labels_begin(labels);
     TRY(formats[format].read(&r));
     TRY(check_classes(&r));
     if (r.gather)
         TRY(dun_labels_settle(labels, r.dataset));
+    TRY(dun_labels_tell(&r));
     *out = r.dataset;
     r.dataset = NULL;
 out:

@@ -19,21 +19,27 @@ typedef struct {
     char *bytes; /* owns the texts */
 } dun_dataset;
 
-/* A word that stands for a class in a file. */
+/* A spelling that stands for a class. */
 typedef struct {
-    char *word;
+    char *word; /* without blanks around it */
     uint32_t id;
+    bool spelled;         /* in a map or file; else it is only what other spellings have in common */
+    uint32_t n, n_blanks; /* texts with it in the file read last; those of them with blanks around it */
 } dun_label;
 
 /* Class names by id, and which label of a file means which id. */
 typedef struct {
-    char **names; /* [n_classes], the label as written in the map or the file; the first of several words */
+    char **names; /* [n_classes], a spelling: the first in the map; else the one met most often, of equals the
+                     first in byte order */
     uint32_t n_classes;
     bool fixed; /* from a label map: labels not in it are errors; else they were gathered from the training
                    file */
     bool ids;   /* class ids are labels too: in a map none of whose words is a whole number */
-    dun_label *words; /* [n_words] every word of every class, in byte order; owns the names */
-    size_t n_words, capacity;
+    dun_label *words; /* [n_words] the spellings of all classes as they came, and what their spellings have in
+                         common (io/label_word.h); owns the names */
+    uint32_t *order;  /* [n_words] of them in byte order */
+    size_t n_words, capacity, order_capacity;
+    uint32_t recent[256]; /* 1 + index of a word looked up lately, by its bytes; 0: none */
 } dun_labels;
 
 /* Caps: bytes of a text; bytes of a label; classes. */
@@ -51,13 +57,16 @@ typedef struct {
 
 /* label map such as "bad:0, good:1, fine:1": several words may mean one class, whose name the first one is;
  * the ids are 0..K-1 without a hole. An empty map (or NULL) leaves `labels` to be filled by the first dataset
- * read: the labels found, sorted bytewise, by value if all are whole numbers. DUN_USAGE for a malformed map
+ * read: the labels found, sorted bytewise, by value if all are whole numbers. Blanks around a label never
+ * count; equal numbers, and true and false in any case, are one label (io/label_word.h). DUN_USAGE for a
+ * malformed map
  * (`where` names the place); `labels` is then empty. */
 int dun_labels_parse(dun_labels *labels, const char *map, const char *where);
 void dun_labels_free(dun_labels *labels);
 
 /* Reads a file, gzip by its first bytes. With labels->n_classes == 0 the labels found become the classes (at
- * least two needed); otherwise each must be a class name (or an id, with a map).
+ * least two needed); otherwise each must be a class name (or an id, with a map). Warns of labels that were
+ * spelled in several ways, of different ones that look alike, and of a first line that looks like a header.
  * Texts are kept exactly. Lines end with LF or CRLF; blank ones are fine at the end only; a byte order mark
  * is skipped. TSV has no quoting; in CSV (RFC 4180) a quote may only open a field or be doubled in a quoted
  * one; in JSONL texts are strings, labels strings, whole numbers, true or false. DUN_BAD_INPUT: `path:line:

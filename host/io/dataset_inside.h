@@ -36,11 +36,21 @@ bool dun_dataset_full(const dun_dataset_reader *r); /* the limit is reached */
 /* Adds one example, checked and copied. */
 int dun_dataset_add(dun_dataset_reader *r, const dun_field *text, const dun_field *label, size_t line);
 
-/* The class id of a label, or a provisional id for a new one when labels are being gathered. */
-int dun_labels_find(uint32_t *id, const dun_dataset_reader *r, const char *word, size_t line);
+/* A file begins: counts start at 0. */
+void dun_labels_begin(dun_labels *labels);
+
+/* The class id of a label as it was found, at most DUN_LABEL_BYTES, or a provisional id for a new one when
+ * labels are being gathered. */
+int dun_labels_find(uint32_t *id, const dun_dataset_reader *r, const char *found, size_t line);
 
 /* Gives gathered labels their final ids, in the examples as well. */
 int dun_labels_settle(dun_labels *labels, dun_dataset *dataset);
+
+/* Warns of what was noticed about the labels of the file read: spellings of one, others that look alike. */
+int dun_labels_tell(const dun_dataset_reader *r);
+
+/* The error for a label that is not known, with what is. */
+int dun_labels_refuse(const dun_dataset_reader *r, const char *word, size_t line);
 
 /* Reads a text of digits alone, at most nine; false when it is none. */
 bool dun_dataset_number(size_t *number, const char *text);

@@ -49,7 +49,7 @@ static const struct {
      "a\tx\nb\ty\n\n \r\n\n",
      "0|a|1\n1|b|2\n",
      {0}},
-    {"d.tsv", "\"a\"\"\tx\n'b, c' \t y\n", "1|\"a\"\"|1\n0|'b, c' |2\n", {0}},
+    {"d.tsv", "\"a\"\"\tx\n'b, c' \t y\n", "0|\"a\"\"|1\n1|'b, c' |2\n", {0}},
     {"d.tsv", "  a\tx\n\xf0\x9f\xa6\x86\ty\n", "0|  a|1\n1|\xf0\x9f\xa6\x86|2\n", {0}},
     {"d.tsv", "y\t9\ta\nx\t8\tb\n", "1|a|1\n0|b|2\n", {.text = "2", .label = "0"}},
     {"d.tsv", "n\tlabel\ttext\n1\tx\ta\n2\ty\tb\n", "0|a|2\n1|b|3\n", {"text", "label", true, 0, 0}},

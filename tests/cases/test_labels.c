@@ -2,6 +2,8 @@
 #include "data_expect.h"
 #include "io/dataset.h"
 
+#include <stdlib.h>
+
 static const struct {
     const char *map, *part;
 } bad_maps[] = {
@@ -23,6 +25,13 @@ static const struct {
     {"bad:0, good:1, bad:0", "has 'bad' twice"},
     {"bad:0", "one class; at least two"},
     {"bad:0, worse:0", "one class; at least two"},
+    {"bad:0, \xc2\xa0"
+     "bad\xe3\x80\x80:1",
+     "has 'bad' twice"},
+    {"1:0, 1.0:1", "gives '1.0' another id than an equal label"},
+    {"1.50:0, +1.5:1", "gives '+1.5' another id than"},
+    {"1.0:0, 1:1", "gives '1' another id than"},
+    {"True:0, FALSE:1, true:1", "gives 'true' another id than"},
     {"bad:0,\ngood:1", "a line break"},
 };
 
@@ -57,6 +66,12 @@ static void test_maps(void **state) {
         {"1:0, 2:1", {"1", "2"}, false},
         {"-1:0, up:1", {"-1", "up"}, false},
         {"c:2, b:1, a:0, z:0", {"a", "b", "c"}, true},
+        {"\xef\xbb\xbf"
+         "bad\xc2\xa0:0,\xe2\x80\x8bgood:1",
+         {"bad", "good"},
+         true},
+        {"True:1, TRUE:1, true:1, no:0", {"no", "True"}, true},
+        {"1.0:0, 1:0, 2.0:1", {"1.0", "2.0"}, false},
     };
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         dun_labels labels;
@@ -109,7 +124,21 @@ static void test_gathers(void **state) {
         {{"10", "9", "9.5"}, "012", {"10", "9", "9.5"}},
         {{"2", "1000000000000000000"}, "10", {"1000000000000000000", "2"}}, /* too long for a number */
         {{"2", "-", "11"}, "201", {"-", "11", "2"}},
-        {{" x", "x", "x "}, "012", {" x", "x", "x "}},
+        {{" x", "x", "y", "x "}, "0010", {"x", "y"}},
+        {{"\xc2\xa0x\xe2\x80\x83", "y\xe3\x80\x80\xef\xbb\xbf", "x"}, "010", {"x", "y"}},
+        {{"a b", "a\xc2\xa0"
+                 "b"},
+         "01",
+         {"a b", "a\xc2\xa0"
+                 "b"}}, /* inside they count */
+        {{"1", "1.0", "1.0", "0", "+1"}, "11101", {"0", "1.0"}},
+        {{"2.0", "10.0", "2", "10", "10"}, "01011", {"2", "10"}}, /* by value, for each is whole somewhere */
+        {{"2.0", "10.0", "2.0", "10.0", "9.5"}, "10102", {"10.0", "2.0", "9.5"}},
+        {{"-0", "0", "0.00", "-1.50", "-1.5"}, "00011", {"-0", "-1.5"}},
+        {{".5", "0.5", "0.50", "5", "05"}, "00021", {".5", "05", "5"}}, /* codes begin with zeros */
+        {{"True", "FALSE", "true", "TRUE", "true"}, "10111", {"FALSE", "true"}},
+        {{"Good", "good", "good.", "tru"}, "0123", {"Good", "good", "good.", "tru"}},
+        {{"1e3", "1000", "1,0", "--1"}, "3210", {"--1", "1,0", "1000", "1e3"}}, /* no plain digits */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char ids[8];
@@ -169,12 +198,159 @@ static void test_known_labels(void **state) {
     assert_int_equal(dun_mem_live(), 0);
 }
 
+/* What is said of these labels, and what is not. */
+static const struct {
+    const char *map, *words[8], *said[3], *unsaid;
+} told[] = {
+    {NULL, {"good", "bad", "good", "bad"}, {NULL}, ""},
+    {NULL,
+     {"good ", "bad", " good", "bad"},
+     {"d: blanks around the labels of 2 texts do not count: 'good' (2)"},
+     "spellings"},
+    {NULL, {"1", "1.0", "0", "1.0"}, {"d: spellings of one label, read as one: '1' (1), '1.0' (2)"}, "alike"},
+    {NULL,
+     {"TRUE", "no", "true", "True"},
+     {"d: spellings of one label, read as one: 'TRUE' (1), 'True' (1), 'true' (1)"},
+     "alike"},
+    {NULL,
+     {"Good", "good", "bad", "good"},
+     {"d: labels that look alike are classes of their own: 'Good' (1), 'good' (2); where they mean"},
+     "read as one"},
+    {NULL,
+     {"good.", "good", "bad", "bad!"},
+     {"alike", "'bad' (1), 'bad!' (1); 'good' (1), 'good.' (1);"},
+     "more"},
+    {NULL, {"caf\xc3\xa9", "cafe\xcc\x81", "bar"}, {"'cafe\xcc\x81' (1), 'caf\xc3\xa9' (1)"}, "read as one"},
+    {NULL,
+     {"not good", "not_good", "Not-Good", "x"},
+     {"'Not-Good' (1), 'not good' (1), 'not_good' (1)"},
+     NULL},
+    {NULL, {"\xd0\x94\xd0\x90", "\xd0\xb4\xd0\xb0", "x"}, {"alike"}, "read as one"}, /* Cyrillic */
+    {NULL, {"01", "1", "1.0", "2"}, {"'1' (1), '1.0' (1)", "'01' (1), '1' (2)"}, NULL},
+    {NULL, {"-1", "1", "c", "c++", "c#", "1.5", "15"}, {NULL}, ""},
+    {NULL, {"!", "?", ":)", ":(", "..."}, {NULL}, ""},
+    {"1:0, 2:1", {"1.0", "2.0", "1.0"}, {"'1' (0), '1.0' (2); '2' (0), '2.0' (1)"}, NULL},
+    {"yes:1, no:0",
+     {"yes", "0.0", "1", "no\xe2\x80\x89"},
+     {"blanks around the labels of 1 texts"},
+     "read as"},
+    {"a:0, A:1", {"a", "A"}, {NULL}, ""}, /* the map has said it */
+};
+
+static void hear(void *self, const char *message) {
+    assert_int_equal(dun_str_addf(self, "%s\n", message), DUN_OK);
+}
+
+static void test_tells(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        dun_labels labels;
+        dun_str said = {0};
+        char ids[9];
+        expect_ok(dun_labels_parse(&labels, told[i].map, "t.ini:3"));
+        dun_warn_listen(hear, &said);
+        expect_ok(read_labels(ids, &labels, told[i].words, true));
+        dun_warn_ignore(&said);
+        if (!told[i].said[0])
+            assert_null(said.bytes);
+        for (size_t j = 0; j < 3 && told[i].said[j]; j++)
+            if (!said.bytes || !strstr(said.bytes, told[i].said[j]))
+                fail_msg("case %zu: '%s' is not in: %s", i, told[i].said[j], said.bytes ? said.bytes : "");
+        if (said.bytes && told[i].unsaid)
+            assert_null(strstr(said.bytes, told[i].unsaid));
+        dun_str_free(&said);
+        dun_labels_free(&labels);
+    }
+    assert_int_equal(dun_mem_live(), 0);
+}
+
+/* Many groups are counted, not listed; spellings without end are read all the same. */
+static void test_many_spellings(void **state) {
+    (void)state;
+    enum { CLASSES = 40, SPELLINGS = 20000 };
+    dun_str bytes = {0}, said = {0};
+    dun_dataset *dataset = NULL;
+    dun_labels labels = {0};
+    const dun_dataset_options options = {.format = "tsv"};
+    for (int i = 0; i < CLASSES; i++)
+        expect_ok(dun_str_addf(&bytes, "t\tclass %d\nt\tClass %d\nt\t1.%0*d\n", i, i, i + 1, 0));
+    for (int i = 0; i < SPELLINGS; i++)
+        expect_ok(dun_str_addf(&bytes, "t\t%d.%0*d\n", i / 200 + 2, i % 200 + 1, 0));
+    dun_warn_listen(hear, &said);
+    expect_ok(
+        dun_dataset_parse(&dataset, &labels, (const uint8_t *)bytes.bytes, bytes.length, "d", &options));
+    dun_warn_ignore(&said);
+    assert_int_equal(labels.n_classes, 2 * CLASSES + 1 + SPELLINGS / 200);
+    assert_true(labels.n_words <= 5 * DUN_CLASSES);
+    assert_non_null(strstr(said.bytes, "and 35 more of them; where"));
+    assert_non_null(strstr(said.bytes, " and 32 more"));
+    for (size_t i = 0; i < dataset->n; i++) {
+        const char *name = labels.names[dataset->examples[i].label];
+        size_t k = i - 3 * CLASSES;
+        if (i >= 3 * CLASSES)
+            assert_int_equal(atoi(name), k / 200 + 2);
+        else
+            assert_int_equal(name[0], "cC1"[i % 3]);
+    }
+    dun_dataset_free(dataset);
+    dun_labels_free(&labels);
+    dun_str_free(&bytes);
+    dun_str_free(&said);
+    assert_int_equal(dun_mem_live(), 0);
+}
+
+/* Labels that are nothing but blanks are none; a label that is not known is compared with those that are. */
+static void test_refuses_words(void **state) {
+    (void)state;
+    static const struct {
+        const char *map, *words[3], *start, *part;
+    } cases[] = {
+        {NULL, {"x", " "}, "d:2: ", "empty label"},
+        {NULL, {"x", "\xc2\xa0\xe2\x80\x8b\xef\xbb\xbf"}, "d:2: ", "empty label"},
+        {"good:1, bad:0",
+         {"good", "Bad."},
+         "d:2: the label 'Bad.' is not known; known are bad, good",
+         "it looks like 'bad', which"},
+        {"caf\xc3\xa9:1, bar:0", {"bar", "Cafe"}, "d:2: the label 'Cafe'", "it looks like 'caf\xc3\xa9'"},
+        {"1.0:0, 2.0:1", {"1", "3"}, "d:2: the label '3' is not known; known are 1, 1.0, 2.0", ""},
+        {"1.0:0, 2.0:1", {"3"}, "d:1: the label '3' is not known; known are 1.0, 2.0", "header"},
+        {"yes:1, no:0", {"yes", "2.0"}, "d:2: the label '2.0' is not known", "the ids 0 to 1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dun_labels labels;
+        char ids[9];
+        expect_ok(dun_labels_parse(&labels, cases[i].map, "t.ini:3"));
+        expect_error(read_labels(ids, &labels, cases[i].words, false), DUN_BAD_INPUT, cases[i].start,
+                     cases[i].part);
+        dun_labels_free(&labels);
+    }
+    assert_int_equal(dun_mem_live(), 0);
+}
+
+static int read_told(void) {
+    int rc;
+    dun_labels labels = {0};
+    char ids[9];
+    static const char *const words[] = {"good ", "Good", "1", "1.0", "True", "true", NULL};
+    TRY(dun_labels_parse(&labels, NULL, "t.ini:3"));
+    TRY(read_labels(ids, &labels, words, true));
+    TRY(read_labels(ids, &labels, words, false));
+out:
+    dun_labels_free(&labels);
+    return rc;
+}
+
+static void test_no_memory(void **state) {
+    (void)state;
+    walk_failures(read_told);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refuses_maps),
-        cmocka_unit_test(test_maps),
-        cmocka_unit_test(test_gathers),
-        cmocka_unit_test(test_known_labels),
+        cmocka_unit_test(test_refuses_maps),  cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_gathers),       cmocka_unit_test(test_known_labels),
+        cmocka_unit_test(test_tells),         cmocka_unit_test(test_many_spellings),
+        cmocka_unit_test(test_refuses_words), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,32 @@ static void test_repair(void **state) {
     assert_int_equal(dun_utf8_valid("日", 2), 0); /* the third byte is beyond the end */
 }
 
+static void test_trim(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes, *inside;
+    } cases[] = {
+        {"", ""},
+        {"a", "a"},
+        {" \t\r\n\v\fa b \n", "a b"},
+        {" \xc2\xa0\xe3\x80\x80 ", ""},
+        {"\xef\xbb\xbfx\xc2\x85", "x"},
+        {"\xe1\x9a\x80\xe1\xa0\x8ex\xe2\x80\x80\xe2\x80\x8b\xe2\x80\x8f", "x"},
+        {"\xe2\x80\xa8x\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\x9f\xe2\x81\xa0", "x"},
+        {"\xe2\x80\x90x\xe2\x80\xa6", "\xe2\x80\x90x\xe2\x80\xa6"}, /* a hyphen, an ellipsis */
+        {"\xe3\x80\x81\xe4\x80\x80", "\xe3\x80\x81\xe4\x80\x80"},   /* ends with the bytes of none */
+        {"\xc3\xa0 \xc3\xa0", "\xc3\xa0 \xc3\xa0"},                 /* à has a no-break space's last byte */
+        {"\x1fx\x08", "\x1fx\x08"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        dun_slice inside = dun_utf8_trim(cases[i].bytes, strlen(cases[i].bytes));
+        assert_int_equal(inside.length, strlen(cases[i].inside));
+        assert_memory_equal(inside.bytes, cases[i].inside, inside.length);
+    }
+    assert_int_equal(dun_utf8_blank("\xc2", 1), 0); /* what would make it one is beyond the end */
+    assert_int_equal(dun_utf8_blank("\xe3\x80", 2), 0);
+}
+
 /* Three bytes that begin outside ASCII are valid in two ways: as one of U+0800 to U+FFFF, surrogates aside,
  * or as one of U+0080 to U+07FF and an ASCII byte. */
 static void test_all_of_three_bytes(void **state) {
@@ -100,6 +126,7 @@ static void test_show(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_repair),
+        cmocka_unit_test(test_trim),
         cmocka_unit_test(test_all_of_three_bytes),
         cmocka_unit_test(test_show),
     };
