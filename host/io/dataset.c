@@ -178,6 +178,8 @@ int dun_dataset_parse(dun_dataset **out, dun_labels *labels, const uint8_t *byte
     if (r.gather)
         TRY(dun_labels_settle(labels, r.dataset));
     TRY(dun_labels_tell(&r));
+    if (formats[format].read != dun_jsonl_read)
+        TRY(dun_labels_tell_header(&r));
     *out = r.dataset;
     r.dataset = NULL;
 out:

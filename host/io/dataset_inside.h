@@ -49,6 +49,9 @@ int dun_labels_settle(dun_labels *labels, dun_dataset *dataset);
 /* Warns of what was noticed about the labels of the file read: spellings of one, others that look alike. */
 int dun_labels_tell(const dun_dataset_reader *r);
 
+/* Warns where the first example, of a format with columns, was a line that names them. */
+int dun_labels_tell_header(const dun_dataset_reader *r);
+
 /* The error for a label that is not known, with what is. */
 int dun_labels_refuse(const dun_dataset_reader *r, const char *word, size_t line);
 

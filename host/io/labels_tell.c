@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "io/column_names.h"
 #include "io/dataset_inside.h"
 #include "io/label_word.h"
 
@@ -148,6 +149,52 @@ static int tell_blanks(const dun_labels *labels, const char *name) {
 out:
     dun_str_free(&text);
     free_list(&l);
+    return rc;
+}
+
+/* Letters, digits and what joins them to the name of a column. */
+static bool is_like_name(const char *text) {
+    static const char part[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. ";
+    return strlen(text) <= 30 && text[strspn(text, part)] == '\0';
+}
+
+static bool names_column(const char *word, enum dun_name_meaning meaning) {
+    return dun_name_matches(word, strlen(word), meaning) == DUN_NAME_WHOLE;
+}
+
+/* A name that no other line has as its label, while the other labels come again and again; or the text's or
+ * the label's column has a name that people give to such columns. */
+static bool is_header(const dun_labels *labels, const dun_dataset *dataset) {
+    const dun_example *first = &dataset->examples[0];
+    const char *label = labels->names[first->label];
+    size_t again = 0, n_with = 0;
+    for (size_t i = 0; i < labels->n_words; i++)
+        if (labels->words[i].id == first->label)
+            n_with += labels->words[i].n;
+    if (n_with > 1)
+        return false;
+    for (size_t i = 0; i < labels->n_words; i++)
+        again += labels->words[i].n > 1;
+    return names_column(first->text, DUN_NAME_TEXT) || names_column(label, DUN_NAME_LABEL) ||
+           (dataset->n > 4 && again >= labels->n_classes - 1 && is_like_name(first->text) &&
+            is_like_name(label) && !dun_label_is_whole(label));
+}
+
+int dun_labels_tell_header(const dun_dataset_reader *r) {
+    int rc = DUN_OK;
+    dun_str text = {0};
+    const dun_example *first = &r->dataset->examples[0];
+    const char *label = r->labels->names[first->label];
+    if (!r->gather || r->options->header || !is_header(r->labels, r->dataset))
+        goto out;
+    TRY(dun_utf8_show(&text, first->text, first->length));
+    TRY(dun_str_addf(&text, "' with the label '"));
+    TRY(dun_utf8_show(&text, label, strlen(label)));
+    dun_warn("%s:%u: the line looks like a header but is read as a text, '%s'; if it names the columns, "
+             "data.header = yes is needed",
+             r->name, first->line, text.bytes);
+out:
+    dun_str_free(&text);
     return rc;
 }
 

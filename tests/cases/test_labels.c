@@ -102,7 +102,7 @@ static int read_labels(char *ids, dun_labels *labels, const char *const *words, 
     dun_dataset *dataset = NULL;
     const dun_dataset_options options = {.format = "tsv", .training = training};
     for (size_t i = 0; words[i]; i++)
-        TRY(dun_str_addf(&bytes, "text\t%s\n", words[i]));
+        TRY(dun_str_addf(&bytes, "some words\t%s\n", words[i]));
     TRY(dun_dataset_parse(&dataset, labels, (const uint8_t *)bytes.bytes, bytes.length, "d", &options));
     for (size_t i = 0; i < dataset->n; i++)
         ids[i] = (char)('0' + dataset->examples[i].label);
@@ -264,6 +264,47 @@ static void test_tells(void **state) {
     assert_int_equal(dun_mem_live(), 0);
 }
 
+/* A first line that names the columns, read as data. */
+static const struct {
+    const char *name, *bytes;
+    bool header, warned;
+} headers[] = {
+    {"d.tsv", "text\tlabel\na b\tx\nc d\ty\n", false, true},
+    {"d.csv", "Review Text,stars\na b,1\nc d,2\n", false, true},
+    {"d.csv", "content,feels\na b,x\nc d,y\n", false, true},
+    {"d.csv", "what they said,Sentiment\na b,x\nc d,y\n", false, true},
+    {"d.tsv", "v2\tv1\na b\tx\nc d\ty\ne f\tx\ng h\ty\n", false, true},
+    {"d.tsv", "v2\tv1\na b\tx\nc d\ty\n", false, false}, /* too few to tell */
+    {"d.tsv", "v2\tv1\na b\tx\nc d\ty\ne f\tv1\ng h\ty\n", false, false},
+    {"d.tsv", "fine!\tv1\na b\tx\nc d\ty\ne f\tx\ng h\ty\n", false, false},
+    {"d.tsv", "fine\t3\na b\t1\nc d\t2\ne f\t1\ng h\t2\n", false, false},
+    {"d.tsv", "text\tspam\na b\tham\nc d\tspam\n", false, false},
+    {"d.tsv", "text\tlabel\na b\tx\nc d\ty\n", true, false},
+    {"d.jsonl", "{\"text\":\"text\",\"label\":\"label\"}\n{\"text\":\"a\",\"label\":\"x\"}\n", false, false},
+};
+
+static void test_headers(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        dun_dataset *dataset;
+        dun_labels labels = {0};
+        dun_str said = {0};
+        const dun_dataset_options options = {.header = headers[i].header};
+        dun_warn_listen(hear, &said);
+        expect_ok(dun_dataset_parse(&dataset, &labels, (const uint8_t *)headers[i].bytes,
+                                    strlen(headers[i].bytes), headers[i].name, &options));
+        dun_warn_ignore(&said);
+        bool warned = said.bytes && strstr(said.bytes, ":1: the line looks like a header") &&
+                      strstr(said.bytes, "data.header = yes");
+        if (warned != headers[i].warned || (said.bytes && !warned))
+            fail_msg("case %zu: %s", i, said.bytes ? said.bytes : "nothing said");
+        dun_str_free(&said);
+        dun_dataset_free(dataset);
+        dun_labels_free(&labels);
+    }
+    assert_int_equal(dun_mem_live(), 0);
+}
+
 /* Many groups are counted, not listed; spellings without end are read all the same. */
 static void test_many_spellings(void **state) {
     (void)state;
@@ -347,10 +388,11 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refuses_maps),  cmocka_unit_test(test_maps),
-        cmocka_unit_test(test_gathers),       cmocka_unit_test(test_known_labels),
-        cmocka_unit_test(test_tells),         cmocka_unit_test(test_many_spellings),
-        cmocka_unit_test(test_refuses_words), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_refuses_maps),   cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_gathers),        cmocka_unit_test(test_known_labels),
+        cmocka_unit_test(test_tells),          cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_many_spellings), cmocka_unit_test(test_refuses_words),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
