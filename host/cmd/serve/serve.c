@@ -4,14 +4,13 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/serve/serve_http.h"
+#include "cmd/serve/serve_listen.h"
 #include "cmd/shell/common.h"
 #include "report/progress.h"
 
-#include <errno.h>
-#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,8 +19,9 @@ enum {
     DEFAULT_BODY_KB = 1024,
     DEFAULT_TEXTS = 256,
     DEFAULT_TIMEOUT_S = 30,
-    MAX_PENDING = 4096, /* texts that wait; more are answered 503 */
-    GRACE_S = 10,       /* for requests that have begun, when the server closes */
+    MAX_PENDING = 4096,      /* texts that wait; more are answered 503 */
+    MAX_PER_ADDRESS = 65535, /* as many as an address has ports */
+    SIGNAL_STATUS = 128,     /* a process that a signal ended: the exit status has its number added */
 };
 
 typedef struct {
@@ -30,50 +30,61 @@ typedef struct {
     dun_answer_rule rule;
     dun_serve_options options;
     dun_serve_http *http;
-    pthread_t waiting; /* the thread that waits for a signal */
 } server;
 
-static void closing_signals(sigset_t *set) {
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
+/* The signals that came; the handler has no other way to get at them. */
+static sem_t asked_to_close;
+static atomic_uint n_signals;
+
+/* The second signal ends the process at once. By itself: the first process of a container is not ended by a
+ * signal that it leaves to the system. */
+static void ask_to_close(int which) {
+    if (atomic_fetch_add(&n_signals, 1) > 0)
+        _exit(SIGNAL_STATUS + which);
+    sem_post(&asked_to_close);
+}
+
+static bool is_closing(void) {
+    return atomic_load(&n_signals) > 0;
+}
+
+static void watch_signals(void) {
+    struct sigaction action = {.sa_handler = ask_to_close, .sa_flags = SA_RESTART},
+                     ignore = {.sa_handler = SIG_IGN};
+    sem_init(&asked_to_close, 0, 0);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    /* Who has stopped listening to stderr does not end the server. */
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGPIPE, &ignore, NULL);
 }
 
 /* On the worker's thread: a device that failed ends the server. */
 static void device_failed(void *self) {
-    /* The thread has it blocked and waits for it.
-     * NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c) */
-    pthread_kill(((server *)self)->waiting, SIGTERM);
+    (void)self;
+    sem_post(&asked_to_close);
 }
 
-/* Serves until a signal comes. A second one, while requests are still being answered, ends the process. */
 static void wait_for_signal(void) {
-    sigset_t set;
-    int which;
-    closing_signals(&set);
-    sigwait(&set, &which);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    while (sem_wait(&asked_to_close) < 0)
+        ;
 }
 
+/* Serves on a listening socket, which stays the caller's. */
 static int serve(server *s, const char *host, int fd, uint16_t port) {
     int rc = DUN_OK;
     bool six = strchr(host, ':') != NULL;
-    s->waiting = pthread_self();
     TRY(dun_serve_worker_start(&s->options.worker, &s->classifier, s->rule.saved->n_classes, MAX_PENDING,
-                               device_failed, s));
+                               device_failed, NULL));
     s->options.rule = &s->rule;
     TRY(dun_serve_http_start(&s->http, fd, &s->options));
-    fd = -1;
     dun_observe_say(s->experiment.session.observer, "serving   http://%s%s%s:%u/", six ? "[" : "", host,
                     six ? "]" : "", port);
     wait_for_signal();
     dun_observe_say(s->experiment.session.observer, "closing   after the requests that have begun");
-    dun_serve_http_drain(s->http, GRACE_S);
-out:
-    if (fd >= 0)
-        close(fd);
+    dun_serve_http_drain(s->http);
+out:;
     /* First the worker: MHD cannot end a connection that is suspended. */
     int failed = dun_serve_worker_stop(s->options.worker);
     dun_serve_http_stop(s->http);
@@ -81,42 +92,58 @@ out:
     return rc < 0 ? rc : failed;
 }
 
+/* The limits of a server, and what it says when it is unsure. */
+static int read_options(server *s, const dun_args *args) {
+    int rc = DUN_OK;
+    int64_t body_kb = DEFAULT_BODY_KB, texts = DEFAULT_TEXTS, timeout = DEFAULT_TIMEOUT_S, per_address = 0;
+    TRY(dun_args_count(&body_kb, args, "max-body", 1, 1 << 20));
+    TRY(dun_args_count(&texts, args, "max-texts", 1, MAX_PENDING));
+    TRY(dun_args_count(&timeout, args, "timeout", 1, 3600));
+    TRY(dun_args_count(&per_address, args, "per-address", 0, MAX_PER_ADDRESS));
+    TRY(dun_unsure_read(&s->rule.unsure, args));
+    s->options.max_body_bytes = (size_t)body_kb << 10;
+    s->options.max_texts = (size_t)texts;
+    s->options.timeout_s = (unsigned)timeout;
+    s->options.per_address = (unsigned)per_address;
+out:
+    return rc;
+}
+
+/* Opens the run and starts its engine, as far as nobody asks to close. */
+static int load(server *s, const char *path, const dun_overrides *overrides, const dun_observer *observer) {
+    int rc = DUN_OK;
+    TRY(dun_experiment_open(&s->experiment, path, overrides, observer));
+    TRY(dun_experiment_require_run(&s->experiment, path, "serve"));
+    s->rule.saved = &s->experiment.saved;
+    s->rule.temperature = s->experiment.config.loss.temperature;
+    TRY(dun_answer_check(&s->rule));
+    if (is_closing())
+        goto out;
+    TRY(dun_session_start_engine(&s->experiment.session, false));
+    TRY(dun_classifier_open(&s->classifier, &s->experiment.session, &s->experiment.saved));
+out:
+    return rc;
+}
+
 static int run(const dun_args *args) {
     int rc = DUN_OK, fd = -1;
     dun_overrides overrides = {0};
     server s = {0};
     dun_progress progress;
-    sigset_t set;
-    int64_t port = DEFAULT_PORT, body_kb = DEFAULT_BODY_KB, texts = DEFAULT_TEXTS,
-            timeout = DEFAULT_TIMEOUT_S;
+    int64_t port = DEFAULT_PORT;
     const char *host = dun_args_value(args, "host");
     host = host ? host : "127.0.0.1";
     dun_observer observer = dun_progress_observer(&progress);
-    /* Before any thread is made, so that only wait_for_signal sees them. */
-    closing_signals(&set);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    watch_signals();
     TRY(dun_talk(&progress, args));
     TRY(dun_args_count(&port, args, "port", 0, UINT16_MAX));
-    TRY(dun_args_count(&body_kb, args, "max-body", 1, 1 << 20));
-    TRY(dun_args_count(&texts, args, "max-texts", 1, MAX_PENDING));
-    TRY(dun_args_count(&timeout, args, "timeout", 1, 3600));
-    TRY(dun_unsure_read(&s.rule.unsure, args));
+    TRY(read_options(&s, args));
     TRY(dun_overrides_read(&overrides, args));
     uint16_t bound = (uint16_t)port;
     TRY(dun_serve_listen(&fd, host, &bound));
-    TRY(dun_experiment_open(&s.experiment, dun_args_operand(args, 0), &overrides, &observer));
-    TRY(dun_experiment_require_run(&s.experiment, dun_args_operand(args, 0), "serve"));
-    s.rule.saved = &s.experiment.saved;
-    s.rule.temperature = s.experiment.config.loss.temperature;
-    TRY(dun_answer_check(&s.rule));
-    TRY(dun_session_start_engine(&s.experiment.session, false));
-    TRY(dun_classifier_open(&s.classifier, &s.experiment.session, &s.experiment.saved));
-    s.options.max_body_bytes = (size_t)body_kb << 10;
-    s.options.max_texts = (size_t)texts;
-    s.options.timeout_s = (unsigned)timeout;
-    int taken = fd;
-    fd = -1;
-    TRY(serve(&s, host, taken, bound));
+    TRY(load(&s, dun_args_operand(args, 0), &overrides, &observer));
+    if (!is_closing())
+        TRY(serve(&s, host, fd, bound));
 out:
     if (fd >= 0)
         close(fd);
@@ -136,7 +163,11 @@ static const dun_option options[] = {
     {.name = "max-texts", .argument = "N", .help = "Most texts in a request, 256 by default."},
     {.name = "timeout",
      .argument = "SECONDS",
-     .help = "Most seconds for a request to arrive, 30 by default."},
+     .help = "Most seconds for a request to arrive, from the connection or the answer before it, and for an "
+             "answer to be taken, 30 by default; then the client is cut off."},
+    {.name = "per-address",
+     .argument = "N",
+     .help = "Most connections from one address; by default as many as there are."},
     DUN_UNSURE_OPTION,
     DUN_OVERRIDE_OPTIONS,
     DUN_TALK_OPTIONS,
@@ -151,9 +182,13 @@ const dun_command dun_command_serve = {
         "POST /classify takes {\"text\": \"...\"} and answers {\"label\", \"confidence\", \"distances\"}, "
         "or {\"texts\": [\"...\", ...]} and answers {\"answers\": [...]}. GET / is the page, GET /health "
         "says that the server is up. Errors are {\"error\": \"...\"}: 400 for a body that is not such "
-        "JSON, 404, 405, 413 for too large a body or too many texts, 503 when too much waits.\n\n"
-        "Requests that come at the same time are answered together. Ctrl-C or SIGTERM ends the server "
-        "once the requests that have begun are answered.",
+        "JSON, 404, 405, 413 for too large a body or too many texts, 415 for a body that is packed "
+        "(Content-Encoding) or in another charset than UTF-8, 501 for a transfer coding other than chunked, "
+        "503 when too much waits.\n\n"
+        "Requests that come at the same time are answered together. There is room for some 450 clients; "
+        "beyond, the one that the server has waited for longest is cut off.\n\n"
+        "Ctrl-C or SIGTERM ends the server, with exit status 0, once the requests that have begun are "
+        "answered, at most --timeout seconds later; a second signal ends it at once.",
     .options = options,
     .min_operands = 1,
     .max_operands = 1,

@@ -1,165 +1,183 @@
-/* Routes, limits and replies of the HTTP server.
- * A request's life: MHD calls `handle` with its head (begin), with pieces of its body
- * (receive), with the end of it (classify: parsed, submitted, suspended), and again once the worker resumed
- * it (reply); `completed` frees it, whatever became of it. */
+/* The life of a request. MHD calls `handle` with its head (begin: what is wrong with it), with pieces of its
+ * body (receive), with the end of it (finish), again where its texts are to be handed to the worker (submit:
+ * it is suspended), and again once the worker resumed it (reply); `completed` frees it, whatever became of
+ * it.
+ *
+ * MHD's own timeout counts from the last byte and it accepts nobody once its connections are all taken, so
+ * both are left to serve_clients.c, which shuts sockets down; MHD then ends their connections. */
 #include "cmd/serve/serve_http.h"
 
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "base/mem.h"
+#include "cmd/serve/serve_body.h"
+#include "cmd/serve/serve_clients.h"
+#include "cmd/serve/serve_listen.h"
+#include "cmd/serve/serve_reply.h"
 
-#include <errno.h>
-#include <microhttpd.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #if MHD_VERSION < 0x00097002
 #    error "libmicrohttpd 0.9.71 or newer is needed"
 #endif
 
-extern const char dun_serve_page[];
-
 enum {
-    MAX_CONNECTIONS = 128,
+    MAX_CONNECTIONS = 512,
+    SPARE_SHARE = 8,     /* one of so many connections is for those that come while others are being closed */
     DISCARD_FACTOR = 16, /* a body too large is read up to so many times the limit, to answer 413 */
 };
 
 struct dun_serve_http {
     dun_serve_options options;
+    dun_serve_clients *clients;
     struct MHD_Daemon *daemon;
-    pthread_mutex_t mutex;
-    pthread_cond_t idle;
-    unsigned n_requests; /* begun and not completed */
-    bool closing;
+    int listening;
 };
+
+#define OTHER_METHOD(allowed)                                                                                \
+    {                                                                                                        \
+        .status = MHD_HTTP_METHOD_NOT_ALLOWED, .message = "this path takes another method",                  \
+        .header = "Allow", .value = (allowed)                                                                \
+    }
+
+typedef struct {
+    const char *path;
+    enum { ROUTE_PAGE, ROUTE_HEALTH, ROUTE_CLASSIFY } kind;
+    dun_serve_refusal other_method;
+} serve_route;
+
+static const serve_route routes[] = {
+    {"/", ROUTE_PAGE, OTHER_METHOD("GET, HEAD")},
+    {"/health", ROUTE_HEALTH, OTHER_METHOD("GET, HEAD")},
+    {"/classify", ROUTE_CLASSIFY, OTHER_METHOD("POST")},
+};
+
+static const dun_serve_refusal
+    transfer_unknown = {.status = MHD_HTTP_NOT_IMPLEMENTED,
+                        .message = "of transfer codings only chunked is read"},
+    two_lengths = {.status = MHD_HTTP_BAD_REQUEST, .message = "a chunked body has no Content-Length"},
+    no_path = {.status = MHD_HTTP_NOT_FOUND, .message = "there are /, /health and /classify"},
+    body_too_large = {.status = MHD_HTTP_CONTENT_TOO_LARGE, .message = "the body is too large (--max-body)"},
+    too_many_texts = {.status = MHD_HTTP_CONTENT_TOO_LARGE,
+                      .message = "too many texts in one request (--max-texts)"},
+    encoding_unknown = {.status = MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                        .message = "this Content-Encoding is not read; send the body as it is",
+                        .header = "Accept-Encoding",
+                        .value = "identity"},
+    charset_unknown = {.status = MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                       .message = "this charset is not read; send the body in UTF-8",
+                       .header = "Accept",
+                       .value = "application/json"},
+    busy = {.status = MHD_HTTP_SERVICE_UNAVAILABLE,
+            .message = "too many texts are waiting; try again",
+            .header = "Retry-After",
+            .value = "1"},
+    closing = {.status = MHD_HTTP_SERVICE_UNAVAILABLE, .message = "the server is closing"},
+    device_failed = {.status = MHD_HTTP_INTERNAL_SERVER_ERROR, .message = "the device failed"};
 
 typedef struct {
     dun_serve_http *http;
     struct MHD_Connection *connection;
-    double begun;
-    uint64_t received; /* bytes of the body, those not kept included */
-    dun_str body;
-    json_t *document; /* owns the texts */
-    bool many;        /* {"texts"}, not {"text"} */
-    const char **texts;
-    size_t *lengths;
-    bool submitted;
+    dun_serve_client *client;
+    const serve_route *route;
+    const dun_serve_refusal *refusal; /* once it is known that the answer is one */
+    uint64_t received;                /* bytes of the body, those not kept included */
+    dun_str bytes;
+    dun_serve_body body;
+    enum { RECEIVING, PARSED, SUBMITTED, TOO_BUSY } stage;
     dun_serve_job job;
 } request;
 
-static const char json_media[] = "application/json", page_media[] = "text/html; charset=utf-8";
+static const char *header(const request *r, const char *name) {
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
 
-typedef struct {
-    const char *path, *allow;
-    enum { ROUTE_PAGE, ROUTE_HEALTH, ROUTE_CLASSIFY } kind;
-} route;
+/* The answer begins: it is the client's turn to take it. */
+static dun_serve_answer answer(const request *r) {
+    dun_serve_clients_note(r->http->clients, r->client, DUN_SERVE_ANSWERING);
+    return (dun_serve_answer){r->connection, dun_serve_clients_closing(r->http->clients)};
+}
 
-static const route routes[] = {
-    {"/", "GET, HEAD", ROUTE_PAGE},
-    {"/health", "GET, HEAD", ROUTE_HEALTH},
-    {"/classify", "POST", ROUTE_CLASSIFY},
-};
+static const serve_route *find_route(const char *path) {
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (strcmp(routes[i].path, path) == 0)
+            return &routes[i];
+    return NULL;
+}
 
-static enum MHD_Result send_bytes(struct MHD_Connection *connection, unsigned status, const char *type,
-                                  const void *bytes, size_t length, const char *header, const char *value) {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(length, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY);
-    if (!response)
+static bool takes(const serve_route *route, const char *method) {
+    if (route->kind == ROUTE_CLASSIFY)
+        return strcmp(method, "POST") == 0;
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* Bytes of the body, as its head says; 0 where that says nothing. MHD has refused what is no number. */
+static uint64_t claimed_bytes(const request *r) {
+    const char *claimed = header(r, "Content-Length");
+    return claimed ? strtoull(claimed, NULL, 10) : 0;
+}
+
+/* What is wrong with the head; NULL: nothing. */
+static const dun_serve_refusal *judge_head(const request *r, const char *method) {
+    const char *transfer = header(r, "Transfer-Encoding");
+    if (transfer && strcasecmp(transfer, "chunked") != 0)
+        return &transfer_unknown;
+    if (transfer && header(r, "Content-Length"))
+        return &two_lengths;
+    if (!r->route)
+        return &no_path;
+    if (!takes(r->route, method))
+        return &r->route->other_method;
+    if (claimed_bytes(r) > r->http->options.max_body_bytes)
+        return &body_too_large;
+    if (!dun_serve_encoding_known(header(r, "Content-Encoding")))
+        return &encoding_unknown;
+    if (!dun_serve_charset_known(header(r, "Content-Type")))
+        return &charset_unknown;
+    return NULL;
+}
+
+/* Whether a refusal goes out before the body has come. A connection that is closed on a client who still
+ * sends may take the answer with it, so bodies are read where that is possible and worthwhile. */
+static bool refuse_at_once(const request *r) {
+    return r->refusal == &transfer_unknown || r->refusal == &two_lengths || header(r, "Expect") ||
+           claimed_bytes(r) > (uint64_t)r->http->options.max_body_bytes * DISCARD_FACTOR;
+}
+
+static enum MHD_Result begin(dun_serve_http *http, struct MHD_Connection *connection, const char *path,
+                             const char *method, void **state) {
+    request *r = dun_calloc(1, sizeof *r);
+    if (!r)
         return MHD_NO;
-    MHD_add_response_header(response, "Content-Type", type);
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    if (header)
-        MHD_add_response_header(response, header, value);
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
+    *state = r;
+    r->http = http;
+    r->connection = connection;
+    r->client = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    r->route = find_route(path);
+    r->refusal = judge_head(r, method);
+    if (r->refusal && refuse_at_once(r))
+        return dun_serve_refuse(answer(r), r->refusal);
+    dun_serve_clients_note(http->clients, r->client, DUN_SERVE_ARRIVING);
+    return MHD_YES;
 }
 
-static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned status, const json_t *value,
-                                 const char *header, const char *header_value) {
-    dun_str text = {0};
-    enum MHD_Result result = MHD_NO; /* no memory: the connection is closed */
-    if (value && dun_json_dump(&text, value) == DUN_OK && dun_str_add(&text, "\n", 1) == DUN_OK)
-        result = send_bytes(connection, status, json_media, text.bytes, text.length, header, header_value);
-    dun_str_free(&text);
-    return result;
-}
-
-/* {"error": message} */
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *message,
-                              const char *header, const char *header_value) {
-    json_t *object = json_pack("{s:s}", "error", message);
-    enum MHD_Result result = send_json(connection, status, object, header, header_value);
-    json_decref(object);
-    return result;
-}
-
-static enum MHD_Result refuse_busy(struct MHD_Connection *connection, const char *message) {
-    return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, message, "Retry-After", "1");
-}
-
-static enum MHD_Result send_health(dun_serve_http *http, struct MHD_Connection *connection) {
-    const dun_saved_prompt *saved = http->options.rule->saved;
-    json_t *classes = json_array(), *object = NULL;
-    for (uint32_t k = 0; k < saved->n_classes; k++)
-        json_array_append_new(classes, json_string(saved->class_names[k]));
-    object = json_pack("{s:s, s:s, s:s, s:O, s:I}", "status", "ok", "version", DUN_VERSION, "model",
-                       saved->model_name, "classes", classes, "pending",
-                       (json_int_t)dun_serve_pending(http->options.worker));
-    enum MHD_Result result = send_json(connection, MHD_HTTP_OK, object, NULL, NULL);
-    json_decref(object);
-    json_decref(classes);
-    return result;
-}
-
-static enum MHD_Result send_page(struct MHD_Connection *connection) {
-    return send_bytes(connection, MHD_HTTP_OK, page_media, dun_serve_page, strlen(dun_serve_page),
-                      "Content-Security-Policy",
-                      "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-                      "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-}
-
-static bool is_closing(dun_serve_http *http) {
-    pthread_mutex_lock(&http->mutex);
-    bool closing = http->closing;
-    pthread_mutex_unlock(&http->mutex);
-    return closing;
-}
-
-/* The texts of a body. DUN_BAD_INPUT: it is not what it must be. */
-static int parse(request *r) {
-    int rc = DUN_OK;
-    const char *bytes = r->body.bytes ? r->body.bytes : "";
-    TRY(dun_json_parse(&r->document, bytes, r->body.length, "body", 1));
-    const json_t *one = json_object_get(r->document, "text"), *all = json_object_get(r->document, "texts");
-    if (!one == !all || (one && !json_is_string(one)) || (all && !json_is_array(all)))
-        TRY(dun_error(DUN_BAD_INPUT, "body: {\"text\": \"...\"} or {\"texts\": [\"...\", ...]} is needed"));
-    r->many = all != NULL;
-    r->job.n_texts = all ? json_array_size(all) : 1;
-    size_t K = r->http->options.rule->saved->n_classes;
-    TRY_NEW(r->texts, r->job.n_texts);
-    TRY_NEW(r->lengths, r->job.n_texts);
-    TRY_NEW(r->job.distances, r->job.n_texts * K);
-    for (size_t i = 0; i < r->job.n_texts; i++) {
-        const json_t *text = all ? json_array_get(all, i) : one;
-        if (!json_is_string(text))
-            TRY(dun_error(DUN_BAD_INPUT, "body: texts[%zu] is not a string", i));
-        r->texts[i] = json_string_value(text);
-        r->lengths[i] = json_string_length(text);
-    }
-    r->job.texts = r->texts;
-    r->job.lengths = r->lengths;
-out:
-    return rc;
+/* A piece of the body. While one is at hand no answer may be given, so a client that sends far too much is
+ * cut off. */
+static enum MHD_Result receive(request *r, const char *data, size_t length) {
+    const dun_serve_options *o = &r->http->options;
+    r->received += length;
+    if (r->received > (uint64_t)o->max_body_bytes * DISCARD_FACTOR)
+        return MHD_NO;
+    if (r->received > o->max_body_bytes && !r->refusal)
+        r->refusal = &body_too_large;
+    if (r->refusal)
+        dun_str_free(&r->bytes);
+    else if (dun_str_add(&r->bytes, data, length) < 0)
+        return MHD_NO;
+    return MHD_YES;
 }
 
 /* On the worker's thread. */
@@ -167,114 +185,68 @@ static void resume(dun_serve_job *job) {
     MHD_resume_connection(((request *)job->self)->connection);
 }
 
-static enum MHD_Result classify(request *r) {
+/* The texts of a complete body. What is wrong with it is answered at once; else MHD calls again, for
+ * `submit`. */
+static enum MHD_Result parse(request *r) {
     const dun_serve_options *o = &r->http->options;
-    char message[128];
-    if (r->received > o->max_body_bytes) {
-        snprintf(message, sizeof message, "the body is larger than %zu bytes", o->max_body_bytes);
-        return refuse(r->connection, MHD_HTTP_CONTENT_TOO_LARGE, message, NULL, NULL);
+    size_t K = o->rule->saved->n_classes;
+    int rc = dun_serve_body_read(&r->body, r->bytes.bytes ? r->bytes.bytes : "", r->bytes.length);
+    if (rc >= 0 && r->body.n > o->max_texts)
+        return dun_serve_refuse(answer(r), &too_many_texts);
+    if (rc >= 0)
+        r->job.distances = dun_calloc(r->body.n * K, sizeof *r->job.distances);
+    if (!r->job.distances) {
+        const dun_serve_refusal unread = {.status = rc == DUN_BAD_INPUT ? MHD_HTTP_BAD_REQUEST
+                                                                        : MHD_HTTP_INTERNAL_SERVER_ERROR,
+                                          .message = dun_error_message()};
+        return dun_serve_refuse(answer(r), &unread);
     }
-    int rc = parse(r);
-    if (rc < 0)
-        return refuse(r->connection,
-                      rc == DUN_BAD_INPUT ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_INTERNAL_SERVER_ERROR,
-                      dun_error_message(), NULL, NULL);
-    if (r->job.n_texts > o->max_texts) {
-        snprintf(message, sizeof message, "%zu texts; at most %zu in one request", r->job.n_texts,
-                 o->max_texts);
-        return refuse(r->connection, MHD_HTTP_CONTENT_TOO_LARGE, message, NULL, NULL);
+    r->stage = PARSED;
+    return MHD_YES;
+}
+
+/* The request is complete. */
+static enum MHD_Result finish(request *r) {
+    const dun_serve_options *o = &r->http->options;
+    if (r->refusal)
+        return dun_serve_refuse(answer(r), r->refusal);
+    switch (r->route->kind) {
+    case ROUTE_PAGE:
+        return dun_serve_send_page(answer(r));
+    case ROUTE_HEALTH:
+        return dun_serve_send_health(answer(r), o->rule, dun_serve_pending(o->worker));
+    case ROUTE_CLASSIFY:
+        break;
     }
+    return parse(r);
+}
+
+/* Hands the texts to the worker. Not in the call in which the body ended: MHD would still have the connection
+ * among those to read from, read it when it is resumed, and close it on a client that has closed his side
+ * after his request. A call without an answer takes it from there. */
+static enum MHD_Result submit(request *r) {
+    r->job.texts = r->body.texts;
+    r->job.lengths = r->body.lengths;
+    r->job.n_texts = r->body.n;
     r->job.done = resume;
     r->job.self = r;
-    r->submitted = true;
+    r->stage = SUBMITTED;
+    dun_serve_clients_note(r->http->clients, r->client, DUN_SERVE_WORKING);
     MHD_suspend_connection(r->connection);
-    if (dun_serve_submit(o->worker, &r->job))
-        return MHD_YES;
-    MHD_resume_connection(r->connection);
-    r->submitted = false;
-    return refuse_busy(r->connection, "too many texts are waiting; try again");
-}
-
-/* {"label", ...}, or {"answers": [{"label", ...}, ...]} */
-static int make_reply(json_t *object, const request *r) {
-    int rc = DUN_OK;
-    const dun_answer_rule *rule = r->http->options.rule;
-    json_t *answers = json_array();
-    for (size_t i = 0; i < r->job.n_texts; i++) {
-        json_t *one = r->many ? json_object() : object;
-        if (r->many)
-            TRY(dun_json_append(answers, one));
-        TRY(dun_answer_json(one, rule, r->job.distances + i * rule->saved->n_classes));
+    if (!dun_serve_submit(r->http->options.worker, &r->job)) {
+        r->stage = TOO_BUSY;
+        MHD_resume_connection(r->connection);
     }
-    if (r->many)
-        TRY(dun_json_set(object, "answers", json_incref(answers)));
-out:
-    json_decref(answers);
-    return rc;
+    return MHD_YES;
 }
 
-static enum MHD_Result reply(request *r) {
+static enum MHD_Result reply(const request *r) {
+    if (r->stage == TOO_BUSY)
+        return dun_serve_refuse(answer(r), &busy);
     if (r->job.status < 0)
-        return refuse(r->connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "the device failed", NULL, NULL);
-    json_t *object = json_object();
-    enum MHD_Result result = MHD_NO;
-    if (make_reply(object, r) >= 0)
-        result = send_json(r->connection, MHD_HTTP_OK, object, NULL, NULL);
-    json_decref(object);
-    return result;
-}
-
-static const route *find_route(const char *path) {
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (strcmp(routes[i].path, path) == 0)
-            return &routes[i];
-    return NULL;
-}
-
-/* The head of a request. Only one whose body is wanted becomes a request of ours. */
-static enum MHD_Result begin(dun_serve_http *http, struct MHD_Connection *connection, const char *path,
-                             const char *method, void **state) {
-    const route *found = find_route(path);
-    if (is_closing(http))
-        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is closing", "Connection",
-                      "close");
-    if (!found)
-        return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /, /health and /classify", NULL, NULL);
-    bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    if (found->kind == ROUTE_CLASSIFY ? strcmp(method, "POST") != 0 : !get)
-        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "this path takes another method", "Allow",
-                      found->allow);
-    if (found->kind == ROUTE_PAGE)
-        return send_page(connection);
-    if (found->kind == ROUTE_HEALTH)
-        return send_health(http, connection);
-    const char *claimed = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
-    if (claimed && strtoull(claimed, NULL, 10) > (uint64_t)http->options.max_body_bytes * DISCARD_FACTOR)
-        return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large", NULL, NULL);
-    request *r = dun_calloc(1, sizeof *r);
-    if (!r)
-        return MHD_NO;
-    r->http = http;
-    r->connection = connection;
-    r->begun = dun_clock_seconds();
-    pthread_mutex_lock(&http->mutex);
-    http->n_requests++;
-    pthread_mutex_unlock(&http->mutex);
-    *state = r;
-    return MHD_YES;
-}
-
-/* A piece of the body. While one is at hand no answer may be given, so a client that is too slow, or sends
- * far too much, is cut off. */
-static enum MHD_Result receive(request *r, const char *data, size_t length) {
-    const dun_serve_options *o = &r->http->options;
-    r->received += length;
-    if (dun_clock_seconds() - r->begun > o->timeout_s ||
-        r->received > (uint64_t)o->max_body_bytes * DISCARD_FACTOR)
-        return MHD_NO;
-    if (r->received <= o->max_body_bytes && dun_str_add(&r->body, data, length) < 0)
-        return MHD_NO;
-    return MHD_YES;
+        return dun_serve_refuse(answer(r), r->job.status == DUN_INTERRUPTED ? &closing : &device_failed);
+    return dun_serve_send_answers(answer(r), r->http->options.rule, r->job.distances, r->body.n,
+                                  r->body.many);
 }
 
 static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *path,
@@ -284,121 +256,86 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
     request *r = *state;
     if (!r)
         return begin(self, connection, path, method, state);
-    if (*length == 0)
-        return r->submitted ? reply(r) : classify(r);
-    enum MHD_Result result = receive(r, data, *length);
-    *length = 0;
-    return result;
+    if (*length) {
+        enum MHD_Result result = receive(r, data, *length);
+        *length = 0;
+        return result;
+    }
+    switch (r->stage) {
+    case RECEIVING:
+        return finish(r);
+    case PARSED:
+        return submit(r);
+    case SUBMITTED:
+    case TOO_BUSY:
+        break;
+    }
+    return reply(r);
 }
 
 static void completed(void *self, struct MHD_Connection *connection, void **state,
                       enum MHD_RequestTerminationCode code) {
     (void)connection;
     (void)code;
-    dun_serve_http *http = self;
     request *r = *state;
     if (!r)
         return;
-    json_decref(r->document);
-    dun_str_free(&r->body);
+    dun_serve_clients_note(((dun_serve_http *)self)->clients, r->client, DUN_SERVE_IDLE);
+    dun_serve_body_free(&r->body);
+    dun_str_free(&r->bytes);
     dun_free(r->job.distances);
-    dun_free(r->texts);
-    dun_free(r->lengths);
     dun_free(r);
     *state = NULL;
-    pthread_mutex_lock(&http->mutex);
-    if (--http->n_requests == 0)
-        pthread_cond_signal(&http->idle);
-    pthread_mutex_unlock(&http->mutex);
 }
 
-static bool is_loopback(const struct sockaddr *address) {
-    if (address->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == 127;
-    return address->sa_family == AF_INET6 &&
-           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
-}
-
-/* The port of a bound socket. */
-static uint16_t port_of(int fd) {
-    struct sockaddr_storage address;
-    socklen_t length = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
-        return 0;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
-}
-
-int dun_serve_listen(int *out, const char *host, uint16_t *port) {
-    int rc = DUN_OK, fd = -1, yes = 1;
-    char service[8];
-    struct addrinfo *found = NULL;
-    const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    *out = -1;
-    snprintf(service, sizeof service, "%u", *port);
-    int error = getaddrinfo(host, service, &wanted, &found);
-    if (error)
-        TRY(dun_error(DUN_USAGE, "--host %s: %s", host, gai_strerror(error)));
-    fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
-        bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, MAX_CONNECTIONS) < 0)
-        TRY(dun_error(DUN_FAILED, "cannot listen on %s, port %u: %s", host, *port, strerror(errno)));
-    *port = port_of(fd);
-    if (!is_loopback(found->ai_addr))
-        dun_warn("%s: other machines can connect, without a password and without encryption; 127.0.0.1 is "
-                 "this machine alone",
-                 host);
-    *out = fd;
-    fd = -1;
-out:
-    if (fd >= 0)
-        close(fd);
-    if (found)
-        freeaddrinfo(found);
-    return rc;
+/* A connection begins or ends; its socket is open in both. There is a place for each that MHD lets in. */
+static void connected(void *self, struct MHD_Connection *connection, void **client,
+                      enum MHD_ConnectionNotificationCode code) {
+    dun_serve_clients *clients = ((dun_serve_http *)self)->clients;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+        dun_serve_clients_leave(clients, *client);
+    else
+        *client = dun_serve_clients_join(
+            clients, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
 }
 
 int dun_serve_http_start(dun_serve_http **out, int fd, const dun_serve_options *options) {
     int rc = DUN_OK;
     dun_serve_http *http = NULL;
+    unsigned n = MAX_CONNECTIONS;
     *out = NULL;
     TRY_NEW(http, 1);
     http->options = *options;
-    pthread_mutex_init(&http->mutex, NULL);
-    pthread_cond_init(&http->idle, NULL);
-    http->daemon =
-        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-                         NULL, handle, http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, options->timeout_s,
-                         MHD_OPTION_NOTIFY_COMPLETED, completed, http, MHD_OPTION_END);
+    http->listening = fd;
+    TRY(dun_serve_fit_files(&n, fd));
+    TRY(dun_serve_clients_start(&http->clients, n - n / SPARE_SHARE, n, options->timeout_s));
+    http->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_ALLOW_SUSPEND_RESUME,
+                                    0, NULL, NULL, handle, http, MHD_OPTION_LISTEN_SOCKET, fd,
+                                    MHD_OPTION_CONNECTION_LIMIT, n, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                                    options->per_address, MHD_OPTION_NOTIFY_CONNECTION, connected, http,
+                                    MHD_OPTION_NOTIFY_COMPLETED, completed, http, MHD_OPTION_END);
     if (!http->daemon)
         TRY(dun_error(DUN_FAILED, "the web server could not be started"));
     *out = http;
     http = NULL;
 out:
+    if (http)
+        dun_serve_clients_free(http->clients);
     dun_free(http);
     return rc;
 }
 
-void dun_serve_http_drain(dun_serve_http *http, unsigned grace_s) {
-    struct timespec until;
-    int fd = MHD_quiesce_daemon(http->daemon), rc = 0;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += grace_s;
-    pthread_mutex_lock(&http->mutex);
-    http->closing = true;
-    while (http->n_requests > 0 && rc == 0)
-        rc = pthread_cond_timedwait(&http->idle, &http->mutex, &until);
-    pthread_mutex_unlock(&http->mutex);
-    if (fd >= 0)
-        close(fd);
+void dun_serve_http_drain(dun_serve_http *http) {
+    MHD_quiesce_daemon(http->daemon);
+    /* Nobody can connect any more. It stays open: MHD's thread may be about to look at it. */
+    shutdown(http->listening, SHUT_RDWR);
+    dun_serve_clients_drain(http->clients);
 }
 
 void dun_serve_http_stop(dun_serve_http *http) {
     if (!http)
         return;
     MHD_stop_daemon(http->daemon);
-    pthread_mutex_destroy(&http->mutex);
-    pthread_cond_destroy(&http->idle);
+    dun_serve_clients_free(http->clients);
     dun_free(http);
 }

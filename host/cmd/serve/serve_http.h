@@ -10,21 +10,18 @@ typedef struct {
     dun_serve_worker *worker;
     const dun_answer_rule *rule;
     size_t max_body_bytes, max_texts;
-    unsigned timeout_s; /* of a request's arrival, and of a connection that does nothing */
+    unsigned per_address; /* connections from one address; 0: any number */
+    unsigned timeout_s;   /* for a request to arrive, for an answer to be taken, and for closing */
 } dun_serve_options;
 
 typedef struct dun_serve_http dun_serve_http;
 
-/* Listens; *port 0 becomes the port that the system chose. Warns when others than this machine can connect.
- * DUN_USAGE: a host that is not one of this machine; DUN_FAILED: the port is taken. */
-int dun_serve_listen(int *out, const char *host, uint16_t *port);
-
-/* Takes over the socket, unless it fails. */
+/* The listening socket stays the caller's, open until dun_serve_http_stop. */
 int dun_serve_http_start(dun_serve_http **out, int fd, const dun_serve_options *options);
 
-/* Takes no new connections, refuses new requests (503), and waits until those that have begun are answered,
- * at most grace_s. */
-void dun_serve_http_drain(dun_serve_http *http, unsigned grace_s);
+/* Takes no new connections, closes those without a request, and waits until the requests that have begun are
+ * answered, at most timeout_s. */
+void dun_serve_http_drain(dun_serve_http *http);
 
 /* Ends all connections. No request may be with the worker any more. */
 void dun_serve_http_stop(dun_serve_http *http);

@@ -40,7 +40,7 @@ static void empty(job_list *list) {
     list->end = &list->first;
 }
 
-/* Moves the inbox to the active jobs; with none of these, waits for one. False: nothing will come. */
+/* Moves the inbox to the active jobs; with none of these, waits for one. False: nothing is to be answered. */
 static bool collect(dun_serve_worker *w) {
     pthread_mutex_lock(&w->mutex);
     while (!w->active.first && !w->inbox.first && !w->stop)
@@ -50,8 +50,9 @@ static bool collect(dun_serve_worker *w) {
         w->active.end = w->inbox.end;
         empty(&w->inbox);
     }
+    bool go_on = !w->stop;
     pthread_mutex_unlock(&w->mutex);
-    return w->active.first != NULL;
+    return go_on;
 }
 
 static void finish(dun_serve_worker *w, dun_serve_job *job) {
@@ -67,6 +68,14 @@ static void finish_first(dun_serve_worker *w) {
     if (!w->active.first)
         w->active.end = &w->active.first;
     finish(w, job);
+}
+
+/* The active jobs get no distances. */
+static void fail_all(dun_serve_worker *w, int status) {
+    while (w->active.first) {
+        w->active.first->status = status;
+        finish_first(w);
+    }
 }
 
 /* Queues texts of the active jobs until the classifier has more than a pass takes. */
@@ -116,11 +125,9 @@ static void *work(void *self) {
             w->message = dun_strdup(dun_error_message());
             w->failed(w->self);
         }
-        while (w->active.first) {
-            w->active.first->status = rc;
-            finish_first(w);
-        }
+        fail_all(w, rc);
     }
+    fail_all(w, DUN_INTERRUPTED);
     return NULL;
 }
 

@@ -32,8 +32,9 @@ bool dun_serve_submit(dun_serve_worker *worker, dun_serve_job *job);
 /* Texts that wait or are being answered. */
 size_t dun_serve_pending(dun_serve_worker *worker);
 
-/* Answers what was submitted and ends the thread; from now on nothing can be submitted. Returns the status of
- * the pass that failed, its message recorded for this thread. */
+/* Ends the thread after the pass that it is at: jobs that are not answered then fail with DUN_INTERRUPTED,
+ * and nothing can be submitted any more. Returns the status of the pass that failed, its message recorded for
+ * this thread. */
 int dun_serve_worker_stop(dun_serve_worker *worker);
 void dun_serve_worker_free(dun_serve_worker *worker);
 

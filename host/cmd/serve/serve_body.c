@@ -1,0 +1,93 @@
+/* Reads a body, which is JSON, and the two header fields that can make it something else. */
+#include "cmd/serve/serve_body.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <string.h>
+#include <strings.h>
+
+static int read_texts(dun_serve_body *body, const char *bytes, size_t length) {
+    int rc = DUN_OK;
+    TRY(dun_json_parse(&body->document, bytes, length, "body", 1));
+    const json_t *one = json_object_get(body->document, "text");
+    const json_t *all = json_object_get(body->document, "texts");
+    if (!one == !all || (one && !json_is_string(one)) || (all && !json_is_array(all)))
+        TRY(dun_error(DUN_BAD_INPUT, "body: {\"text\": \"...\"} or {\"texts\": [\"...\", ...]} is needed"));
+    body->many = all != NULL;
+    body->n = all ? json_array_size(all) : 1;
+    TRY_NEW(body->texts, body->n);
+    TRY_NEW(body->lengths, body->n);
+    for (size_t i = 0; i < body->n; i++) {
+        const json_t *text = all ? json_array_get(all, i) : one;
+        if (!json_is_string(text))
+            TRY(dun_error(DUN_BAD_INPUT, "body: texts[%zu] is not a string", i));
+        body->texts[i] = json_string_value(text);
+        body->lengths[i] = json_string_length(text);
+    }
+out:
+    return rc;
+}
+
+int dun_serve_body_read(dun_serve_body *body, const char *bytes, size_t length) {
+    memset(body, 0, sizeof *body);
+    int rc = read_texts(body, bytes, length);
+    if (rc < 0)
+        dun_serve_body_free(body);
+    return rc;
+}
+
+void dun_serve_body_free(dun_serve_body *body) {
+    json_decref(body->document);
+    dun_free(body->texts);
+    dun_free(body->lengths);
+    memset(body, 0, sizeof *body);
+}
+
+/* The word at the front of *at, up to one of `ends`, without blanks around it; *at moves behind its end. */
+static dun_slice take_word(const char **at, const char *ends) {
+    static const char blanks[] = " \t";
+    const char *begin = *at + strspn(*at, blanks);
+    const char *end = begin + strcspn(begin, ends);
+    *at = *end ? end + 1 : end;
+    while (end > begin && strchr(blanks, end[-1]))
+        end--;
+    return (dun_slice){begin, (size_t)(end - begin)};
+}
+
+static bool is_word(dun_slice word, const char *wanted) {
+    return word.length == strlen(wanted) && strncasecmp(word.bytes, wanted, word.length) == 0;
+}
+
+bool dun_serve_encoding_known(const char *content_encoding) {
+    for (const char *at = content_encoding; at && *at;) {
+        dun_slice word = take_word(&at, ",");
+        if (word.length && !is_word(word, "identity"))
+            return false;
+    }
+    return true;
+}
+
+bool dun_serve_charset_known(const char *content_type) {
+    static const char *const known[] = {"utf-8", "utf8", "us-ascii", "ascii", ""};
+    const char *at = content_type ? content_type : "";
+    bool right = true;
+    take_word(&at, ";");
+    while (*at) {
+        dun_slice parameter = take_word(&at, ";");
+        const char *value = memchr(parameter.bytes, '=', parameter.length);
+        if (!value || !is_word((dun_slice){parameter.bytes, (size_t)(value - parameter.bytes)}, "charset"))
+            continue;
+        value++;
+        dun_slice charset = {value, (size_t)(parameter.bytes + parameter.length - value)};
+        if (charset.length >= 2 && value[0] == '"' && value[charset.length - 1] == '"')
+            charset = (dun_slice){value + 1, charset.length - 2};
+        right = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known && !right; i++)
+            right = is_word(charset, known[i]);
+        if (!right)
+            break;
+    }
+    return right;
+}
