@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
+#include "base/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,20 +49,124 @@ void dun_file_unmap(dun_file *file) {
     *file = (dun_file){0};
 }
 
-static int write_all(int fd, const char *path, const uint8_t *bytes, size_t length) {
-    while (length > 0) {
-        errno = ENOSPC;
-        ssize_t written = dun_fault_here() ? -1 : write(fd, bytes, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return dun_error(DUN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-        bytes += written;
-        length -= (size_t)written;
+/* What stands at a path, and how the bytes get there. */
+typedef struct {
+    const char *path;
+    char real[PATH_MAX]; /* behind all links: the name that is replaced */
+    char temp[PATH_MAX]; /* beside it; "" until it is there */
+    struct stat old;     /* st_mode 0: there is nothing yet */
+    int fd;
+} target;
+
+static int cannot(const target *t, int why) {
+    return dun_error(DUN_FAILED, "%s: cannot be written: %s", t->path, strerror(why));
+}
+
+/* Walks links to the last name, which need not exist. */
+static int follow_links(target *t) {
+    enum { MOST_LINKS = 40 };
+    char next[PATH_MAX], folder[PATH_MAX];
+    if (strlen(t->path) >= sizeof t->real)
+        return cannot(t, ENAMETOOLONG);
+    strcpy(t->real, t->path);
+    for (int i = 0; i < MOST_LINKS; i++) {
+        ssize_t n = readlink(t->real, next, sizeof next - 1);
+        if (n < 0)
+            return DUN_OK; /* no link, or nothing */
+        next[n] = '\0';
+        strcpy(folder, t->real);
+        int length = next[0] == '/' ? snprintf(t->real, sizeof t->real, "%s", next)
+                                    : snprintf(t->real, sizeof t->real, "%s/%s", dirname(folder), next);
+        if (length >= (int)sizeof t->real)
+            return cannot(t, ENAMETOOLONG);
     }
+    return cannot(t, ELOOP);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* STDOUT_FILENO or STDERR_FILENO when that goes to the file, else -1. */
+static int own_output(const target *t) {
+    struct stat info;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fstat(fd, &info) == 0 && is_same(&info, &t->old))
+            return fd;
+    return -1;
+}
+
+/* May the name be given to another file? Not that of a device or a FIFO, nor of a file that our own output
+ * goes to, as /dev/stdout names it, nor of one that is known by no name any more. */
+static bool is_replaced(const target *t) {
+    struct stat info;
+    if (!t->old.st_mode)
+        return true;
+    return S_ISREG(t->old.st_mode) && stat(t->real, &info) == 0 && is_same(&info, &t->old) &&
+           own_output(t) < 0;
+}
+
+static int inspect(target *t) {
+    int rc = DUN_OK;
+    TRY(follow_links(t));
+    if (stat(t->path, &t->old) < 0) {
+        t->old.st_mode = 0;
+        if (errno != ENOENT)
+            TRY(cannot(t, errno));
+    } else if (S_ISDIR(t->old.st_mode)) {
+        TRY(cannot(t, EISDIR));
+    } else if (faccessat(AT_FDCWD, t->path, W_OK, AT_EACCESS) < 0) {
+        TRY(cannot(t, errno));
+    }
+out:
+    return rc;
+}
+
+static int write_synced(const target *t, const void *bytes, size_t length) {
+    const int why = dun_write_all(t->fd, bytes, length);
+    if (why)
+        return cannot(t, why);
     errno = EIO;
-    if (dun_fault_here() || fsync(fd) < 0)
-        return dun_error(DUN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    if (!dun_fault_here() && (fsync(t->fd) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP))
+        return DUN_OK; /* what cannot be synced, as a device, need not be */
+    return cannot(t, errno);
+}
+
+/* Through the file itself; where our own output goes, it goes on behind what that has. */
+static int write_through(target *t, const void *bytes, size_t length) {
+    int rc = DUN_OK;
+    const int own = own_output(t);
+    errno = EACCES;
+    if (!dun_fault_here())
+        t->fd = own >= 0 ? fcntl(own, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+                         : open(t->path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+    if (t->fd < 0)
+        TRY(cannot(t, errno));
+    TRY(write_synced(t, bytes, length));
+out:
+    return rc;
+}
+
+/* A file of ours keeps the mode and, where that is allowed, the owner of the one in whose place it comes. */
+static void keep_owner(const target *t) {
+    if (!t->old.st_mode)
+        return;
+    if (t->old.st_uid != geteuid() || t->old.st_gid != getegid())
+        (void)!fchown(t->fd, t->old.st_uid, t->old.st_gid);
+    (void)fchmod(t->fd, t->old.st_mode & 0777);
+}
+
+static int make_temp(target *t) {
+    char name[PATH_MAX];
+    if (snprintf(name, sizeof name, "%s.tmp%ld", t->real, (long)getpid()) >= (int)sizeof name)
+        return cannot(t, ENAMETOOLONG);
+    (void)unlink(name); /* of a process that was killed and had the same number */
+    errno = EACCES;
+    t->fd = dun_fault_here() ? -1 : open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (t->fd < 0)
+        return cannot(t, errno);
+    strcpy(t->temp, name);
+    keep_owner(t);
     return DUN_OK;
 }
 
@@ -75,27 +180,43 @@ static void sync_folder(char *path) {
     }
 }
 
-int dun_file_write(const char *path, const void *bytes, size_t length) {
-    int rc = DUN_OK, fd = -1;
-    char temp[PATH_MAX], folder[PATH_MAX];
-    if (snprintf(temp, sizeof temp, "%s.tmp%ld", path, (long)getpid()) >= (int)sizeof temp)
-        TRY(dun_error(DUN_FAILED, "%s: the path is too long", path));
+static int close_checked(target *t) {
+    int fd = t->fd;
+    t->fd = -1;
+    errno = EIO;
+    return close(fd) < 0 || dun_fault_here() ? cannot(t, errno) : DUN_OK;
+}
+
+static int replace(target *t, const void *bytes, size_t length) {
+    int rc = DUN_OK;
+    TRY(make_temp(t));
+    TRY(write_synced(t, bytes, length));
+    TRY(close_checked(t));
     errno = EACCES;
-    fd = dun_fault_here() ? -1 : open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", path, strerror(errno)));
-    TRY(write_all(fd, path, bytes, length));
-    errno = EACCES;
-    if (dun_fault_here() || rename(temp, path) < 0)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be replaced: %s", path, strerror(errno)));
-    strcpy(folder, temp);
-    sync_folder(folder);
-out:
-    if (fd >= 0) {
-        close(fd);
-        if (rc < 0)
-            unlink(temp);
+    if (dun_fault_here() || rename(t->temp, t->real) < 0) {
+        if (errno != EBUSY) /* the name is where a single file is mounted, and cannot go */
+            TRY(dun_error(DUN_FAILED, "%s: cannot be replaced: %s", t->path, strerror(errno)));
+        TRY(write_through(t, bytes, length));
+        goto out;
     }
+    sync_folder(t->temp);
+    t->temp[0] = '\0';
+out:
+    return rc;
+}
+
+int dun_file_write(const char *path, const void *bytes, size_t length) {
+    int rc = DUN_OK;
+    target t = {.path = path, .fd = -1};
+    TRY(inspect(&t));
+    TRY(is_replaced(&t) ? replace(&t, bytes, length) : write_through(&t, bytes, length));
+    if (t.fd >= 0)
+        TRY(close_checked(&t));
+out:
+    if (t.fd >= 0)
+        close(t.fd);
+    if (t.temp[0])
+        unlink(t.temp);
     return rc;
 }
 

@@ -19,8 +19,10 @@ typedef struct {
 int dun_file_map(dun_file *file, const char *path);
 void dun_file_unmap(dun_file *file);
 
-/* Replaces `path` by `length` bytes atomically; on failure (DUN_FAILED) the old file is intact and no
- * temp file stays. */
+/* Replaces the file at `path` by `length` bytes atomically; on failure (DUN_FAILED) the old file is intact
+ * and no temp file stays. Its mode and owner stay; a link stays, and the file behind it is replaced. What is
+ * no regular file, a device or a FIFO, is written, and so is a file that standard output goes to. A file that
+ * may not be written is not replaced either. */
 int dun_file_write(const char *path, const void *bytes, size_t length);
 
 /* Creates a folder and its missing parents; fine if it exists. DUN_FAILED with the errno text. */

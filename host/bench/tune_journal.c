@@ -5,10 +5,9 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/stream.h"
 #include "dev/tuning.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,17 +55,17 @@ bool dun_journal_unfinished(const dun_str *path, const char *candidate) {
 }
 
 int dun_journal_add(const dun_str *path, const char *what, const char *candidate) {
-    int rc = DUN_OK, fd = -1;
+    int rc = DUN_OK;
+    dun_stream journal = {0};
     dun_str line = {0};
     if (!path->length)
         goto out;
     TRY(dun_str_addf(&line, "%s %s\n", what, candidate));
-    fd = open(path->bytes, O_WRONLY | O_CREAT | O_APPEND, 0666);
-    if (fd < 0 || write(fd, line.bytes, line.length) != (ssize_t)line.length || fsync(fd) < 0)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", path->bytes, strerror(errno)));
+    TRY(dun_stream_go_on(&journal, path->bytes));
+    TRY(dun_stream_add(&journal, line.bytes, line.length));
+    TRY(dun_stream_sync(&journal));
 out:
-    if (fd >= 0)
-        close(fd);
+    dun_stream_close(&journal);
     dun_str_free(&line);
     return rc;
 }

@@ -2,10 +2,11 @@
  * The format: Trace Event Format, "complete" events. One device has one row (tid). */
 #include "dev/trace.h"
 
+#include "base/str.h"
+#include "base/stream.h"
 #include "dev/opencl.h"
 #include "dev/trace_inside.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,13 +26,13 @@ enum { MOST_PENDING = 2048 };
 static struct {
     atomic_bool on;
     pthread_mutex_t lock; /* of what follows: devices may be of several threads */
-    FILE *file;
-    char path[512];
+    dun_stream file;
+    dun_str text; /* events that are not in the file yet */
     pending_event pending[MOST_PENDING];
     size_t n_pending;
-    bool first;      /* no comma before the next event */
-    int saved_errno; /* of the first write that failed */
-    int lost;        /* commands whose times the driver would not give */
+    bool first;        /* no comma before the next event */
+    char failure[600]; /* of the first write that failed; the record ends there */
+    int lost;          /* commands whose times the driver would not give */
 } trace = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 bool dun_trace_is_on(void) {
@@ -40,17 +41,27 @@ bool dun_trace_is_on(void) {
 
 int dun_trace_start(const char *path) {
     int rc = DUN_OK;
-    if (!dun_fault_here())
-        trace.file = fopen(path, "w");
-    if (!trace.file)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", path, strerror(errno)));
-    snprintf(trace.path, sizeof trace.path, "%s", path);
+    static const char head[] = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
+    TRY(dun_stream_begin(&trace.file, path));
     trace.first = true;
-    trace.saved_errno = trace.lost = 0;
+    trace.failure[0] = '\0';
+    trace.lost = 0;
+    TRY(dun_stream_add(&trace.file, head, sizeof head - 1));
     trace.on = true;
-    fputs("{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n", trace.file);
 out:
+    if (rc < 0)
+        dun_stream_discard(&trace.file);
     return rc;
+}
+
+/* Said at once, and again when the job ends: that may be late. */
+static void write_bytes(const char *bytes, size_t length) {
+    const int why = trace.failure[0] ? 0 : dun_stream_put(&trace.file, bytes, length);
+    if (!why)
+        return;
+    snprintf(trace.failure, sizeof trace.failure, "%.500s: cannot be written: %s", trace.file.path,
+             strerror(why));
+    dun_warn("%s; the job goes on without the record", trace.failure);
 }
 
 static cl_ulong time_ns(cl_event event, cl_profiling_info what, bool *known) {
@@ -70,15 +81,14 @@ static void write_event(pending_event *p) {
         trace.lost++;
         return;
     }
-    int written = fprintf(trace.file,
-                          "%s{\"name\": \"%s\", \"ph\": \"X\", \"pid\": 0, \"tid\": \"%u:%u\", "
-                          "\"ts\": %.3f, \"dur\": %.3f, \"args\": {\"queued_us\": %.3f%s}}",
-                          trace.first ? "" : ",\n", p->name, p->device->info.platform_index,
-                          p->device->info.device_index, (double)begun * 1e-3, (double)(ended - begun) * 1e-3,
-                          (double)(begun - queued) * 1e-3, p->shape);
+    if (dun_str_addf(&trace.text,
+                     "%s{\"name\": \"%s\", \"ph\": \"X\", \"pid\": 0, \"tid\": \"%u:%u\", "
+                     "\"ts\": %.3f, \"dur\": %.3f, \"args\": {\"queued_us\": %.3f%s}}",
+                     trace.first ? "" : ",\n", p->name, p->device->info.platform_index,
+                     p->device->info.device_index, (double)begun * 1e-3, (double)(ended - begun) * 1e-3,
+                     (double)(begun - queued) * 1e-3, p->shape) < 0)
+        trace.lost++;
     trace.first = false;
-    if (written < 0 && !trace.saved_errno)
-        trace.saved_errno = errno;
 }
 
 static void drain(void) {
@@ -90,6 +100,9 @@ static void drain(void) {
             trace.lost++;
         }
     trace.n_pending = 0;
+    if (trace.text.length)
+        write_bytes(trace.text.bytes, trace.text.length);
+    dun_str_clear(&trace.text);
 }
 
 void dun_trace_drain(void) {
@@ -111,24 +124,24 @@ void dun_trace_add(dun_device *device, void *event, const char *name, const char
 }
 
 int dun_trace_stop(int rc) {
+    static const char end[] = "\n]}\n";
     if (!trace.on)
         goto out;
     trace.on = false;
     drain();
-    fputs("\n]}\n", trace.file);
-    FILE *file = trace.file;
-    trace.file = NULL;
-    if (ferror(file) && !trace.saved_errno)
-        trace.saved_errno = EIO;
-    if ((fclose(file) != 0 || dun_fault_here()) && !trace.saved_errno)
-        trace.saved_errno = errno ? errno : EIO;
-    if (rc < 0)
-        goto out;
-    if (trace.saved_errno)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", trace.path, strerror(trace.saved_errno)));
+    write_bytes(end, sizeof end - 1);
+    TRY(rc);
+    if (!trace.failure[0])
+        TRY(dun_stream_sync(&trace.file));
+    if (trace.failure[0])
+        TRY(dun_error(DUN_FAILED, "%s", trace.failure));
     if (trace.lost)
-        TRY(dun_error(DUN_BAD_DEVICE, "%s: the driver gave no times for %d commands", trace.path,
+        TRY(dun_error(DUN_BAD_DEVICE, "%s: the driver gave no times for %d commands", trace.file.path,
                       trace.lost));
 out:
+    if (trace.failure[0]) /* without its end it is no JSON */
+        dun_stream_discard(&trace.file);
+    dun_stream_close(&trace.file);
+    dun_str_free(&trace.text);
     return rc;
 }

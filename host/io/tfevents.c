@@ -10,13 +10,11 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/err.h"
-#include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/stream.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +26,7 @@ enum { SESSION_STATUS = 1, SESSION_START = 1 };
 static const char prefix[] = "events.out.tfevents.";
 
 struct dun_tfevents {
-    FILE *file;
-    dun_str path;
+    dun_stream file;
     dun_str record, message, part; /* scratch */
 };
 
@@ -98,10 +95,7 @@ static int write_record(dun_tfevents *events) {
     TRY(add_little_endian(record, masked(record->bytes, 8), 4));
     TRY(dun_str_add(record, message->bytes, message->length));
     TRY(add_little_endian(record, masked(message->bytes, message->length), 4));
-    errno = ENOSPC;
-    if (dun_fault_here() || fwrite(record->bytes, 1, record->length, events->file) != record->length ||
-        fflush(events->file) != 0)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", events->path.bytes, strerror(errno)));
+    TRY(dun_stream_add(&events->file, record->bytes, record->length));
 out:
     return rc;
 }
@@ -154,21 +148,20 @@ static long long latest_time(const char *folder) {
 int dun_tfevents_open(dun_tfevents **out, const char *folder, uint64_t step) {
     int rc;
     dun_tfevents *events = NULL;
+    dun_str path = {0};
     *out = NULL;
     TRY_NEW(events, 1);
     long long latest = latest_time(folder), time = (long long)dun_clock_now();
     time = time > latest ? time : latest + 1;
-    TRY(dun_str_addf(&events->path, "%s/%s%010lld.dunlin", folder, prefix, time));
-    errno = EACCES;
-    events->file = dun_fault_here() ? NULL : fopen(events->path.bytes, "wb");
-    if (!events->file)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", events->path.bytes, strerror(errno)));
+    TRY(dun_str_addf(&path, "%s/%s%010lld.dunlin", folder, prefix, time));
+    TRY(dun_stream_begin(&events->file, path.bytes));
     TRY(write_version(events));
     if (latest)
         TRY(write_session_start(events, step + 1));
     *out = events;
     events = NULL;
 out:
+    dun_str_free(&path);
     dun_tfevents_close(events);
     return rc;
 }
@@ -190,14 +183,16 @@ out:
     return rc;
 }
 
+int dun_tfevents_sync(dun_tfevents *events) {
+    return dun_stream_sync(&events->file);
+}
+
 void dun_tfevents_close(dun_tfevents *events) {
     if (!events)
         return;
-    if (events->file)
-        fclose(events->file);
+    dun_stream_close(&events->file);
     dun_str_free(&events->part);
     dun_str_free(&events->message);
     dun_str_free(&events->record);
-    dun_str_free(&events->path);
     dun_free(events);
 }

@@ -20,6 +20,9 @@ int dun_tfevents_open(dun_tfevents **out, const char *folder, uint64_t step);
 
 /* Adds the scalars of a step; they reach the file at once. */
 int dun_tfevents_add(dun_tfevents *events, uint64_t step, const dun_tfevents_scalar *scalars, size_t n);
+
+/* What was added is on the disk. */
+int dun_tfevents_sync(dun_tfevents *events);
 void dun_tfevents_close(dun_tfevents *events);
 
 #endif

@@ -179,6 +179,8 @@ int dun_flock_run(dun_flock *flock, const dun_compute *compute, const dun_config
     }
     describe_end(flock);
     flock->seconds = dun_clock_seconds() - begun;
+    if (run)
+        TRY(dun_run_dir_sync(run));
 out:
     dun_observe_end(observer);
     free_mover(&m);

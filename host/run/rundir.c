@@ -63,14 +63,11 @@ out:
     return rc;
 }
 
-static int open_history(dun_run_dir *run, const char *mode) {
+static int open_history(dun_run_dir *run, int (*open_stream)(dun_stream *stream, const char *path)) {
     int rc = DUN_OK;
     char *path = NULL;
     TRY_PTR(path, dun_run_dir_file(run->path, "history.jsonl"));
-    errno = EACCES;
-    run->history = dun_fault_here() ? NULL : fopen(path, mode);
-    if (!run->history)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", path, strerror(errno)));
+    TRY(open_stream(&run->history, path));
 out:
     dun_free(path);
     return rc;
@@ -89,7 +86,7 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
                       run->path,
                       dun_run_dir_complete(run->path) ? "" : ", or go on with it: dunlin train --resume"));
     TRY(dun_dir_make(run->path));
-    TRY(open_history(run, "w"));
+    TRY(open_history(run, dun_stream_begin));
     TRY(dun_config_write(&text, config));
     TRY(dun_run_dir_write(run, "config.ini", &text));
 out:
@@ -118,38 +115,35 @@ int dun_run_dir_resume(dun_run_dir *run, const char *path) {
     int rc = DUN_OK;
     *run = (dun_run_dir){0};
     TRY_PTR(run->path, dun_strdup(path));
-    TRY(open_history(run, "a"));
+    TRY(open_history(run, dun_stream_go_on));
 out:
     if (rc < 0)
         dun_run_dir_close(run);
     return rc;
 }
 
-int dun_run_dir_history_bytes(uint64_t *bytes, const dun_run_dir *run) {
-    struct stat info;
-    if (fstat(fileno(run->history), &info) < 0)
-        return dun_error(DUN_FAILED, "%s/history.jsonl: %s", run->path, strerror(errno));
-    *bytes = (uint64_t)info.st_size;
-    return DUN_OK;
+int dun_run_dir_sync(dun_run_dir *run) {
+    int rc = DUN_OK;
+    TRY(dun_stream_sync(&run->history));
+    if (run->events)
+        TRY(dun_tfevents_sync(run->events));
+out:
+    return rc;
 }
 
 int dun_run_dir_rewind(dun_run_dir *run, uint64_t history_bytes) {
     int rc = DUN_OK;
-    uint64_t now;
-    TRY(dun_run_dir_history_bytes(&now, run));
+    uint64_t now = run->history.bytes;
     if (now < history_bytes)
         TRY(dun_error(DUN_BAD_INPUT, "%s/history.jsonl: has %llu bytes, the checkpoint was made after %llu",
                       run->path, (unsigned long long)now, (unsigned long long)history_bytes));
-    errno = EIO;
-    if (dun_fault_here() || ftruncate(fileno(run->history), (off_t)history_bytes) < 0)
-        TRY(dun_error(DUN_FAILED, "%s/history.jsonl: cannot be cut: %s", run->path, strerror(errno)));
+    TRY(dun_stream_cut(&run->history, history_bytes));
 out:
     return rc;
 }
 
 void dun_run_dir_close(dun_run_dir *run) {
-    if (run->history)
-        fclose(run->history);
+    dun_stream_close(&run->history);
     dun_tfevents_close(run->events);
     dun_free(run->path);
     *run = (dun_run_dir){0};
@@ -175,10 +169,7 @@ int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
     int rc = DUN_OK;
     dun_str line = {0};
     TRY(dun_history_add_line(&line, r));
-    errno = ENOSPC;
-    if (dun_fault_here() || fwrite(line.bytes, 1, line.length, run->history) != line.length ||
-        fflush(run->history) != 0)
-        TRY(dun_error(DUN_FAILED, "%s/history.jsonl: cannot be written: %s", run->path, strerror(errno)));
+    TRY(dun_stream_add(&run->history, line.bytes, line.length));
     if (run->events)
         TRY(add_events(run, r));
 out:
@@ -321,6 +312,7 @@ out:
 
 int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
+    TRY(dun_run_dir_sync(run));
     TRY(write_prompt(run, session, result));
     TRY(write_predictions(run, session, result));
     TRY(dun_tables_write(run, &result->metrics, session->labels.names));

@@ -4,16 +4,15 @@
 #ifndef DUN_RUNDIR_H
 #define DUN_RUNDIR_H
 
+#include "base/stream.h"
 #include "io/tfevents.h"
 #include "run/history.h"
 #include "session/evaluate.h"
 #include "session/session.h"
 
-#include <stdio.h>
-
 typedef struct {
     char *path;
-    FILE *history;
+    dun_stream history;
     dun_tfevents *events; /* NULL: not asked for */
 } dun_run_dir;
 
@@ -32,8 +31,10 @@ int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_ses
 int dun_run_dir_resume(dun_run_dir *run, const char *path);
 void dun_run_dir_close(dun_run_dir *run);
 
-/* Length of history.jsonl, and cutting it back to an earlier length. */
-int dun_run_dir_history_bytes(uint64_t *bytes, const dun_run_dir *run);
+/* What was added to the files that grow is on the disk. */
+int dun_run_dir_sync(dun_run_dir *run);
+
+/* Cuts history.jsonl back to an earlier length. */
 int dun_run_dir_rewind(dun_run_dir *run, uint64_t history_bytes);
 
 /* Begins an event file for TensorBoard, for the steps after `step`. */

@@ -7,20 +7,18 @@
 #include "base/mem.h"
 #include "base/stage.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 static void write_bytes(dun_run_log *log, const dun_str *text) {
-    errno = ENOSPC;
-    if (!dun_fault_here() && fwrite(text->bytes, 1, text->length, log->file) == text->length &&
-        fflush(log->file) == 0)
+    const int why = dun_stream_put(&log->file, text->bytes, text->length);
+    if (!why)
         return;
-    const int why = errno;
-    fclose(log->file);
-    log->file = NULL;
-    dun_warn("%s: cannot be written, and ends here: %s", log->path, strerror(why));
+    log->ended = true;
+    dun_warn("%s: cannot be written, and ends here: %s", log->file.path, strerror(why));
+    dun_stream_close(&log->file);
 }
 
 /* "2026-03-09T17:05:00Z " */
@@ -37,7 +35,7 @@ static int add_time(dun_str *out) {
 static void add_line(dun_run_log *log, const char *kind, const char *line, size_t length) {
     int rc = DUN_OK;
     dun_str text = {0};
-    if (!log->file && log->path) /* it ended early */
+    if (log->ended)
         return;
     TRY(add_time(&text));
     TRY(dun_str_addf(&text, "%s", kind));
@@ -46,7 +44,7 @@ static void add_line(dun_run_log *log, const char *kind, const char *line, size_
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
     TRY(dun_str_add(&text, "\n", 1));
-    if (log->file)
+    if (log->file.path)
         write_bytes(log, &text);
     else
         TRY(dun_str_add(&log->waiting, text.bytes, text.length));
@@ -129,12 +127,7 @@ int dun_run_log_open(dun_run_log *log, const char *run_path) {
     int rc = DUN_OK;
     dun_str path = {0};
     TRY(dun_str_addf(&path, "%s/run.log", run_path));
-    errno = EACCES;
-    log->file = dun_fault_here() ? NULL : fopen(path.bytes, "a");
-    if (!log->file)
-        TRY(dun_error(DUN_FAILED, "%s: cannot be written: %s", path.bytes, strerror(errno)));
-    log->path = path.bytes;
-    path = (dun_str){0};
+    TRY(dun_stream_go_on(&log->file, path.bytes));
     if (log->waiting.length)
         write_bytes(log, &log->waiting);
 out:
@@ -154,12 +147,10 @@ void dun_run_log_note(dun_run_log *log, const char *text) {
 
 void dun_run_log_close(dun_run_log *log, int rc) {
     end_stage(log);
-    if (log->file && rc < 0)
+    if (log->file.path && rc < 0)
         add_lines(log, rc == DUN_INTERRUPTED ? "" : "failed: ", dun_error_message());
     dun_warn_ignore(log);
-    if (log->file)
-        fclose(log->file);
-    dun_free(log->path);
+    dun_stream_close(&log->file);
     dun_str_free(&log->waiting);
     *log = (dun_run_log){0};
 }

@@ -5,14 +5,15 @@
 
 #include "base/observer.h"
 #include "base/str.h"
+#include "base/stream.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 
 typedef struct {
     const dun_observer *inner; /* who listens besides; may be NULL */
     dun_str waiting;           /* lines for a file that is not open yet */
-    char *path;
-    FILE *file;
+    dun_stream file;
+    bool ended;                          /* it could not be written any more */
     char stage[64], unit[32], note[160]; /* of the stage under way; no stage: "" */
     uint64_t done, total;
     double began;

@@ -30,7 +30,10 @@ int dun_trainer_save(dun_trainer *t, uint64_t epoch, uint32_t texts_done) {
     t->at.texts_done = texts_done;
     t->at.last_loss = (double)t->result->last_loss;
     pack_state(t);
-    TRY(dun_run_dir_history_bytes(&t->at.history_bytes, t->run));
+    /* The checkpoint counts on them. */
+    TRY(dun_run_dir_sync(t->run));
+    TRY(dun_stream_sync(&t->trajectory.file));
+    t->at.history_bytes = t->run->history.bytes;
     TRY(dun_checkpoint_write(&t->at, &t->state, t->run->path));
 out:
     return rc;

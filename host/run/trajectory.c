@@ -66,26 +66,12 @@ static uint64_t frames_after(const dun_trajectory_shape *s, uint64_t step) {
     return step / s->n_steps * s->n_frames + step % s->n_steps * s->n_frames / s->n_steps;
 }
 
-static int write_failed(const dun_trajectory *t) {
-    return dun_error(DUN_FAILED, "%s: cannot be written: %s", t->path, strerror(errno));
-}
-
-static int append(dun_trajectory *t, const void *bytes, size_t length) {
-    errno = ENOSPC;
-    if (dun_fault_here() || fwrite(bytes, 1, length, t->file) != length || fflush(t->file) != 0)
-        return write_failed(t);
-    return DUN_OK;
-}
-
-static int begin(dun_trajectory *t, const dun_buffer *centroids) {
+static int begin(dun_trajectory *t, const char *path, const dun_buffer *centroids) {
     int rc = DUN_OK;
     uint32_t K = t->shape.n_classes, D = t->shape.width;
     head h = {.version = VERSION, .shape = t->shape};
     memcpy(h.magic, magic, sizeof magic);
-    errno = EACCES;
-    t->file = dun_fault_here() ? NULL : fopen(t->path, "w");
-    if (!t->file)
-        TRY(write_failed(t));
+    TRY(dun_stream_begin(&t->file, path));
     TRY(dun_buffer_read(t->values, centroids, 0, (size_t)K * D * sizeof(float)));
     for (uint32_t j = 0; j < D; j++) {
         double sum = 0;
@@ -93,27 +79,25 @@ static int begin(dun_trajectory *t, const dun_buffer *centroids) {
             sum += (double)t->values[(size_t)k * D + j];
         t->origin[j] = (float)(sum / K);
     }
-    TRY(append(t, &h, sizeof h));
-    TRY(append(t, t->origin, D * sizeof *t->origin));
+    TRY(dun_stream_add(&t->file, &h, sizeof h));
+    TRY(dun_stream_add(&t->file, t->origin, D * sizeof *t->origin));
 out:
     return rc;
 }
 
-static int go_on(dun_trajectory *t, uint64_t step) {
+static int go_on(dun_trajectory *t, const char *path, uint64_t step) {
     int rc = DUN_OK;
     dun_trajectory_file old = {0};
     uint64_t wanted = frames_after(&t->shape, step);
-    TRY(dun_trajectory_read(&old, t->path));
+    TRY(dun_trajectory_read(&old, path));
     if (memcmp(&old.shape, &t->shape, sizeof old.shape) != 0)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: belongs to a run of other sizes", t->path));
+        TRY(dun_error(DUN_BAD_INPUT, "%s: belongs to a run of other sizes", path));
     if (old.n_frames < wanted)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: has %u frames, the checkpoint was made after %llu", t->path,
+        TRY(dun_error(DUN_BAD_INPUT, "%s: has %u frames, the checkpoint was made after %llu", path,
                       old.n_frames, (unsigned long long)wanted));
     memcpy(t->origin, old.origin, t->shape.width * sizeof *t->origin);
-    errno = EACCES;
-    t->file = dun_fault_here() ? NULL : fopen(t->path, "a");
-    if (!t->file || ftruncate(fileno(t->file), (off_t)bytes_with(&t->shape, wanted)) < 0)
-        TRY(write_failed(t));
+    TRY(dun_stream_go_on(&t->file, path));
+    TRY(dun_stream_cut(&t->file, bytes_with(&t->shape, wanted)));
 out:
     dun_trajectory_free(&old);
     return rc;
@@ -127,12 +111,12 @@ int dun_trajectory_open(dun_trajectory *t, const dun_trajectory_shape *shape, co
     if (shape->n_frames == 0)
         return DUN_OK;
     TRY(dun_str_addf(&path, "%s/trajectory", run_path));
-    t->path = path.bytes;
     TRY_NEW(t->origin, shape->width);
     TRY_NEW(t->values, values_of(shape));
     TRY_NEW(t->frame, frame_bytes(shape));
-    TRY(step > 0 ? go_on(t, step) : begin(t, centroids));
+    TRY(step > 0 ? go_on(t, path.bytes, step) : begin(t, path.bytes, centroids));
 out:
+    dun_str_free(&path);
     if (rc < 0)
         dun_trajectory_close(t);
     return rc;
@@ -154,7 +138,7 @@ int dun_trajectory_step(dun_trajectory *t, uint64_t step, const dun_buffer *poin
     int rc = DUN_OK;
     const dun_trajectory_shape *s = &t->shape;
     size_t row = s->width * sizeof(float);
-    if (!t->file || frames_after(s, step) == frames_after(s, step - 1))
+    if (!t->file.path || frames_after(s, step) == frames_after(s, step - 1))
         return DUN_OK;
     frame_head h = {.step = step, .n = n < s->n_points ? n : s->n_points};
     TRY(dun_buffer_read(t->values, points, 0, h.n * row));
@@ -166,15 +150,13 @@ int dun_trajectory_step(dun_trajectory *t, uint64_t step, const dun_buffer *poin
     pack_rows(at, t->values, h.n, t);
     pack_rows(at + (size_t)s->n_points * s->width * sizeof(uint16_t),
               t->values + (size_t)s->n_points * s->width, s->n_classes, t);
-    TRY(append(t, t->frame, frame_bytes(s)));
+    TRY(dun_stream_add(&t->file, t->frame, frame_bytes(s)));
 out:
     return rc;
 }
 
 void dun_trajectory_close(dun_trajectory *t) {
-    if (t->file)
-        fclose(t->file);
-    dun_free(t->path);
+    dun_stream_close(&t->file);
     dun_free(t->origin);
     dun_free(t->values);
     dun_free(t->frame);

@@ -6,6 +6,7 @@
 #define DUN_TRAJECTORY_H
 
 #include "base/file.h"
+#include "base/stream.h"
 #include "dev/buffer.h"
 
 #include <stdbool.h>
@@ -30,10 +31,9 @@ uint64_t dun_trajectory_bytes(const dun_trajectory_shape *shape);
 
 typedef struct {
     dun_trajectory_shape shape;
-    FILE *file; /* NULL: nothing is recorded */
-    char *path;
-    float *origin; /* [D]; frames hold differences from it, which half precision holds better */
-    float *values; /* (n_points + K, D) scratch */
+    dun_stream file; /* not open: nothing is recorded */
+    float *origin;   /* [D]; frames hold differences from it, which half precision holds better */
+    float *values;   /* (n_points + K, D) scratch */
     uint8_t *frame;
 } dun_trajectory;
 
