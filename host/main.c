@@ -4,10 +4,22 @@
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 static void print_warning(const char *message) {
     fprintf(stderr, "warning: %s\n", message);
+}
+
+/* As a program ends that a closed pipe's signal ends: the shell sees 141, nobody sees a message. */
+static int end_by_pipe(void) {
+    sigset_t pipes;
+    sigemptyset(&pipes);
+    sigaddset(&pipes, SIGPIPE);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &pipes, NULL);
+    raise(SIGPIPE);
+    return 128 + SIGPIPE; /* the first process of a container is not ended by its own signals */
 }
 
 int main(int argc, char **argv) {
@@ -17,7 +29,11 @@ int main(int argc, char **argv) {
     int rc = dun_command_run(argc, argv);
     if (rc >= 0)
         rc = dun_out_flush();
+    if (rc < 0 && !*dun_error_message() && dun_out_is_gone())
+        return end_by_pipe();
     if (rc < 0 && *dun_error_message())
         fprintf(stderr, "dunlin: %s\n", dun_error_message());
+    if (rc < 0) /* what was printed before the failure */
+        (void)dun_out_flush();
     return dun_exit_code(rc);
 }

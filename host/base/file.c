@@ -122,10 +122,7 @@ out:
     return rc;
 }
 
-static int write_synced(const target *t, const void *bytes, size_t length) {
-    const int why = dun_write_all(t->fd, bytes, length);
-    if (why)
-        return cannot(t, why);
+static int sync_file(const target *t) {
     errno = EIO;
     if (!dun_fault_here() && (fsync(t->fd) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP))
         return DUN_OK; /* what cannot be synced, as a device, need not be */
@@ -142,7 +139,14 @@ static int write_through(target *t, const void *bytes, size_t length) {
                          : open(t->path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
     if (t->fd < 0)
         TRY(cannot(t, errno));
-    TRY(write_synced(t, bytes, length));
+    const int why = dun_write_all(t->fd, bytes, length);
+    if (why == EPIPE && own == STDOUT_FILENO) { /* nobody is there whom a message could help */
+        dun_error_clear();
+        TRY(DUN_FAILED);
+    }
+    if (why)
+        TRY(cannot(t, why));
+    TRY(sync_file(t));
 out:
     return rc;
 }
@@ -190,7 +194,10 @@ static int close_checked(target *t) {
 static int replace(target *t, const void *bytes, size_t length) {
     int rc = DUN_OK;
     TRY(make_temp(t));
-    TRY(write_synced(t, bytes, length));
+    const int why = dun_write_all(t->fd, bytes, length);
+    if (why)
+        TRY(cannot(t, why));
+    TRY(sync_file(t));
     TRY(close_checked(t));
     errno = EACCES;
     if (dun_fault_here() || rename(t->temp, t->real) < 0) {

@@ -124,6 +124,7 @@ const dun_command dun_command_boids = {
             "every position, and the flight to look at: boids.html and boids.gif, unless\n"
             "[output] report = no.",
     .options = options,
+    .goes_on = true,
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

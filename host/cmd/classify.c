@@ -87,9 +87,13 @@ out:
 /* The next text, after everything queued is answered if it is not there yet. As dun_lines_next. */
 static int next_text(const char **text, size_t *length, classify_job *job, dun_lines *lines) {
     int rc = DUN_OK;
+    TRY(dun_out_wanted());
     TRY(dun_lines_ready(lines));
     if (rc == 0)
         TRY(answer_all(job));
+    while ((rc = dun_lines_ready(lines)) == 0)
+        TRY(dun_out_await(dun_lines_fd(lines)));
+    TRY(rc);
     rc = dun_lines_next(text, length, lines);
 out:
     return rc;
@@ -106,6 +110,7 @@ static int classify_lines(classify_job *job, dun_lines *lines) {
         if (dun_classifier_full(&job->classifier))
             TRY(answer_pass(job));
     }
+    TRY(dun_out_wanted());
     if (end < 0) { /* what came before the bad line is answered all the same */
         char *message = dun_strdup(dun_error_message());
         rc = answer_all(job);

@@ -5,6 +5,8 @@
 
 #include "cmd/shell/options.h"
 
+#include <stdbool.h>
+
 typedef struct dun_command {
     const char *name;
     const char *summary;       /* one line, for the list of commands */
@@ -12,6 +14,7 @@ typedef struct dun_command {
     const char *help;          /* more for --help, wrapped there, \n\n between paragraphs; NULL: no more */
     const dun_option *options; /* ends with a row without a name; --help is everybody's and not listed */
     unsigned min_operands, max_operands;
+    bool goes_on; /* what it makes lies in files: when nobody reads what it prints any more, it goes on */
     int (*run)(const dun_args *args);
 } dun_command;
 

@@ -145,6 +145,8 @@ static int run(const dun_command *command, int argc, char *const *argv) {
     const char *trace = args.help ? NULL : dun_args_value(&args, "trace");
     if (trace)
         TRY(dun_trace_start(trace));
+    if (command->goes_on && !args.help)
+        dun_out_for_listeners();
     rc = dun_trace_stop(args.help ? print_help(command) : command->run(&args));
 out:
     dun_args_free(&args);

@@ -233,6 +233,7 @@ const dun_command dun_command_compare = {
             "Leaves compare.html, compare.json and the run of each device in runs/compare-NAME.\n"
             "Status 4 when no device finished.",
     .options = options,
+    .goes_on = true,
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

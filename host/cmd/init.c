@@ -372,6 +372,7 @@ const dun_command dun_command_init = {
             "each class to validate with. Nothing is overwritten. Then: dunlin train\n"
             "DIR/config.ini.",
     .options = options,
+    .goes_on = true,
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

@@ -55,6 +55,7 @@ const dun_command dun_command_report = {
             "run unless [output] report = no. Prints the file's name. Beside a single run's page\n"
             "stand scatter.png, scatter.svg and training.gif.",
     .options = options,
+    .goes_on = true,
     .min_operands = 1,
     .max_operands = 1000,
     .run = run,

@@ -33,6 +33,10 @@ static int print_all(dun_tokenizer *tokenizer, dun_lines *lines) {
     const char *text;
     size_t length;
     for (;;) {
+        TRY(dun_out_wanted());
+        while ((rc = dun_lines_ready(lines)) == 0)
+            TRY(dun_out_await(dun_lines_fd(lines)));
+        TRY(rc);
         TRY(dun_lines_next(&text, &length, lines));
         if (rc == 0)
             break;

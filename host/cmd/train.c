@@ -157,6 +157,7 @@ const dun_command dun_command_train = {
             "environment, as DUNLIN_PROMPT_LR for prompt.lr. Ctrl-C saves a checkpoint;\n"
             "--resume goes on from the last one, to the same result.",
     .options = options,
+    .goes_on = true,
     .max_operands = 1000,
     .run = run,
 };

@@ -389,6 +389,7 @@ const dun_command dun_command_tune = {
         "kernels lose. The winner is kept in the cache for this device, driver and kernels, and used from "
         "then on wherever device.gemm and device.tiles are auto; it is printed as a row that can be shared.",
     .options = options,
+    .goes_on = true,
     .max_operands = 1,
     .run = run,
 };

@@ -209,6 +209,10 @@ int dun_lines_next(const char **text, size_t *length, dun_lines *lines) {
     return lines->mode == DUN_LINES_JSONL ? next_json(text, length, lines) : next_plain(text, length, lines);
 }
 
+int dun_lines_fd(const dun_lines *lines) {
+    return lines->fd;
+}
+
 size_t dun_lines_number(const dun_lines *lines) {
     return lines->number;
 }

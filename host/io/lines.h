@@ -27,6 +27,8 @@ int dun_lines_next(const char **text, size_t *length, dun_lines *lines);
  * answer what it has before it waits. */
 int dun_lines_ready(dun_lines *lines);
 
+int dun_lines_fd(const dun_lines *lines); /* to wait for what is not there yet */
+
 size_t dun_lines_number(const dun_lines *lines);    /* line of the last text, from 1 */
 size_t dun_lines_repaired(const dun_lines *lines);  /* texts so far in which U+FFFD was put */
 const char *dun_lines_name(const dun_lines *lines); /* the path, or "stdin" */

@@ -35,13 +35,19 @@ static int finish(const dun_run_order *order, const dun_run_result *result, cons
     int rc = DUN_OK;
     const dun_run_hooks none = {0}, *hooks = order->hooks ? order->hooks : &none;
     dun_str text = {0};
+    char *message = NULL;
     TRY(add_verdict(&text, order->session, result, run->path));
     dun_run_log_note(log, text.bytes);
-    if (hooks->verdict)
-        TRY(hooks->verdict(hooks->self, text.bytes));
+    /* Pages are made even where the verdict cannot be told. */
+    const int told = hooks->verdict ? hooks->verdict(hooks->self, text.bytes) : DUN_OK;
+    if (told < 0)
+        TRY_PTR(message, dun_strdup(dun_error_message()));
     if (hooks->report && order->config->output.report)
         TRY(hooks->report(hooks->self, run, order->config->output.pictures));
+    if (told < 0)
+        TRY(dun_error((enum dun_status)told, "%s", message));
 out:
+    dun_free(message);
     dun_str_free(&text);
     return rc;
 }
