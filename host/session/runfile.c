@@ -19,14 +19,16 @@ static int read_matrix(float **out, uint32_t *rows, uint32_t *columns, const dun
                        const char *path) {
     int rc = DUN_OK;
     *out = NULL;
-    if (tensor->dtype != DUN_F32 || tensor->n_dims != 2 || tensor->dims[0] == 0 || tensor->dims[1] == 0 ||
+    if (!dun_tensor_is_real(tensor) || tensor->n_dims != 2 || tensor->dims[0] == 0 || tensor->dims[1] == 0 ||
         tensor->dims[0] > INT32_MAX || tensor->dims[1] > INT32_MAX)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor %s must be F32 with two dimensions", path, tensor->name));
-    TRY_NEW(*out, tensor->bytes / sizeof **out);
-    memcpy(*out, tensor->data, tensor->bytes);
+        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor %s must be F32, F16 or BF16 with two dimensions", path,
+                      tensor->name));
+    const size_t n = (size_t)(tensor->dims[0] * tensor->dims[1]);
+    TRY_NEW(*out, n);
+    dun_tensor_to_f32(*out, tensor);
     *rows = (uint32_t)tensor->dims[0];
     *columns = (uint32_t)tensor->dims[1];
-    for (size_t i = 0; i < tensor->bytes / sizeof **out; i++)
+    for (size_t i = 0; i < n; i++)
         if (!isfinite((*out)[i]))
             TRY(dun_error(DUN_BAD_INPUT, "%s: tensor %s has a value that is not finite in row %zu", path,
                           tensor->name, i / *columns));

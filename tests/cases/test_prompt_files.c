@@ -11,15 +11,20 @@ enum { C = 32, ROWS = 4 };
 
 static float rows[ROWS * C];
 
+static size_t bytes_of(dun_dtype dtype) {
+    return dtype == DUN_F32 ? 4 : dtype == DUN_I64 ? 8 : 2;
+}
+
 /* As PEFT writes it: one tensor, {"format": "pt"}. */
 static void write_prompt(const char *name, const char *tensor, dun_dtype dtype, uint32_t n_dims,
                          uint64_t n_rows, uint64_t width) {
     json_t *metadata = json_pack("{s:s}", "format", "pt");
     void *data = calloc(n_rows * width, 8);
     assert_non_null(data);
-    memcpy(data, rows, sizeof rows);
+    memcpy(data, rows,
+           n_rows * width * bytes_of(dtype) < sizeof rows ? n_rows * width * bytes_of(dtype) : sizeof rows);
     const dun_tensor written = {
-        tensor, dtype, n_dims, {n_rows, width, 1, 1}, data, n_rows * width * (dtype == DUN_F32 ? 4 : 8)};
+        tensor, dtype, n_dims, {n_rows, width, 1, 1}, data, n_rows * width * bytes_of(dtype)};
     check_ok(dun_safetensors_write(train_path(name), &written, 1, metadata));
     json_decref(metadata);
     free(data);
@@ -68,6 +73,43 @@ static void test_accepted(void **state) {
     }
 }
 
+/* Halves as PEFT saves them, at the ends of their range too: the values are the file's, to the bit. */
+static const struct {
+    dun_dtype dtype;
+    uint16_t bits;
+    float value; /* NAN: refused */
+} halves[] = {
+    {DUN_F16, 0x0000, 0.0f},         {DUN_F16, 0x8000, -0.0f},      {DUN_F16, 0x3c00, 1.0f},
+    {DUN_F16, 0x7bff, 65504.0f},     {DUN_F16, 0x0001, 0x1p-24f},   {DUN_F16, 0x83ff, -0x1.ff8p-15f},
+    {DUN_F16, 0x3555, 0x1.554p-2f},  {DUN_F16, 0x7c00, NAN},        {DUN_F16, 0xfe01, NAN},
+    {DUN_BF16, 0x0000, 0.0f},        {DUN_BF16, 0x8000, -0.0f},     {DUN_BF16, 0x3f80, 1.0f},
+    {DUN_BF16, 0x7f7f, 0x1.fep127f}, {DUN_BF16, 0x0001, 0x1p-133f}, {DUN_BF16, 0xc049, -3.140625f},
+    {DUN_BF16, 0x7f80, NAN},         {DUN_BF16, 0xffc1, NAN},
+};
+
+static void test_halves(void **state) {
+    (void)state;
+    check_ok(dun_dir_make(train_path("halves")));
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+        train_run t;
+        uint16_t kept[ROWS * C], bits[ROWS * C];
+        memcpy(kept, rows, sizeof kept);
+        for (size_t j = 0; j < ROWS * C; j++)
+            bits[j] = halves[i].bits;
+        memcpy(rows, bits, sizeof bits);
+        write_prompt("halves/adapter_model.safetensors", "prompt_embeddings", halves[i].dtype, 2, ROWS, C);
+        memcpy(rows, kept, sizeof kept);
+        if (isnan(halves[i].value)) {
+            expect_refused("halves", "", DUN_BAD_INPUT, "not finite in row 0");
+            continue;
+        }
+        check_ok(open_prompt(&t, "halves", ""));
+        for (size_t j = 0; j < ROWS * C; j++)
+            assert_memory_equal(&t.session.prompt.rows[j], &halves[i].value, sizeof halves[i].value);
+        train_run_close(&t);
+    }
+}
+
 /* A run's folder, trained a little; training goes on from where it ended. */
 static void test_run_folder(void **state) {
     (void)state;
@@ -96,12 +138,13 @@ static void test_refused(void **state) {
         uint32_t n_dims;
         uint64_t n_rows, width;
         const char *part;
-    } files[] = {{"base_model.lora_A", DUN_F32, 2, ROWS, C, "has no tensor prompt_embeddings"},
-                 {"prompt_embeddings", DUN_I64, 2, ROWS, C, "must be F32 with two dimensions"},
-                 {"prompt_embeddings", DUN_F32, 1, ROWS * C, 1, "must be F32 with two dimensions"},
-                 {"prompt_embeddings", DUN_F32, 3, ROWS, C, "must be F32 with two dimensions"},
-                 {"prompt_embeddings", DUN_F32, 2, ROWS * C, 2, "2 wide; the model's embeddings are 32 wide"},
-                 {"prompt_embeddings", DUN_F32, 2, 4097, C, "4097 rows; 1 to 4096"}};
+    } files[] = {
+        {"base_model.lora_A", DUN_F32, 2, ROWS, C, "has no tensor prompt_embeddings"},
+        {"prompt_embeddings", DUN_I64, 2, ROWS, C, "must be F32, F16 or BF16 with two dimensions"},
+        {"prompt_embeddings", DUN_F32, 1, ROWS * C, 1, "must be F32, F16 or BF16 with two dimensions"},
+        {"prompt_embeddings", DUN_F32, 3, ROWS, C, "must be F32, F16 or BF16 with two dimensions"},
+        {"prompt_embeddings", DUN_F32, 2, ROWS * C, 2, "2 wide; the model's embeddings are 32 wide"},
+        {"prompt_embeddings", DUN_F32, 2, 4097, C, "4097 rows; 1 to 4096"}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         write_prompt("bad.safetensors", files[i].tensor, files[i].dtype, files[i].n_dims, files[i].n_rows,
                      files[i].width);
@@ -134,10 +177,8 @@ static int open_all(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_run_folder),
+        cmocka_unit_test(test_accepted), cmocka_unit_test(test_halves),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_cut),      cmocka_unit_test(test_run_folder),
     };
     return cmocka_run_group_tests(tests, open_all, remove_files);
 }

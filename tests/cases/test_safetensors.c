@@ -44,7 +44,7 @@ static const struct {
     {"{\"a\":1}", 0, "tensor 'a' has no string \"dtype\""},
     {ONE(""), 0, "tensor 'a' has no string \"dtype\""},
     {ONE("\"dtype\":32"), 0, "no string \"dtype\""},
-    {ONE("\"dtype\":\"F16\"," SHAPE2 AT(0, 4)), 4, "has the type F16, which is not supported; F32 or I64"},
+    {ONE("\"dtype\":\"F64\"," SHAPE2 AT(0, 4)), 4, "has the type F64, which is not supported; F32, F16"},
     {ONE("\"dtype\":\"\\n\"," SHAPE2 AT(0, 4)), 4, "has the type ,"},
     {ONE(F32 AT(0, 4)), 4, "tensor 'a' has no list \"shape\""},
     {ONE(F32 "\"shape\":8," AT(0, 8)), 8, "has no list \"shape\""},

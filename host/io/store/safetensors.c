@@ -5,10 +5,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "model/quant.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@ static const char metadata_key[] = "__metadata__";
 static const struct {
     const char *name;
     size_t bytes;
-} dtypes[] = {[DUN_F32] = {"F32", 4}, [DUN_I64] = {"I64", 8}};
+} dtypes[] = {
+    [DUN_F32] = {"F32", 4}, [DUN_F16] = {"F16", 2}, [DUN_BF16] = {"BF16", 2}, [DUN_I64] = {"I64", 8}};
 enum { N_DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
 /* DUN_BAD_INPUT: "file: tensor 'name' ...". */
@@ -62,9 +64,10 @@ static int read_dtype(dun_tensor *tensor, const json_t *json, const char *file) 
             return DUN_OK;
         }
     if (!name)
-        return refuse(file, tensor->name, "has no string \"dtype\"; F32 or I64 is needed");
+        return refuse(file, tensor->name, "has no string \"dtype\"; F32, F16, BF16 or I64 is needed");
     int shown = (int)strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_abcdefghijklmnopqrstuvwxyz");
-    return refuse(file, tensor->name, "has the type %.*s, which is not supported; F32 or I64 is needed",
+    return refuse(file, tensor->name,
+                  "has the type %.*s, which is not supported; F32, F16, BF16 or I64 is needed",
                   shown < 20 ? shown : 20, name);
 }
 
@@ -221,6 +224,28 @@ const dun_tensor *dun_safetensors_find(const dun_safetensors *file, const char *
         if (strcmp(file->tensors[i].name, name) == 0)
             return &file->tensors[i];
     return NULL;
+}
+
+bool dun_tensor_is_real(const dun_tensor *tensor) {
+    return tensor->dtype == DUN_F32 || tensor->dtype == DUN_F16 || tensor->dtype == DUN_BF16;
+}
+
+void dun_tensor_to_f32(float *out, const dun_tensor *tensor) {
+    const size_t each = dtypes[tensor->dtype].bytes, n = tensor->bytes / each;
+    const uint8_t *at = tensor->data;
+    assert(dun_tensor_is_real(tensor));
+    for (size_t i = 0; i < n; i++, at += each) {
+        uint16_t half;
+        uint32_t bits;
+        memcpy(&half, at, sizeof half);
+        if (tensor->dtype == DUN_F32)
+            memcpy(&bits, at, sizeof bits);
+        else
+            bits = (uint32_t)half << 16; /* BF16: a float's upper half */
+        memcpy(&out[i], &bits, sizeof bits);
+        if (tensor->dtype == DUN_F16)
+            out[i] = dun_half_to_f32(half);
+    }
 }
 
 void dun_safetensors_free(dun_safetensors *file) {

@@ -6,10 +6,11 @@
 #include "base/file.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { DUN_F32, DUN_I64 } dun_dtype;
+typedef enum { DUN_F32, DUN_F16, DUN_BF16, DUN_I64 } dun_dtype;
 
 typedef struct {
     const char *name;
@@ -31,6 +32,12 @@ typedef struct {
 int dun_safetensors_open(dun_safetensors *out, const char *path);
 int dun_safetensors_parse(dun_safetensors *out, const uint8_t *bytes, size_t length, const char *name);
 const dun_tensor *dun_safetensors_find(const dun_safetensors *file, const char *name); /* NULL: absent */
+
+/* Are the values numbers that a float holds exactly: F32, F16, BF16? */
+bool dun_tensor_is_real(const dun_tensor *tensor);
+
+/* All values of such a tensor, in their order. */
+void dun_tensor_to_f32(float *out, const dun_tensor *tensor);
 void dun_safetensors_free(dun_safetensors *file);
 
 /* Writes tensors in the order given. `metadata`: an object of strings, or NULL. Atomic; DUN_FAILED on a write
