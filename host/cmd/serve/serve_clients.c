@@ -68,6 +68,12 @@ static void stop_reading(const dun_serve_client *c) {
     shutdown(c->fd, SHUT_RD);
 }
 
+/* Whether he has closed his side, and all that he sent is read. */
+static bool said_all(const dun_serve_client *c) {
+    char byte;
+    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static struct timespec as_time(double seconds) {
     double whole = floor(seconds);
     return (struct timespec){.tv_sec = (time_t)whole, .tv_nsec = (long)((seconds - whole) * 1e9)};
@@ -155,7 +161,9 @@ void dun_serve_clients_note(dun_serve_clients *all, dun_serve_client *c, enum du
         unlist(all, c);
     else if (state != DUN_SERVE_ARRIVING && !c->cut)
         list(all, c);
-    if (state == DUN_SERVE_IDLE && all->closing)
+    /* MHD waits for news of a socket (edge-triggered): where the end came together with the request, there
+     * are none any more. This makes some. */
+    if (state == DUN_SERVE_IDLE && (all->closing || said_all(c)))
         stop_reading(c);
     pthread_mutex_unlock(&all->mutex);
 }
