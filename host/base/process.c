@@ -38,6 +38,22 @@ static int add_file(posix_spawn_file_actions_t *actions, int fd, const char *pat
     return path ? posix_spawn_file_actions_addopen(actions, fd, path, O_WRONLY | O_CREAT | O_TRUNC, 0666) : 0;
 }
 
+/* A process that signals reach, whatever this thread has blocked. */
+static int spawn_open(pid_t *process, const char *program, const char *const *argv,
+                      const posix_spawn_file_actions_t *actions) {
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    int code = posix_spawnattr_init(&attributes);
+    if (code)
+        return code;
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    code = posix_spawn(process, program, actions, &attributes, (char *const *)argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    return code;
+}
+
 static int spawn(pid_t *process, const char *program, const char *const *argv, const streams *to) {
     posix_spawn_file_actions_t actions;
     int code = dun_fault_here() ? EAGAIN : posix_spawn_file_actions_init(&actions);
@@ -50,7 +66,7 @@ static int spawn(pid_t *process, const char *program, const char *const *argv, c
     if (!code)
         code = add_file(&actions, STDERR_FILENO, to->err_path);
     if (!code)
-        code = posix_spawn(process, program, &actions, NULL, (char *const *)argv, environ);
+        code = spawn_open(process, program, argv, &actions);
     posix_spawn_file_actions_destroy(&actions);
     return code ? dun_error(DUN_FAILED, "%s: cannot be started: %s", program, strerror(code)) : DUN_OK;
 }

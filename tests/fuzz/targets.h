@@ -22,6 +22,8 @@
     X(gzip)                                                                                                  \
     X(lines)                                                                                                 \
     X(prompt)                                                                                                \
+    X(body)                                                                                                  \
+    X(media)                                                                                                 \
     X(checkpoint)
 
 #define X(name) void fuzz_##name(const uint8_t *bytes, size_t length);

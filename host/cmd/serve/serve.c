@@ -5,12 +5,10 @@
 #include "cmd/cmd.h"
 #include "cmd/serve/serve_http.h"
 #include "cmd/serve/serve_listen.h"
+#include "cmd/serve/serve_signals.h"
 #include "cmd/shell/common.h"
 #include "report/progress.h"
 
-#include <semaphore.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,7 +19,6 @@ enum {
     DEFAULT_TIMEOUT_S = 30,
     MAX_PENDING = 4096,      /* texts that wait; more are answered 503 */
     MAX_PER_ADDRESS = 65535, /* as many as an address has ports */
-    SIGNAL_STATUS = 128,     /* a process that a signal ended: the exit status has its number added */
 };
 
 typedef struct {
@@ -30,45 +27,12 @@ typedef struct {
     dun_answer_rule rule;
     dun_serve_options options;
     dun_serve_http *http;
+    dun_serve_signals signals;
 } server;
-
-/* The signals that came; the handler has no other way to get at them. */
-static sem_t asked_to_close;
-static atomic_uint n_signals;
-
-/* The second signal ends the process at once. By itself: the first process of a container is not ended by a
- * signal that it leaves to the system. */
-static void ask_to_close(int which) {
-    if (atomic_fetch_add(&n_signals, 1) > 0)
-        _exit(SIGNAL_STATUS + which);
-    sem_post(&asked_to_close);
-}
-
-static bool is_closing(void) {
-    return atomic_load(&n_signals) > 0;
-}
-
-static void watch_signals(void) {
-    struct sigaction action = {.sa_handler = ask_to_close, .sa_flags = SA_RESTART},
-                     ignore = {.sa_handler = SIG_IGN};
-    sem_init(&asked_to_close, 0, 0);
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    /* Who has stopped listening to stderr does not end the server. */
-    sigemptyset(&ignore.sa_mask);
-    sigaction(SIGPIPE, &ignore, NULL);
-}
 
 /* On the worker's thread: a device that failed ends the server. */
 static void device_failed(void *self) {
-    (void)self;
-    sem_post(&asked_to_close);
-}
-
-static void wait_for_signal(void) {
-    while (sem_wait(&asked_to_close) < 0)
-        ;
+    dun_serve_signals_ask(&((server *)self)->signals);
 }
 
 /* Serves on a listening socket, which stays the caller's. */
@@ -76,12 +40,12 @@ static int serve(server *s, const char *host, int fd, uint16_t port) {
     int rc = DUN_OK;
     bool six = strchr(host, ':') != NULL;
     TRY(dun_serve_worker_start(&s->options.worker, &s->classifier, s->rule.saved->n_classes, MAX_PENDING,
-                               device_failed, NULL));
+                               device_failed, s));
     s->options.rule = &s->rule;
     TRY(dun_serve_http_start(&s->http, fd, &s->options));
     dun_observe_say(s->experiment.session.observer, "serving   http://%s%s%s:%u/", six ? "[" : "", host,
                     six ? "]" : "", port);
-    wait_for_signal();
+    dun_serve_signals_wait(&s->signals);
     dun_observe_say(s->experiment.session.observer, "closing   after the requests that have begun");
     dun_serve_http_drain(s->http);
 out:;
@@ -117,7 +81,7 @@ static int load(server *s, const char *path, const dun_overrides *overrides, con
     s->rule.saved = &s->experiment.saved;
     s->rule.temperature = s->experiment.config.loss.temperature;
     TRY(dun_answer_check(&s->rule));
-    if (is_closing())
+    if (dun_serve_signals_asked(&s->signals))
         goto out;
     TRY(dun_session_start_engine(&s->experiment.session, false));
     TRY(dun_classifier_open(&s->classifier, &s->experiment.session, &s->experiment.saved));
@@ -134,15 +98,15 @@ static int run(const dun_args *args) {
     const char *host = dun_args_value(args, "host");
     host = host ? host : "127.0.0.1";
     dun_observer observer = dun_progress_observer(&progress);
-    watch_signals();
     TRY(dun_talk(&progress, args));
+    TRY(dun_serve_signals_start(&s.signals));
     TRY(dun_args_count(&port, args, "port", 0, UINT16_MAX));
     TRY(read_options(&s, args));
     TRY(dun_overrides_read(&overrides, args));
     uint16_t bound = (uint16_t)port;
     TRY(dun_serve_listen(&fd, host, &bound));
     TRY(load(&s, dun_args_operand(args, 0), &overrides, &observer));
-    if (!is_closing())
+    if (!dun_serve_signals_asked(&s.signals))
         TRY(serve(&s, host, fd, bound));
 out:
     if (fd >= 0)
@@ -151,6 +115,7 @@ out:
     dun_experiment_close(&s.experiment);
     dun_progress_close(&progress);
     dun_overrides_free(&overrides);
+    dun_serve_signals_stop(&s.signals);
     return rc;
 }
 
