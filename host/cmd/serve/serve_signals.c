@@ -21,12 +21,18 @@ static sigset_t closing_signals(void) {
 }
 
 static void *take_signals(void *self) {
+    dun_serve_signals *signals = self;
     sigset_t set = closing_signals();
-    int which;
-    sigwait(&set, &which);
-    dun_serve_signals_ask(self);
-    sigwait(&set, &which);
-    _exit(SIGNAL_STATUS + which);
+    for (;;) {
+        int which;
+        sigwait(&set, &which);
+        if (atomic_load(&signals->over))
+            return NULL;
+        if (signals->taken)
+            _exit(SIGNAL_STATUS + which);
+        signals->taken = true;
+        dun_serve_signals_ask(signals);
+    }
 }
 
 int dun_serve_signals_start(dun_serve_signals *signals) {
@@ -34,6 +40,8 @@ int dun_serve_signals_start(dun_serve_signals *signals) {
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     sem_init(&signals->wake, 0, 0);
     atomic_init(&signals->asked, false);
+    atomic_init(&signals->over, false);
+    signals->taken = false;
     int error = pthread_create(&signals->thread, NULL, take_signals, signals);
     signals->started = error == 0;
     return error ? dun_error(DUN_FAILED, "no thread for signals: %s", strerror(error)) : DUN_OK;
@@ -56,7 +64,10 @@ void dun_serve_signals_wait(dun_serve_signals *signals) {
 void dun_serve_signals_stop(dun_serve_signals *signals) {
     if (!signals->started)
         return;
-    pthread_cancel(signals->thread); /* in sigwait */
+    atomic_store(&signals->over, true);
+    /* The thread has it blocked and waits for it.
+     * NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c) */
+    pthread_kill(signals->thread, SIGTERM);
     pthread_join(signals->thread, NULL);
     sem_destroy(&signals->wake);
     signals->started = false;

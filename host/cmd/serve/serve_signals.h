@@ -11,7 +11,8 @@
 typedef struct {
     pthread_t thread;
     sem_t wake;
-    atomic_bool asked;
+    atomic_bool asked, over;
+    bool taken; /* the thread's own: one signal came */
     bool started;
 } dun_serve_signals;
 
