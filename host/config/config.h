@@ -76,7 +76,8 @@ enum dun_config_trait {
     DUN_TRAIT_DEVICES = 2, /* names devices */
     DUN_TRAIT_ROWS = 4,    /* shapes the starting prompt: how many rows, and what they are */
     DUN_TRAIT_POINT = 8,   /* beside the prompt, what a text's point depends on */
-    DUN_TRAIT_ANSWER = 16  /* how an answer is made of a point and the centroids */
+    DUN_TRAIT_ANSWER = 16, /* how an answer is made of a point and the centroids */
+    DUN_TRAIT_LATER = 32   /* came after version 0.1, whose checkpoints go on: its default is not hashed */
 };
 
 typedef struct {
@@ -152,6 +153,10 @@ int dun_config_accepts(dun_str *out, enum dun_config_id id);
 
 /* Appends the complete config as a file that reads back to the same values. */
 int dun_config_write(dun_str *out, const dun_config *config);
+
+/* Appends what a checkpoint knows its config by: as dun_config_write, without the keys of DUN_TRAIT_LATER that
+ * hold their defaults. */
+int dun_config_write_known(dun_str *out, const dun_config *config);
 
 /* Appends the commented text of config/default.ini. */
 int dun_config_default_ini(dun_str *out);

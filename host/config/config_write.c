@@ -13,10 +13,15 @@ static bool opens_section(int id) {
     return id == 0 || strcmp(key[-1].section, key->section) != 0;
 }
 
-int dun_config_write(dun_str *out, const dun_config *config) {
+static int write_keys(dun_str *out, const dun_config *config, bool known_only) {
     int rc = DUN_OK;
     dun_str value = {0};
     for (int id = 0; id < DUN_N_KEYS; id++) {
+        bool left_out = false;
+        if (known_only && dun_config_key_table[id].traits & DUN_TRAIT_LATER)
+            TRY(dun_config_is_default(&left_out, config, (enum dun_config_id)id));
+        if (left_out)
+            continue;
         if (opens_section(id))
             TRY(dun_str_addf(out, "%s[%s]\n", id > 0 ? "\n" : "", dun_config_key_table[id].section));
         dun_str_clear(&value);
@@ -28,6 +33,14 @@ int dun_config_write(dun_str *out, const dun_config *config) {
 out:
     dun_str_free(&value);
     return rc;
+}
+
+int dun_config_write(dun_str *out, const dun_config *config) {
+    return write_keys(out, config, false);
+}
+
+int dun_config_write_known(dun_str *out, const dun_config *config) {
+    return write_keys(out, config, true);
 }
 
 /* Text as comment lines, broken between words. */

@@ -1,58 +1,14 @@
-/* Reading labelled texts: which format a file has, what every format shares, and the examples that come out.
- * The formats themselves are in delimited.c and jsonl.c. See dataset.h. */
+/* Labelled texts out of records: which are kept, which are passed over, which end the reading. See dataset.h.
+ */
 #include "io/dataset.h"
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/dataset_inside.h"
-#include "io/gzip.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
-
-static int read_tsv(dun_dataset_reader *r) {
-    return dun_delimited_read(r, '\t', false);
-}
-
-static int read_csv(dun_dataset_reader *r) {
-    return dun_delimited_read(r, ',', true);
-}
-
-static const struct {
-    const char *format, *ending;
-    int (*read)(dun_dataset_reader *r);
-} formats[] = {
-    {"tsv", ".tsv", read_tsv},
-    {"csv", ".csv", read_csv},
-    {"jsonl", ".jsonl", dun_jsonl_read},
-    {"jsonl", ".ndjson", dun_jsonl_read},
-};
-enum { N_FORMATS = sizeof formats / sizeof formats[0] };
-
-/* The row of `formats` for a file. */
-static int find_format(size_t *row, const char *name, const char *format) {
-    const bool is_auto = !format || !format[0] || strcmp(format, "auto") == 0;
-    size_t length = strlen(name);
-    if (length > 3 && strcasecmp(name + length - 3, ".gz") == 0)
-        length -= 3;
-    for (size_t i = 0; i < N_FORMATS; i++) {
-        size_t n = strlen(formats[i].ending);
-        *row = i;
-        if (is_auto ? length > n && strncasecmp(name + length - n, formats[i].ending, n) == 0
-                    : strcmp(format, formats[i].format) == 0)
-            return DUN_OK;
-    }
-    if (is_auto)
-        return dun_error(
-            DUN_USAGE,
-            "%s: the name's ending tells no format; .tsv, .csv, .jsonl, or data.format = tsv, csv "
-            "or jsonl is needed",
-            name);
-    return dun_error(DUN_USAGE, "%s: data.format = %s is not known; auto, tsv, csv or jsonl is needed", name,
-                     format);
-}
 
 bool dun_dataset_number(size_t *number, const char *text) {
     size_t digits = strspn(text, "0123456789");
@@ -62,81 +18,164 @@ bool dun_dataset_number(size_t *number, const char *text) {
     return digits > 0 && digits <= 9 && text[digits] == '\0';
 }
 
-/* Refuses what no text may hold, wherever it stands. */
-static int check_bytes(const dun_dataset_reader *r, size_t skipped) {
-    const size_t length = (size_t)(r->end - r->at);
-    const char *null = memchr(r->at, '\0', length);
-    const char *fault = r->at + dun_utf8_valid(r->at, null ? (size_t)(null - r->at) : length);
-    size_t line = 1;
-    if (fault == r->end)
-        return DUN_OK;
-    for (const char *c = r->at; c < fault; c++)
-        line += *c == '\n';
-    size_t offset = skipped + (size_t)(fault - r->at);
-    if (fault == null)
-        return dun_error(DUN_BAD_INPUT, "%s:%zu: NUL at byte %zu; text in UTF-8 is needed", r->name, line,
-                         offset);
-    return dun_error(DUN_BAD_INPUT, "%s:%zu: 0x%02x at byte %zu is not UTF-8; text in UTF-8 is needed",
-                     r->name, line, (unsigned char)*fault, offset);
+static bool is_blank(const dun_cell *cell) {
+    return dun_utf8_trim(cell->bytes, cell->length).length == 0;
 }
 
-int dun_dataset_skip_blank(dun_dataset_reader *r) {
-    bool blank = false;
-    const char *at = r->at;
-    for (; at < r->end && strchr(" \r\n", *at); at++)
-        blank |= *at == '\n';
-    if (at == r->end)
-        r->at = r->end;
-    else if (blank)
-        return dun_error(DUN_BAD_INPUT, "%s:%zu: the line is blank; a text and its label are needed", r->name,
-                         r->line);
-    return DUN_OK;
+static bool is_blank_row(const dun_record *record) {
+    size_t i = 0;
+    while (i < record->n && is_blank(&record->cells[i]))
+        i++;
+    return i == record->n;
 }
 
-bool dun_dataset_full(const dun_dataset_reader *r) {
-    return r->options->limit && r->dataset->n == r->options->limit;
+/* Has it as many columns as the others? Empty ones at its end are fine. */
+static bool is_even(const dun_dataset_reader *r, const dun_record *record) {
+    const size_t wanted = r->dialect.n_columns;
+    size_t n = record->n;
+    if (wanted == 0) /* JSON: keys may be missing */
+        return true;
+    while (n > wanted && is_blank(&record->cells[n - 1]))
+        n--;
+    return n == wanted;
 }
 
-/* Copies a field without its quoting; `out` has room for field->length + 1 bytes. Returns the length. */
-static size_t copy_field(char *out, const dun_field *field) {
-    size_t n = 0;
-    for (size_t i = 0; i < field->length; i++) {
-        out[n++] = field->bytes[i];
-        if (field->quoted && field->bytes[i] == '"')
-            i++;
-    }
-    out[n] = '\0';
-    return n;
+static int refuse_uneven(const dun_dataset_reader *r, const dun_record *record) {
+    char span[80] = "";
+    if (record->last_line > record->line)
+        snprintf(span, sizeof span, " (the row ends in line %zu: a quote opens in it)", record->last_line);
+    return dun_error(DUN_BAD_INPUT,
+                     "%s:%zu: %zu column%s%s, the others have %zu; every row needs the same number, or "
+                     "data.bad_rows = skip",
+                     r->name, record->line, record->n, record->n == 1 ? "" : "s", span, r->dialect.n_columns);
 }
 
-static int check_field(const dun_dataset_reader *r, const dun_field *field, const char *what, size_t most,
-                       size_t line) {
+/* A place in the record as a message names it. */
+static const char *key_or(const char *key, const char *word) {
+    return key ? key : word;
+}
+
+static int check_cell(const dun_dataset_reader *r, const dun_cell *cell, const char *what, size_t most,
+                      size_t line) {
+    const bool list = cell->kind == DUN_CELL_LIST;
     if (line > INT32_MAX)
         return dun_error(DUN_BAD_INPUT, "%s:%zu: too many lines; at most %d are possible", r->name, line,
                          INT32_MAX);
-    if (field->length == 0)
-        return dun_error(DUN_BAD_INPUT, "%s:%zu: empty %s; at least one byte is needed", r->name, line, what);
-    if (field->length > most)
+    if (list || cell->kind == DUN_CELL_OBJECT)
+        return dun_error(DUN_BAD_INPUT, "%s:%zu: the %s is %s, %.*s; one %s is needed", r->name, line, what,
+                         list ? "a list" : "an object", (int)(cell->length < 60 ? cell->length : 60),
+                         cell->bytes, what);
+    if (cell->length > most)
         return dun_error(DUN_BAD_INPUT, "%s:%zu: the %s has %zu bytes; at most %zu are possible", r->name,
-                         line, what, field->length, most);
+                         line, what, cell->length, most);
     return DUN_OK;
 }
 
-int dun_dataset_add(dun_dataset_reader *r, const dun_field *text, const dun_field *label, size_t line) {
+/* The text with what was spilled into the columns behind it, if anything was. */
+static int join_spilled(dun_cell *text, dun_dataset_reader *r, const dun_record *record) {
+    int rc = DUN_OK;
+    size_t end = r->spill_end < record->n ? r->spill_end : record->n;
+    while (end > r->text + 1 && is_blank(&record->cells[end - 1]))
+        end--;
+    if (end <= r->text + 1)
+        goto out;
+    dun_str_clear(&r->joined);
+    for (size_t i = r->text; i < end; i++) {
+        TRY(dun_str_add(&r->joined, &r->dialect.delimiter, i > r->text));
+        TRY(dun_str_add(&r->joined, record->cells[i].bytes, record->cells[i].length));
+    }
+    *text = (dun_cell){r->joined.bytes, r->joined.length, DUN_CELL_TEXT};
+    r->dataset->n_joined++;
+out:
+    return rc;
+}
+
+static dun_cell cell_at(const dun_record *record, size_t column) {
+    return column < record->n ? record->cells[column] : (dun_cell){"", 0, DUN_CELL_ABSENT};
+}
+
+/* Adds one example, copied. */
+static int add(dun_dataset_reader *r, const dun_cell *text, const dun_cell *label, size_t line) {
     int rc;
     char word[DUN_LABEL_BYTES + 1];
     dun_dataset *dataset = r->dataset;
-    TRY(check_field(r, text, "text", DUN_TEXT_BYTES, line));
-    TRY(check_field(r, label, "label", DUN_LABEL_BYTES, line));
-    copy_field(word, label);
+    memcpy(word, label->bytes, label->length);
+    word[label->length] = '\0';
     TRY_GROW(dataset->examples, r->capacity, dataset->n);
     dun_example *example = &dataset->examples[dataset->n];
     TRY(dun_labels_find(&example->label, r, word, line));
-    example->text = dataset->bytes + r->bytes_used;
-    example->length = copy_field(dataset->bytes + r->bytes_used, text);
+    TRY(dun_str_add(&r->bytes, text->bytes, text->length));
+    TRY(dun_str_add(&r->bytes, "", 1));
+    example->length = text->length;
     example->line = (uint32_t)line;
-    r->bytes_used += example->length + 1;
     dataset->n++;
+out:
+    return rc;
+}
+
+static int refuse_unlabelled(const dun_dataset_reader *r, const dun_cell *label, size_t line) {
+    const char *found = label->kind == DUN_CELL_NULL     ? "null"
+                        : label->kind == DUN_CELL_ABSENT ? "missing"
+                                                         : "empty";
+    return dun_error(DUN_BAD_INPUT,
+                     "%s:%zu: %s label (%s is %s); a label for every text is needed, or data.bad_rows = skip",
+                     r->name, line, found, key_or(r->label_key, "its column"), found);
+}
+
+static int read_record(dun_dataset_reader *r, const dun_record *record) {
+    int rc = DUN_OK;
+    const bool skip = r->options->skip_bad_rows;
+    const size_t line = record->line;
+    dun_tally *tally = &r->dataset->tally;
+    if (!r->text_key && is_blank_row(record)) {
+        tally->n_blank++;
+        goto out;
+    }
+    tally->n_read++;
+    TRY(dun_dataset_find_keys(r, record));
+    if (!is_even(r, record)) {
+        TRY(skip ? DUN_OK : refuse_uneven(r, record));
+        dun_tally_add(tally, DUN_PASSED_UNEVEN, line);
+        goto out;
+    }
+    dun_cell text = cell_at(record, r->text), label = cell_at(record, r->label);
+    TRY(join_spilled(&text, r, record));
+    TRY(check_cell(r, &text, key_or(r->text_key, "text"), DUN_TEXT_BYTES, line));
+    if (is_blank(&text)) {
+        dun_tally_add(tally, DUN_PASSED_EMPTY, line);
+        goto out;
+    }
+    if (is_blank(&label) || (label.kind == DUN_CELL_LIST && label.length == 2)) {
+        TRY(skip ? DUN_OK : refuse_unlabelled(r, &label, line));
+        dun_tally_add(tally, DUN_PASSED_UNLABELLED, line);
+        goto out;
+    }
+    TRY(check_cell(r, &label, key_or(r->label_key, "label"), DUN_LABEL_BYTES, line));
+    TRY(add(r, &text, &label, line));
+out:
+    return rc;
+}
+
+static int read_all(dun_dataset_reader *r) {
+    int rc;
+    dun_record record;
+    const size_t limit = r->options->limit;
+    dun_dataset *dataset = r->dataset;
+    while (!limit || dataset->n < limit) {
+        TRY(dun_records_next(&record, r->records));
+        if (rc == 0)
+            break;
+        TRY(read_record(r, &record));
+    }
+    dataset->tally.n_blank += dun_records_blank(r->records);
+    dataset->bytes = r->bytes.bytes;
+    r->bytes = (dun_str){0};
+    const char *at = dataset->bytes;
+    for (size_t i = 0; i < dataset->n; i++) {
+        dataset->examples[i].text = at;
+        at += dataset->examples[i].length + 1;
+    }
+    rc = DUN_OK;
 out:
     return rc;
 }
@@ -145,7 +184,7 @@ static int check_classes(const dun_dataset_reader *r) {
     const dun_dataset *dataset = r->dataset;
     if (dataset->n == 0)
         return dun_error(DUN_BAD_INPUT, "%s:%zu: no texts; a text and its label are needed in every line",
-                         r->name, r->line);
+                         r->name, dun_records_line(r->records));
     for (size_t i = 1; i < dataset->n; i++)
         if (dataset->examples[i].label != dataset->examples[0].label)
             return DUN_OK;
@@ -157,55 +196,82 @@ static int check_classes(const dun_dataset_reader *r) {
                      r->name, dataset->examples[dataset->n - 1].line, dataset->examples[0].line);
 }
 
-int dun_dataset_parse(dun_dataset **out, dun_labels *labels, const uint8_t *bytes, size_t length,
-                      const char *name, const dun_dataset_options *options) {
-    static const char mark[] = "\xef\xbb\xbf"; /* UTF-8's byte order mark */
+/* Says what was passed over, once; too much of it is an error. */
+static int tell_passed(const dun_dataset_reader *r) {
+    int rc = DUN_OK;
+    dun_str line = {0};
+    const dun_dataset *dataset = r->dataset;
+    if (dun_tally_passed(&dataset->tally) == 0)
+        goto tell_joined;
+    TRY(dun_tally_tell(&line, &dataset->tally));
+    if (dun_tally_too_many(&dataset->tally))
+        TRY(dun_error(DUN_BAD_INPUT,
+                      "%s: %s: more than %d of 100 rows; are the columns right? (data.text_column, "
+                      "data.label_column)",
+                      r->name, line.bytes, DUN_TALLY_PERCENT));
+    dun_warn("%s: %s", r->name, line.bytes);
+tell_joined:
+    if (dataset->n_joined)
+        dun_warn("%s: %zu texts go on in columns without a name; they are read with it", r->name,
+                 dataset->n_joined);
+out:
+    dun_str_free(&line);
+    return rc;
+}
+
+int dun_dataset_of_text(dun_dataset **out, dun_labels *labels, const dun_text_file *text,
+                        const dun_dataset_options *options) {
     int rc;
-    size_t format = 0, skipped = length >= 3 && memcmp(bytes, mark, 3) == 0 ? 3 : 0;
-    dun_dataset_reader r = {.name = name, .line = 1, .options = options, .labels = labels};
-    r.at = length ? (const char *)bytes + skipped : "";
-    r.end = r.at + (length - skipped);
+    dun_dataset_reader r = {.name = text->name, .options = options, .labels = labels};
     r.gather = labels->n_classes == 0;
     *out = NULL;
-    TRY(find_format(&format, name, options->format));
-    TRY(check_bytes(&r, skipped));
+    TRY(dun_dialect_find(&r.dialect, text, options->format));
+    TRY(dun_records_open(&r.records, text, &r.dialect));
     TRY_NEW(r.dataset, 1);
-    /* A text and its zero fit where the text, quoted or escaped, and a separator or newline stood. */
-    TRY_NEW(r.dataset->bytes, length + 1);
+    if (text->length)
+        TRY(dun_dataset_find_columns(&r));
     dun_labels_begin(labels);
-    TRY(formats[format].read(&r));
+    TRY(read_all(&r));
+    TRY(tell_passed(&r));
     TRY(check_classes(&r));
     if (r.gather)
         TRY(dun_labels_settle(labels, r.dataset));
     TRY(dun_labels_tell(&r));
-    if (formats[format].read != dun_jsonl_read)
+    if (r.dialect.format == DUN_TSV || r.dialect.format == DUN_CSV)
         TRY(dun_labels_tell_header(&r));
     *out = r.dataset;
     r.dataset = NULL;
 out:
+    dun_str_free(&r.joined);
+    dun_str_free(&r.bytes);
+    dun_records_close(r.records);
     dun_dataset_free(r.dataset);
     if (rc < 0 && r.gather)
         dun_labels_free(labels);
     return rc;
 }
 
+int dun_dataset_parse(dun_dataset **out, dun_labels *labels, const uint8_t *bytes, size_t length,
+                      const char *name, const dun_dataset_options *options) {
+    int rc;
+    dun_text_file text;
+    *out = NULL;
+    TRY(dun_text_file_of(&text, bytes, length, name, DUN_TEXT_STRICT));
+    TRY(dun_dataset_of_text(out, labels, &text, options));
+out:
+    dun_text_file_close(&text);
+    return rc;
+}
+
 int dun_dataset_read(dun_dataset **out, dun_labels *labels, const char *path,
                      const dun_dataset_options *options) {
     int rc;
-    dun_file file = {0};
-    uint8_t *unpacked = NULL;
+    dun_text_file text;
     *out = NULL;
-    TRY(dun_file_map(&file, path));
-    const uint8_t *bytes = file.bytes;
-    size_t length = file.length;
-    if (dun_gzip_is(bytes, length)) {
-        TRY(dun_gzip_expand(&unpacked, &length, bytes, length, path));
-        bytes = unpacked;
-    }
-    TRY(dun_dataset_parse(out, labels, bytes, length, path, options));
+    TRY(dun_text_file_open(&text, path, DUN_TEXT_STRICT));
+    TRY(dun_dataset_of_text(out, labels, &text, options));
 out:
-    dun_free(unpacked);
-    dun_file_unmap(&file);
+    dun_text_file_close(&text);
     return rc;
 }
 

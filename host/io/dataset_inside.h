@@ -1,40 +1,31 @@
-/* What dataset.c, delimited.c (TSV, CSV), jsonl.c and labels.c share; nobody else includes this. */
+/* What dataset.c, dataset_columns.c and labels.c share; nobody else includes this. */
 #ifndef DUN_DATASET_INSIDE_H
 #define DUN_DATASET_INSIDE_H
 
 #include "io/dataset.h"
+#include "io/records.h"
 
-/* A dataset being read from valid UTF-8 without NUL. */
+/* A dataset being read. */
 typedef struct {
     const char *name; /* of the file, for messages */
-    const char *at, *end;
-    size_t line; /* the one `at` is in, from 1 */
     const dun_dataset_options *options;
+    dun_dialect dialect;
+    dun_records *records;
+    size_t text, label;               /* their columns; SIZE_MAX: a JSON key that was not met yet */
+    const char *text_key, *label_key; /* of JSON; else NULL */
+    size_t spill_end; /* unnamed columns from the text's on, up to here, hold the rest of texts; 0: none */
     dun_labels *labels;
     bool gather; /* labels are new classes instead of being looked up */
     dun_dataset *dataset;
-    size_t bytes_used, capacity;
+    dun_str bytes, joined; /* the texts, zero-terminated, one after another; one with what was spilled */
+    size_t capacity;
 } dun_dataset_reader;
 
-/* A text or label as it stands in the file. */
-typedef struct {
-    const char *bytes;
-    size_t length;
-    bool quoted; /* "" stands for one quote */
-} dun_field;
+/* Finds the columns that the options name, or the usual ones, and reads the header for it. */
+int dun_dataset_find_columns(dun_dataset_reader *r);
 
-/* Read the rest of the file, or as far as the limit. */
-int dun_delimited_read(dun_dataset_reader *r, char delimiter, bool quotes);
-int dun_jsonl_read(dun_dataset_reader *r);
-
-/* At the start of a line: goes to the end when only blank lines follow, refuses one blank line before others.
- */
-int dun_dataset_skip_blank(dun_dataset_reader *r);
-
-bool dun_dataset_full(const dun_dataset_reader *r); /* the limit is reached */
-
-/* Adds one example, checked and copied. */
-int dun_dataset_add(dun_dataset_reader *r, const dun_field *text, const dun_field *label, size_t line);
+/* JSON: the columns of keys that were met by now. The first record must have both. */
+int dun_dataset_find_keys(dun_dataset_reader *r, const dun_record *record);
 
 /* A file begins: counts start at 0. */
 void dun_labels_begin(dun_labels *labels);

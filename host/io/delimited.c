@@ -1,204 +1,216 @@
-/* TSV (no quoting) and CSV (RFC 4180): records of columns, of which two are wanted. */
+/* TSV and CSV: cuts a text into records of fields. Quotes as RFC 4180 has them, and as spreadsheets write:
+ * blanks around a quoted field are not a part of it; a quote inside an unquoted one is itself. */
 #include "base/err.h"
-#include "base/utf8.h"
-#include "io/dataset_inside.h"
+#include "base/mem.h"
+#include "io/records_inside.h"
 
 #include <string.h>
 
-typedef struct {
-    dun_dataset_reader *reader;
-    char delimiter;
-    bool quotes;
-    size_t text, label; /* their columns, from 0 */
-    size_t n_columns;   /* of line 1 */
-} table;
+const char *dun_cutter_line(const dun_cutter *cut, const char **next) {
+    const char *stop = memchr(cut->at, cut->line_end, (size_t)(cut->end - cut->at));
+    *next = stop ? stop + 1 : cut->end;
+    stop = stop ? stop : cut->end;
+    return stop > cut->at && cut->line_end == '\n' && stop[-1] == '\r' ? stop - 1 : stop;
+}
 
-/* After a field: moves behind its delimiter or line end, else leaves everything as it is. */
-static bool end_field(bool *last, const table *t) {
-    dun_dataset_reader *r = t->reader;
-    const char *at = r->at;
-    *last = true;
-    if (at < r->end && *at == t->delimiter)
-        *last = false;
-    else if (at + 1 < r->end && at[0] == '\r' && at[1] == '\n')
-        at++;
-    else if (at < r->end && *at != '\n')
+bool dun_cutter_skip_blank(dun_cutter *cut, size_t *n_blank) {
+    while (cut->at < cut->end) {
+        const char *next, *stop = dun_cutter_line(cut, &next), *c = cut->at;
+        while (c < stop && (*c == ' ' || *c == '\r' || (*c == '\t' && cut->delimiter != '\t')))
+            c++;
+        if (c < stop)
+            return true;
+        cut->at = next;
+        cut->line++;
+        ++*n_blank;
+    }
+    return false;
+}
+
+static int add_cell(dun_cutter *cut, const char *bytes, size_t length, bool doubled) {
+    int rc = DUN_OK;
+    TRY_GROW(cut->cells, cut->capacity, cut->n);
+    cut->cells[cut->n++] = (dun_cell){bytes, length, doubled ? DUN_CELL_NULL : DUN_CELL_TEXT};
+out:
+    return rc;
+}
+
+static const char *skip_spaces(const char *c, const char *end) {
+    while (c < end && *c == ' ')
+        c++;
+    return c;
+}
+
+/* Is a field over here? */
+static bool is_end(const dun_cutter *cut, const char *c) {
+    if (c < cut->end && *c == '\r' && cut->line_end == '\n')
+        return c + 1 == cut->end || c[1] == '\n';
+    return c == cut->end || *c == cut->line_end || (cut->delimiter && *c == cut->delimiter);
+}
+
+typedef struct {
+    const char *start, *stop; /* without quotes */
+    const char *after;        /* the delimiter or line end, or what should be one */
+    bool doubled;
+} quoted_field;
+
+/* The field whose opening quote is at `open`; false when the quote is never closed. */
+static bool cut_quoted(quoted_field *field, const dun_cutter *cut, const char *open) {
+    *field = (quoted_field){.start = open + 1};
+    const char *c = open + 1;
+    while ((c = c < cut->end ? memchr(c, '"', (size_t)(cut->end - c)) : NULL)) {
+        if (c + 1 == cut->end || c[1] != '"')
+            break;
+        field->doubled = true;
+        c += 2;
+    }
+    if (!c)
         return false;
-    r->line += at < r->end && *at == '\n';
-    r->at = at < r->end ? at + 1 : at;
+    field->stop = c;
+    field->after = skip_spaces(c + 1, cut->end);
     return true;
 }
 
-/* The field whose opening quote r->at is at. */
-static int next_quoted(dun_field *field, bool *last, const table *t) {
-    dun_dataset_reader *r = t->reader;
-    const size_t opened = r->line;
-    const char *start = ++r->at;
-    for (; r->at < r->end; r->at++) {
-        r->line += *r->at == '\n';
-        if (*r->at != '"')
-            continue;
-        if (r->at + 1 == r->end || r->at[1] != '"')
-            break;
-        r->at++;
+static void count_lines(dun_cutter *cut, const char *from, const char *to) {
+    while ((from = memchr(from, cut->line_end, (size_t)(to - from)))) {
+        cut->line++;
+        from++;
     }
-    if (r->at == r->end)
-        return dun_error(DUN_BAD_INPUT, "%s:%zu: the quote that opens in this line is never closed", r->name,
-                         opened);
-    *field = (dun_field){start, (size_t)(r->at - start), true};
-    r->at++;
-    if (!end_field(last, t))
+}
+
+/* At a field that may be quoted. DUN_CUT_WHOLE: it was, and `at` is behind it; *plain: it is an unquoted one.
+ */
+static enum dun_cut try_quoted(dun_cutter *cut, bool *plain) {
+    quoted_field field;
+    const char *open = cut->delimiter == '\t' ? cut->at : skip_spaces(cut->at, cut->end);
+    *plain = open == cut->end || *open != '"';
+    if (*plain)
+        return DUN_CUT_WHOLE;
+    const bool closed = cut_quoted(&field, cut, open);
+    if (closed && is_end(cut, field.after)) {
+        if (add_cell(cut, field.start, (size_t)(field.stop - field.start), field.doubled) < 0)
+            return DUN_CUT_NO_MEMORY;
+        count_lines(cut, field.start, field.stop);
+        cut->at = field.after;
+        return DUN_CUT_WHOLE;
+    }
+    /* Behind a blank, or where nothing separates fields, the quote is a part of the text. */
+    *plain = open > cut->at || !cut->delimiter;
+    cut->fault = closed ? field.after : open;
+    cut->fault_line = cut->line;
+    return closed ? DUN_CUT_AFTER_QUOTE : DUN_CUT_OPEN_QUOTE;
+}
+
+static int cut_plain(dun_cutter *cut, const char **line_stop) {
+    if (!*line_stop || *line_stop < cut->at) {
+        const char *stop = memchr(cut->at, cut->line_end, (size_t)(cut->end - cut->at));
+        *line_stop = stop ? stop : cut->end;
+    }
+    const size_t rest = (size_t)(*line_stop - cut->at);
+    const char *start = cut->at, *stop = cut->delimiter ? memchr(start, cut->delimiter, rest) : NULL;
+    cut->at = stop ? stop : *line_stop;
+    size_t length = (size_t)(cut->at - start);
+    if (!stop && length && cut->line_end == '\n' && start[length - 1] == '\r')
+        length--;
+    return add_cell(cut, start, length, false);
+}
+
+enum dun_cut dun_cutter_next(dun_cutter *cut) {
+    const char *line_stop = NULL;
+    cut->n = 0;
+    for (;;) {
+        bool plain = true;
+        if (cut->quotes) {
+            enum dun_cut fault = try_quoted(cut, &plain);
+            if (!plain && fault != DUN_CUT_WHOLE)
+                return fault;
+        }
+        if (plain && cut_plain(cut, &line_stop) < 0)
+            return DUN_CUT_NO_MEMORY;
+        if (cut->n > DUN_RECORD_COLUMNS)
+            return DUN_CUT_TOO_MANY;
+        if (cut->at < cut->end && *cut->at == '\r' && cut->line_end == '\n')
+            cut->at++; /* behind a quoted field */
+        if (cut->at == cut->end)
+            return DUN_CUT_WHOLE;
+        const bool last = *cut->at++ == cut->line_end;
+        cut->line += last;
+        if (last)
+            return DUN_CUT_WHOLE;
+    }
+}
+
+int dun_cutter_unquote(dun_cutter *cut) {
+    int rc = DUN_OK;
+    size_t used = 0;
+    dun_str_clear(&cut->unquoted);
+    for (size_t i = 0; i < cut->n; i++)
+        if (cut->cells[i].kind == DUN_CELL_NULL)
+            TRY(dun_str_add(&cut->unquoted, cut->cells[i].bytes, cut->cells[i].length));
+    for (size_t i = 0; i < cut->n; i++) {
+        dun_cell *cell = &cut->cells[i];
+        if (cell->kind != DUN_CELL_NULL)
+            continue;
+        char *out = cut->unquoted.bytes + used;
+        size_t n = 0;
+        used += cell->length;
+        for (size_t j = 0; j < cell->length; j++) {
+            out[n++] = cell->bytes[j];
+            j += cell->bytes[j] == '"';
+        }
+        *cell = (dun_cell){out, n, DUN_CELL_TEXT};
+    }
+out:
+    return rc;
+}
+
+void dun_cutter_free(dun_cutter *cut) {
+    dun_str_free(&cut->unquoted);
+    dun_free(cut->cells);
+    *cut = (dun_cutter){0};
+}
+
+/* The message for a record that could not be cut: its cause, as far as the bytes show it. */
+static int refuse_cut(const dun_records *r, enum dun_cut fault) {
+    const dun_cutter *cut = &r->cut;
+    const char *name = r->text->name;
+    if (fault == DUN_CUT_NO_MEMORY)
+        return DUN_FAILED; /* its message is recorded */
+    if (fault == DUN_CUT_TOO_MANY)
+        return dun_error(DUN_BAD_INPUT, "%s:%zu: more than %d columns; fewer are needed", name, cut->line,
+                         DUN_RECORD_COLUMNS);
+    if (fault == DUN_CUT_OPEN_QUOTE)
+        return dun_error(
+            DUN_BAD_INPUT,
+            "%s:%zu: the quote that opens in this line is never closed; a quote at the front of a "
+            "field needs one at its end, and those between doubled",
+            name, cut->fault_line);
+    const char *quote = cut->fault - 1;
+    while (*quote != '"')
+        quote--;
+    size_t line = cut->fault_line;
+    for (const char *c = cut->at; c < quote; c++)
+        line += *c == cut->line_end;
+    if (quote[-1] == '\\')
         return dun_error(DUN_BAD_INPUT,
-                         "%s:%zu: text after a closing quote; a comma, or a quote doubled inside is needed",
-                         r->name, r->line);
-    return DUN_OK;
+                         "%s:%zu: \\\" inside quotes; CSV knows no backslashes: the quote doubled (\"\") is "
+                         "needed (pandas: to_csv without escapechar), or JSON lines",
+                         name, line);
+    return dun_error(DUN_BAD_INPUT,
+                     "%s:%zu: text after a closing quote; %s, or a quote doubled inside is needed", name,
+                     line,
+                     cut->delimiter == '\t'  ? "a tab"
+                     : cut->delimiter == ',' ? "a comma"
+                                             : "a delimiter");
 }
 
-/* The next field of the record that r->at is in, and whether the record ends with it. */
-static int next_field(dun_field *field, bool *last, const table *t) {
-    dun_dataset_reader *r = t->reader;
-    if (t->quotes && r->at < r->end && *r->at == '"')
-        return next_quoted(field, last, t);
-    const char *start = r->at;
-    *field = (dun_field){start, 0, false};
-    while (field->length = (size_t)(r->at - start), !end_field(last, t)) {
-        if (t->quotes && *r->at == '"')
-            return dun_error(
-                DUN_BAD_INPUT,
-                "%s:%zu: a quote inside a field; quotes around the field and this one doubled are "
-                "needed",
-                r->name, r->line);
-        r->at++;
-    }
-    return DUN_OK;
-}
-
-static bool field_is(const dun_field *field, const char *name) {
-    size_t i = 0;
-    for (; i < field->length && *name && field->bytes[i] == *name; i++, name++)
-        if (field->quoted && *name == '"')
-            i++;
-    return i == field->length && !*name;
-}
-
-/* Refuses a name that the header, which r->at is in front of, has not; the message lists those it has. */
-static int refuse_name(const table *t, const char *name) {
-    int rc = DUN_OK;
-    dun_str list = {0};
-    dun_dataset_reader *r = t->reader;
-    dun_field field;
-    for (bool last = false; !last && list.length < 500;) {
-        TRY(next_field(&field, &last, t));
-        TRY(dun_str_addf(&list, list.length ? ", '" : "'"));
-        TRY(dun_utf8_show(&list, field.bytes, field.length));
-        TRY(dun_str_addf(&list, last || list.length < 500 ? "'" : "', ..."));
-    }
-    rc = dun_error(DUN_BAD_INPUT, "%s:1: no column is called '%s'; the columns are %s", r->name, name,
-                   list.bytes);
-out:
-    dun_str_free(&list);
-    return rc;
-}
-
-/* Looks a name up in the header, which r->at is in front of. */
-static int find_name(size_t *column, bool *found, table t, const char *name) {
-    int rc = DUN_OK;
-    dun_dataset_reader header = *t.reader; /* reads ahead */
-    dun_field field;
-    t.reader = &header;
-    *found = false;
-    size_t index = 0;
-    for (bool last = false; !last; index++) {
-        TRY(next_field(&field, &last, &t));
-        if (!field_is(&field, name))
-            continue;
-        if (*found)
-            TRY(dun_error(DUN_BAD_INPUT,
-                          "%s:1: columns %zu and %zu are both called '%s'; its number is needed", header.name,
-                          *column, index, name));
-        *found = true;
-        *column = index;
-    }
-out:
-    return rc;
-}
-
-/* What the setting data.`key` means: a name in the header, a number, or nothing, the default. */
-static int find_column(size_t *column, const table *t, const char *key, const char *setting, size_t initial) {
-    int rc = DUN_OK;
-    bool found = false;
-    const dun_dataset_reader *r = t->reader;
-    *column = initial;
-    if (!setting || !setting[0])
-        goto out;
-    if (r->options->header)
-        TRY(find_name(column, &found, *t, setting));
-    if (found || dun_dataset_number(column, setting))
-        goto out;
-    if (r->options->header)
-        TRY(refuse_name(t, setting));
-    TRY(dun_error(DUN_USAGE, "%s: data.%s = %s is a name; a number from 0, or data.header = yes is needed",
-                  r->name, key, setting));
-out:
-    return rc;
-}
-
-static const char *plural(size_t n) {
-    return n == 1 ? "" : "s";
-}
-
-/* Reads a record, of which the fields wanted are kept, and checks its number of columns. */
-static int read_record(dun_field *text, dun_field *label, table *t) {
-    int rc = DUN_OK;
-    const dun_dataset_reader *r = t->reader;
-    const size_t line = r->line, most = t->text > t->label ? t->text : t->label;
-    dun_field field;
-    size_t n = 0;
-    for (bool last = false; !last; n++) {
-        TRY(next_field(&field, &last, t));
-        if (n == t->text)
-            *text = field;
-        if (n == t->label)
-            *label = field;
-    }
-    if (t->n_columns == 0 && most >= n)
-        TRY(dun_error(DUN_BAD_INPUT,
-                      "%s:%zu: %zu column%s; the %s is to be in column %zu, counted from 0 and "
-                      "separated by %s",
-                      r->name, line, n, plural(n), most == t->text ? "text" : "label", most,
-                      t->delimiter == '\t' ? "tabs" : "commas"));
-    if (t->n_columns != 0 && n != t->n_columns)
-        TRY(dun_error(DUN_BAD_INPUT, "%s:%zu: %zu column%s, line 1 has %zu; every line needs the same number",
-                      r->name, line, n, plural(n), t->n_columns));
-    t->n_columns = n;
-out:
-    return rc;
-}
-
-int dun_delimited_read(dun_dataset_reader *r, char delimiter, bool quotes) {
+int dun_delimited_next(dun_records *r) {
     int rc;
-    const dun_dataset_options *options = r->options;
-    table t = {.reader = r, .delimiter = delimiter, .quotes = quotes};
-    dun_field text, label;
-    TRY(dun_dataset_skip_blank(r));
-    if (r->at == r->end)
-        goto out;
-    TRY(find_column(&t.text, &t, "text_column", options->text_column, 0));
-    TRY(find_column(&t.label, &t, "label_column", options->label_column, 1));
-    if (t.text == t.label)
-        TRY(dun_error(DUN_USAGE,
-                      "%s: text and label are both column %zu; data.text_column and "
-                      "data.label_column must differ",
-                      r->name, t.text));
-    if (options->header)
-        TRY(read_record(&text, &label, &t));
-    TRY(dun_dataset_skip_blank(r));
-    while (r->at < r->end && !dun_dataset_full(r)) {
-        size_t line = r->line;
-        TRY(read_record(&text, &label, &t));
-        TRY(dun_dataset_add(r, &text, &label, line));
-        TRY(dun_dataset_skip_blank(r));
-    }
+    enum dun_cut cut = dun_cutter_next(&r->cut);
+    if (cut != DUN_CUT_WHOLE)
+        TRY(refuse_cut(r, cut));
+    TRY(dun_cutter_unquote(&r->cut));
+    rc = 1;
 out:
     return rc;
 }

@@ -72,7 +72,7 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t) {
     dun_session *session = t->session;
     dun_str text = {0};
     char team[40] = "";
-    TRY(dun_config_write(&text, session->config));
+    TRY(dun_config_write_known(&text, session->config));
     t->at.config_hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
     t->at.model_hash = dun_model_file_fingerprint(session->model);
     dun_str_clear(&text);

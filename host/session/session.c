@@ -139,6 +139,7 @@ static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config
                                    .label_column = config->data.label_column,
                                    .header = config->data.header,
                                    .training = key == DUN_KEY_data_train,
+                                   .skip_bad_rows = config->data.bad_rows == DUN_BAD_ROWS_SKIP,
                                    .limit = limit > 0 ? (size_t)limit : 0};
     TRY(dun_config_require(config, key));
     TRY(dun_dataset_read(out, &session->labels, path, &options));
