@@ -1,5 +1,4 @@
-/* Counts and checks every allocation, grows arrays, and asks the system how much memory is free. */
-#define _DEFAULT_SOURCE /* _SC_AVPHYS_PAGES */
+/* Counts and checks every allocation, and grows arrays. */
 #include "base/mem.h"
 
 #include "base/err.h"
@@ -9,7 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static atomic_size_t live_blocks;
 
@@ -71,13 +69,4 @@ int dun_grow(void **block, size_t *capacity, size_t n, size_t size) {
     *block = grown;
     *capacity = larger;
     return DUN_OK;
-}
-
-uint64_t dun_memory_free_bytes(void) {
-    long pages = -1, page_bytes = -1;
-#ifdef _SC_AVPHYS_PAGES
-    pages = sysconf(_SC_AVPHYS_PAGES);
-    page_bytes = sysconf(_SC_PAGESIZE);
-#endif
-    return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0;
 }

@@ -21,9 +21,6 @@ char *dun_strndup(const char *text, size_t length);
 
 void dun_free(void *block);
 
-/* Bytes of the machine's memory that are free now; 0 where the system does not say. */
-uint64_t dun_memory_free_bytes(void);
-
 /* Number of blocks allocated and not yet freed. */
 size_t dun_mem_live(void);
 

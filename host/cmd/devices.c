@@ -1,6 +1,7 @@
 /* dunlin devices: every OpenCL device, how to select it, and what dunlin would choose for it. */
 #include "base/err.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/table.h"
 #include "base/utf8.h"
@@ -226,7 +227,8 @@ out:
 static int print_table(const device_list *list) {
     int rc = DUN_OK;
     dun_table table;
-    dun_str text = {0};
+    dun_str text = {0}, limits = {0};
+    const dun_limits_source here = dun_limits_of_process();
     dun_table_init(&table, alignment);
     for (size_t i = 0; i < N_COLUMNS; i++)
         TRY(dun_table_add(&table, "%s", head[i]));
@@ -243,6 +245,9 @@ static int print_table(const device_list *list) {
                              list->icds.icds[i].fatal ? "; left out here, but other programs load it" : ""));
     TRY(dun_str_addf(&text, "\nlargest: largest buffer. tiles: work-group/vector width, tile of a product. "
                             "check: last `dunlin check`\n"));
+    TRY(dun_limits_describe(&limits, &here));
+    if (limits.length)
+        TRY(dun_str_addf(&text, "limits of this process: %s\n", limits.bytes));
     if (list->best < list->n)
         TRY(dun_str_addf(
             &text,
@@ -250,6 +255,7 @@ static int print_table(const device_list *list) {
     TRY(dun_out_text(&text));
 out:
     dun_table_free(&table);
+    dun_str_free(&limits);
     dun_str_free(&text);
     return rc;
 }

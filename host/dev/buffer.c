@@ -11,6 +11,13 @@
 
 static atomic_uint_least64_t live_bytes, peak_bytes;
 
+/* Of memory that a limit of the process bounds: the system would end it without a word, not refuse a buffer.
+ */
+static uint64_t live_of(const dun_device *device) {
+    uint64_t live = live_bytes;
+    return live < device->info.memory_bytes ? live : device->info.memory_bytes;
+}
+
 static int create(dun_buffer *out, dun_device *device, size_t bytes, bool huge_pages, const char *what) {
     int rc = DUN_OK;
     cl_mem mem = NULL;
@@ -19,6 +26,11 @@ static int create(dun_buffer *out, dun_device *device, size_t bytes, bool huge_p
         TRY(dun_error(DUN_BAD_DEVICE, "%s needs a buffer of %.1f MB; %s allows at most %.1f MB", what,
                       (double)bytes / 1e6, device->info.name,
                       (double)device->info.largest_buffer_bytes / 1e6));
+    if (device->info.memory_by[0] && bytes > device->info.memory_bytes - live_of(device))
+        TRY(dun_error(DUN_BAD_DEVICE,
+                      "%s needs %.0f MB beside %.0f MB in use; this process may have %.0f MB (%s)", what,
+                      (double)bytes / 1e6, (double)live_of(device) / 1e6,
+                      (double)device->info.memory_bytes / 1e6, device->info.memory_by));
     if (bytes == 0)
         bytes = sizeof(float); /* OpenCL has no empty buffers; an empty tensor is legal here */
     if (huge_pages && device->info.type == DUN_DEVICE_CPU && bytes >= DUN_PAGES_LEAST)

@@ -1,6 +1,7 @@
 /* Enumeration and opening of devices. Selection is in select.c. */
 #include "dev/device.h"
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "dev/opencl.h"
 #include "dev/trace_inside.h"
@@ -35,6 +36,22 @@ static uint64_t get_number(cl_device_id id, cl_device_info what, size_t size) {
     return value;
 }
 
+bool dun_device_in_host_memory(const dun_device_info *info) {
+    return info->type == DUN_DEVICE_CPU || info->unified_memory;
+}
+
+/* Drivers tell the machine's memory, whatever the process may have of it. */
+static void bound_memory(dun_device_info *info) {
+    const dun_limits_source here = dun_limits_of_process();
+    const dun_memory_limit memory = dun_limits_memory(&here);
+    if (!dun_device_in_host_memory(info) || memory.limit == 0 || memory.limit >= info->memory_bytes)
+        return;
+    info->memory_bytes = memory.limit;
+    snprintf(info->memory_by, sizeof info->memory_by, "%s", memory.by);
+    if (info->largest_buffer_bytes > memory.limit)
+        info->largest_buffer_bytes = memory.limit;
+}
+
 static void describe(dun_device_info *info, cl_device_id id) {
     char extensions[8192] = "";
     get_string(info->name, sizeof info->name, id, CL_DEVICE_NAME);
@@ -63,6 +80,7 @@ static void describe(dun_device_info *info, cl_device_id id) {
     info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
     info->sub_groups = strstr(extensions, "cl_khr_subgroups") || strstr(extensions, "cl_intel_subgroups");
     info->unified_memory = get_number(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof(cl_bool)) != 0;
+    bound_memory(info);
     if (!get_number(id, CL_DEVICE_AVAILABLE, sizeof(cl_bool)))
         snprintf(info->error, sizeof info->error, "the driver says that it is not available");
     else if (!get_number(id, CL_DEVICE_COMPILER_AVAILABLE, sizeof(cl_bool)))

@@ -18,6 +18,8 @@ typedef struct {
     char error[160]; /* empty: usable */
     enum dun_device_type type;
     uint64_t memory_bytes, largest_buffer_bytes, local_bytes;
+    char memory_by[16]; /* "cgroup", "ulimit -v": what bounds memory that is the host's; empty: the device
+                           does */
     uint32_t part_alignment; /* bytes: where in a buffer a part of it may begin */
     uint32_t compute_units, clock_mhz, max_group_size;
     uint32_t vector_width; /* native float vector width the driver reports, at least 1 */
@@ -37,6 +39,9 @@ int dun_device_select(uint32_t *chosen, size_t *n_chosen, const dun_device_info 
 
 /* The selector number `index` of several that are separated by commas; false: there are not as many. */
 bool dun_device_selector(char *out, size_t size, const char *selectors, size_t index);
+
+/* Its memory is the host's: what it takes counts against the limits of this process. */
+bool dun_device_in_host_memory(const dun_device_info *info);
 
 const char *dun_device_type_name(enum dun_device_type type);
 

@@ -2,6 +2,7 @@
 #include "session/session_inside.h"
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -14,6 +15,17 @@ static size_t point_bytes(const dun_engine *engine, uint32_t n) {
     return (size_t)n * dun_engine_point_width(engine) * sizeof(float);
 }
 
+/* Of a device whose memory is the host's: what the limits of this process leave. A driver hands out pages
+ * that are taken only when they are first written, so what its buffers may still take is not free either. */
+static uint64_t host_left(uint64_t left, uint64_t used) {
+    const dun_limits_source here = dun_limits_of_process();
+    dun_memory_limit memory = dun_limits_memory(&here);
+    uint64_t promised = memory.limit > used ? memory.limit - used : 0;
+    if (memory.limit && promised < left)
+        left = promised;
+    return memory.limit && memory.free < left ? memory.free : left;
+}
+
 /* Bytes for kept keys and values: on the device (auto: half of what it has left) and, of what the budget
  * allows beyond that, in the host's memory. A CPU device's memory is the host's: there all is on the device.
  */
@@ -22,13 +34,13 @@ static void budget_bytes(uint64_t *on_device, uint64_t *on_host, const dun_confi
     const dun_device_info *info = dun_device_describe(device);
     uint64_t used = dun_buffer_live_bytes();
     uint64_t left = info->memory_bytes > used ? info->memory_bytes - used : 0;
-    bool shared = info->type == DUN_DEVICE_CPU || info->unified_memory;
+    bool shared = dun_device_in_host_memory(info);
     *on_device = *on_host = 0;
     if (config->device.cache_kv == DUN_CACHE_NO)
         return;
     if (config->device.cache_budget_mb == DUN_CONFIG_UNSET) {
-        *on_device = left / 2;
-        *on_host = shared ? 0 : dun_memory_free_bytes() / 2;
+        *on_device = (shared ? host_left(left, used) : left) / 2;
+        *on_host = shared ? 0 : host_left(UINT64_MAX, 0) / 2;
         return;
     }
     uint64_t budget = (uint64_t)config->device.cache_budget_mb << 20;

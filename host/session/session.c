@@ -248,58 +248,14 @@ bool dun_session_runs_whole(const dun_session *session) {
     return !session->engine.options.backward || dun_template_is_prefix(&session->template);
 }
 
-static void tell_device(const dun_session *session, const dun_device_info *info) {
-    const dun_observer *observer = session->observer;
-    dun_observe_say(observer, "device    %s (%s, driver %s)", info->name, info->platform, info->driver);
-    dun_observe_detail(observer,
-                       "device    %s, %s, %u compute units at %u MHz, vector width %u, work-groups up to %zu",
-                       dun_device_type_name(info->type), info->version, info->compute_units, info->clock_mhz,
-                       info->vector_width, (size_t)info->max_group_size);
-    dun_observe_detail(observer,
-                       "device    %.0f MB of memory, largest buffer %.0f MB, local memory %.0f kB%s",
-                       (double)info->memory_bytes / 1e6, (double)info->largest_buffer_bytes / 1e6,
-                       (double)info->local_bytes / 1e3, info->fp16 ? ", half precision" : "");
-}
-
-static void watch(dun_device *device, const dun_observer *observer) {
-    dun_device_watch nobody = {0};
-    if (device)
-        dun_device_set_watch(
-            device, observer ? (dun_device_watch){.self = observer->self, .say = observer->say} : nobody);
-}
-
 void dun_session_listen(dun_session *session, const dun_observer *observer) {
     session->observer = observer;
-    watch(session->device, observer);
+    dun_session_watch(session->device, observer);
     for (uint32_t i = 0; i < session->team.n; i++) {
         const dun_member *member = &session->team.members[i];
         if (member->kind == &dun_local_kind) /* another has no device here */
-            watch(((const dun_local *)member->self)->device, observer);
+            dun_session_watch(((const dun_local *)member->self)->device, observer);
     }
-}
-
-int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
-                            const char *selector, unsigned learn_topics) {
-    int rc = DUN_OK;
-    const dun_config *config = session->config;
-    const dun_observer *observer = session->observer;
-    const dun_wish wish = {.head_dim = dun_model_file_spec(session->model)->head_dim,
-                           .gemm = dun_config_word(config, DUN_KEY_device_gemm),
-                           .tiles = config->device.tiles,
-                           .half_weights = config->device.weights == DUN_WEIGHTS_F16,
-                           .uses = {{&dun_nn_kernels, DUN_ALL_TOPICS}, {&dun_learn_kernels, learn_topics}}};
-    dun_str tiles = {0};
-    TRY(dun_device_open(device, selector));
-    watch(*device, observer);
-    tell_device(session, dun_device_describe(*device));
-    TRY(dun_compute_create_wish(compute, *device, NULL, &wish));
-    dun_observe_say(observer, "gemm      %s: %s", dun_gemm_name(compute->gemm),
-                    dun_gemm_reason(compute->gemm));
-    TRY(dun_tiles_write(&tiles, &compute->tiles));
-    dun_observe_say(observer, "tiles     %s: %s", tiles.bytes, compute->reason);
-out:
-    dun_str_free(&tiles);
-    return rc;
 }
 
 int dun_session_start_engine(dun_session *session, bool backward) {

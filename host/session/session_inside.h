@@ -16,4 +16,7 @@ int dun_session_refit_team(dun_session *session);
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
                             const char *selector, unsigned learn_topics);
 
+/* An observer (NULL: nobody) hears what takes long on a device. */
+void dun_session_watch(dun_device *device, const dun_observer *observer);
+
 #endif
