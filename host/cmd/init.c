@@ -2,15 +2,16 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "cmd/starter.h"
 #include "config/paths.h"
 #include "io/dataset.h"
+#include "io/doubles.h"
 #include "io/gzip.h"
 #include "io/model_file.h"
 #include "io/sniff.h"
+#include "io/split.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { VALID_PERCENT = 20, LEAST_LENGTH = 16, MOST_LENGTH = 512, USUAL_CONTEXT = 2048 };
+#define VALID_SHARE 0.2
+enum { SEED = 1, LEAST_LENGTH = 16, MOST_LENGTH = 512, USUAL_CONTEXT = 2048 };
 
 typedef struct {
     const char *folder, *data;
@@ -30,8 +32,7 @@ typedef struct {
     dun_labels labels;
     dun_dataset *dataset, *valid;
     uint32_t *counts; /* [K] texts of a class */
-    bool *to_valid;   /* [n] */
-    uint32_t n_valid; /* of a split */
+    dun_split split;
     dun_starter starter;
     char *train_path, *valid_path, *config_path;
 } job;
@@ -69,38 +70,6 @@ out:
     return rc;
 }
 
-/* The same share of every class goes to validation, which texts depends on their order in the file alone. */
-static int split(job *j) {
-    int rc = DUN_OK;
-    uint32_t *order = NULL, *of_class = NULL;
-    const dun_dataset *data = j->dataset;
-    TRY_NEW(j->to_valid, data->n);
-    TRY_NEW(order, data->n);
-    TRY_NEW(of_class, data->n);
-    for (uint32_t k = 0; k < j->labels.n_classes; k++) {
-        uint32_t n = 0, wanted = (j->counts[k] * VALID_PERCENT + 50) / 100;
-        if (wanted == 0 && j->counts[k] > 1)
-            wanted = 1;
-        for (uint32_t i = 0; i < data->n; i++)
-            if (data->examples[i].label == k)
-                of_class[n++] = i;
-        dun_random_shuffle(order, n, 1, DUN_STREAM_SPLIT, k);
-        for (uint32_t i = 0; i < wanted; i++)
-            j->to_valid[of_class[order[i]]] = true;
-        j->n_valid += wanted;
-        if (n == 1)
-            dun_warn("%s:%u: the only text of its class; none is left to validate with", j->data,
-                     data->examples[of_class[0]].line);
-    }
-    if (j->n_valid == 0)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: no class has two texts; more are needed, or --valid FILE",
-                      j->data));
-out:
-    dun_free(of_class);
-    dun_free(order);
-    return rc;
-}
-
 /* Copies the lines of the texts that go to one side, the header before them. */
 static int copy_lines(dun_str *out, const job *j, bool valid) {
     int rc = DUN_OK;
@@ -116,7 +85,7 @@ static int copy_lines(dun_str *out, const job *j, bool valid) {
             const char *newline = memchr(at, '\n', (size_t)(end - at));
             at = newline ? newline + 1 : end;
         }
-        const bool wanted = i == 0 || j->to_valid[i - 1] == valid;
+        const bool wanted = i == 0 || j->split.to_valid[i - 1] == valid;
         if (!wanted || at == start) {
             start = at;
             continue;
@@ -255,15 +224,18 @@ static int print_summary(const job *j) {
     int rc = DUN_OK;
     dun_str text = {0};
     const dun_starter *s = &j->starter;
-    const size_t n_valid = j->valid ? j->valid->n : j->n_valid;
+    const size_t n_valid = j->valid ? j->valid->n : j->split.n_valid;
     TRY(dun_str_addf(&text, "data      %s: %s%s, text in column %s, label in column %s\n", j->data,
                      j->found.format, j->found.header ? " with a header" : "", j->found.text_column,
                      j->found.label_column));
     TRY(dun_str_addf(&text, "classes   "));
     TRY(dun_starter_classes(&text, s));
     TRY(dun_str_addf(&text, "\nsplit     %zu texts to train with, %zu to validate%s\n",
-                     j->dataset->n - j->n_valid, n_valid,
+                     j->dataset->n - j->split.n_valid, n_valid,
                      j->valid ? "" : ", the same share of every class; written beside the config"));
+    if (j->split.n_doubles > 0)
+        TRY(dun_str_addf(&text, "          %u texts that come again are on the side of the first\n",
+                         j->split.n_doubles));
     TRY(dun_str_addf(&text, "length    %u tokens; %u of %zu texts are longer and will be cut\n",
                      s->max_length, s->n_cut, j->dataset->n));
     TRY(dun_str_addf(&text, "model     %s%s\nwritten   %s\n\ndunlin train %s\n", s->model,
@@ -281,7 +253,7 @@ static void free_job(job *j) {
     dun_labels_free(&j->labels);
     dun_sniffed_free(&j->found);
     dun_free(j->counts);
-    dun_free(j->to_valid);
+    dun_split_free(&j->split);
     dun_free(j->train_path);
     dun_free(j->valid_path);
     dun_free(j->config_path);
@@ -319,14 +291,15 @@ static int run(const dun_args *args) {
                   dun_args_value(args, "label")));
     TRY(read_data(&j, valid));
     if (!valid)
-        TRY(split(&j));
+        TRY(dun_split_make(&j.split, j.dataset, j.labels.n_classes, VALID_SHARE, SEED, j.data));
+    TRY(dun_doubles_tell(j.dataset, j.data, j.valid, valid, &j.labels));
     TRY(name_files(&j, valid));
     TRY(dun_starter_init(&j.starter, j.folder, dun_args_value(args, "model")));
     j.starter.found = &j.found;
     j.starter.labels = &j.labels;
     j.starter.counts = j.counts;
     j.starter.dataset = j.dataset;
-    j.starter.to_valid = j.to_valid;
+    j.starter.to_valid = j.split.to_valid;
     j.starter.context = USUAL_CONTEXT; /* until the model says better */
     TRY(measure_texts(&j));
     TRY(write_all(&j));

@@ -1,12 +1,13 @@
 /* Opens model, prompt, data and engine in their order, and runs texts forward and back. */
 #include "session/session.h"
-#include "session/local.h"
-#include "session/session_inside.h"
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/interrupt.h"
 #include "base/mem.h"
+#include "io/doubles.h"
+#include "session/local.h"
+#include "session/session_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,8 @@ int dun_session_read_data(dun_session *session, bool train) {
                      config->data.limit_train));
     TRY(read_dataset(&session->valid, session, DUN_KEY_data_valid, config->data.valid,
                      config->data.limit_valid));
+    TRY(dun_doubles_tell(session->train, config->data.train, session->valid, config->data.valid,
+                         &session->labels));
     if (train)
         TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
     session->n_train = session->texts.n;
