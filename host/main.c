@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
+#include "cmd/signals.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ static int end_by_pipe(void) {
 int main(int argc, char **argv) {
     dun_json_own_memory();
     dun_warn_process(print_warning);
+    dun_signals_init();
     dun_out_init();
     int rc = dun_command_run(argc, argv);
     if (rc >= 0)

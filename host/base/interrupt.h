@@ -1,5 +1,6 @@
-/* Whether somebody wants long jobs to stop: they ask between two steps and leave in good order. Who wants it,
- * and how that is found out (a signal, a button), is the program's affair. */
+/* Whether somebody wants long jobs to stop: they ask between two steps and leave in good order. Or wants
+ * trainings to save where they stand and go on. Who wants it, and how that is found out (a signal, a button),
+ * is the program's affair. */
 #ifndef DUN_INTERRUPT_H
 #define DUN_INTERRUPT_H
 
@@ -9,5 +10,10 @@
 void dun_interrupt(void);
 
 bool dun_interrupted(void);
+
+/* Every training of this process is to save a checkpoint and go on; likewise. A training has a wish to answer
+ * while the number of wishes is not what it was when it answered last. */
+void dun_save_wish(void);
+unsigned dun_save_wishes(void);
 
 #endif

@@ -38,7 +38,7 @@ static int add_file(posix_spawn_file_actions_t *actions, int fd, const char *pat
     return path ? posix_spawn_file_actions_addopen(actions, fd, path, O_WRONLY | O_CREAT | O_TRUNC, 0666) : 0;
 }
 
-/* A process that signals reach, whatever this thread has blocked. */
+/* Starts it with no signal blocked, whatever this thread has blocked. */
 static int spawn_open(pid_t *process, const char *program, const char *const *argv,
                       const posix_spawn_file_actions_t *actions) {
     posix_spawnattr_t attributes;
@@ -47,9 +47,11 @@ static int spawn_open(pid_t *process, const char *program, const char *const *ar
     int code = posix_spawnattr_init(&attributes);
     if (code)
         return code;
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    code = posix_spawn(process, program, actions, &attributes, (char *const *)argv, environ);
+    code = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    if (!code)
+        code = posix_spawnattr_setsigmask(&attributes, &none);
+    if (!code)
+        code = posix_spawn(process, program, actions, &attributes, (char *const *)argv, environ);
     posix_spawnattr_destroy(&attributes);
     return code;
 }

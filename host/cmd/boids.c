@@ -75,7 +75,7 @@ static int run(const dun_args *args) {
     dun_run_log_init(&log, &observer);
     const dun_observer logged = dun_run_log_observer(&log);
     TRY(dun_talk(&progress, args));
-    dun_signals_watch();
+    TRY(dun_signals_watch());
     TRY(dun_config_init(&b.config));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_read_config(&b.config, path, &overrides));

@@ -171,7 +171,7 @@ static int run(const dun_args *args) {
     const char *baseline = dun_args_value(args, "baseline");
     TRY(dun_config_init(&config));
     TRY(dun_talk(&progress, args));
-    dun_signals_watch();
+    TRY(dun_signals_watch());
     TRY(dun_args_all(&overrides.sets, &overrides.n_sets, args, "set"));
     dun_compare_job job = {
         .config = path, .sets = overrides.sets, .n_sets = overrides.n_sets, .limit_s = DEFAULT_LIMIT_S};

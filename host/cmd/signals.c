@@ -1,19 +1,103 @@
-/* Signals that stop a job: the handler only asks for it. */
+/* Signals that stop a job, or have it save. A thread waits for them, and only asks for it: compilers inside
+ * drivers (LLVM) put handlers of their own over those of the program, but a blocked signal reaches none. */
 #include "cmd/signals.h"
 
+#include "base/err.h"
+#include "base/fault.h"
 #include "base/interrupt.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#include <unistd.h>
 
-static void ask(int signal_number) {
-    (void)signal_number;
-    dun_interrupt();
+static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
+enum { N_STOPPING = sizeof stopping / sizeof *stopping, SHELL_OFFSET = 128 };
+
+static void take(int signal_number, void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(signal_number, &action, NULL);
 }
 
-void dun_signals_watch(void) {
-    struct sigaction action = {.sa_handler = ask, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+static bool is_ignored(int signal_number) {
+    struct sigaction now;
+    return sigaction(signal_number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+static void leave(int signal_number) {
+    _exit(SHELL_OFFSET + signal_number);
+}
+
+/* Ends the process as the signal would have: who waits for it sees that. The first process of a container
+ * survives it, and leaves by itself. */
+static void end_at_once(int signal_number) {
+    sigset_t this_one;
+    sigemptyset(&this_one);
+    sigaddset(&this_one, signal_number);
+    take(signal_number, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &this_one, NULL);
+    raise(signal_number);
+    leave(signal_number);
+}
+
+static void watched_signals(sigset_t *set) {
+    sigemptyset(set);
+    for (size_t i = 0; i < N_STOPPING; i++)
+        sigaddset(set, stopping[i]);
+    sigaddset(set, SIGUSR1);
+}
+
+static void wait_for_signals(bool hear_hangup) {
+    sigset_t watched, seen;
+    int which;
+    watched_signals(&watched);
+    sigemptyset(&seen);
+    while (sigwait(&watched, &which) == 0) {
+        if (which == SIGUSR1) {
+            dun_save_wish();
+        } else if (which != SIGHUP || hear_hangup) {
+            if (sigismember(&seen, which))
+                end_at_once(which);
+            sigaddset(&seen, which);
+            dun_interrupt();
+        }
+    }
+}
+
+static void *wait_for_all(void *unused) {
+    wait_for_signals(true);
+    return unused;
+}
+
+/* Under nohup. The signal is waited for all the same: LLVM would have it do something again. */
+static void *wait_for_all_but_hangup(void *unused) {
+    wait_for_signals(false);
+    return unused;
+}
+
+void dun_signals_init(void) {
+    static const int others[] = {SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
+    if (getpid() != 1)
+        return;
+    for (size_t i = 0; i < N_STOPPING; i++)
+        take(stopping[i], leave);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        take(others[i], leave);
+}
+
+int dun_signals_watch(void) {
+    pthread_t waiting;
+    sigset_t watched;
+    watched_signals(&watched);
+    int code = dun_fault_here() ? EAGAIN : pthread_sigmask(SIG_BLOCK, &watched, NULL);
+    if (!code)
+        code =
+            pthread_create(&waiting, NULL, is_ignored(SIGHUP) ? wait_for_all_but_hangup : wait_for_all, NULL);
+    if (!code)
+        code = pthread_detach(waiting);
+    return code ? dun_error(DUN_FAILED, "signals cannot be waited for: %s", strerror(code)) : DUN_OK;
 }

@@ -1,9 +1,16 @@
-/* Ctrl-C, of which only the program knows. */
+/* What signals do to this program: Ctrl-C and its kin, of which only the program knows. */
 #ifndef DUN_SIGNALS_H
 #define DUN_SIGNALS_H
 
-/* SIGINT and SIGTERM ask jobs to stop (base/interrupt.h) from now on. A second one ends the process at once.
- */
-void dun_signals_watch(void);
+/* At the start of every command. The first process of a container is spared what a signal does by default:
+ * Ctrl-C or `docker stop` would do nothing. There the signals that end other processes end this one, with the
+ * status that a shell gives those, 128 and the signal. */
+void dun_signals_init(void);
+
+/* From now on SIGINT, SIGTERM and SIGHUP (unless it is ignored, as nohup has it) ask jobs to stop
+ * (base/interrupt.h); a second one of the same kind ends the process at once. A session that closes sends
+ * both SIGHUP and SIGTERM, which is one wish. SIGUSR1 asks trainings to save and go on. To be called once,
+ * before anything that may start threads. DUN_FAILED: no thread. */
+int dun_signals_watch(void);
 
 #endif

@@ -105,7 +105,7 @@ static int run(const dun_args *args) {
                              .hooks = &hooks};
     const char *resume = dun_args_value(args, "resume");
     TRY(dun_talk(&progress, args));
-    dun_signals_watch();
+    TRY(dun_signals_watch());
     TRY(dun_overrides_read(&overrides, args));
     if (dun_args_has(args, "force")) /* it was given, so there is room for it */
         overrides.sets[overrides.n_sets++] = "device.check=force";
@@ -154,8 +154,9 @@ const dun_command dun_command_train = {
             "where it can, and end in one table, best first; those with --sweep, --seeds or\n"
             "--out leave it as sweep.csv and sweep.json beside their runs, else in\n"
             "runs/NAME-sweep. Keys can also come from the\n"
-            "environment, as DUNLIN_PROMPT_LR for prompt.lr. Ctrl-C saves a checkpoint;\n"
-            "--resume goes on from the last one, to the same result.",
+            "environment, as DUNLIN_PROMPT_LR for prompt.lr. Ctrl-C, SIGTERM and SIGHUP save a\n"
+            "checkpoint and end with status 130, SIGUSR1 saves one and goes on; --resume goes on\n"
+            "from the last one, to the same result.",
     .options = options,
     .goes_on = true,
     .max_operands = 1000,

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "math/probe.h"
@@ -76,7 +77,7 @@ out:
 int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config) {
     int rc = DUN_OK;
     dun_str text = {0};
-    *run = (dun_run_dir){0};
+    *run = (dun_run_dir){.save_wishes = dun_save_wishes()};
     if (*wanted)
         TRY_PTR(run->path, dun_strdup(wanted));
     else
@@ -113,7 +114,7 @@ out:
 
 int dun_run_dir_resume(dun_run_dir *run, const char *path) {
     int rc = DUN_OK;
-    *run = (dun_run_dir){0};
+    *run = (dun_run_dir){.save_wishes = dun_save_wishes()};
     TRY_PTR(run->path, dun_strdup(path));
     TRY(open_history(run, dun_stream_go_on));
 out:

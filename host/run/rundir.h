@@ -14,6 +14,7 @@ typedef struct {
     char *path;
     dun_stream history;
     dun_tfevents *events; /* NULL: not asked for */
+    unsigned save_wishes; /* answered, of base/interrupt.h */
 } dun_run_dir;
 
 /* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet; newly allocated. */

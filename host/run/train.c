@@ -132,8 +132,11 @@ static int after_step(dun_trainer *t, const epoch_sums *sums, uint64_t epoch, ui
                                             .accuracy = sums->step_accuracy,
                                             .lr = config->prompt.lr * t->rate,
                                             .valid_accuracy = measure ? t->result->metrics.accuracy : NAN}));
-    if (epoch_ends || is_multiple(step, config->output.checkpoint_every) || dun_interrupted())
+    bool asked = dun_trainer_save_asked(t);
+    if (epoch_ends || is_multiple(step, config->output.checkpoint_every) || asked || dun_interrupted())
         TRY(dun_trainer_save(t, epoch, texts_done));
+    if (asked)
+        dun_observe_say(session->observer, "saved     step %llu, as asked", (unsigned long long)step);
     if (dun_interrupted())
         TRY(dun_error(DUN_INTERRUPTED,
                       "interrupted at step %llu and saved; go on with: dunlin train --resume %s",

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/interrupt.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -19,6 +20,13 @@ static void pack_state(dun_trainer *t) {
 
 static void unpack_state(dun_trainer *t) {
     memcpy(t->result->baseline.confusion, dun_watch_take(&t->watch, t->saved), baseline_bytes(t));
+}
+
+bool dun_trainer_save_asked(dun_trainer *t) {
+    unsigned wishes = dun_save_wishes();
+    bool asked = wishes != t->run->save_wishes;
+    t->run->save_wishes = wishes;
+    return asked;
 }
 
 int dun_trainer_save(dun_trainer *t, uint64_t epoch, uint32_t texts_done) {

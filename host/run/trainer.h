@@ -55,6 +55,9 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t);
 /* Begins, or goes on where the checkpoint says. */
 int dun_trainer_begin(dun_trainer *t, bool resume);
 
+/* Did somebody ask for a checkpoint since the last one who did? */
+bool dun_trainer_save_asked(dun_trainer *t);
+
 /* Saves where training stands: `texts_done` of `epoch`. */
 int dun_trainer_save(dun_trainer *t, uint64_t epoch, uint32_t texts_done);
 

@@ -57,7 +57,7 @@ const dun_topic_row dun_exit_rows[] = {
     {"2", "Bad command line or config."},
     {"3", "Bad input: a model, data, prompt or run that is not what it must be."},
     {"4", "A problem with the OpenCL device."},
-    {"130", "Interrupted by Ctrl-C; a training run has saved a checkpoint."},
+    {"130", "Interrupted by Ctrl-C, SIGTERM or SIGHUP; a training run has saved a checkpoint."},
     {0},
 };
 

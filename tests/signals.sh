@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# What signals do to a training and to other commands, as an ordinary process and as the first one of a container,
+# which is spared their default effects. Usage: signals.sh DUNLIN FIXTURES
+set -uo pipefail
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+dunlin=$1
+fixtures=$2
+
+for i in {1..40}; do
+    printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
+done >data.tsv
+tiny_config data.tsv >config.ini <<'END'
+[device]
+check = no
+[prompt]
+init = random
+tokens = 3
+[train]
+epochs = 100000
+batch_size = 5
+eval_every = 1000000
+probe = no
+[output]
+report = no
+END
+
+first=()
+unshare --pid --fork true 2>/dev/null && first=(unshare --pid --fork --kill-child)
+
+# begin RUN WRAPPER...: a training in the background, $pid its process here, at least a step on its way.
+begin() {
+    local run=$1
+    shift
+    "$@" "$dunlin" train -q config.ini --out "$run" >"$run.out" 2>"$run.err" &
+    pid=$!
+    until [ -s "$run/history.jsonl" ]; do
+        kill -0 $pid 2>/dev/null || stop "$run: $(cat "$run.err")"
+        sleep 0.01
+    done
+    if [ "${1:-}" = unshare ]; then # what it was started by forks it
+        pid=$(cat "/proc/$pid/task/$pid/children")
+        pid=${pid% }
+    fi
+}
+
+# grows FILE: waits until it is longer than now.
+grows() {
+    local size
+    size=$(stat -c %s "$1")
+    until [ "$(stat -c %s "$1")" -gt "$size" ]; do sleep 0.01; done
+}
+
+# leaves SIGNAL WRAPPER...: the signal ends the training with 130, saved.
+leaves() {
+    local signal=$1 run=leaves-$1-${2:-plain} job
+    shift
+    begin "$run" "$@"
+    job=$!
+    kill "-$signal" "$pid"
+    wait $job
+    status=$?
+    [ $status -eq 130 ] || fail "$run: status $status, expected 130: $(cat "$run.err")"
+    says "$run.err" "and saved; go on with: dunlin train --resume $run"
+    [ -s "$run/checkpoint" ] || fail "$run: no checkpoint"
+}
+
+# goes_on NAME SIGNALS WRAPPER...: none of the signals ends the training; a checkpoint is made if USR1 is among them.
+goes_on() {
+    local run=goes-on-$1 signals=$2 signal job
+    shift 2
+    begin "$run" "$@"
+    job=$!
+    rm -f "$run/checkpoint"
+    for signal in $signals; do kill "-$signal" "$pid"; done
+    if [[ " $signals " == *" USR1 "* ]]; then
+        until [ -s "$run/checkpoint" ] && grep -q 'saved     step [0-9]*, as asked' "$run/run.log"; do
+            kill -0 $job 2>/dev/null || stop "$run: ended: $(cat "$run.err")"
+            sleep 0.01
+        done
+    fi
+    grows "$run/history.jsonl"
+    kill -0 "$pid" 2>/dev/null || fail "$run: ended: $(cat "$run.err")"
+    kill -TERM "$pid"
+    wait $job
+    status=$?
+    [ $status -eq 130 ] || fail "$run: status $status after all, expected 130"
+}
+
+for signal in INT TERM HUP; do
+    leaves $signal
+    [ ${#first[@]} -eq 0 ] || leaves $signal "${first[@]}"
+done
+goes_on once USR1
+goes_on thrice 'USR1 USR1 USR1'
+goes_on nohup HUP nohup
+goes_on nohup-and-saved 'HUP USR1' nohup
+[ ${#first[@]} -eq 0 ] || goes_on first-once USR1 "${first[@]}"
+
+# A wish that comes while the texts are run is answered after the first step: the run starts with it pending.
+sed 's/^epochs = .*/epochs = 2/' config.ini >short.ini
+"$dunlin" train -q short.ini --out early >early.out 2>early.err &
+pid=$!
+until [ -s early/config.ini ]; do sleep 0.005; done
+kill -USR1 $pid 2>/dev/null
+wait $pid || fail "early: $(cat early.err)"
+[ -s early/metrics.json ] || fail 'early: not finished'
+
+# Of a training in a sweep, all end, and the status is the same.
+"$dunlin" train -q config.ini --sweep prompt.lr=0.01,0.02 --out sweep >sweep.out 2>sweep.err &
+pid=$!
+until compgen -G 'sweep/*/history.jsonl' >/dev/null; do
+    kill -0 $pid 2>/dev/null || stop "sweep: $(cat sweep.err)"
+    sleep 0.01
+done
+kill -HUP $pid
+wait $pid
+status=$?
+[ $status -eq 130 ] || fail "sweep: status $status, expected 130"
+
+# Twice the same one ends it at once, as the signal: 128 and its number, also as the first process. What waits for
+# something else must not hold it up, so the second comes while the first is on its way or has just been answered.
+for wrapper in '' ${first:+"${first[*]}"}; do
+    # shellcheck disable=SC2086 # words of a command
+    begin "twice-${wrapper:0:7}" $wrapper
+    job=$!
+    kill -TERM "$pid" && kill -TERM "$pid" 2>/dev/null
+    wait $job
+    status=$?
+    [ $status -eq 143 ] || [ $status -eq 130 ] || fail "twice: status $status"
+done
+
+# Other commands, waiting for a text that does not come, are ended by a signal as the first process as well.
+sed 's/^epochs = .*/epochs = 1/' config.ini >one.ini
+ends 0 train -q one.ini --out whole
+mkfifo silent
+sleep 1000 >silent &
+holder=$!
+if [ ${#first[@]} -gt 0 ]; then
+    for signal in INT TERM HUP QUIT; do
+        "${first[@]}" "$dunlin" classify whole - <silent >out 2>err &
+        job=$!
+        until pid=$(cat "/proc/$job/task/$job/children" 2>/dev/null) && [ -n "$pid" ] &&
+            [ "$(readlink "/proc/${pid% }/exe")" = "$(readlink -f "$dunlin")" ] &&
+            grep -q '^SigCgt.*[67ef].[0-9a-f][7f]$' "/proc/${pid% }/status"; do sleep 0.01; done # all are taken
+        kill "-$signal" "${pid% }"
+        wait $job
+        status=$?
+        [ $status -eq $((128 + $(kill -l $signal))) ] || fail "classify as the first process: $signal: status $status"
+    done
+fi
+kill $holder
+
+[ ${#first[@]} -gt 0 ] || echo "left out: the first process of a container (no unshare --pid here)"
+finish
+echo "all as expected"
