@@ -154,8 +154,8 @@ int dun_config_accepts(dun_str *out, enum dun_config_id id);
 /* Appends the complete config as a file that reads back to the same values. */
 int dun_config_write(dun_str *out, const dun_config *config);
 
-/* Appends what a checkpoint knows its config by: as dun_config_write, without the keys of DUN_TRAIT_LATER that
- * hold their defaults. */
+/* Appends what a checkpoint knows its config by: as dun_config_write, without the keys of DUN_TRAIT_LATER
+ * that hold their defaults. */
 int dun_config_write_known(dun_str *out, const dun_config *config);
 
 /* Appends the commented text of config/default.ini. */
