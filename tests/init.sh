@@ -132,6 +132,49 @@ says unshown/config.ini 'template = Text: {text} Label:{soft}'
     --set prompt.tokens=1 --device "$device" >out 2>err
 hasnt err 'prompt.template ='
 
+# judged LABEL FILE: which column of the file on stdin is the label, among others that could be; "close": none is.
+judged() {
+    local wanted=$1 file=$2
+    shift 2
+    cat >"$file"
+    rm -rf judged
+    if [ "$wanted" = close ]; then
+        init 2 judged --data "$file"
+        says err 'two columns could be the label'
+    else
+        init 0 judged --data "$file" "$@"
+        says out "label in column $wanted"
+        trains judged
+    fi
+}
+rows() { # COUNT FORMAT: the format with %t a text of its own, %n a number, %a good or bad, %b one of three
+    local i text
+    for ((i = 0; i < $1; i++)); do
+        text="${2//%t/a text of number $i words}"
+        text="${text//%n/$i}"
+        text="${text//%a/$([ $((i % 2)) -eq 0 ] && echo good || echo bad)}"
+        printf '%s\n' "${text//%b/team $((i % 3))}"
+    done
+}
+(echo 'id,mood_sentiment,team,votes,text'; rows 12 '%n,%a,%b,0,%t') | judged mood_sentiment export.csv
+(echo 'text;confidence;label'; rows 12 '"%t; more";0.5;%a') | judged label semicolons-2.csv
+(echo 'sep=|'; echo 'review|stars'; rows 12 '%t|%a') | judged stars sep.csv
+(echo 'v1,v2,,'; rows 12 '%a,%t, and more,') | judged v1 spilled.csv
+(echo ',sentence,class'; rows 12 '%n,%t,%a') | judged class pandas.csv
+(rows 12 '{"id":%n,"text":"%t","tags":["%a"],"meta":{"x":1}}') | judged tags lists.jsonl
+(echo '['; rows 12 '{"text":"%t","label":"%a"},'; echo '{"text":"the last one","label":"bad"}]') | judged label array.json
+(rows 12 '__label__%a %t') | judged 1 fast.txt
+(echo 'text,label'; rows 12 '%t,%a') | tr '\n' '\r' | judged label mac.csv
+(echo 'text,label'; rows 12 '%t,%a') | iconv -f UTF-8 -t UTF-16 | judged label excel.csv
+(printf 'text\tlabel\n'; rows 12 $'"the ""%t"" of it"\t%a') | judged label quoted.tsv
+(echo 'text,topic,category'; rows 12 '%t,%b,%a') | judged close close.csv
+(echo 'text,topic,category'; rows 12 '%t,%b,%a') | judged topic close.csv --label topic
+{
+    for ((i = 0; i < 1200; i++)); do printf 'bad thing %d\tneg\n' "$i"; done
+    for ((i = 0; i < 300; i++)); do printf 'good thing %d\tpos\n' "$i"; done
+} | judged 1 sorted.tsv
+(echo "text,$(seq -s , 100),label"; rows 12 "%t,$(printf '0,%.0s' {1..100})%a") | judged label wide.csv
+
 # What cannot be right.
 printf 'a\tx\nb\tx\nc\tx\n' >one.tsv
 init 3 no --data one.tsv
@@ -140,14 +183,14 @@ printf 'only texts\nand more\nand more of it\n' >none.tsv
 init 3 no --data none.tsv
 says err 'one column only'
 printf 'a;x\nb;y\nc;x\nd;y\n' >semicolons.csv
-init 3 no --data semicolons.csv
-says err 'semicolons'
+init 0 semicolons --data semicolons.csv
+says out 'x (2), y (2)'
 printf 'text one\tl1\ntext two\tl2\ntext three\tl3\n' >unique.tsv
 init 3 no --data unique.tsv
 says err 'no column looks like labels'
 printf 'a\tx\nb\ty\nc\t\tx\nd\ty\na\tx\nb\ty\n' >uneven.tsv
-init 3 no --data uneven.tsv
-says err 'uneven.tsv:3: '
+init 0 uneven --data uneven.tsv
+says err 'read 5 of 6 rows: 1 with another number of columns (3)'
 printf 'a,x\n"b,y\nc,x\nd,y\n' >open.csv
 init 3 no --data open.csv
 printf 'a\tx\n\xff\ty\n' >latin.tsv
@@ -161,7 +204,7 @@ printf '{"text": "a", "label": [1]}\n{"text": "b"}\n' >wrong.jsonl
 init 3 no --data wrong.jsonl
 printf '{"text": "a"\n' >broken.jsonl
 init 3 no --data broken.jsonl
-says err 'broken.jsonl:1:'
+says err 'broken.jsonl:2:1:'
 init 3 no --data nothing.tsv
 init 2 no --data plain.tsv --label stars
 init 2 no --valid plain.tsv

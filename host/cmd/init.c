@@ -8,10 +8,11 @@
 #include "config/paths.h"
 #include "io/dataset.h"
 #include "io/doubles.h"
-#include "io/gzip.h"
+#include "io/judge.h"
 #include "io/model_file.h"
-#include "io/sniff.h"
 #include "io/split.h"
+#include "io/split_copy.h"
+#include "io/text_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +25,8 @@ enum { SEED = 1, LEAST_LENGTH = 16, MOST_LENGTH = 512, USUAL_CONTEXT = 2048 };
 
 typedef struct {
     const char *folder, *data;
-    dun_file file;
-    uint8_t *unpacked;
-    const char *bytes; /* of the data, decompressed */
-    size_t length;
-    dun_sniffed found;
+    dun_text_file text; /* of the data */
+    dun_judged found;
     dun_labels labels;
     dun_dataset *dataset, *valid;
     uint32_t *counts; /* [K] texts of a class */
@@ -37,17 +35,8 @@ typedef struct {
     char *train_path, *valid_path, *config_path;
 } job;
 
-static int read_bytes(job *j) {
-    int rc = DUN_OK;
-    TRY(dun_file_map(&j->file, j->data));
-    j->bytes = (const char *)j->file.bytes;
-    j->length = j->file.length;
-    if (dun_gzip_is(j->file.bytes, j->file.length)) {
-        TRY(dun_gzip_expand(&j->unpacked, &j->length, j->file.bytes, j->file.length, j->data));
-        j->bytes = (const char *)j->unpacked;
-    }
-out:
-    return rc;
+static bool has_bad_rows(const dun_tally *tally) {
+    return tally->n[DUN_PASSED_UNLABELLED] + tally->n[DUN_PASSED_UNEVEN] > 0;
 }
 
 /* What is written must be what training reads, so its own reader has the last word. */
@@ -57,44 +46,17 @@ static int read_data(job *j, const char *valid) {
                                          .text_column = j->found.text_column,
                                          .label_column = j->found.label_column,
                                          .header = j->found.header,
-                                         .training = true};
+                                         .training = true,
+                                         .skip_bad_rows = true};
     dun_dataset_options others = options;
     others.training = false;
-    TRY(dun_dataset_parse(&j->dataset, &j->labels, (const uint8_t *)j->bytes, j->length, j->data, &options));
+    TRY(dun_dataset_of_text(&j->dataset, &j->labels, &j->text, &options));
     if (valid)
         TRY(dun_dataset_read(&j->valid, &j->labels, valid, &others));
+    j->starter.skips_rows = valid && (has_bad_rows(&j->dataset->tally) || has_bad_rows(&j->valid->tally));
     TRY_NEW(j->counts, j->labels.n_classes);
     for (size_t i = 0; i < j->dataset->n; i++)
         j->counts[j->dataset->examples[i].label]++;
-out:
-    return rc;
-}
-
-/* Copies the lines of the texts that go to one side, the header before them. */
-static int copy_lines(dun_str *out, const job *j, bool valid) {
-    int rc = DUN_OK;
-    const dun_dataset *data = j->dataset;
-    const char *at = j->bytes, *end = j->bytes + j->length, *start;
-    uint32_t line = 1;
-    if (j->length >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
-        at += 3;
-    start = at;
-    for (size_t i = 0; i <= data->n; i++) {
-        /* A text ends where the line of the next one begins. */
-        for (; at < end && (i == data->n || line < data->examples[i].line); line++) {
-            const char *newline = memchr(at, '\n', (size_t)(end - at));
-            at = newline ? newline + 1 : end;
-        }
-        const bool wanted = i == 0 || j->split.to_valid[i - 1] == valid;
-        if (!wanted || at == start) {
-            start = at;
-            continue;
-        }
-        TRY(dun_str_add(out, start, (size_t)(at - start)));
-        if (at[-1] != '\n')
-            TRY(dun_str_add(out, "\n", 1));
-        start = at;
-    }
 out:
     return rc;
 }
@@ -176,10 +138,10 @@ out:
 static int write_split(const job *j) {
     int rc = DUN_OK;
     dun_str text = {0};
-    TRY(copy_lines(&text, j, false));
+    TRY(dun_split_copy(&text, &j->text, &j->found.dialect, j->found.header, j->dataset, &j->split, false));
     TRY(dun_file_write(j->train_path, text.bytes, text.length));
     dun_str_clear(&text);
-    TRY(copy_lines(&text, j, true));
+    TRY(dun_split_copy(&text, &j->text, &j->found.dialect, j->found.header, j->dataset, &j->split, true));
     TRY(dun_file_write(j->valid_path, text.bytes, text.length));
 out:
     dun_str_free(&text);
@@ -211,10 +173,11 @@ static int name_files(job *j, const char *valid) {
         TRY(dun_path_absolute(s->train, sizeof s->train, j->data));
         TRY(dun_path_absolute(s->valid, sizeof s->valid, valid));
     } else {
-        snprintf(s->train, sizeof s->train, "./train.%s", j->found.format);
-        snprintf(s->valid, sizeof s->valid, "./valid.%s", j->found.format);
-        TRY(join(&j->train_path, j->folder, "train", j->found.format));
-        TRY(join(&j->valid_path, j->folder, "valid", j->found.format));
+        const char *ending = dun_split_format(&j->found.dialect);
+        snprintf(s->train, sizeof s->train, "./train.%s", ending);
+        snprintf(s->valid, sizeof s->valid, "./valid.%s", ending);
+        TRY(join(&j->train_path, j->folder, "train", ending));
+        TRY(join(&j->valid_path, j->folder, "valid", ending));
     }
 out:
     return rc;
@@ -228,6 +191,11 @@ static int print_summary(const job *j) {
     TRY(dun_str_addf(&text, "data      %s: %s%s, text in column %s, label in column %s\n", j->data,
                      j->found.format, j->found.header ? " with a header" : "", j->found.text_column,
                      j->found.label_column));
+    if (j->found.n_labels > 1)
+        TRY(dun_str_addf(&text,
+                         "label     %s is a guess (%zu values); next likely: %s (%zu values): --label %s\n",
+                         j->found.label_column, j->found.labels[0].n_values, j->found.labels[1].column,
+                         j->found.labels[1].n_values, j->found.labels[1].column));
     TRY(dun_str_addf(&text, "classes   "));
     TRY(dun_starter_classes(&text, s));
     TRY(dun_str_addf(&text, "\nsplit     %zu texts to train with, %zu to validate%s\n",
@@ -251,14 +219,60 @@ static void free_job(job *j) {
     dun_dataset_free(j->valid);
     dun_dataset_free(j->dataset);
     dun_labels_free(&j->labels);
-    dun_sniffed_free(&j->found);
+    dun_judged_free(&j->found);
     dun_free(j->counts);
     dun_split_free(&j->split);
     dun_free(j->train_path);
     dun_free(j->valid_path);
     dun_free(j->config_path);
-    dun_free(j->unpacked);
-    dun_file_unmap(&j->file);
+    dun_text_file_close(&j->text);
+}
+
+/* Which of them is it? A terminal is asked; Enter is the first. */
+static int ask(char **out, const dun_judged *found, const char *name) {
+    int rc = DUN_OK;
+    char line[64];
+    dun_str text = {0};
+    TRY(dun_str_addf(&text, "%s: which column is the label?\n", name));
+    TRY(dun_judged_list(&text, found));
+    fprintf(stderr, "%s1 to %zu [1]: ", text.bytes, found->n_labels);
+    fflush(stderr);
+    if (!fgets(line, sizeof line, stdin))
+        TRY(dun_error(DUN_USAGE, "init: no answer; --label COLUMN is needed"));
+    const long number = line[0] == '\n' ? 1 : strtol(line, NULL, 10);
+    if (number < 1 || (size_t)number > found->n_labels)
+        TRY(dun_error(DUN_USAGE, "init: 1 to %zu was to be answered", found->n_labels));
+    TRY_PTR(*out, dun_strdup(found->labels[number - 1].column));
+out:
+    dun_str_free(&text);
+    return rc;
+}
+
+static int refuse_close(const job *j) {
+    const dun_label_guess *guess = j->found.labels;
+    return dun_error(
+        DUN_USAGE,
+        "%s: two columns could be the label: %s (%zu values: %s), %s (%zu values: %s); name one: "
+        "dunlin init %s --data %s --label %s",
+        j->data, guess[0].column, guess[0].n_values, guess[0].samples, guess[1].column, guess[1].n_values,
+        guess[1].samples, j->folder, j->data, guess[0].column);
+}
+
+/* What the file is like; where two columns could be the label, who uses it decides. */
+static int judge(job *j, const char *text, const char *label) {
+    int rc;
+    char *answer = NULL;
+    TRY(dun_judge(&j->found, &j->text, text, label));
+    if (!j->found.close)
+        goto out;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+        TRY(refuse_close(j));
+    TRY(ask(&answer, &j->found, j->data));
+    dun_judged_free(&j->found);
+    TRY(dun_judge(&j->found, &j->text, text, answer));
+out:
+    dun_free(answer);
+    return rc;
 }
 
 /* Without data of one's own: those that come with dunlin. */
@@ -286,9 +300,8 @@ static int run(const dun_args *args) {
         valid = own_valid;
     }
     TRY(join(&j.config_path, j.folder, "config", "ini"));
-    TRY(read_bytes(&j));
-    TRY(dun_sniff(&j.found, j.bytes, j.length, j.data, dun_args_value(args, "text"),
-                  dun_args_value(args, "label")));
+    TRY(dun_text_file_open(&j.text, j.data, DUN_TEXT_STRICT));
+    TRY(judge(&j, dun_args_value(args, "text"), dun_args_value(args, "label")));
     TRY(read_data(&j, valid));
     if (!valid)
         TRY(dun_split_make(&j.split, j.dataset, j.labels.n_classes, VALID_SHARE, SEED, j.data));
@@ -320,7 +333,7 @@ static const dun_option options[] = {
     {.name = "data",
      .argument = "FILE",
      .help =
-         "Labelled texts: TSV, CSV or JSONL, perhaps with gzip. Without it: those that come with dunlin."},
+         "Labelled texts: TSV, CSV, JSON or JSON lines, perhaps with gzip. Without it: those that come with dunlin."},
     {.name = "valid",
      .argument = "FILE",
      .help = "Texts to validate with, of the same form; without it a fifth of each class is kept for that."},

@@ -117,8 +117,8 @@ out:
 
 static int add_data(dun_str *out, const dun_starter *s) {
     int rc = DUN_OK;
-    const dun_sniffed *found = s->found;
-    const bool json = strcmp(found->format, "jsonl") == 0;
+    const dun_judged *found = s->found;
+    const bool json = strncmp(found->format, "json", 4) == 0;
     TRY(dun_str_addf(out, "[data]\n# ./ is the folder of this file.\n"));
     TRY(add_line(out, "train", s->train));
     TRY(add_line(out, "valid", s->valid));
@@ -131,6 +131,9 @@ static int add_data(dun_str *out, const dun_starter *s) {
         TRY(add_line(out, "text_column", found->text_column));
     if (json ? strcmp(found->label_column, "label") != 0 : found->label != 1 || found->header)
         TRY(add_line(out, "label_column", found->label_column));
+    if (s->skips_rows)
+        TRY(dun_str_addf(out, "# Rows without a label, or of another number of columns, are passed over.\n"
+                              "bad_rows = skip\n"));
     TRY(dun_str_addf(out, "# Classes found: "));
     TRY(dun_starter_classes(out, s));
     TRY(dun_str_addf(out,

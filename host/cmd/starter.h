@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 #include "io/dataset.h"
-#include "io/sniff.h"
+#include "io/judge.h"
 
 #include <limits.h>
 
@@ -13,13 +13,14 @@ typedef struct {
     char *name;                            /* of the run */
     char *model;
     bool model_found;
-    const dun_sniffed *found; /* borrowed, as the next two */
+    const dun_judged *found; /* borrowed, as the next two */
     const dun_labels *labels;
     const uint32_t *counts; /* [n_classes] texts */
     const dun_dataset *dataset;
     const bool *to_valid; /* [n] texts that the split gives to validation; NULL: none */
     uint32_t context;     /* positions of the model */
     uint32_t max_length, longest, n_cut;
+    bool skips_rows; /* the files hold rows that data.bad_rows = skip passes over */
 } dun_starter;
 
 /* Name and model: `model`, or with NULL the one that config/recommended.ini names, by its full path where it
