@@ -84,6 +84,19 @@ count "$(find both -name metrics.json | wc -l)" 4 'runs of two configs and seeds
 ends 0 train tiny.ini --seeds 2
 [ -s runs/tiny-sweep/sweep.json ] || fail 'no runs/tiny-sweep'
 
+# Runs of one name that begin together have a folder each.
+rm -rf runs/tiny*
+trainings=()
+for seed in 1 2 3 4; do
+    "$dunlin" train -q tiny.ini --device "$device" --set experiment.seed=$seed >"together-$seed" 2>&1 &
+    trainings+=($!)
+done
+for training in "${trainings[@]}"; do
+    wait "$training" || fail "one of four trainings at once: $(cat together-*)"
+done
+count "$(find runs -name metrics.json | sort | grep -c tiny)" 4 'folders of runs that began together'
+count "$(grep -h '^seed' runs/tiny*/config.ini | sort -u | wc -l)" 4 'seeds in them'
+
 # JSON, of one run as well.
 ends 0 train tiny.ini --out single --json
 count "$(wc -l <out)" 1 'lines of --json'

@@ -250,6 +250,19 @@ out:
     return rc;
 }
 
+int dun_dir_claim(bool *made, const char *path) {
+    int rc = DUN_OK;
+    char *copy = NULL;
+    TRY_PTR(copy, dun_strdup(path));
+    TRY(dun_dir_make(dirname(copy)));
+    *made = mkdir(path, 0777) == 0;
+    if (!*made && errno != EEXIST)
+        TRY(dun_error(DUN_FAILED, "%s: cannot be created: %s", path, strerror(errno)));
+out:
+    dun_free(copy);
+    return rc;
+}
+
 bool dun_dir_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);

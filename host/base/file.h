@@ -28,6 +28,10 @@ int dun_file_write(const char *path, const void *bytes, size_t length);
 /* Creates a folder and its missing parents; fine if it exists. DUN_FAILED with the errno text. */
 int dun_dir_make(const char *path);
 
+/* Creates a folder that is nobody else's, and its missing parents; *made is false where something stands
+ * there already. DUN_FAILED with the errno text. */
+int dun_dir_claim(bool *made, const char *path);
+
 /* DUN_FAILED: the disk that the folder is on has less than so many bytes free for this user. A file system
  * that does not tell is trusted. */
 int dun_disk_require(const char *folder, uint64_t bytes);

@@ -92,7 +92,7 @@ static int make_folder(dun_group *g) {
         TRY_PTR(g->folder, dun_strdup(order->out));
     } else {
         TRY(dun_str_addf(&name, "%s-sweep", order->n_paths == 1 ? g->names[0] : "all"));
-        TRY(dun_run_dir_free_path(&g->folder, name.bytes));
+        TRY(dun_run_dir_claim(&g->folder, name.bytes));
     }
     TRY_PTR(held, dun_run_dir_file(g->folder, "sweep.json"));
     dun_file file;

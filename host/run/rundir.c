@@ -37,15 +37,18 @@ bool dun_run_dir_complete(const char *path) {
     return holds(path, "metrics.json");
 }
 
-/* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet. */
-int dun_run_dir_free_path(char **out, const char *name) {
+/* Making the folder is what claims the name: of two that begin at once, one makes it and the other goes on to
+ * the next. */
+int dun_run_dir_claim(char **out, const char *name) {
     int rc = DUN_OK;
     dun_str path = {0};
-    struct stat info;
+    bool made = false;
     TRY(dun_str_addf(&path, "runs/%s", name));
-    for (unsigned i = 2; stat(path.bytes, &info) == 0; i++) {
+    TRY(dun_dir_claim(&made, path.bytes));
+    for (unsigned i = 2; !made; i++) {
         dun_str_clear(&path);
         TRY(dun_str_addf(&path, "runs/%s-%u", name, i));
+        TRY(dun_dir_claim(&made, path.bytes));
     }
     *out = path.bytes;
     path = (dun_str){0};
@@ -81,7 +84,7 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
     if (*wanted)
         TRY_PTR(run->path, dun_strdup(wanted));
     else
-        TRY(dun_run_dir_free_path(&run->path, name));
+        TRY(dun_run_dir_claim(&run->path, name));
     if (dun_run_dir_exists(run->path))
         TRY(dun_error(DUN_FAILED, "%s: holds a run already, which is never overwritten; name another --out%s",
                       run->path,

@@ -17,8 +17,9 @@ typedef struct {
     unsigned save_wishes; /* answered, of base/interrupt.h */
 } dun_run_dir;
 
-/* runs/<name>, or the first of runs/<name>-2, -3 ... that does not exist yet; newly allocated. */
-int dun_run_dir_free_path(char **out, const char *name);
+/* Makes runs/<name>, or the first of runs/<name>-2, -3 ... that nobody has made yet; its path is newly
+ * allocated. */
+int dun_run_dir_claim(char **out, const char *name);
 
 /* Creates `wanted`, or, when it is empty, runs/<name> or runs/<name>-2 and so on, and writes config.ini.
  * DUN_FAILED: it exists already, or cannot be written. */
