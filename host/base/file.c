@@ -102,8 +102,11 @@ static bool is_replaced(const target *t) {
     struct stat info;
     if (!t->old.st_mode)
         return true;
-    return S_ISREG(t->old.st_mode) && stat(t->real, &info) == 0 && is_same(&info, &t->old) &&
-           own_output(t) < 0;
+    if (!S_ISREG(t->old.st_mode) || own_output(t) >= 0)
+        return false;
+    /* Without a link in between it is known by this name, though others may put a new file there meanwhile.
+     */
+    return strcmp(t->real, t->path) == 0 || (stat(t->real, &info) == 0 && is_same(&info, &t->old));
 }
 
 static int inspect(target *t) {
