@@ -204,7 +204,7 @@ static char named_delimiter(dun_dialect *dialect, const dun_text_file *text) {
         c++;
         stop--;
     }
-    if (stop - c != 5 || strncasecmp(c, "sep=", 4) != 0)
+    if (stop - c != 5 || strncasecmp(c, "sep=", 4) != 0 || !strchr(",;|\t:", c[4]))
         return '\0';
     dialect->begin = (size_t)(next - text->bytes);
     return c[4];
@@ -248,7 +248,6 @@ int dun_dialect_find(dun_dialect *out, const dun_text_file *text, const char *fo
     *out = (dun_dialect){.line_end = find_line_end(text->bytes, text->length)};
     if (!format || !*format || strcmp(format, "auto") == 0) {
         known = dun_format_by_ending(&form, text->name);
-        out->guessed = !known;
     } else {
         for (int i = 0; i < DUN_N_FORMATS && !known; i++) {
             form = (enum dun_format)i;

@@ -8,26 +8,27 @@
 #include <string.h>
 #include <strings.h>
 
+static int begin_line(dun_records *r) {
+    return dun_cutter_skip_blank(&r->cut, &r->n_blank);
+}
+
 static const struct {
     const char *name;
-    const char *endings[3]; /* the first is the usual one */
+    const char *endings[3];
+    int (*begin)(dun_records *r); /* goes to where a record begins: 1; 0: none is left */
     int (*next)(dun_records *r);
     bool delimited;
 } forms[DUN_N_FORMATS] = {
-    [DUN_TSV] = {"tsv", {".tsv", ".tab"}, dun_delimited_next, true},
-    [DUN_CSV] = {"csv", {".csv"}, dun_delimited_next, true},
-    [DUN_JSONL] = {"jsonl", {".jsonl", ".ndjson"}, dun_json_line_next, false},
-    [DUN_JSON] = {"json", {".json"}, dun_json_span_next, false},
-    [DUN_FASTTEXT] = {"fasttext", {".ft", ".fasttext"}, dun_fasttext_next, false},
-    [DUN_PLAIN] = {"lines", {".txt"}, dun_plain_next, false},
+    [DUN_TSV] = {"tsv", {".tsv", ".tab"}, begin_line, dun_delimited_next, true},
+    [DUN_CSV] = {"csv", {".csv"}, begin_line, dun_delimited_next, true},
+    [DUN_JSONL] = {"jsonl", {".jsonl", ".ndjson"}, begin_line, dun_json_line_next, false},
+    [DUN_JSON] = {"json", {".json"}, dun_json_begin, dun_json_span_next, false},
+    [DUN_FASTTEXT] = {"fasttext", {".ft", ".fasttext"}, begin_line, dun_fasttext_next, false},
+    [DUN_PLAIN] = {"lines", {".txt"}, begin_line, dun_plain_next, false},
 };
 
 const char *dun_format_name(enum dun_format format) {
     return forms[format].name;
-}
-
-const char *dun_format_ending(enum dun_format format) {
-    return forms[format].endings[0];
 }
 
 const char *dun_delimiter_name(char delimiter) {
@@ -53,16 +54,6 @@ bool dun_format_by_ending(enum dun_format *out, const char *name) {
     return false;
 }
 
-void dun_records_rewind(dun_records *records) {
-    const dun_text_file *text = records->text;
-    dun_cutter *cut = &records->cut;
-    cut->at = text->bytes + records->dialect.begin;
-    cut->end = text->bytes + text->length;
-    cut->line = 1 + (records->dialect.begin > 0);
-    records->n_blank = 0;
-    records->in_array = false;
-}
-
 int dun_records_open(dun_records **out, const dun_text_file *text, const dun_dialect *dialect) {
     int rc = DUN_OK;
     dun_records *records = NULL;
@@ -73,7 +64,9 @@ int dun_records_open(dun_records **out, const dun_text_file *text, const dun_dia
     records->cut.delimiter = dialect->delimiter;
     records->cut.line_end = dialect->line_end;
     records->cut.quotes = dialect->quotes;
-    dun_records_rewind(records);
+    records->cut.at = text->bytes + dialect->begin;
+    records->cut.end = text->bytes + text->length;
+    records->cut.line = 1 + (dialect->begin > 0);
     *out = records;
 out:
     return rc;
@@ -94,9 +87,9 @@ int dun_records_next(dun_record *record, dun_records *records) {
     int rc;
     dun_cutter *cut = &records->cut;
     *record = (dun_record){0};
-    if (!dun_cutter_skip_blank(cut, &records->n_blank))
-        if (records->dialect.format != DUN_JSON)
-            return 0;
+    TRY(forms[records->dialect.format].begin(records));
+    if (rc == 0)
+        goto out;
     record->line = cut->line;
     record->at = (size_t)(cut->at - records->text->bytes);
     TRY(forms[records->dialect.format].next(records));
@@ -106,13 +99,6 @@ int dun_records_next(dun_record *record, dun_records *records) {
     record->n = cut->n;
 out:
     return rc;
-}
-
-void dun_records_skip_line(dun_records *records) {
-    const char *next;
-    (void)dun_cutter_line(&records->cut, &next);
-    records->cut.at = next;
-    records->cut.line++;
 }
 
 int dun_records_read_header(dun_records *records) {
@@ -138,12 +124,6 @@ const char *dun_records_title(const dun_records *records, size_t column) {
     return column < records->n_titles    ? records->titles[column]
            : column < records->n_columns ? records->columns[column].key
                                          : NULL;
-}
-
-size_t dun_records_columns(const dun_records *records) {
-    const dun_dialect *d = &records->dialect;
-    const size_t n = records->n_columns > records->n_titles ? records->n_columns : records->n_titles;
-    return n > d->n_columns ? n : d->n_columns;
 }
 
 size_t dun_records_blank(const dun_records *records) {

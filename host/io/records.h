@@ -1,4 +1,5 @@
-/* Records of a text file, whatever its form: the one reader below training, judging, classifying and serving.
+/* Records of a text file, whatever its form: the one reader of labelled texts, for judging, training and
+ * measuring.
  *
  * A dialect says how a file is cut: found from the name's ending and all of the content, or by the word that
  * a config gives. Records come one by one with their line and their place in the text; what a cell means
@@ -31,7 +32,6 @@ typedef struct {
     char line_end;    /* '\n', with or without '\r' before it, or '\r' alone */
     size_t begin;     /* bytes before the first record: a line "sep=;" */
     size_t n_columns; /* that most records have; 0 for JSON, whose keys are met while reading */
-    bool guessed;     /* neither the ending nor a setting told the format */
 } dun_dialect;
 
 enum dun_cell_kind {
@@ -53,7 +53,7 @@ typedef struct {
 /* Valid until the next one is read. */
 typedef struct {
     size_t line, last_line; /* where it begins and ends, from 1 */
-    size_t at, end;         /* bytes [at, end) of the text, line end and separators included */
+    size_t at, end;         /* bytes [at, end) of the text, line end included */
     const dun_cell *cells;  /* [n]: the columns in order; JSON: by dun_records_title */
     size_t n;
 } dun_record;
@@ -65,9 +65,8 @@ typedef struct dun_records dun_records;
  * has it and 95 of 100 records have as many columns. DUN_BAD_INPUT: nothing fits; DUN_USAGE: no such word. */
 int dun_dialect_find(dun_dialect *out, const dun_text_file *text, const char *format);
 
-/* The word for a format, as in data.format, and its usual ending, ".csv". */
+/* The word for a format, as in data.format. */
 const char *dun_format_name(enum dun_format format);
-const char *dun_format_ending(enum dun_format format);
 /* ' ' for what has no delimiter; else the delimiter in words: "tabs", "semicolons". */
 const char *dun_delimiter_name(char delimiter);
 /* Does the name's ending (".gz" looked through) stand for a form with records? */
@@ -82,20 +81,15 @@ int dun_records_open(dun_records **out, const dun_text_file *text, const dun_dia
  * n_columns. */
 int dun_records_next(dun_record *record, dun_records *records);
 
-/* After an error of JSON lines: goes on behind the line. */
-void dun_records_skip_line(dun_records *records);
-
 /* Takes the first record as the columns' titles (TSV and CSV; else nothing is done). Before the first
- * dun_records_next, or after a rewind. */
+ * dun_records_next. */
 int dun_records_read_header(dun_records *records);
 
 /* The title of a column: a name from the header, a JSON key; NULL without one. */
 const char *dun_records_title(const dun_records *records, size_t column);
-size_t dun_records_columns(const dun_records *records); /* titles and cells met so far */
 
 size_t dun_records_blank(const dun_records *records); /* blank lines so far */
 size_t dun_records_line(const dun_records *records);  /* the line that is read next */
-void dun_records_rewind(dun_records *records);        /* to before the header; JSON's keys are kept */
 void dun_records_close(dun_records *records);
 
 #endif

@@ -52,8 +52,11 @@ enum dun_cut dun_cutter_next(dun_cutter *cut);
 int dun_cutter_unquote(dun_cutter *cut);
 void dun_cutter_free(dun_cutter *cut);
 
-/* The next record of a form, at a line that is not blank: fills r->cut.cells and moves r->cut on. 1, 0 or a
- * status. */
+/* JSON that is not in lines: passes over what separates objects, the brackets of the array too. 1: an object
+ * begins, 0: none is left, or a status. */
+int dun_json_begin(dun_records *r);
+
+/* The record of a form that begins at r->cut: fills r->cut.cells and moves r->cut on. 1 or a status. */
 int dun_delimited_next(dun_records *r);
 int dun_json_line_next(dun_records *r);
 int dun_json_span_next(dun_records *r);
@@ -62,8 +65,8 @@ int dun_plain_next(dun_records *r);
 
 void dun_json_columns_free(dun_records *r);
 
-/* Bytes of a JSON value (object, array, or anything else up to a comma or bracket) at `at`, and the lines in
- * it; `end` when it is never closed. */
+/* Behind the JSON value (object, array, or anything else up to a comma or bracket) at `at`; `end` when it is
+ * never closed. */
 const char *dun_json_span(const char *at, const char *end);
 
 #endif

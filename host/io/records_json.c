@@ -147,15 +147,19 @@ const char *dun_json_span(const char *at, const char *end) {
     size_t depth = 0;
     for (bool string = false; at < end; at++) {
         if (string) {
-            at += *at == '\\' && at + 1 < end;
-            string = *at != '"';
+            if (*at == '\\')
+                at++; /* what is escaped ends no string */
+            else
+                string = *at != '"';
             continue;
         }
         string = *at == '"';
         depth += *at == '{' || *at == '[';
-        if (depth == 0 && (*at == ',' || *at == ']'))
+        const bool closes = *at == '}' || *at == ']';
+        if (depth == 0 && (closes || *at == ','))
             return at;
-        if ((*at == '}' || *at == ']') && --depth == 0)
+        depth -= closes;
+        if (closes && depth == 0)
             return at + 1;
     }
     return end;
@@ -167,8 +171,7 @@ static void skip_between(dun_cutter *cut) {
         cut->line += *cut->at == cut->line_end;
 }
 
-/* Enters and leaves the array; true when no object is left. */
-static int cross_brackets(dun_records *r) {
+int dun_json_begin(dun_records *r) {
     int rc = DUN_OK;
     dun_cutter *cut = &r->cut;
     skip_between(cut);
@@ -189,19 +192,14 @@ static int cross_brackets(dun_records *r) {
     if (cut->at == cut->end && r->in_array)
         TRY(dun_error(DUN_BAD_INPUT, "%s:%zu: the array is never closed; is the file cut short?",
                       r->text->name, cut->line));
-    rc = cut->at == cut->end;
+    rc = cut->at < cut->end;
 out:
     return rc;
 }
 
 int dun_json_span_next(dun_records *r) {
-    int rc = DUN_OK;
+    int rc;
     dun_cutter *cut = &r->cut;
-    TRY(cross_brackets(r));
-    if (rc == 1) {
-        rc = 0;
-        goto out;
-    }
     const char *start = cut->at, *stop = dun_json_span(start, cut->end);
     TRY(read_object(r, start, (size_t)(stop - start), cut->line));
     for (const char *c = start; c < stop; c++)

@@ -36,25 +36,16 @@ out:
     return rc;
 }
 
-/* A span of JSON may begin with what separates it from the one before. */
-static size_t object_start(const dun_text_file *text, const dun_record *record) {
-    size_t at = record->at;
-    while (at < record->end && text->bytes[at] != '{')
-        at++;
-    return at;
-}
-
 static int add_record(dun_str *out, const dun_text_file *text, const dun_dialect *dialect,
                       const dun_record *record) {
     int rc;
     const char *bytes = text->bytes + record->at;
     const size_t length = record->end - record->at;
-    if (dialect->format == DUN_JSON) {
-        const size_t at = object_start(text, record);
-        TRY(add_object(out, text->bytes + at, record->end - at, text->name, record->line));
-    } else if (is_rewritten(dialect)) {
+    if (dialect->format == DUN_JSON)
+        TRY(add_object(out, bytes, length, text->name, record->line));
+    else if (is_rewritten(dialect))
         TRY(add_fields(out, record));
-    } else {
+    else {
         TRY(dun_str_add(out, bytes, length));
         if (length && bytes[length - 1] != dialect->line_end)
             TRY(dun_str_add(out, &dialect->line_end, 1));
@@ -80,7 +71,7 @@ int dun_split_copy(dun_str *out, const dun_text_file *text, const dun_dialect *d
         TRY(dun_records_next(&record, records));
         if (rc == 0)
             break;
-        if (record.line != dataset->examples[i].line || record.last_line < record.line)
+        if (record.line != dataset->examples[i].line)
             continue;
         if (split->to_valid[i] == valid)
             TRY(add_record(out, text, dialect, &record));
