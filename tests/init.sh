@@ -167,6 +167,16 @@ rows() { # COUNT FORMAT: the format with %t a text of its own, %n a number, %a g
 (echo 'text,label'; rows 12 '%t,%a') | tr '\n' '\r' | judged label mac.csv
 (echo 'text,label'; rows 12 '%t,%a') | iconv -f UTF-8 -t UTF-16 | judged label excel.csv
 (printf 'text\tlabel\n'; rows 12 $'"the ""%t"" of it"\t%a') | judged label quoted.tsv
+(echo "text,label"; rows 12 "%t,%a,") | judged label trailing.csv
+{
+    printf '['
+    for i in {1..6}; do
+        printf '{"text":"a 24\\" text %d","label":"good"},{"text":"a 27\\" text %d","label":"bad"},' "$i" "$i"
+    done
+    printf '{"text":"","label":"bad"},{"text":"the last one","label":"bad"}]'
+} | judged label one-line.json
+grep -q '"text":""' judged/*.jsonl && fail 'an empty text was copied'
+[ "$(cat judged/train.jsonl judged/valid.jsonl | sort -u | wc -l)" -eq 13 ] || fail 'a split of records in one line'
 (echo 'text,topic,category'; rows 12 '%t,%b,%a') | judged close close.csv
 (echo 'text,topic,category'; rows 12 '%t,%b,%a') | judged topic close.csv --label topic
 {

@@ -300,7 +300,7 @@ static int run(const dun_args *args) {
         valid = own_valid;
     }
     TRY(join(&j.config_path, j.folder, "config", "ini"));
-    TRY(dun_text_file_open(&j.text, j.data, DUN_TEXT_STRICT));
+    TRY(dun_text_file_open(&j.text, j.data));
     TRY(judge(&j, dun_args_value(args, "text"), dun_args_value(args, "label")));
     TRY(read_data(&j, valid));
     if (!valid)

@@ -24,7 +24,7 @@ bool dun_column_is_number(const char *bytes, size_t length) {
     return *end == '\0';
 }
 
-static bool could_be_label(const dun_column *c) {
+static bool is_worth_counting(const dun_column *c) {
     return c->n_values <= DUN_COLUMN_VALUES && (c->n_values <= SURE_VALUES || c->n_values * 2 <= c->n_filled);
 }
 
@@ -73,7 +73,7 @@ static int count_value(dun_column *c, const dun_slice *value) {
     c->n_values += is_new;
     if (is_new)
         TRY(keep_sample(c, value));
-    if (!could_be_label(c)) {
+    if (!is_worth_counting(c)) {
         c->many = true;
         dun_free(c->table);
         c->table = NULL;
@@ -114,12 +114,13 @@ out:
     return rc;
 }
 
-static int take_first(dun_columns *out, const dun_record *record) {
+static int take_first(dun_columns *out, const dun_record *record, size_t n_columns) {
     int rc;
-    TRY(add_columns(out, record->n));
-    out->first_line = record->line;
-    for (size_t i = 0; i < record->n; i++)
-        TRY_PTR(out->columns[i].title, dun_strndup(record->cells[i].bytes, record->cells[i].length));
+    TRY(add_columns(out, n_columns));
+    for (size_t i = 0; i < n_columns; i++) {
+        const dun_cell none = {"", 0, DUN_CELL_TEXT}, *cell = i < record->n ? &record->cells[i] : &none;
+        TRY_PTR(out->columns[i].title, dun_strndup(cell->bytes, cell->length));
+    }
 out:
     return rc;
 }
@@ -170,9 +171,10 @@ int dun_columns_measure(dun_columns *out, const dun_text_file *text, const dun_d
         TRY(dun_records_next(&record, records));
         if (rc == 0)
             break;
-        if (is_table && record.n != dialect->n_columns)
-            continue;
-        TRY(first ? take_first(out, &record) : count_record(out, &record));
+        if (first)
+            TRY(take_first(out, &record, dialect->n_columns));
+        else if (!is_table || record.n == dialect->n_columns)
+            TRY(count_record(out, &record));
         first = false;
     }
     for (size_t i = 0; i < out->n && !is_table; i++)

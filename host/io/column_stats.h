@@ -13,7 +13,7 @@ typedef struct {
 } dun_column_value;
 
 typedef struct {
-    char *title;     /* the first record's cell, or the JSON key; NULL where there is none */
+    char *title;     /* the first record's cell, "" where it has none; the JSON key; NULL in other forms */
     size_t n_filled; /* cells that hold something, without the first record's (JSON: with it) */
     size_t n_again;  /* of them, equal to the first record's */
     size_t n_numbers, n_spaced, n_lists; /* of them: numbers; with a blank inside; JSON lists and objects */
@@ -29,7 +29,6 @@ typedef struct {
     dun_column *columns; /* [n] */
     size_t n, capacity;
     size_t n_rows; /* without the first one, but in JSON */
-    size_t first_line;
 } dun_columns;
 
 /* Reads all of the text; records of another number of columns than the rest are left out. */

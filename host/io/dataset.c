@@ -50,11 +50,6 @@ static int refuse_uneven(const dun_dataset_reader *r, const dun_record *record) 
                      r->name, record->line, record->n, record->n == 1 ? "" : "s", span, r->dialect.n_columns);
 }
 
-/* A place in the record as a message names it. */
-static const char *key_or(const char *key, const char *word) {
-    return key ? key : word;
-}
-
 static int check_cell(const dun_dataset_reader *r, const dun_cell *cell, const char *what, size_t most,
                       size_t line) {
     const bool list = cell->kind == DUN_CELL_LIST;
@@ -95,7 +90,7 @@ static dun_cell cell_at(const dun_record *record, size_t column) {
 }
 
 /* Adds one example, copied. */
-static int add(dun_dataset_reader *r, const dun_cell *text, const dun_cell *label, size_t line) {
+static int add(dun_dataset_reader *r, const dun_cell *text, const dun_cell *label, const dun_record *record) {
     int rc;
     char word[DUN_LABEL_BYTES + 1];
     dun_dataset *dataset = r->dataset;
@@ -103,11 +98,12 @@ static int add(dun_dataset_reader *r, const dun_cell *text, const dun_cell *labe
     word[label->length] = '\0';
     TRY_GROW(dataset->examples, r->capacity, dataset->n);
     dun_example *example = &dataset->examples[dataset->n];
-    TRY(dun_labels_find(&example->label, r, word, line));
+    TRY(dun_labels_find(&example->label, r, word, record->line));
     TRY(dun_str_add(&r->bytes, text->bytes, text->length));
     TRY(dun_str_add(&r->bytes, "", 1));
     example->length = text->length;
-    example->line = (uint32_t)line;
+    example->line = (uint32_t)record->line;
+    example->at = record->at;
     dataset->n++;
 out:
     return rc;
@@ -118,8 +114,8 @@ static int refuse_unlabelled(const dun_dataset_reader *r, const dun_cell *label,
                         : label->kind == DUN_CELL_ABSENT ? "missing"
                                                          : "empty";
     return dun_error(DUN_BAD_INPUT,
-                     "%s:%zu: %s label (%s is %s); a label for every text is needed, or data.bad_rows = skip",
-                     r->name, line, found, key_or(r->label_key, "its column"), found);
+                     "%s:%zu: the label is %s; one for every text is needed, or data.bad_rows = skip",
+                     r->name, line, found);
 }
 
 static int read_record(dun_dataset_reader *r, const dun_record *record) {
@@ -140,7 +136,7 @@ static int read_record(dun_dataset_reader *r, const dun_record *record) {
     }
     dun_cell text = cell_at(record, r->text), label = cell_at(record, r->label);
     TRY(join_spilled(&text, r, record));
-    TRY(check_cell(r, &text, key_or(r->text_key, "text"), DUN_TEXT_BYTES, line));
+    TRY(check_cell(r, &text, "text", DUN_TEXT_BYTES, line));
     if (is_blank(&text)) {
         dun_tally_add(tally, DUN_PASSED_EMPTY, line);
         goto out;
@@ -150,8 +146,8 @@ static int read_record(dun_dataset_reader *r, const dun_record *record) {
         dun_tally_add(tally, DUN_PASSED_UNLABELLED, line);
         goto out;
     }
-    TRY(check_cell(r, &label, key_or(r->label_key, "label"), DUN_LABEL_BYTES, line));
-    TRY(add(r, &text, &label, line));
+    TRY(check_cell(r, &label, "label", DUN_LABEL_BYTES, line));
+    TRY(add(r, &text, &label, record));
 out:
     return rc;
 }
@@ -256,7 +252,7 @@ int dun_dataset_parse(dun_dataset **out, dun_labels *labels, const uint8_t *byte
     int rc;
     dun_text_file text;
     *out = NULL;
-    TRY(dun_text_file_of(&text, bytes, length, name, DUN_TEXT_STRICT));
+    TRY(dun_text_file_of(&text, bytes, length, name));
     TRY(dun_dataset_of_text(out, labels, &text, options));
 out:
     dun_text_file_close(&text);
@@ -268,7 +264,7 @@ int dun_dataset_read(dun_dataset **out, dun_labels *labels, const char *path,
     int rc;
     dun_text_file text;
     *out = NULL;
-    TRY(dun_text_file_open(&text, path, DUN_TEXT_STRICT));
+    TRY(dun_text_file_open(&text, path));
     TRY(dun_dataset_of_text(out, labels, &text, options));
 out:
     dun_text_file_close(&text);

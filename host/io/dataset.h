@@ -14,6 +14,7 @@ typedef struct {
     size_t length;
     uint32_t label; /* class id, 0..K-1 */
     uint32_t line;  /* where it stands in the file, from 1 */
+    size_t at;      /* bytes of the text before its record, which alone tells records of one line apart */
 } dun_example;
 
 typedef struct {

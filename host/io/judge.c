@@ -14,7 +14,6 @@
 typedef struct {
     const char *name; /* of the file */
     dun_columns columns;
-    const dun_dialect *dialect;
     bool is_table, is_json, header;
 } judging;
 
@@ -29,7 +28,7 @@ static enum dun_name_match matches(const judging *j, size_t column, enum dun_nam
 
 /* labels */
 
-/* Shares of rows are in percent of all rows. */
+/* At least two texts a value on average, and half of all rows have one. */
 static bool could_be_label(const judging *j, const dun_column *c) {
     return !c->many && c->n_values >= 2 && c->n_values * 2 <= c->n_filled + 1 && c->mean_bytes <= 64 &&
            c->n_filled * 2 >= j->columns.n_rows;
@@ -281,7 +280,6 @@ int dun_judge(dun_judged *out, const dun_text_file *file, const char *text, cons
     TRY(dun_dialect_find(&out->dialect, file, "auto"));
     out->format = dun_format_name(out->dialect.format);
     out->by_ending = dun_format_by_ending(&ending, file->name) && ending == out->dialect.format;
-    j.dialect = &out->dialect;
     j.is_json = out->dialect.format == DUN_JSON || out->dialect.format == DUN_JSONL;
     j.is_table = out->dialect.format == DUN_TSV || out->dialect.format == DUN_CSV;
     TRY(dun_columns_measure(&j.columns, file, &out->dialect));

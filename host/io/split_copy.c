@@ -1,4 +1,4 @@
-/* Goes through the records once more and copies those whose lines the data set kept for the side. */
+/* Goes through the records once more and copies those that the data set kept for the side. */
 #include "io/split_copy.h"
 
 #include "base/csv.h"
@@ -71,7 +71,7 @@ int dun_split_copy(dun_str *out, const dun_text_file *text, const dun_dialect *d
         TRY(dun_records_next(&record, records));
         if (rc == 0)
             break;
-        if (record.line != dataset->examples[i].line)
+        if (record.at != dataset->examples[i].at)
             continue;
         if (split->to_valid[i] == valid)
             TRY(add_record(out, text, dialect, &record));

@@ -23,7 +23,12 @@ static size_t put_utf8(char *out, uint32_t c) {
     return n;
 }
 
-/* UTF-16 to UTF-8; half a pair becomes U+FFFD, as an odd byte at the end does. */
+static int refuse_utf16(const dun_text_file *t, size_t at) {
+    return dun_error(DUN_BAD_INPUT, "%s: half a character of UTF-16 at byte %zu; is the file cut short?",
+                     t->name, t->skipped + at);
+}
+
+/* UTF-16 to UTF-8. */
 static int decode_utf16(dun_text_file *t, bool big_endian) {
     int rc = DUN_OK;
     char *out = NULL;
@@ -38,17 +43,16 @@ static int decode_utf16(dun_text_file *t, bool big_endian) {
             c = 0x10000 + ((c & 0x3ff) << 10) + (UNIT(i + 1) & 0x3ff);
             i++;
         } else if (c >= 0xd800 && c < 0xe000) {
-            c = 0xfffd;
+            TRY(refuse_utf16(t, 2 * i));
         }
         used += put_utf8(out + used, c);
     }
 #undef UNIT
     if (t->length % 2)
-        used += put_utf8(out + used, 0xfffd);
+        TRY(refuse_utf16(t, t->length - 1));
     t->decoded = out;
     t->bytes = out;
     t->length = used;
-    t->decoded_from = "UTF-16";
     out = NULL;
 out:
     dun_free(out);
@@ -101,10 +105,12 @@ static bool could_be_windows(const dun_text_file *t) {
     return true;
 }
 
+/* Lines end with CR where no LF does. */
 static size_t line_of(const dun_text_file *t, size_t at) {
+    const char line_end = memchr(t->bytes, '\n', t->length) ? '\n' : '\r';
     size_t line = 1;
     for (size_t i = 0; i < at; i++)
-        line += t->bytes[i] == '\n' || (t->bytes[i] == '\r' && t->bytes[i + 1] != '\n');
+        line += t->bytes[i] == line_end;
     return line;
 }
 
@@ -133,56 +139,29 @@ static int refuse_bytes(const dun_text_file *t, size_t valid) {
         windows ? t->name : "", windows ? "' > NEW" : "");
 }
 
-/* U+FFFD for each maximal part of a bad sequence, and for NUL. */
-static int repair(dun_text_file *t, size_t at) {
-    int rc = DUN_OK;
-    dun_str out = {0};
-    t->first_repaired = line_of(t, at);
-    for (size_t done = 0; done < t->length;) {
-        TRY(dun_str_add(&out, t->bytes + done, at - done));
-        done = at;
-        if (at == t->length)
-            break;
-        TRY(dun_str_add(&out, "\xef\xbf\xbd", 3));
-        t->n_repaired++;
-        done += t->bytes[at] ? dun_utf8_invalid(t->bytes + at, t->length - at) : 1;
-        const char *rest = t->bytes + done, *null = memchr(rest, '\0', t->length - done);
-        at = done + dun_utf8_valid(rest, null ? (size_t)(null - rest) : t->length - done);
-    }
-    dun_free(t->decoded);
-    t->decoded = out.bytes;
-    t->bytes = out.bytes;
-    t->length = out.length;
-    out = (dun_str){0};
-out:
-    dun_str_free(&out);
-    return rc;
-}
-
-static int prepare(dun_text_file *t, enum dun_text_faults faults) {
+static int prepare(dun_text_file *t) {
     int rc;
     TRY(dun_foreign_refuse(t->bytes, t->length, t->name));
     TRY(decode(t));
     const size_t fault = find_fault(t);
     if (fault < t->length)
-        TRY(faults == DUN_TEXT_STRICT ? refuse_bytes(t, fault) : repair(t, fault));
+        TRY(refuse_bytes(t, fault));
 out:
     return rc;
 }
 
-int dun_text_file_of(dun_text_file *text, const void *bytes, size_t length, const char *name,
-                     enum dun_text_faults faults) {
+int dun_text_file_of(dun_text_file *text, const void *bytes, size_t length, const char *name) {
     int rc;
     *text = (dun_text_file){.bytes = length ? bytes : "", .length = length};
     TRY_PTR(text->name, dun_strdup(name));
-    TRY(prepare(text, faults));
+    TRY(prepare(text));
 out:
     if (rc < 0)
         dun_text_file_close(text);
     return rc;
 }
 
-int dun_text_file_open(dun_text_file *text, const char *path, enum dun_text_faults faults) {
+int dun_text_file_open(dun_text_file *text, const char *path) {
     int rc;
     uint8_t *unpacked = NULL;
     *text = (dun_text_file){0};
@@ -195,7 +174,7 @@ int dun_text_file_open(dun_text_file *text, const char *path, enum dun_text_faul
         text->unpacked = unpacked;
         text->bytes = text->length ? text->unpacked : "";
     }
-    TRY(prepare(text, faults));
+    TRY(prepare(text));
 out:
     if (rc < 0)
         dun_text_file_close(text);

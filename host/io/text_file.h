@@ -10,25 +10,19 @@
 typedef struct {
     const char *bytes; /* [length]; UTF-8 without NUL */
     size_t length;
-    size_t skipped;                    /* bytes of the mark in front of them */
-    char *name;                        /* for messages */
-    const char *decoded_from;          /* "UTF-16" when it was that; else NULL */
-    size_t n_repaired, first_repaired; /* places where U+FFFD was put; the line of the first */
+    size_t skipped; /* bytes of the mark in front of them */
+    char *name;     /* for messages */
     dun_file file;
     void *unpacked, *decoded; /* owned, where the bytes are not the file's own */
 } dun_text_file;
 
-/* What becomes of bytes that are no UTF-8, and of NUL: an error with its line, or U+FFFD, counted. */
-enum dun_text_faults { DUN_TEXT_STRICT, DUN_TEXT_REPAIRED };
-
 /* Maps a file; unpacks gzip, decodes UTF-16 that has a byte order mark. DUN_BAD_INPUT, by its cause: what the
  * file is instead of text (Parquet, a workbook, an archive, HTML, ...) and how to get text from it; the line
  * and byte of what is no UTF-8, with the `iconv` to run. */
-int dun_text_file_open(dun_text_file *text, const char *path, enum dun_text_faults faults);
+int dun_text_file_open(dun_text_file *text, const char *path);
 
 /* The same from bytes that stay where they are as long as `text` is used; gzip is not looked for. */
-int dun_text_file_of(dun_text_file *text, const void *bytes, size_t length, const char *name,
-                     enum dun_text_faults faults);
+int dun_text_file_of(dun_text_file *text, const void *bytes, size_t length, const char *name);
 
 void dun_text_file_close(dun_text_file *text);
 

@@ -346,8 +346,8 @@ static void test_refuses_words(void **state) {
     static const struct {
         const char *map, *words[3], *start, *part;
     } cases[] = {
-        {NULL, {"x", " "}, "d:2: ", "empty label"},
-        {NULL, {"x", "\xc2\xa0\xe2\x80\x8b\xef\xbb\xbf"}, "d:2: ", "empty label"},
+        {NULL, {"x", " "}, "d:2: ", "the label is empty"},
+        {NULL, {"x", "\xc2\xa0\xe2\x80\x8b\xef\xbb\xbf"}, "d:2: ", "the label is empty"},
         {"good:1, bad:0",
          {"good", "Bad."},
          "d:2: the label 'Bad.' is not known; known are bad, good",
