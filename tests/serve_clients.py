@@ -16,11 +16,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 
-from served import Server, WAIT, check, dunlin, expected, failed, make_run
+from served import Server, WAIT, check, dunlin, expected, make_run, run
 
 TEXT = {"text": "then the inn"}
 BODY = json.dumps(TEXT).encode()
@@ -449,10 +447,4 @@ def main():
     test_first_process(answer)
 
 
-with tempfile.TemporaryDirectory() as folder:
-    os.chdir(folder)
-    main()
-    os.chdir("/")
-if failed():
-    sys.exit(1)
-print("all as expected")
+run(main)

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 
 dunlin, fixtures = sys.argv[1:3]
 device = os.environ.get("DUNLIN_TEST_DEVICE", "cpu")
@@ -35,9 +36,15 @@ def check(right, what):
         print(f"FAILED: {what}", flush=True)
 
 
-def failed():
-    """How many checks failed."""
-    return failures
+def run(tests):
+    """Calls `tests` in a folder of its own; ends the program with 1 when a check failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        tests()
+        os.chdir("/")
+    if failures:
+        sys.exit(1)
+    print("all as expected")
 
 
 def make_run():
