@@ -112,7 +112,7 @@ tensor token_embd.weight '\0\0\0\0' 0 && bad_model "'token_embd.weight' has 0 di
 tensor token_embd.weight '\5' 0 && bad_model "'token_embd.weight' has 5 dimensions"
 tensor token_embd.weight '\377\377\377\377\377\377\377\377' 12 && bad_model "'token_embd.weight' has shape"
 tensor token_embd.weight '\0\0\0\0\0\1' 12 && bad_model "'token_embd.weight'"
-tensor token_embd.weight '\14' 20 && bad_model 'Q4_K (12)'
+tensor token_embd.weight '\47' 20 && bad_model 'MXFP4 (39)'
 tensor token_embd.weight '\1' 24 && bad_model 'offset 1;'
 tensor blk.0.attn_q.weight '\0\0\0\0\0\0\0\177' 24 && bad_model "'blk.0.attn_q.weight'"
 tensor blk.0.attn_q.weight '\0\0\0\0\0\0\0\0' 24 && bad_model 'overlap'

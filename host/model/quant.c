@@ -11,6 +11,7 @@ typedef uint8_t uchar;
 typedef uint32_t uint;
 #define STORED const uint8_t
 #define DECODER static inline
+#define TABLE static const
 
 DECODER uint load_16(STORED *at) {
     uint16_t value;
@@ -40,6 +41,7 @@ DECODER uint as_uint(float value) {
 
 #undef STORED
 #undef DECODER
+#undef TABLE
 
 float dun_half_to_f32(uint16_t bits) {
     return float_of_half(bits);
@@ -72,11 +74,12 @@ uint16_t dun_half_from_f32(float value) {
 typedef struct {
     dun_quant_type type;
     void (*to_f32)(float *restrict out, const uint8_t *restrict at, size_t n_blocks);
+    uint32_t scales;    /* byte of a block where the 32 bits of the exponents begin */
     uint64_t exponents; /* fields that are all ones in NaN and infinity */
 } quant_row;
 
 /* <name>_to_f32: block after block. */
-#define STORED(name, id, values, bytes, decoder, exponents)                                                  \
+#define STORED(name, id, values, bytes, decoder, scales, exponents)                                          \
     static void name##_to_f32(float *restrict out, const uint8_t *restrict at, size_t n_blocks) {            \
         for (size_t i = 0; i < n_blocks; i++)                                                                \
             decode_##decoder(out + i * (values), at + i * (bytes));                                          \
@@ -87,9 +90,9 @@ typedef struct {
 #undef NAMED
 
 static const quant_row quant_table[] = {
-#define STORED(name, id, values, bytes, decoder, exponents)                                                  \
-    {{id, #name, values, bytes, NULL}, name##_to_f32, exponents},
-#define NAMED(name, id, instead) {{id, #name, 1, 0, instead}, NULL, 0},
+#define STORED(name, id, values, bytes, decoder, scales, exponents)                                          \
+    {{id, #name, values, bytes, NULL}, name##_to_f32, scales, exponents},
+#define NAMED(name, id, instead) {{id, #name, 1, 0, instead}, NULL, 0, 0},
 #include "model/quant.def"
 #undef STORED
 #undef NAMED
@@ -137,7 +140,7 @@ bool dun_quant_finite(uint32_t type, const uint8_t *data, size_t n) {
     if (row->type.block_values > 1) {
         const uint8_t *end = data + n / row->type.block_values * row->type.block_bytes;
         for (; data < end; data += row->type.block_bytes)
-            seen |= carries(load_32(data), m);
+            seen |= carries(load_32(data + row->scales), m);
     } else {
         size_t bytes = n * row->type.block_bytes;
         uint64_t word;

@@ -33,7 +33,7 @@ void dun_quant_supported(char *out, size_t size);
 void dun_quant_to_f32(float *out, uint32_t type, const uint8_t *data, size_t n);
 
 /* False when one of n values (a multiple of the block) would come out as NaN or infinite: looks only at
- * the scales of quantised blocks, since a finite half times a small integer is finite. */
+ * the scales of quantised blocks, since a finite half times small integers is finite. */
 bool dun_quant_finite(uint32_t type, const uint8_t *data, size_t n);
 
 float dun_half_to_f32(uint16_t bits);

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "gguf_builder.h"
 #include "model/quant.h"
+#include "quant_values.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -26,22 +27,8 @@ static const struct {
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
 
-/* (-1)^s 2^(e-15) (1 + f/1024), 2^-14 f/1024 for e = 0. */
-static double half_value(unsigned bits) {
-    unsigned exponent = bits >> 10 & 31, fraction = bits & 1023;
-    double size = exponent ? ldexp(1024 + fraction, (int)exponent - 25) : ldexp(fraction, -24);
-    if (exponent == 31)
-        size = fraction ? (double)NAN : (double)INFINITY;
-    return bits & 0x8000 ? -size : size;
-}
-
-static unsigned half_bits(const uint8_t *at) {
-    return at[0] | (unsigned)at[1] << 8;
-}
-
 static double defined_value(size_t format, const uint8_t *block, unsigned j) {
-    double d = half_value(half_bits(block));
-    double m = formats[format].min_at ? half_value(half_bits(block + formats[format].min_at)) : 0;
+    double d = half_in(block), m = formats[format].min_at ? half_in(block + formats[format].min_at) : 0;
     if (!formats[format].nibbles_at) {
         int q = block[2 + j];
         return (q < 128 ? q : q - 256) * d;
@@ -113,10 +100,47 @@ static void test_random_blocks(void **state) {
     }
 }
 
-/* Blocks written out by hand: d = 0.5 (0x3800), m = -2 (0xc000). */
+/* The formats whose values are defined one by one, and where their halves lie. */
 static const struct {
     uint32_t id;
-    uint8_t block[34];
+    const char *name;
+    size_t bytes, values, halves[2];
+    double (*value)(const uint8_t *block, unsigned e);
+} defined[] = {
+    {10, "Q2_K", 84, 256, {80, 82}, value_q2_k},    {11, "Q3_K", 110, 256, {108, 108}, value_q3_k},
+    {12, "Q4_K", 144, 256, {0, 2}, value_q4_k},     {13, "Q5_K", 176, 256, {0, 2}, value_q5_k},
+    {14, "Q6_K", 210, 256, {208, 208}, value_q6_k}, {20, "IQ4_NL", 18, 32, {0, 0}, value_iq4_nl},
+    {23, "IQ4_XS", 136, 256, {0, 0}, value_iq4_xs},
+};
+enum { N_DEFINED = sizeof defined / sizeof defined[0] };
+
+/* Every value is one rounding of an exact product or difference. */
+static void test_defined_blocks(void **state) {
+    (void)state;
+    uint64_t draw = 1 << 20;
+    uint8_t data[1 + 210], *block = data + 1; /* no alignment */
+    float out[256];
+    for (size_t f = 0; f < N_DEFINED; f++)
+        for (size_t i = 0; i < N_BLOCKS; i++) {
+            for (size_t j = 0; j < defined[f].bytes; j++)
+                block[j] = (uint8_t)dun_random_u64(1, DUN_STREAM_TEST, draw++);
+            for (size_t h = 0; h < 2; h++) /* an even exponent: none is 31, so all is finite */
+                block[defined[f].halves[h] + 1] &= 0xfb;
+            assert_true(dun_quant_finite(defined[f].id, block, defined[f].values));
+            dun_quant_to_f32(out, defined[f].id, block, defined[f].values);
+            for (unsigned e = 0; e < defined[f].values; e++)
+                if (out[e] != (float)defined[f].value(block, e))
+                    fail_msg("%s: value %u of block %zu is %a; expected %a", defined[f].name, e, i,
+                             (double)out[e], defined[f].value(block, e));
+        }
+}
+
+/* Blocks written out by hand: d = 0.5 (0x3800), m = -2 (0xc000). */
+#define D 0x00, 0x38
+#define M 0x00, 0xc0
+static const struct {
+    uint32_t id;
+    uint8_t block[210];
     struct {
         unsigned j;
         double value;
@@ -127,15 +151,44 @@ static const struct {
     {6, {0x00, 0x38, 0x01, 0x00, 0x02, 0x80, 0xf0, 0x08}, {{0, 0}, {1, -4}, {16, -0.5}, {17, 0}}},
     {7, {0x00, 0x38, 0x00, 0xc0, 0x01, 0x00, 0x02, 0x80, 0xf0, 0x08}, {{0, 6}, {1, 2}, {16, 5.5}, {17, 6}}},
     {8, {0x00, 0x38, 0x80, 0x7f, 0x01, 0xff}, {{0, -64}, {1, 63.5}, {2, 0.5}, {3, -0.5}}},
+    /* scale 2 and minimum 1, scale 1 and minimum 3; codes 3 and 1 in byte 16: of 0 and 32 */
+    {10,
+     {[0] = 0x12, [2] = 0x31, [16] = 0x07, [80] = D, M},
+     {{0, 3 + 2}, {1, 0 + 2}, {32, 0.5 + 6}, {33, 0 + 6}}},
+    /* scales 33 - 32 and 0 - 32; the high bit of value 0 is set, that of 32 not */
+    {11,
+     {[0] = 0x01, [32] = 0x07, [96] = 0x01, [104] = 0x02, [108] = D},
+     {{0, 1.5}, {1, -2}, {32, 48}, {33, 64}}},
+    /* scales 2 and, with upper bits from byte 4, 0x23; minima 1 and 0x14 */
+    {12,
+     {D, M, 0x82, 0, 0, 0, 0x41, 0, 0, 0, 0x43, 0, 0, 0, 0x05, [80] = 0x0f},
+     {{0, 5 + 2}, {1, 0 + 2}, {128, 0.5 * 0x23 * 15 + 2 * 0x14}, {160, 0}}},
+    /* the same with codes of 5 bits: 0x15 and 0x1f */
+    {13,
+     {D, M, 0x82, 0, 0, 0, 0x41, 0, 0, 0, 0x43, 0, 0, 0, 0x11, [48] = 0x05, [112] = 0x0f},
+     {{0, 0x15 + 2}, {1, 0 + 2}, {128, 0.5 * 0x23 * 0x1f + 2 * 0x14}, {160, 0}}},
+    /* scales -1 and 2; codes 0x3f - 32 and 0x15 - 32, in byte 0: values 0 and 64 */
+    {14,
+     {[0] = 0x5f, [128] = 0x13, [192] = 0xff, [196] = 2, [208] = D},
+     {{0, -15.5}, {1, 16}, {64, 0x15 - 32}, {65, -32}}},
+    {20, {D, 0xf0, 0x08}, {{0, -63.5}, {1, 0.5}, {16, 56.5}, {17, -63.5}}},
+    /* scales 33 - 32 and 0x1f - 32 */
+    {23, {D, 0x06, 0x00, 0xf1, [8] = 0xf0, [24] = 0x08}, {{0, -63.5}, {16, 56.5}, {32, -0.5}, {48, 63.5}}},
 };
+#undef D
+#undef M
 
 static void test_known_blocks(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        float out[BLOCK];
-        dun_quant_to_f32(out, known[i].id, known[i].block, BLOCK);
-        for (size_t k = 0; k < 4; k++)
-            assert_true((double)out[known[i].wanted[k].j] == known[i].wanted[k].value);
+        float out[256];
+        dun_quant_to_f32(out, known[i].id, known[i].block, dun_quant_find(known[i].id)->block_values);
+        for (size_t k = 0; k < 4; k++) {
+            const unsigned j = known[i].wanted[k].j;
+            if ((double)out[j] != known[i].wanted[k].value)
+                fail_msg("%s: value %u is %g; expected %g", dun_quant_find(known[i].id)->name, j,
+                         (double)out[j], known[i].wanted[k].value);
+        }
     }
 }
 
@@ -167,10 +220,14 @@ static const struct {
     size_t at[2], n;
     uint16_t finite, infinite, nan;
 } exponents[] = {
-    {0, {2}, 1, 0xff7f, 0x7f80, 0xffc0},    {1, {0}, 1, 0x7bff, 0xfc00, 0x7e01},
-    {30, {0}, 1, 0x7f7f, 0xff80, 0x7f81},   {2, {0}, 1, 0xfbff, 0x7c00, 0x7d00},
-    {3, {0, 2}, 2, 0x7bff, 0xfc00, 0xfe00}, {6, {0}, 1, 0x7bff, 0x7c00, 0x7fff},
-    {7, {0, 2}, 2, 0xfbff, 0xfc00, 0xffff}, {8, {0}, 1, 0x7bff, 0x7c00, 0x7c01},
+    {0, {2}, 1, 0xff7f, 0x7f80, 0xffc0},       {1, {0}, 1, 0x7bff, 0xfc00, 0x7e01},
+    {30, {0}, 1, 0x7f7f, 0xff80, 0x7f81},      {2, {0}, 1, 0xfbff, 0x7c00, 0x7d00},
+    {3, {0, 2}, 2, 0x7bff, 0xfc00, 0xfe00},    {6, {0}, 1, 0x7bff, 0x7c00, 0x7fff},
+    {7, {0, 2}, 2, 0xfbff, 0xfc00, 0xffff},    {8, {0}, 1, 0x7bff, 0x7c00, 0x7c01},
+    {10, {80, 82}, 2, 0x7bff, 0xfc00, 0xfe00}, {11, {108}, 1, 0xfbff, 0x7c00, 0x7d00},
+    {12, {0, 2}, 2, 0x7bff, 0xfc00, 0xfe00},   {13, {0, 2}, 2, 0x7bff, 0xfc00, 0xfe00},
+    {14, {208}, 1, 0xfbff, 0x7c00, 0x7d00},    {20, {0}, 1, 0x7bff, 0x7c00, 0x7c01},
+    {23, {0}, 1, 0x7bff, 0x7c00, 0x7c01},
 };
 
 static void test_finite(void **state) {
@@ -178,7 +235,7 @@ static void test_finite(void **state) {
     enum { N = 21 };
     for (size_t t = 0; t < sizeof exponents / sizeof exponents[0]; t++) {
         const dun_quant_type *type = dun_quant_find(exponents[t].id);
-        uint8_t blocks[N * 34];
+        uint8_t blocks[N * 210];
         memset(blocks, 0xff, sizeof blocks); /* quants of all ones mean nothing */
         for (size_t i = 0; i < N; i++)
             for (size_t s = 0; s < exponents[t].n; s++)
@@ -200,15 +257,21 @@ static void test_finite(void **state) {
 
 static void test_table(void **state) {
     (void)state;
-    char text[128], cut[8];
+    char text[160], cut[8];
     for (size_t f = 0; f < N_FORMATS; f++) {
         const dun_quant_type *type = dun_quant_find(formats[f].id);
         assert_string_equal(type->name, formats[f].name);
         assert_int_equal(type->block_bytes, formats[f].bytes);
         assert_int_equal(type->block_values, BLOCK);
     }
-    assert_string_equal(dun_quant_find(12)->name, "Q4_K");
-    assert_int_equal(dun_quant_find(12)->block_bytes, 0);
+    for (size_t f = 0; f < N_DEFINED; f++) {
+        const dun_quant_type *type = dun_quant_find(defined[f].id);
+        assert_string_equal(type->name, defined[f].name);
+        assert_int_equal(type->block_bytes, defined[f].bytes);
+        assert_int_equal(type->block_values, defined[f].values);
+    }
+    assert_string_equal(dun_quant_find(39)->name, "MXFP4");
+    assert_int_equal(dun_quant_find(39)->block_bytes, 0);
     for (uint32_t id = 0; id < 43; id++) { /* every id has a name, and a format to ask for or a decoder */
         const dun_quant_type *type = dun_quant_find(id);
         assert_non_null(type);
@@ -217,7 +280,8 @@ static void test_table(void **state) {
     }
     assert_null(dun_quant_find(43));
     dun_quant_supported(text, sizeof text);
-    assert_string_equal(text, "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0");
+    assert_string_equal(text, "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, "
+                              "Q6_K, IQ4_NL, IQ4_XS");
     dun_quant_supported(cut, sizeof cut);
     assert_string_equal(cut, "F32, F1");
 }
@@ -225,9 +289,9 @@ static void test_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_half),          cmocka_unit_test(test_half_rounds),
-        cmocka_unit_test(test_random_blocks), cmocka_unit_test(test_known_blocks),
-        cmocka_unit_test(test_floats),        cmocka_unit_test(test_finite),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_random_blocks), cmocka_unit_test(test_defined_blocks),
+        cmocka_unit_test(test_known_blocks),  cmocka_unit_test(test_floats),
+        cmocka_unit_test(test_finite),        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 /* A kernel for each format, an item a block. */
-#define STORED(name, id, values, bytes, decoder, exponents)                                                  \
+#define STORED(name, id, values, bytes, decoder, scales, exponents)                                          \
     "__kernel void decode_all_" #decoder "(__global const uchar *in, __global float *out, int n) {\n"        \
     "    size_t i = get_global_id(0);\n"                                                                     \
     "    float value[" #values "];\n"                                                                        \
@@ -32,34 +32,37 @@ static const char kernels[] =
     ;
 #undef STORED
 
-#define STORED(name, id, values, bytes, decoder, exponents) {id, "decode_all_" #decoder},
+#define STORED(name, id, values, bytes, decoder, scales, exponents) {id, "decode_all_" #decoder, scales},
 static const struct {
     uint32_t id;
     const char *kernel;
+    size_t scales; /* where the 32 bits with the exponents begin */
 } formats[] = {
 #include "model/quant.def"
 };
 #undef STORED
 #undef NAMED
-enum { N_FORMATS = sizeof formats / sizeof *formats, N_BLOCKS = 1 << 16, GROUP = 8 };
+enum { N_FORMATS = sizeof formats / sizeof *formats, N_VALUES = 1 << 21, GROUP = 8 };
 
 static dun_device *device;
 static dun_program *program;
 
-/* Bytes that mean finite numbers: random ones, but every half in turn where a block begins with one; in plain
- * formats the 16 bits of each value run through all patterns, and what is not finite becomes 0. */
-static uint8_t *make_blocks(const dun_quant_type *type) {
-    size_t bytes = type->block_bytes;
-    uint8_t *blocks = dun_calloc(N_BLOCKS, bytes);
+/* Bytes that mean finite numbers: random ones, but every half in turn (of blocks of 256, every eighth) where
+ * the scale is one; in plain formats the 16 bits of each value run through all patterns, and what is not
+ * finite becomes 0. */
+static uint8_t *make_blocks(const dun_quant_type *type, size_t n_blocks, size_t scales) {
+    size_t bytes = type->block_bytes, step = n_blocks < 0x10000 ? 0x10000 / n_blocks : 1;
+    uint8_t *blocks = dun_calloc(n_blocks, bytes);
     assert_non_null(blocks);
-    for (size_t i = 0; i < N_BLOCKS * bytes; i++)
+    for (size_t i = 0; i < n_blocks * bytes; i++)
         blocks[i] = (uint8_t)dun_random_u64(2, DUN_STREAM_TEST, i);
-    for (size_t i = 0; i < N_BLOCKS; i++) {
-        uint8_t *block = blocks + i * bytes, *last = type->block_values > 1 ? block : block + bytes - 2;
-        last[0] = (uint8_t)i;
-        last[1] = (uint8_t)(i >> 8);
+    for (size_t i = 0; i < n_blocks; i++) {
+        uint8_t *block = blocks + i * bytes,
+                *last = type->block_values > 1 ? block + scales : block + bytes - 2;
+        last[0] = (uint8_t)(i * step);
+        last[1] = (uint8_t)(i * step >> 8);
         if (type->block_values > 1)
-            block[3] &= 0xfb; /* perhaps of a minimum */
+            last[3] &= 0xfb; /* perhaps of a minimum, or of the scale itself */
         if (!dun_quant_finite(type->id, block, type->block_values))
             memset(block, 0, bytes);
     }
@@ -72,9 +75,9 @@ static uint32_t bits_of(float value) {
     return bits;
 }
 
-static void check_format(const dun_quant_type *type, const char *name) {
-    size_t n = (size_t)N_BLOCKS * type->block_values, bytes = (size_t)N_BLOCKS * type->block_bytes;
-    uint8_t *blocks = make_blocks(type);
+static void check_format(const dun_quant_type *type, const char *name, size_t scales) {
+    size_t n_blocks = N_VALUES / type->block_values, n = N_VALUES, bytes = n_blocks * type->block_bytes;
+    uint8_t *blocks = make_blocks(type, n_blocks, scales);
     float *wanted = dun_calloc(n, sizeof *wanted), *found = dun_calloc(n, sizeof *found);
     dun_buffer in = {0}, out = {0};
     dun_kernel *kernel = NULL;
@@ -84,8 +87,8 @@ static void check_format(const dun_quant_type *type, const char *name) {
     check_ok(dun_buffer_create(&out, device, n * sizeof *found, "values"));
     check_ok(dun_buffer_write(&in, 0, blocks, bytes));
     check_ok(dun_kernel_create(&kernel, program, name));
-    check_ok(DUN_LAUNCH(kernel, ((dun_range){{N_BLOCKS / GROUP, 1}, GROUP}), DUN_BUF(in), DUN_BUF(out),
-                        DUN_INT(N_BLOCKS)));
+    check_ok(DUN_LAUNCH(kernel, ((dun_range){{n_blocks / GROUP, 1}, GROUP}), DUN_BUF(in), DUN_BUF(out),
+                        DUN_INT(n_blocks)));
     check_ok(dun_buffer_read(found, &out, 0, n * sizeof *found));
     for (size_t i = 0; i < n; i++)
         if (bits_of(found[i]) != bits_of(wanted[i]))
@@ -102,7 +105,7 @@ static void check_format(const dun_quant_type *type, const char *name) {
 static void test_bits(void **state) {
     (void)state;
     for (size_t f = 0; f < N_FORMATS; f++)
-        check_format(dun_quant_find(formats[f].id), formats[f].kernel);
+        check_format(dun_quant_find(formats[f].id), formats[f].kernel, formats[f].scales);
 }
 
 static int open_all(void **state) {

@@ -242,8 +242,9 @@ static uint64_t hash_of(sample *s) {
 /* What a source hands out raw, decoded row by row, is what it reads, for every format and slot. */
 static void test_raw(void **state) {
     (void)state;
-    static const uint32_t types[] = {DUN_QUANT_F32,  DUN_QUANT_F16,  DUN_QUANT_BF16, DUN_QUANT_Q4_0,
-                                     DUN_QUANT_Q4_1, DUN_QUANT_Q5_0, DUN_QUANT_Q5_1, DUN_QUANT_Q8_0};
+    static const uint32_t types[] = {DUN_QUANT_F32,  DUN_QUANT_F16,  DUN_QUANT_BF16,
+                                     DUN_QUANT_Q4_0, DUN_QUANT_Q4_1, DUN_QUANT_Q5_0,
+                                     DUN_QUANT_Q5_1, DUN_QUANT_Q8_0, DUN_QUANT_IQ4_NL};
     for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
         sample s;
         float rows[300 * 128], row[128];

@@ -110,7 +110,7 @@ static const struct {
     {N_DIMS, "token_embd.weight", 0, 1, 0, "'token_embd.weight' has 0 rows", "one for every token"},
     {N_DIMS, "blk.0.attn_v.weight", 0, 1, 0, "'blk.0.attn_v.weight'", "expected (64, 48), found (64)"},
     {TYPE, "blk.0.attn_norm.weight", 0, DUN_QUANT_Q8_0, 0, "'blk.0.attn_norm.weight' has type Q8_0", "F32"},
-    {TYPE, "blk.0.attn_q.weight", 0, 14, 0, "'blk.0.attn_q.weight' has type Q6_K (14)", "supported: F32"},
+    {TYPE, "blk.0.attn_q.weight", 0, 40, 0, "'blk.0.attn_q.weight' has type NVFP4 (40)", "supported: F32"},
 
     {PUT_16, "token_embd.weight", 0, 0x7c00, 299 * 68, "'token_embd.weight' has NaN or infinity in row 299",
      ""},
