@@ -6,14 +6,18 @@
 #include <jansson.h>
 #include <unistd.h>
 
-/* Spans as "0-3|3-5" and pieces must be as expected; "" for no tokens. */
+/* As "0-3|3-5"; "" for no tokens. */
+static void show_spans(dun_str *out, const dun_tokens *tokens) {
+    expect_ok(dun_str_add(out, "", 0));
+    for (size_t i = 0; i < tokens->n; i++)
+        expect_ok(dun_str_addf(out, "%s%u-%u", i ? "|" : "", tokens->spans[i].begin, tokens->spans[i].end));
+}
+
 static void expect_spans(dun_tokenizer *tokenizer, const char *text, size_t length, const char *wanted) {
     dun_tokens tokens = {0};
     dun_str found = {0};
-    expect_ok(dun_str_add(&found, "", 0));
     expect_ok(dun_tokenizer_encode(&tokens, tokenizer, text, length));
-    for (size_t i = 0; i < tokens.n; i++)
-        expect_ok(dun_str_addf(&found, "%s%u-%u", i ? "|" : "", tokens.spans[i].begin, tokens.spans[i].end));
+    show_spans(&found, &tokens);
     assert_string_equal(found.bytes, wanted);
     dun_str_free(&found);
     dun_tokens_free(&tokens);
@@ -90,6 +94,52 @@ static void test_specials(void **state) {
     dun_tokenizer_free(tokenizer);
 }
 
+/* Where a text may not spell control tokens: those of words around it are found, user-defined tokens are
+ * found everywhere, and a control token that the text has a part in is characters. */
+static void test_plain(void **state) {
+    (void)state;
+    static const vocabulary_plan plan = {"gpt-2",
+                                         {{"<s>", TOKEN_CONTROL},
+                                          {"<s>>", TOKEN_CONTROL},
+                                          {"<end>", TOKEN_USER_DEFINED},
+                                          {"ab", TOKEN_NORMAL},
+                                          {NULL, 0}},
+                                         {"a b"}};
+    static const struct {
+        const char *text;
+        dun_token_span plain;
+        const char *spans;
+    } cases[] = {
+        {"<s>ab", {0, 0}, "0-3|3-5"},
+        {"<s>ab", {0, UINT32_MAX}, "0-1|1-2|2-3|3-5"},
+        {"<s>ab", {3, 5}, "0-3|3-5"},
+        {"ab<s>", {0, 2}, "0-2|2-5"},
+        {"<s><s><s>", {3, 6}, "0-3|3-4|4-5|5-6|6-9"},
+        {"<s>>", {0, 0}, "0-4"},
+        {"<s>>", {3, 4}, "0-3|3-4"},           /* the text's part ends the longer one */
+        {"<s><s>", {2, 3}, "0-1|1-2|2-3|3-6"}, /* of the first token its end is the text's */
+        {"<s><s>", {0, 1}, "0-1|1-2|2-3|3-6"}, /* its beginning */
+        {"<s><s>", {3, 3}, "0-3|3-6"},         /* an empty text between */
+        {"<s", {0, UINT32_MAX}, "0-1|1-2"},
+        {"a<end>", {0, UINT32_MAX}, "0-1|1-6"},
+        {"<end><s>", {2, 6}, "0-5|5-6|6-7|7-8"},
+        {"", {0, UINT32_MAX}, ""},
+        {"\xff<s>", {0, UINT32_MAX}, "0-1|1-1|1-1|1-2|2-3|3-4"},
+    };
+    dun_tokenizer *tokenizer = make_tokenizer(&plan);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        dun_tokens tokens = {0};
+        dun_str found = {0};
+        const char *text = cases[i].text;
+        expect_ok(dun_tokenizer_encode_plain(&tokens, tokenizer, text, strlen(text), cases[i].plain, true));
+        show_spans(&found, &tokens);
+        assert_string_equal(found.bytes, cases[i].spans);
+        dun_str_free(&found);
+        dun_tokens_free(&tokens);
+    }
+    dun_tokenizer_free(tokenizer);
+}
+
 /* U+FFFD stands for an invalid part: its first token has the part's bytes, the others none. */
 static void test_invalid(void **state) {
     (void)state;
@@ -147,6 +197,7 @@ int main(void) {
         {"references, tiny model", test_references, NULL, NULL, (void *)(uintptr_t)references[0]},
         {"references", test_references, NULL, NULL, (void *)(uintptr_t)references[1]},
         cmocka_unit_test(test_specials),
+        cmocka_unit_test(test_plain),
         cmocka_unit_test(test_invalid),
         cmocka_unit_test(test_byte_pieces),
     };

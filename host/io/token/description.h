@@ -11,7 +11,9 @@
 
 enum dun_token_kind {
     DUN_TOKEN_NORMAL,
-    DUN_TOKEN_SPECIAL, /* recognised inside a text before it is cut into words */
+    DUN_TOKEN_CONTROL, /* <|im_start|>: recognised inside a text before it is cut into words, where it may be
+                        */
+    DUN_TOKEN_WHOLE,   /* recognised likewise, everywhere: characters that no merge puts together */
     DUN_TOKEN_BYTE,    /* "<0xNN>", which stands for a byte */
 };
 

@@ -26,8 +26,8 @@ static const char *const id_keys[] = {
 /* Kinds by the file's token types: normal, unknown, control, user-defined, unused, byte. */
 enum { LEAST_TYPE = 1, MOST_TYPE = 6 };
 static const uint8_t kinds_by_type[MOST_TYPE + 1] = {
-    [1] = DUN_TOKEN_NORMAL,  [2] = DUN_TOKEN_NORMAL, [3] = DUN_TOKEN_SPECIAL,
-    [4] = DUN_TOKEN_SPECIAL, [5] = DUN_TOKEN_NORMAL, [6] = DUN_TOKEN_BYTE,
+    [1] = DUN_TOKEN_NORMAL, [2] = DUN_TOKEN_NORMAL, [3] = DUN_TOKEN_CONTROL,
+    [4] = DUN_TOKEN_WHOLE,  [5] = DUN_TOKEN_NORMAL, [6] = DUN_TOKEN_BYTE,
 };
 
 /* What a description borrows. */

@@ -15,6 +15,7 @@ typedef struct {
     const unsigned char *bytes;
     size_t length;
     uint32_t id;
+    bool control;
 } special;
 
 struct dun_specials {
@@ -36,14 +37,16 @@ static int gather(dun_specials *specials, const dun_vocab *vocab) {
     for (uint32_t id = 0; id < vocab->n; id++) {
         size_t length;
         const char *bytes = dun_vocab_piece(vocab, id, &length);
-        if (!from->kinds || from->kinds[id] != DUN_TOKEN_SPECIAL || length == 0)
+        const uint8_t kind = from->kinds ? from->kinds[id] : DUN_TOKEN_NORMAL;
+        const bool control = kind == DUN_TOKEN_CONTROL;
+        if ((!control && kind != DUN_TOKEN_WHOLE) || length == 0)
             continue;
         if (length > MAX_BYTES)
             TRY(dun_error(DUN_BAD_INPUT,
                           "%s: %s[%u] is a special token of %zu bytes; at most %d are supported", from->file,
                           from->tokens_name, id, length, MAX_BYTES));
         TRY_GROW(specials->list, capacity, specials->n);
-        specials->list[specials->n++] = (special){(const unsigned char *)bytes, length, id};
+        specials->list[specials->n++] = (special){(const unsigned char *)bytes, length, id, control};
     }
 out:
     return rc;
@@ -88,13 +91,16 @@ static size_t lower_bound(const special *list, size_t low, size_t high, size_t d
     return low;
 }
 
-/* The longest special token at the front of a text, or NULL. */
-static const special *longest(const dun_specials *specials, const unsigned char *text, size_t length) {
+/* The longest special token at the front of a text, or NULL; a control token of at most so many bytes. */
+static const special *longest(const dun_specials *specials, const unsigned char *text, size_t length,
+                              size_t most_control) {
     const special *list = specials->list, *best = NULL;
     size_t low = specials->first[text[0]], high = specials->first[text[0] + 1];
     for (size_t depth = 1; low < high; depth++) {
-        if (list[low].length == depth)
-            best = &list[low++];
+        if (list[low].length == depth) {
+            best = list[low].control && depth > most_control ? best : &list[low];
+            low++;
+        }
         if (depth == length)
             break;
         low = lower_bound(list, low, high, depth, text[depth]);
@@ -104,12 +110,13 @@ static const special *longest(const dun_specials *specials, const unsigned char 
 }
 
 dun_special_match dun_specials_find(const dun_specials *specials, const char *text, size_t length,
-                                    size_t from) {
+                                    size_t from, dun_token_span plain) {
     const unsigned char *bytes = (const unsigned char *)text;
     for (size_t at = from; at < length; at++) {
         if (specials->first[bytes[at]] == specials->first[bytes[at] + 1])
             continue;
-        const special *found = longest(specials, bytes + at, length - at);
+        const size_t most = at >= plain.end ? length : at < plain.begin ? plain.begin - at : 0;
+        const special *found = longest(specials, bytes + at, length - at, most);
         if (found)
             return (dun_special_match){at, found->length, found->id};
     }

@@ -136,10 +136,11 @@ static void place_spans(dun_token_span *spans, size_t n, const char *text, size_
     }
 }
 
-static int encode_valid(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {
+static int encode_valid(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length,
+                        dun_token_span plain) {
     int rc = DUN_OK;
     for (size_t at = 0; at < length;) {
-        dun_special_match special = dun_specials_find(tokenizer->specials, text, length, at);
+        dun_special_match special = dun_specials_find(tokenizer->specials, text, length, at, plain);
         TRY(encode_plain(out, tokenizer, text, at, special.at));
         at = special.at + special.bytes;
         if (special.at < length)
@@ -149,36 +150,45 @@ out:
     return rc;
 }
 
-int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {
+/* Without a beginning-of-text token. */
+static int encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length,
+                         dun_token_span plain) {
     int rc = DUN_OK;
     size_t before = out->n;
     if (length > MAX_TEXT_BYTES)
         TRY(dun_error(DUN_BAD_INPUT, "a text has %zu bytes; at most %d are supported", length,
                       MAX_TEXT_BYTES));
     if (dun_utf8_valid(text, length) == length) {
-        TRY(encode_valid(out, tokenizer, text, length));
+        TRY(encode_valid(out, tokenizer, text, length, plain));
         goto out;
     }
     dun_str_clear(&tokenizer->repaired);
     TRY(dun_utf8_repair(&tokenizer->repaired, text, length));
-    TRY(encode_valid(out, tokenizer, tokenizer->repaired.bytes, tokenizer->repaired.length));
+    TRY(encode_valid(out, tokenizer, tokenizer->repaired.bytes, tokenizer->repaired.length, plain));
     place_spans(out->spans + before, out->n - before, text, length);
+out:
+    return rc;
+}
+
+int dun_tokenizer_encode_plain(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length,
+                               dun_token_span plain, bool inside) {
+    int rc = DUN_OK;
+    size_t before = out->n;
+    if (tokenizer->add_bos && !inside)
+        TRY(dun_tokens_add(out, tokenizer->bos, 0, 0));
+    TRY(encode_inside(out, tokenizer, text, length, plain));
 out:
     if (rc < 0)
         out->n = before;
     return rc;
 }
 
+int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {
+    return dun_tokenizer_encode_plain(out, tokenizer, text, length, (dun_token_span){0}, true);
+}
+
 int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {
-    int rc = DUN_OK;
-    size_t before = out->n;
-    if (tokenizer->add_bos)
-        TRY(dun_tokens_add(out, tokenizer->bos, 0, 0));
-    TRY(dun_tokenizer_encode_inside(out, tokenizer, text, length));
-out:
-    if (rc < 0)
-        out->n = before;
-    return rc;
+    return dun_tokenizer_encode_plain(out, tokenizer, text, length, (dun_token_span){0}, false);
 }
 
 /* A token spells at least one byte, and U+FFFD, which may stand for a single byte, has three. */

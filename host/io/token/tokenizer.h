@@ -38,6 +38,12 @@ int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *
 /* The same for a part from inside a longer text: never with a beginning-of-text token. */
 int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
 
+/* The same, with or without that token, for a text whose bytes [plain.begin, plain.end) spell no control
+ * token: what looks like one there, wholly or in part, is plain characters. Places are those of valid UTF-8;
+ * {0, UINT32_MAX} is all of any text, {0, 0} nothing of it. */
+int dun_tokenizer_encode_plain(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length,
+                               dun_token_span plain, bool inside);
+
 /* The most tokens with a byte of the text, whatever stands around it; without a beginning-of-text token. */
 size_t dun_tokenizer_most(const dun_tokenizer *tokenizer, const char *text, size_t length);
 

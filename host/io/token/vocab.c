@@ -109,7 +109,8 @@ static int make_piece(size_t *length, char *out, dun_vocab *vocab, uint32_t id,
     dun_slice text = vocab->from->tokens[id];
     int byte;
     switch (vocab->from->kinds ? (enum dun_token_kind)vocab->from->kinds[id] : DUN_TOKEN_NORMAL) {
-    case DUN_TOKEN_SPECIAL:
+    case DUN_TOKEN_CONTROL:
+    case DUN_TOKEN_WHOLE:
         *length = 0;
         break;
     case DUN_TOKEN_BYTE:
