@@ -73,6 +73,12 @@ class Export:
         """Tokens of the text and the words around it, the text's own cut to data.max_length."""
         before, after = self.layout["before"], self.layout["after"]
         begin, end = len(before), len(before) + len(text)
+        # What a text spells may be plain characters; transformers can read only all of a string so.
+        self.tokenizer.encode_special_tokens = self.settings.get("data.special_tokens") == "text"
+        if self.tokenizer.encode_special_tokens and any(
+                token.special and token.content in before + after
+                for token in self.tokenizer.get_added_tokens_decoder().values()):
+            raise SystemExit("data.special_tokens = text, and the template has special tokens: not read here")
         encoding = self.tokenizer.encode(before + text + after, add_special_tokens=False)
         ids, left = list(self.layout["begin"]), int(self.setting("data.max_length"))
         left -= 0 if before or after else len(ids)  # a beginning-of-text token counts where the text is alone

@@ -9,7 +9,7 @@ static int forget_texts(dun_session *session) {
     int rc = DUN_OK;
     TRY(dun_team_forget(&session->team));
     dun_texts_free(&session->texts);
-    dun_template_surround(&session->texts, &session->template);
+    dun_session_begin_texts(session);
     dun_dataset_free(session->valid);
     dun_dataset_free(session->train);
     dun_labels_free(&session->labels);

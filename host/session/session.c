@@ -19,12 +19,17 @@ enum {
     PASS_TEXTS = 64,    /* texts a pass when none is cached; only very short ones come to as many */
 };
 
+void dun_session_begin_texts(dun_session *session) {
+    dun_template_surround(&session->texts, &session->template);
+    session->texts.plain = session->config->data.special_tokens == DUN_SPECIAL_TOKENS_TEXT;
+}
+
 int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer) {
     int rc = DUN_OK;
     *session = (dun_session){.config = config, .observer = observer, .begun = dun_clock_seconds()};
     TRY(dun_config_check(config));
     TRY(dun_template_parse(&session->template, config));
-    dun_template_surround(&session->texts, &session->template);
+    dun_session_begin_texts(session);
     TRY(dun_config_require(config, DUN_KEY_model_path));
     TRY(dun_model_file_open(&session->model, config->model.path, DUN_MODEL_WEIGHTS | DUN_MODEL_TOKENIZER));
     session->tokenizer = dun_model_file_tokenizer(session->model);

@@ -7,6 +7,9 @@
 /* True when a text is a part of every batch that it is in, instead of lying in the cache. */
 bool dun_session_runs_whole(const dun_session *session);
 
+/* How texts that are added from now on are read: among the template's words, and what they may spell. */
+void dun_session_begin_texts(dun_session *session);
+
 /* Makes the engine a team of one; after dun_engine_resize makes it fit again, alone. */
 int dun_session_start_team(dun_session *session);
 int dun_session_refit_team(dun_session *session);

@@ -30,7 +30,14 @@ static void cut(dun_tokens *tokens, size_t begin, size_t end, uint32_t max_lengt
     tokens->n = kept;
 }
 
-/* Leaves the tokens in `scratch`. */
+/* Leaves the tokens of words and the text, bytes [begin, end) of them, in `scratch`. */
+static int encode(dun_texts *texts, dun_tokenizer *tokenizer, const char *words, size_t length,
+                  dun_token_span text) {
+    const dun_token_span nothing = {0};
+    return dun_tokenizer_encode_plain(&texts->scratch, tokenizer, words, length,
+                                      texts->plain ? text : nothing, texts->inside);
+}
+
 static int encode_among_words(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length,
                               uint32_t max_length) {
     int rc = DUN_OK;
@@ -43,10 +50,8 @@ static int encode_among_words(dun_texts *texts, dun_tokenizer *tokenizer, const 
     size_t end = joined->length;
     if (texts->after)
         TRY(dun_str_addf(joined, "%s", texts->after));
-    if (texts->inside)
-        TRY(dun_tokenizer_encode_inside(&texts->scratch, tokenizer, joined->bytes, joined->length));
-    else
-        TRY(dun_tokenizer_encode(&texts->scratch, tokenizer, joined->bytes, joined->length));
+    const dun_token_span place = {(uint32_t)begin, (uint32_t)end};
+    TRY(encode(texts, tokenizer, joined->bytes, joined->length, place));
     cut(&texts->scratch, begin, end, max_length);
 out:
     return rc;
@@ -106,15 +111,11 @@ static bool leave_shared_out(dun_texts *texts, size_t first) {
     return true;
 }
 
-/* Leaves the tokens in `scratch`. */
 static int encode_alone(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length,
                         uint32_t max_length) {
     int rc = DUN_OK;
     dun_tokens *tokens = &texts->scratch;
-    if (texts->inside)
-        TRY(dun_tokenizer_encode_inside(tokens, tokenizer, text, length));
-    else
-        TRY(dun_tokenizer_encode(tokens, tokenizer, text, length));
+    TRY(encode(texts, tokenizer, text, length, (dun_token_span){0, UINT32_MAX}));
     if (tokens->n > max_length)
         tokens->n = max_length;
 out:

@@ -24,6 +24,7 @@ typedef struct {
     const char *before, *after; /* words around every text, borrowed; NULL: none */
     const char *lead;   /* words that begin every sequence, prompt rows between them and the text; or NULL */
     bool inside;        /* something stands before: no beginning-of-text token */
+    bool plain;         /* control tokens that texts spell are plain characters (data.special_tokens) */
     dun_str joined;     /* scratch: a text among its words, */
     dun_tokens scratch; /* and its tokens */
 } dun_texts;

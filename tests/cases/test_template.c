@@ -46,6 +46,7 @@ static void show_rows(dun_str *out, const char *lines, dun_tokenizer *tokenizer,
     expect_ok(dun_template_parse(&template, &config));
     expect_ok(dun_template_resolve(&template, tokenizer, P));
     dun_template_surround(&texts, &template);
+    texts.plain = config.data.special_tokens == DUN_SPECIAL_TOKENS_TEXT;
     if (texts.lead)
         expect_ok(dun_texts_share(&texts, tokenizer));
     expect_ok(dun_texts_add(&texts, tokenizer, text, strlen(text), 0, max_length));
@@ -100,6 +101,16 @@ static void test_rows(void **state) {
         {"template = {soft:1} is {text} g\n", 1, "a", 9, "0|/ is| |a| g|", "<s>|0|/ is| |a| g|"},
         {"template = g {soft:1}{text}{soft:2}\n", 3, "a", 9, "g|0|/a|/1|2|", "<s>|g|0|/a|/1|2|"},
         {"template = {{{text}}}{soft}\n", 1, "a", 9, "/{|a|}|/0|", "/<s>|{|a|}|/0|"},
+        /* what a text spells; words of the template are tokens anyhow */
+        {"template = <s>{text}<s> {soft}\n", 1, "<s>", 9, "/<s>|<s>|<s>|/0|", "/<s>|<s>|<s>|<s>|/0|"},
+        {"template = <s>{text}<s> {soft}\n[data]\nspecial_tokens = text\n", 1, "<s>", 9, "/<s>|<|s|>|<s>|/0|",
+         "/<s>|<s>|<|s|>|<s>|/0|"},
+        {"template = <{text}> {soft}\n[data]\nspecial_tokens = text\n", 1, "s><s", 9, "/<|s|>|<|s|>|/0|",
+         "/<s>|<|s|>|<|s|>|/0|"},
+        {"[data]\nspecial_tokens = text\n", 1, "\xff<s>", 9, "/\xef|\xbf|\xbd|<|s|>|/0|",
+         "/<s>|\xef|\xbf|\xbd|<|s|>|/0|"},
+        {"template = <s> {soft:1}{text}\n[data]\nspecial_tokens = text\n", 1, "<s>", 9, "<s>|0|/<|s|>|/",
+         "<s>|<s>|0|/<|s|>|/"},
         /* what is not UTF-8 is U+FFFD on either way */
         {"template = {text}g{soft}\n", 1, "\xff", 9, "/\xef|\xbf|\xbd|g|/0|", "/<s>|\xef|\xbf|\xbd|g|/0|"},
     };
