@@ -109,8 +109,8 @@ static void test_rows(void **state) {
          "/<s>|<|s|>|<|s|>|/0|"},
         {"[data]\nspecial_tokens = text\n", 1, "\xff<s>", 9, "/\xef|\xbf|\xbd|<|s|>|/0|",
          "/<s>|\xef|\xbf|\xbd|<|s|>|/0|"},
-        {"template = <s> {soft:1}{text}\n[data]\nspecial_tokens = text\n", 1, "<s>", 9, "<s>|0|/<|s|>|/",
-         "<s>|<s>|0|/<|s|>|/"},
+        {"template = <s> {soft:1}{text}\n[data]\nspecial_tokens = text\n", 1, "<s>", 9, "<s>|0|/<|s|>|",
+         "<s>|<s>|0|/<|s|>|"},
         /* what is not UTF-8 is U+FFFD on either way */
         {"template = {text}g{soft}\n", 1, "\xff", 9, "/\xef|\xbf|\xbd|g|/0|", "/<s>|\xef|\xbf|\xbd|g|/0|"},
     };
