@@ -43,7 +43,11 @@ static uint32_t table_of(dun_graph *graph, float base, uint32_t dim) {
     return i;
 }
 
+/* Turns x where the layer's heads turn. */
 static int rope(int *out, const builder *b, int x, uint32_t heads) {
+    *out = x;
+    if (!dun_spec_turns(b->spec, b->layer))
+        return DUN_OK;
     dun_step step = {.op = DUN_OP_ROPE,
                      .in = {[DUN_IN_X] = x},
                      .layer = b->layer,
@@ -68,7 +72,8 @@ static int attention(int *out, const builder *b, int q, int kv) {
     dun_step step = {.op = DUN_OP_ATTENTION,
                      .in = {[DUN_IN_Q] = q, [DUN_IN_KV] = kv},
                      .layer = b->layer,
-                     .scale = 1.0f / sqrtf((float)b->spec->head_dim)};
+                     .scale = b->spec->attention_scale > 0 ? b->spec->attention_scale
+                                                           : 1.0f / sqrtf((float)b->spec->head_dim)};
     TRY(dun_graph_push(out, b->graph, step, b->spec->n_heads * b->spec->head_dim));
     TRY(dun_graph_add_value(&stats, b->graph, b->spec->n_heads, *out));
     b->graph->steps[b->graph->n_steps - 1].stats = stats;
@@ -103,11 +108,40 @@ out:
     return rc;
 }
 
+/* Traits that files may have and that are not computed yet. */
+static int refuse(const dun_spec *spec) {
+    const dun_traits *t = &spec->traits;
+    const struct {
+        bool wanted;
+        const char *what;
+    } missing[] = {
+        {t->norm != DUN_NORM_RMS, "layer norms"},
+        {t->placement != DUN_PLACE_PRE, "norms behind attention and ffn"},
+        {t->residual == DUN_RESIDUAL_SHARED, "parallel residuals with one norm"},
+        {t->qk_norm != DUN_QK_PLAIN, "norms of queries and keys"},
+        {t->position != DUN_POSITION_ROPE, "positions that are not rotary"},
+        {t->ffn != DUN_FFN_GATED, "ffns without a gate"},
+        {t->act != DUN_ACT_SILU, "activations other than SiLU"},
+        {t->embedding == DUN_EMBEDDING_NORM, "norms of the embedding"},
+        {spec->rope_base_window > 0, "a second rotary base"},
+        {spec->rope.magnitude > 0 || spec->rope.divisor[0] > 0, "scaled rotary positions"},
+        {spec->window > 0, "sliding windows"},
+        {spec->attention_cap > 0, "capped scores"},
+        {spec->logit_cap > 0, "capped logits"},
+    };
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
+        if (missing[i].wanted)
+            return dun_error(DUN_BAD_INPUT, "%s models with %s are not computed yet; expected a plain Llama",
+                             spec->architecture, missing[i].what);
+    return DUN_OK;
+}
+
 int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec *point,
                     enum dun_graph_kind kind) {
     int rc, x;
     builder b = {.graph = graph, .spec = spec};
     *graph = (dun_graph){.output = DUN_NONE};
+    TRY(refuse(spec));
     TRY(dun_graph_push(&x, graph, (dun_step){.op = DUN_OP_EMBED}, spec->width));
     for (b.layer = 0; b.layer < point->n_blocks; b.layer++)
         TRY(block(&x, &b, kind, b.layer + 1 == point->n_blocks));

@@ -130,7 +130,7 @@ typedef struct {
     bool logits; /* point = logits, else the hidden state */
 } dun_point_spec;
 
-/* Builds the steps of a model. DUN_FAILED: no memory. */
+/* Builds the steps of a model. DUN_FAILED: no memory; DUN_BAD_INPUT: a trait that is not computed. */
 int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec *point,
                     enum dun_graph_kind kind);
 void dun_graph_free(dun_graph *graph);

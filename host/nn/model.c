@@ -16,6 +16,19 @@ typedef struct {
     bool head; /* wanted */
 } loader;
 
+/* Rows of a slot, multiplied with the scale that the spec puts on it. */
+static int read_slot(float *out, const loader *load, enum dun_slot slot, uint32_t layer, uint32_t first,
+                     uint32_t n) {
+    int rc;
+    float scale = dun_spec_weight_scale(load->spec, slot);
+    size_t floats = (size_t)n * dun_spec_size(load->spec, dun_slot_table[slot].columns);
+    TRY(load->source->read(out, load->source->self, slot, layer, first, n));
+    for (size_t i = 0; scale != 1.0f && i < floats; i++)
+        out[i] *= scale;
+out:
+    return rc;
+}
+
 /* Rows first .. first + n - 1 of a weight, from the slots that it is made of. */
 static int read_weight(float *out, const loader *load, enum dun_weight weight, uint32_t layer, uint32_t first,
                        uint32_t n) {
@@ -23,11 +36,10 @@ static int read_weight(float *out, const loader *load, enum dun_weight weight, u
     const dun_weight_info *info = &dun_weight_table[weight];
     uint32_t columns = dun_weight_columns(weight, load->spec), begin = 0, done = 0;
     for (int i = 0; i < info->n_slots && done < n; i++) {
-        enum dun_slot slot = info->slots[i];
-        uint32_t rows = dun_spec_size(load->spec, dun_slot_table[slot].rows), at = first + done - begin;
+        uint32_t rows = dun_weight_slot_rows(weight, i, load->spec), at = first + done - begin;
         if (first + done < begin + rows) {
             uint32_t count = rows - at < n - done ? rows - at : n - done;
-            TRY(load->source->read(out + (size_t)done * columns, load->source->self, slot, layer, at, count));
+            TRY(read_slot(out + (size_t)done * columns, load, info->slots[i], layer, at, count));
             done += count;
         }
         begin += rows;
@@ -65,22 +77,23 @@ static int unmap(dun_buffer *buffer, void *mapped, int rc) {
 static int load_vector(dun_buffer *out, loader *load, enum dun_weight weight, uint32_t layer) {
     int rc = DUN_OK;
     void *mapped = NULL;
-    uint32_t rows = dun_weight_rows(weight, load->spec);
-    TRY(dun_buffer_create(out, load->compute->device, rows * sizeof(float), "a weight's vector"));
+    uint32_t rows = dun_weight_rows(weight, load->spec), columns = dun_weight_columns(weight, load->spec);
+    TRY(dun_buffer_create(out, load->compute->device, (size_t)rows * columns * sizeof(float),
+                          "a weight's vector"));
     TRY(dun_buffer_map(&mapped, out));
     TRY(read_weight(mapped, load, weight, layer, 0, rows));
 out:
     return unmap(out, mapped, rc);
 }
 
-/* Rows first .. first + n - 1 of the embedding table, as they are. */
+/* Rows first .. first + n - 1 of the embedding table. */
 static int load_part(dun_buffer *out, loader *load, uint32_t first, uint32_t n) {
     int rc = DUN_OK;
     void *mapped = NULL;
     TRY(dun_buffer_create(out, load->compute->device, (size_t)n * load->spec->width * sizeof(float),
                           "the embedding table"));
     TRY(dun_buffer_map(&mapped, out));
-    TRY(load->source->read(mapped, load->source->self, DUN_W_EMBED, 0, first, n));
+    TRY(read_slot(mapped, load, DUN_W_EMBED, 0, first, n));
 out:
     return unmap(out, mapped, rc);
 }
@@ -104,7 +117,7 @@ out:
 /* Whether a weight is to be loaded among those of a layer, or of the whole model. */
 static bool wanted(const loader *load, enum dun_weight weight, bool per_layer) {
     return dun_weight_per_layer(weight) == per_layer && dun_weight_in(weight, load->spec) &&
-           (weight != DUN_MAT_HEAD || load->head);
+           ((weight != DUN_MAT_HEAD && weight != DUN_VEC_HEAD_BIAS) || load->head);
 }
 
 static int load_layer(dun_layer *out, loader *load, uint32_t layer, bool per_layer) {

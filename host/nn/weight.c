@@ -15,10 +15,15 @@ static const dun_slot_info *first_slot(enum dun_weight weight) {
     return &dun_slot_table[dun_weight_table[weight].slots[0]];
 }
 
+uint32_t dun_weight_slot_rows(enum dun_weight weight, int i, const dun_spec *spec) {
+    enum dun_slot slot = dun_weight_table[weight].slots[i];
+    return dun_spec_has(spec, slot) ? dun_spec_size(spec, dun_slot_table[slot].rows) : 0;
+}
+
 uint32_t dun_weight_rows(enum dun_weight weight, const dun_spec *spec) {
     uint32_t rows = 0;
     for (int i = 0; i < dun_weight_table[weight].n_slots; i++)
-        rows += dun_spec_size(spec, dun_slot_table[dun_weight_table[weight].slots[i]].rows);
+        rows += dun_weight_slot_rows(weight, i, spec);
     return rows;
 }
 
@@ -31,7 +36,7 @@ bool dun_weight_per_layer(enum dun_weight weight) {
 }
 
 bool dun_weight_in(enum dun_weight weight, const dun_spec *spec) {
-    return dun_spec_has(spec, dun_weight_table[weight].slots[0]);
+    return dun_weight_rows(weight, spec) > 0;
 }
 
 enum dun_weight dun_weight_bias(enum dun_weight matrix, const dun_spec *spec) {

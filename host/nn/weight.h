@@ -14,7 +14,9 @@ typedef struct {
 
 extern const dun_weight_info dun_weight_table[DUN_N_WEIGHTS];
 
+/* Rows of all its slots that the model has, and of its i-th slot, 0 if the model has it not. */
 uint32_t dun_weight_rows(enum dun_weight weight, const dun_spec *spec);
+uint32_t dun_weight_slot_rows(enum dun_weight weight, int i, const dun_spec *spec);
 uint32_t dun_weight_columns(enum dun_weight weight, const dun_spec *spec); /* 1: a vector */
 
 /* Whether each layer has one of its own, and whether the model has it at all. */

@@ -36,9 +36,13 @@ static void assert_same_spec(const dun_spec *found, const dun_spec *wanted) {
 }
 
 static void stored_name(char name[64], enum dun_slot slot, uint32_t layer) {
-    static const char *const names[DUN_N_SLOTS] = {"token_embd", "output_norm", "output", "attn_norm",
-                                                   "attn_q",     "attn_k",      "attn_v", "attn_output",
-                                                   "ffn_norm",   "ffn_gate",    "ffn_up", "ffn_down"};
+    static const char *const names[DUN_N_SLOTS] = {
+        [DUN_W_EMBED] = "token_embd",  [DUN_W_FINAL_NORM] = "output_norm",
+        [DUN_W_HEAD] = "output",       [DUN_W_ATTN_NORM] = "attn_norm",
+        [DUN_W_Q] = "attn_q",          [DUN_W_K] = "attn_k",
+        [DUN_W_V] = "attn_v",          [DUN_W_O] = "attn_output",
+        [DUN_W_FFN_NORM] = "ffn_norm", [DUN_W_GATE] = "ffn_gate",
+        [DUN_W_UP] = "ffn_up",         [DUN_W_DOWN] = "ffn_down"};
     if (dun_slot_table[slot].per_layer)
         snprintf(name, 64, "blk.%u.%s.weight", layer, names[slot]);
     else
