@@ -38,7 +38,6 @@ static const struct {
     const char *feature;
 } foreign[] = {
     {"general.type", TEXT, 0, 0, "model", "adapters and other files that are no whole model"},
-    {"split.count", COUNT, 0, 1, NULL, "models split over several files; merge them first"},
     {"*.rope.scaling.type", TEXT, 0, 0, "none", "scaled rotary positions"},
     {"*.rope.scaling.factor", REAL, 1, 0, NULL, "scaled rotary positions"},
     {"*.rope.scale_linear", REAL, 1, 0, NULL, "scaled rotary positions"},

@@ -159,9 +159,12 @@ const dun_spec *dun_weights_spec(const dun_weights *weights) {
 
 uint64_t dun_weights_hash(const dun_weights *weights) {
     enum { SAMPLES = 8, SAMPLE_BYTES = 512 };
-    size_t length;
-    const uint8_t *head = dun_gguf_head(weights->file, &length);
-    uint64_t hash = dun_hash(DUN_HASH_START, head, length);
+    uint64_t hash = DUN_HASH_START;
+    for (size_t part = 0; part < dun_gguf_n_parts(weights->file); part++) {
+        size_t length;
+        const uint8_t *head = dun_gguf_head(weights->file, part, &length);
+        hash = dun_hash(hash, head, length);
+    }
     for (size_t i = 0; i < dun_gguf_n_tensors(weights->file); i++) {
         const dun_gguf_tensor *tensor = dun_gguf_tensor_at(weights->file, i);
         if (tensor->bytes <= SAMPLES * SAMPLE_BYTES) {

@@ -82,7 +82,7 @@ static void test_tensors(void **state) {
         assert_null(dun_gguf_find_tensor(file, "c"));
         assert_null(dun_gguf_find_tensor(file, "bb"));
         size_t head;
-        assert_ptr_equal(dun_gguf_head(file, &head), bytes.bytes);
+        assert_ptr_equal(dun_gguf_head(file, 0, &head), bytes.bytes);
         assert_in_range((size_t)(dun_gguf_tensor_at(file, 0)->data - (const uint8_t *)bytes.bytes), head,
                         head + alignment - 1);
         dun_gguf_free(file);

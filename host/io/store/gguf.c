@@ -200,6 +200,16 @@ out:
     return rc;
 }
 
+/* Refuses a name, of a key or a tensor, that occurs twice, with both places. */
+static int sort_names(dun_gguf_name_entry *order, size_t n, const char *kind, const char *file) {
+    size_t twice = dun_gguf_sort_names(order, n);
+    if (!twice)
+        return DUN_OK;
+    const dun_gguf_name_entry *first = &order[twice - 1], *second = &order[twice];
+    return dun_error(DUN_BAD_INPUT, "%s: %s '%.*s' appears twice, as number %u and %u; expected once", file,
+                     kind, dun_gguf_shown(&second->name), second->name.bytes, first->index, second->index);
+}
+
 static int read_keys(dun_gguf *file, reader *r) {
     int rc = DUN_OK;
     TRY_NEW(file->keys, file->n_keys);
@@ -208,7 +218,7 @@ static int read_keys(dun_gguf *file, reader *r) {
         TRY(read_key(&file->keys[i], r, i));
         file->key_order[i] = (dun_gguf_name_entry){file->keys[i].name, (uint32_t)i};
     }
-    TRY(dun_gguf_sort_names(file->key_order, file->n_keys, "key", r->file));
+    TRY(sort_names(file->key_order, file->n_keys, "key", r->file));
 out:
     return rc;
 }
@@ -305,7 +315,7 @@ static int read_directory(dun_gguf *file, reader *r, uint32_t alignment) {
         TRY(read_tensor(entry, r, i, alignment));
         file->tensor_order[i] = (dun_gguf_name_entry){{entry->name, strlen(entry->name)}, (uint32_t)i};
     }
-    TRY(dun_gguf_sort_names(file->tensor_order, file->n_tensors, "tensor", r->file));
+    TRY(sort_names(file->tensor_order, file->n_tensors, "tensor", r->file));
     file->head_bytes = r->at;
 out:
     return rc;
@@ -366,7 +376,7 @@ out:
     return rc;
 }
 
-int dun_gguf_open(dun_gguf **out, const char *path) {
+int dun_gguf_open_one(dun_gguf **out, const char *path) {
     int rc;
     dun_file bytes = {0};
     TRY(dun_file_map(&bytes, path));
@@ -386,6 +396,9 @@ void dun_gguf_free(dun_gguf *file) {
     dun_free(file->tensors);
     dun_free(file->tensor_order);
     dun_free(file->name);
+    for (size_t i = 0; i < file->n_others; i++)
+        dun_gguf_free(file->others[i]);
+    dun_free(file->others);
     dun_file_unmap(&file->file);
     dun_free(file);
 }

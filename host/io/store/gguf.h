@@ -1,5 +1,6 @@
-/* GGUF v2 and v3 model files: header, typed metadata and tensor directory, checked against hostile bytes
- * before anything is allocated. Format: ggml's docs/gguf.md. Values are little-endian. */
+/* GGUF v2 and v3 model files, in one or several parts: header, typed metadata and tensor directory, checked
+ * against hostile bytes before anything is allocated. Format: ggml's docs/gguf.md. Values are little-endian.
+ */
 #ifndef DUN_GGUF_H
 #define DUN_GGUF_H
 
@@ -22,10 +23,19 @@ typedef struct {
 /* A string inside the file; not zero-terminated. */
 typedef dun_slice dun_gguf_string;
 
-/* Maps and parses a file, or parses bytes that outlive the result (`name` is used in messages).
- * DUN_BAD_INPUT names the file and the key, tensor or byte. */
+/* Maps and parses a file, and where it is one of several parts of a model (by its keys split.*) the others
+ * beside it, PREFIX-00001-of-00003.gguf: the result has the first one's keys and the tensors of all.
+ * DUN_BAD_INPUT names the file and the key, tensor or byte; the part that is missing, out of its place or of
+ * another model. */
 int dun_gguf_open(dun_gguf **out, const char *path);
+
+/* One file, or bytes that outlive the result (`name` is used in messages). */
+int dun_gguf_open_one(dun_gguf **out, const char *path);
 int dun_gguf_parse(dun_gguf **out, const uint8_t *bytes, size_t length, const char *name);
+
+/* Joins parsed parts, in their order, to one, which owns them; `parts` is then all NULL. DUN_BAD_INPUT, the
+ * parts then left as they are: see dun_gguf_open. */
+int dun_gguf_join(dun_gguf **out, dun_gguf **parts, size_t n_parts);
 void dun_gguf_free(dun_gguf *file);
 
 const char *dun_gguf_name(const dun_gguf *file);
@@ -36,8 +46,9 @@ const dun_gguf_tensor *dun_gguf_tensor_at(const dun_gguf *file, size_t index); /
 /* Writes a shape as "(576, 1536)" in the file's order, dims[0] first; 96 bytes hold any. */
 void dun_gguf_shape(char *out, size_t size, uint32_t n_dims, const uint64_t *dims);
 
-/* The bytes before the tensor data: header, metadata and tensor directory. */
-const uint8_t *dun_gguf_head(const dun_gguf *file, size_t *length);
+/* The bytes before the tensor data of part 0 .. n_parts - 1: header, metadata and tensor directory. */
+size_t dun_gguf_n_parts(const dun_gguf *file);
+const uint8_t *dun_gguf_head(const dun_gguf *file, size_t part, size_t *length);
 
 /* Metadata. A missing key is DUN_BAD_INPUT, as is one of another type; dun_gguf_has tells first where a
  * key is optional. Integer keys of any width are accepted by _u32 when the value fits. */

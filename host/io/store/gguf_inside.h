@@ -1,4 +1,5 @@
-/* What gguf.c (parsing) and gguf_meta.c (lookup and typed metadata) share; nobody else includes this. */
+/* What gguf.c (parsing), gguf_meta.c (lookup and typed metadata) and gguf_parts.c (several files) share;
+ * nobody else includes this. */
 #ifndef DUN_GGUF_INSIDE_H
 #define DUN_GGUF_INSIDE_H
 
@@ -66,10 +67,12 @@ struct dun_gguf {
     dun_gguf_entry *tensors;
     size_t n_keys, n_tensors;
     dun_gguf_name_entry *key_order, *tensor_order;
+    dun_gguf **others; /* parts after the first, whose bytes the tensors are in */
+    size_t n_others;
 };
 
-/* Sorts n names; DUN_BAD_INPUT, with both places, when one occurs twice. `kind`: "key" or "tensor". */
-int dun_gguf_sort_names(dun_gguf_name_entry *order, size_t n, const char *kind, const char *file);
+/* Sorts n names. Where one occurs twice, the place in `order` of the second of two; else 0. */
+size_t dun_gguf_sort_names(dun_gguf_name_entry *order, size_t n);
 
 /* How many bytes of a name a message shows. */
 static inline int dun_gguf_shown(const dun_gguf_string *name) {

@@ -30,16 +30,12 @@ static int compare_entries(const void *left, const void *right) {
     return order ? order : (a->index > b->index) - (a->index < b->index);
 }
 
-int dun_gguf_sort_names(dun_gguf_name_entry *order, size_t n, const char *kind, const char *file) {
+size_t dun_gguf_sort_names(dun_gguf_name_entry *order, size_t n) {
     qsort(order, n, sizeof *order, compare_entries);
-    for (size_t i = 1; i < n; i++) {
-        const dun_gguf_string *name = &order[i].name;
-        if (compare_strings(&order[i - 1].name, name) == 0)
-            return dun_error(DUN_BAD_INPUT, "%s: %s '%.*s' appears twice, as number %u and %u; expected once",
-                             file, kind, dun_gguf_shown(name), name->bytes, order[i - 1].index,
-                             order[i].index);
-    }
-    return DUN_OK;
+    for (size_t i = 1; i < n; i++)
+        if (compare_strings(&order[i - 1].name, &order[i].name) == 0)
+            return i;
+    return 0;
 }
 
 static int compare_to_name(const void *wanted, const void *entry) {
@@ -74,9 +70,14 @@ const dun_gguf_tensor *dun_gguf_tensor_at(const dun_gguf *file, size_t index) {
     return &file->tensors[index].tensor;
 }
 
-const uint8_t *dun_gguf_head(const dun_gguf *file, size_t *length) {
-    *length = file->head_bytes;
-    return file->bytes;
+size_t dun_gguf_n_parts(const dun_gguf *file) {
+    return 1 + file->n_others;
+}
+
+const uint8_t *dun_gguf_head(const dun_gguf *file, size_t part, size_t *length) {
+    const dun_gguf *one = part ? file->others[part - 1] : file;
+    *length = one->head_bytes;
+    return one->bytes;
 }
 
 void dun_gguf_shape(char *out, size_t size, uint32_t n_dims, const uint64_t *dims) {
