@@ -22,6 +22,7 @@
     X(export)                                                                                                \
     X(boids)                                                                                                 \
     X(tune)                                                                                                  \
+    X(models)                                                                                                \
     X(devices)                                                                                               \
     X(check)                                                                                                 \
     X(compare)                                                                                               \

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/config_value.h"
 #include "config/paths.h"
+#include "session/model_name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,7 +66,7 @@ int dun_starter_init(dun_starter *starter, const char *folder, const char *model
     TRY_PTR(starter->name, name_of(folder));
     if (!model)
         model = *config.model.path ? config.model.path : "models/model.gguf";
-    TRY_PTR(path, dun_path_find(model));
+    TRY(dun_model_name_find(&path, model));
     starter->model_found = access(path, R_OK) == 0;
     if (starter->model_found)
         TRY(dun_path_absolute(real, sizeof real, path));

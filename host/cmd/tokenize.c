@@ -7,6 +7,7 @@
 #include "config/paths.h"
 #include "io/lines.h"
 #include "io/model_file.h"
+#include "session/model_name.h"
 
 #include <string.h>
 
@@ -58,7 +59,7 @@ static int run(const dun_args *args) {
     const char *model, *input = dun_args_value(args, "input"), *path = dun_args_operand(args, 0);
     const bool jsonl = input && strcmp(input, "jsonl") == 0;
     TRY(dun_args_require(&model, args, "model"));
-    TRY_PTR(found, dun_path_find(model));
+    TRY(dun_model_name_find(&found, model));
     TRY(dun_model_file_open(&file, found, DUN_MODEL_TOKENIZER));
     TRY(dun_lines_open(&lines, path ? path : "-", jsonl ? DUN_LINES_JSONL : DUN_LINES_PLAIN));
     TRY(print_all(dun_model_file_tokenizer(file), lines));

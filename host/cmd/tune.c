@@ -16,6 +16,7 @@
 #include "config/paths.h"
 #include "dev/tuning.h"
 #include "io/model_file.h"
+#include "session/model_name.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -347,13 +348,13 @@ static int run(const dun_args *args) {
     TRY(dun_overrides_read(&overrides, args));
     if (path) {
         TRY(dun_experiment_read_config(&config, path, &overrides));
-        TRY(dun_paths_check_model(&config));
+        TRY(dun_model_name_settle(&config));
     } else if (overrides.device) {
         TRY(dun_config_put(&config, DUN_KEY_device_use, overrides.device, "--device"));
     }
     if (!file && !path)
         TRY(dun_error(DUN_USAGE, "tune: a CONFIG or --model FILE is needed: the shapes are a model's"));
-    TRY_PTR(model, dun_path_find(file ? file : config.model.path));
+    TRY(dun_model_name_find(&model, file ? file : config.model.path));
     TRY(measure ? measure_here(args, measure, model, config.device.use)
                 : tune(args, model, config.device.use));
 out:

@@ -49,14 +49,19 @@ char *dun_path_share(void) {
     return dun_strdup("");
 }
 
-/* The user's own folder; "" without a home. */
-static int add_user_folder(dun_str *out) {
+char *dun_path_user(void) {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    dun_str path = {0};
+    char *copy = NULL;
+    int rc = DUN_OK;
     if (data && *data == '/')
-        return dun_str_addf(out, "%s/dunlin", data);
-    if (home && *home == '/')
-        return dun_str_addf(out, "%s/.local/share/dunlin", home);
-    return dun_str_add(out, "", 0);
+        rc = dun_str_addf(&path, "%s/dunlin", data);
+    else if (home && *home == '/')
+        rc = dun_str_addf(&path, "%s/.local/share/dunlin", home);
+    if (rc == DUN_OK)
+        copy = dun_strdup(path.length ? path.bytes : "");
+    dun_str_free(&path);
+    return copy;
 }
 
 /* The folder of the file that `origin`, "dir/file.ini:12", names; "." when it stands in no folder. */
@@ -74,12 +79,14 @@ static int add_origin_folder(dun_str *out, const char *origin) {
 /* The folders to look in, in their order; "" for one that there is not. */
 static int list_folders(dun_str folders[N_FOLDERS], const char *origin) {
     int rc;
-    char *share = NULL;
+    char *user = NULL, *share = NULL;
     TRY(add_origin_folder(&folders[0], origin));
-    TRY(add_user_folder(&folders[1]));
+    TRY_PTR(user, dun_path_user());
+    TRY(dun_str_add(&folders[1], user, strlen(user)));
     TRY_PTR(share, dun_path_share());
     TRY(dun_str_add(&folders[2], share, strlen(share)));
 out:
+    dun_free(user);
     dun_free(share);
     return rc;
 }

@@ -24,4 +24,7 @@ int dun_paths_check_model(const dun_config *config);
  * allocated; NULL with the error recorded. */
 char *dun_path_share(void);
 
+/* The user's own folder; "" without a home. Newly allocated; NULL with the error recorded. */
+char *dun_path_user(void);
+
 #endif

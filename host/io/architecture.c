@@ -74,6 +74,14 @@ static void copy_printable(char *out, size_t size, dun_gguf_string text) {
     out[length] = '\0';
 }
 
+void dun_architecture_name(char *out, size_t size, const dun_gguf *file) {
+    dun_gguf_string name = {0};
+    if (dun_gguf_has(file, "general.architecture") &&
+        dun_gguf_get_string(&name, file, "general.architecture") < 0)
+        dun_error_clear(); /* of another type: what reads the model says so */
+    copy_printable(out, size, name);
+}
+
 int dun_architecture_find(const dun_arch **out, const dun_gguf *file) {
     int rc;
     dun_gguf_string name = {0};

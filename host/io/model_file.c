@@ -110,6 +110,11 @@ dun_tokenizer *dun_model_file_tokenizer(const dun_model_file *model) {
     return model->tokenizer;
 }
 
+void dun_model_file_facts(dun_model_facts *out, const dun_model_file *model) {
+    *out = (dun_model_facts){0};
+    model->store->facts(out, model->self);
+}
+
 int dun_model_file_read(float *out, const dun_model_file *model, enum dun_slot slot, uint32_t layer,
                         uint32_t first_row, uint32_t n_rows) {
     return model->source.read(out, model->source.self, slot, layer, first_row, n_rows);

@@ -24,6 +24,14 @@ const dun_spec *dun_model_file_spec(const dun_model_file *model);
 const dun_weight_source *dun_model_file_source(const dun_model_file *model);
 dun_tokenizer *dun_model_file_tokenizer(const dun_model_file *model);
 
+/* What there is to know of a model that was opened, whatever for. */
+typedef struct {
+    char architecture[32]; /* as its file calls it, "" where it does not */
+    uint64_t parameters;   /* values of all its tensors */
+    const char *format;    /* in which most bytes are stored; NULL: there are no tensors */
+} dun_model_facts;
+void dun_model_file_facts(dun_model_facts *out, const dun_model_file *model);
+
 /* Rows of the source (weight_source.h). */
 int dun_model_file_read(float *out, const dun_model_file *model, enum dun_slot slot, uint32_t layer,
                         uint32_t first_row, uint32_t n_rows);

@@ -19,6 +19,7 @@ typedef struct dun_model_store {
     int (*open)(dun_model_file *model, const char *path, unsigned parts);
     void (*free)(void *self);
     uint64_t (*fingerprint)(const void *self);
+    void (*facts)(dun_model_facts *out, const void *self);
 } dun_model_store;
 
 extern const dun_model_store dun_store_gguf;

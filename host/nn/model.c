@@ -196,6 +196,17 @@ void dun_model_free(dun_model *model) {
     *model = (dun_model){0};
 }
 
+uint64_t dun_model_bytes_to_train(const dun_spec *spec) {
+    uint64_t values = (uint64_t)spec->vocab * spec->width; /* the embedding table */
+    for (enum dun_weight weight = 0; weight < DUN_N_WEIGHTS; weight++) {
+        const uint64_t size = (uint64_t)dun_weight_rows(weight, spec) * dun_weight_columns(weight, spec);
+        const uint64_t layouts = weight < DUN_N_MATRICES ? 2 : 1; /* one for each direction */
+        if (dun_weight_in(weight, spec) && weight != DUN_MAT_HEAD)
+            values += size * layouts * (dun_weight_per_layer(weight) ? spec->n_layers : 1);
+    }
+    return values * sizeof(float);
+}
+
 uint64_t dun_model_bytes(const dun_model *model) {
     uint64_t bytes = layer_bytes(&model->once);
     for (size_t i = 0; i < model->embedding.n_parts; i++)

@@ -33,6 +33,9 @@ int dun_model_create(dun_model *model, const dun_compute *compute, const dun_spe
                      const dun_weight_source *source, const dun_point_spec *point, bool backward);
 void dun_model_free(dun_model *model);
 
+/* Bytes of weights that training on points of the whole model will take on a device. */
+uint64_t dun_model_bytes_to_train(const dun_spec *spec);
+
 /* Bytes of weights on the device. */
 uint64_t dun_model_bytes(const dun_model *model);
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "config/paths.h"
 #include "run/rundir.h"
+#include "session/model_name.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ static int read_whole(dun_config *config, const char *path, bool is_folder, cons
     TRY_PTR(file, is_folder ? dun_run_dir_file(path, "config.ini") : dun_strdup(path));
     TRY(dun_experiment_read_config(config, file, overrides));
     TRY(dun_config_check(config));
-    TRY(dun_paths_check_model(config));
+    TRY(dun_model_name_settle(config));
 out:
     dun_free(file);
     return rc;

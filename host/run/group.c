@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "config/paths.h"
+#include "session/model_name.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -28,7 +29,7 @@ static int make_config(dun_group *g, size_t index, const char *path, size_t poin
     }
     TRY(dun_paths_resolve(config));
     TRY(dun_config_check(config));
-    TRY(dun_paths_check_model(config));
+    TRY(dun_model_name_settle(config));
 out:
     return rc;
 }

@@ -37,6 +37,8 @@ const dun_topic_row dun_environment_rows[] = {
      "Any key of a config, as DUNLIN_PROMPT_LR for prompt.lr. It goes before the config "
      "file; --set goes before it."},
     {"DUNLIN_MODEL_PATH", "So the model file, for `dunlin tokenize` as well."},
+    {"DUNLIN_MODELS",
+     "More folders with models, with ':' between them, for `dunlin models` and names of models."},
     {"DUNLIN_CACHE", "Folder of what is kept between runs; off keeps nothing."},
     {"DUNLIN_DEVICES",
      "A file of tuned rows like config/devices.ini; they go before what `dunlin tune` kept on this machine and what "

@@ -6,6 +6,10 @@
 #include "io/token/read_gguf.h"
 #include "io/weights.h"
 
+#include <assert.h>
+
+enum { MOST_TYPES = 64 }; /* ggml's ids of what is read are below */
+
 typedef struct {
     dun_gguf *file;
     dun_weights *weights; /* NULL: not asked for */
@@ -55,4 +59,21 @@ static uint64_t gguf_fingerprint(const void *self) {
     return dun_weights_hash(m->weights);
 }
 
-const dun_model_store dun_store_gguf = {gguf_open, gguf_free, gguf_fingerprint};
+static void gguf_facts(dun_model_facts *out, const void *self) {
+    const gguf_model *m = self;
+    const size_t n = dun_gguf_n_tensors(m->file);
+    uint64_t bytes[MOST_TYPES] = {0}, most = 0;
+    dun_architecture_name(out->architecture, sizeof out->architecture, m->file);
+    for (size_t i = 0; i < n; i++) {
+        const dun_gguf_tensor *tensor = dun_gguf_tensor_at(m->file, i);
+        out->parameters += tensor->dims[0] * tensor->dims[1] * tensor->dims[2] * tensor->dims[3];
+        assert(tensor->type < MOST_TYPES);
+        bytes[tensor->type] += tensor->bytes;
+        if (bytes[tensor->type] > most) {
+            most = bytes[tensor->type];
+            out->format = dun_quant_find(tensor->type)->name;
+        }
+    }
+}
+
+const dun_model_store dun_store_gguf = {gguf_open, gguf_free, gguf_fingerprint, gguf_facts};
