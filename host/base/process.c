@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/interrupt.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,11 +29,49 @@ int dun_process_self(dun_str *out) {
     return dun_str_add(out, path, (size_t)n);
 }
 
+/* FOLDER/NAME, when it can be run; an empty folder is the one we are in. */
+static bool add_runnable(dun_str *out, const char *folder, size_t length, const char *name) {
+    const size_t before = out->length;
+    if (dun_str_addf(out, "%.*s/%s", length ? (int)length : 1, length ? folder : ".", name) < 0)
+        return false;
+    if (access(out->bytes + before, X_OK) == 0 && !dun_dir_exists(out->bytes + before))
+        return true;
+    out->length = before;
+    out->bytes[before] = '\0';
+    return false;
+}
+
+bool dun_process_find(dun_str *out, const char *name) {
+    const char *path = getenv("PATH");
+    while (path) {
+        size_t length = strcspn(path, ":");
+        if (add_runnable(out, path, length, name))
+            return true;
+        path = path[length] ? path + length + 1 : NULL;
+    }
+    return false;
+}
+
+bool dun_process_dunlin(dun_str *out) {
+    static const char name[] = "dunlin";
+    const char *set = getenv("DUNLIN_PROGRAM");
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (set && *set)
+        return dun_str_addf(out, "%s", set) == DUN_OK;
+    self[n > 0 ? n : 0] = '\0';
+    const char *slash = strrchr(self, '/');
+    if (slash && strcmp(slash + 1, name) == 0)
+        return dun_str_add(out, self, (size_t)n) == DUN_OK;
+    return (slash && add_runnable(out, self, (size_t)(slash - self), name)) || dun_process_find(out, name);
+}
+
 /* Where a process's stdout and stderr go: to a file by its path, or to an open one; neither: where ours do.
  */
 typedef struct {
     const char *out_path, *err_path;
-    int out_fd; /* when there is no out_path */
+    int out_fd;         /* when there is no out_path */
+    bool err_as_stdout; /* when there is no err_path */
 } streams;
 
 static int add_file(posix_spawn_file_actions_t *actions, int fd, const char *path) {
@@ -66,7 +106,8 @@ static int spawn(pid_t *process, const char *program, const char *const *argv, c
         code = to->out_path ? add_file(&actions, STDOUT_FILENO, to->out_path)
                             : posix_spawn_file_actions_adddup2(&actions, to->out_fd, STDOUT_FILENO);
     if (!code)
-        code = add_file(&actions, STDERR_FILENO, to->err_path);
+        code = to->err_as_stdout ? posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+                                 : add_file(&actions, STDERR_FILENO, to->err_path);
     if (!code)
         code = spawn_open(process, program, argv, &actions);
     posix_spawn_file_actions_destroy(&actions);
@@ -140,8 +181,8 @@ static int collect(dun_str *output, bool *timed_out, int fd, double deadline) {
     }
 }
 
-int dun_process_run(dun_process_end *end, dun_str *output, const char *const *argv, bool quiet,
-                    double limit_s) {
+int dun_process_run(dun_process_end *end, dun_str *output, const char *const *argv,
+                    enum dun_process_stderr err, double limit_s) {
     int rc = DUN_OK, fds[2] = {-1, -1}, status = 0;
     pid_t process = -1;
     double begun = dun_clock_seconds();
@@ -150,7 +191,10 @@ int dun_process_run(dun_process_end *end, dun_str *output, const char *const *ar
         TRY(dun_error(DUN_FAILED, "%s: cannot be started: %s", argv[0], strerror(errno)));
     (void)fcntl(fds[0], F_SETFD, FD_CLOEXEC);
     (void)fcntl(fds[1], F_SETFD, FD_CLOEXEC);
-    TRY(spawn(&process, argv[0], argv, &(streams){.out_fd = fds[1], .err_path = quiet ? "/dev/null" : NULL}));
+    TRY(spawn(&process, argv[0], argv,
+              &(streams){.out_fd = fds[1],
+                         .err_path = err == DUN_STDERR_NOWHERE ? "/dev/null" : NULL,
+                         .err_as_stdout = err == DUN_STDERR_WITH_STDOUT}));
     close(fds[1]);
     fds[1] = -1;
     rc = collect(output, &end->timed_out, fds[0], begun + limit_s);

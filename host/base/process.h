@@ -17,8 +17,19 @@ typedef struct {
 
 enum { DUN_PROCESS_OUTPUT_BYTES = 1 << 20 };
 
+/* Where a process's stderr goes: where ours does, nowhere, or where its stdout goes. */
+enum dun_process_stderr { DUN_STDERR_HERE, DUN_STDERR_NOWHERE, DUN_STDERR_WITH_STDOUT };
+
 /* Appends the path of the running program. DUN_FAILED: the system does not say. */
 int dun_process_self(dun_str *out);
+
+/* Appends the path of the program dunlin: what DUNLIN_PROGRAM names, else the running program if it is called
+ * so, else the one beside it, else the one on PATH. False: there is none, as for other programs that use
+ * these rooms. */
+bool dun_process_dunlin(dun_str *out);
+
+/* Appends the path of the file on PATH that would be run for a name. False: there is none. */
+bool dun_process_find(dun_str *out, const char *name);
 
 /* Starts this very program with other arguments (argv[0] first, NULL last), stdin empty; its stdout and
  * stderr become the files named. DUN_FAILED: it could not be started. */
@@ -28,12 +39,11 @@ int dun_process_start(pid_t *process, const char *const *argv, const char *out_p
  */
 int dun_process_wait(dun_process_end *end, pid_t process, double limit_s);
 
-/* Runs argv[0] (a path) with arguments up to a NULL, stdin empty and stderr as here or, when `quiet`,
- * nowhere, and waits for its end or for limit_s seconds, then kills it. Appends at most
- * DUN_PROCESS_OUTPUT_BYTES of its stdout. DUN_FAILED: it could not be started, or no memory. However it ends
- * is no failure. */
-int dun_process_run(dun_process_end *end, dun_str *output, const char *const *argv, bool quiet,
-                    double limit_s);
+/* Runs argv[0] (a path) with arguments up to a NULL and stdin empty, and waits for its end or for limit_s
+ * seconds, then kills it. Appends at most DUN_PROCESS_OUTPUT_BYTES of its stdout. DUN_FAILED: it could not be
+ * started, or no memory. However it ends is no failure. */
+int dun_process_run(dun_process_end *end, dun_str *output, const char *const *argv,
+                    enum dun_process_stderr err, double limit_s);
 
 /* Appends how it ended: "exit code 4", "killed by signal 11", "no answer in 20 s". */
 int dun_process_describe(dun_str *out, const dun_process_end *end, double limit_s);

@@ -128,7 +128,9 @@ static int run_child(dun_process_end *end, dun_str *output, const search *s, con
                             NULL,          NULL};
     if (s->quick)
         argv[10] = "--quick";
-    return dun_process_run(end, output, argv, !dun_args_has(s->args, "verbose"), limit_s(s));
+    return dun_process_run(end, output, argv,
+                           dun_args_has(s->args, "verbose") ? DUN_STDERR_HERE : DUN_STDERR_NOWHERE,
+                           limit_s(s));
 }
 
 /* What came of a child, in words and as its answer (NULL: none that counts). */

@@ -222,7 +222,7 @@ static void test_process(void **state) {
         const char *argv[] = {"/bin/sh", "-c", cases[i].command, NULL};
         dun_process_end end;
         dun_str output = {0};
-        check_ok(dun_process_run(&end, &output, argv, true, cases[i].timed_out ? 0.2 : 60));
+        check_ok(dun_process_run(&end, &output, argv, DUN_STDERR_NOWHERE, cases[i].timed_out ? 0.2 : 60));
         assert_string_equal(output.bytes ? output.bytes : "", cases[i].output);
         assert_int_equal(end.status, cases[i].status);
         assert_int_equal(end.signal, cases[i].signal);
@@ -232,7 +232,7 @@ static void test_process(void **state) {
     const char *absent[] = {"/no/such/program", NULL};
     dun_process_end end;
     dun_str output = {0};
-    assert_int_equal(dun_process_run(&end, &output, absent, true, 1), DUN_FAILED);
+    assert_int_equal(dun_process_run(&end, &output, absent, DUN_STDERR_NOWHERE, 1), DUN_FAILED);
     dun_str_free(&output);
     assert_non_null(strstr(dun_error_message(), "/no/such/program"));
 }
