@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "cmd/signals.h"
+#include "dev/driver.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ int main(int argc, char **argv) {
     dun_signals_init();
     dun_out_init();
     int rc = dun_command_run(argc, argv);
+    dun_driver_dismiss();
     if (rc >= 0)
         rc = dun_out_flush();
     if (rc < 0 && !*dun_error_message() && dun_out_is_gone())

@@ -19,7 +19,8 @@ typedef struct {
 } header;
 
 static const char magic[8] = "DUNCACH1";
-static const char *const kinds[] = {DUN_CACHE_PROGRAMS, DUN_CACHE_CHECKS, DUN_CACHE_TUNING};
+static const char *const kinds[] = {DUN_CACHE_PROGRAMS, DUN_CACHE_CHECKS, DUN_CACHE_TUNING,
+                                    DUN_CACHE_DRIVERS};
 
 bool dun_cache_folder(dun_str *out) {
     const char *own = getenv("DUNLIN_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");

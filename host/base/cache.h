@@ -14,6 +14,7 @@
 #define DUN_CACHE_PROGRAMS "programs"
 #define DUN_CACHE_CHECKS "checks"
 #define DUN_CACHE_TUNING "tuning"
+#define DUN_CACHE_DRIVERS "drivers"
 
 /* Appends the folder. False: there is none (switched off, or no home), nothing is appended. */
 bool dun_cache_folder(dun_str *out);

@@ -39,11 +39,17 @@ const dun_command *const dun_commands[] = {
         NULL,
 };
 
+/* What no help names: dunlin runs it itself. */
+extern const dun_command dun_command_try_driver;
+
 enum { MAX_NAMES = 64 };
 
 static int find(const dun_command **command, const char *name) {
     const char *names[MAX_NAMES] = {"help"};
     size_t n = 1;
+    *command = &dun_command_try_driver;
+    if (strcmp((*command)->name, name) == 0)
+        return DUN_OK;
     for (const dun_command *const *c = dun_commands; *c && n < MAX_NAMES; c++) {
         *command = *c;
         if (strcmp((*c)->name, name) == 0)

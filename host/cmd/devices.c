@@ -11,6 +11,7 @@
 #include "cmd/out.h"
 #include "dev/choice.h"
 #include "dev/device.h"
+#include "dev/driver.h"
 #include "dev/tiles.h"
 
 #include <stdio.h>
@@ -62,7 +63,9 @@ static int list_devices(device_list *list, const char *selector) {
     int rc = DUN_OK;
     size_t n_best, n_broken = 0;
     list->selected = selector != NULL;
-    if (!dun_icds_trying())
+    if (dun_icds_trying()) /* how a driver ends this process is the answer */
+        dun_driver_dismiss();
+    else
         TRY(dun_icds_try(&list->icds));
     for (size_t i = 0; i < list->icds.n; i++)
         n_broken += list->icds.icds[i].problem != NULL;

@@ -7,12 +7,11 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "dev/icd_files.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LIMIT_SECONDS = 20 };
@@ -23,48 +22,14 @@ bool dun_icds_trying(void) {
     return getenv(trying) != NULL;
 }
 
-static bool is_icd(const char *name) {
-    size_t length = strlen(name);
-    return length > 4 && strcmp(name + length - 4, ".icd") == 0;
-}
-
-static int compare_paths(const void *a, const void *b) {
-    return strcmp(((const dun_icd *)a)->path, ((const dun_icd *)b)->path);
-}
-
-/* The .icd files of a folder, by name; none when it cannot be read or is not a folder. */
-static int find_icds(dun_icds *out, const char *folder) {
-    int rc = DUN_OK;
-    size_t capacity = 0;
-    struct dirent *entry;
-    dun_str path = {0};
-    DIR *dir = opendir(folder);
-    while (dir && (entry = readdir(dir))) {
-        if (!is_icd(entry->d_name))
-            continue;
-        dun_str_clear(&path);
-        TRY(dun_str_addf(&path, "%s/%s", folder, entry->d_name));
-        TRY_GROW(out->icds, capacity, out->n);
-        out->icds[out->n] = (dun_icd){0};
-        TRY_PTR(out->icds[out->n].path, dun_strdup(path.bytes));
-        out->n++;
-    }
-    if (out->n > 1)
-        qsort(out->icds, out->n, sizeof *out->icds, compare_paths);
-out:
-    if (dir)
-        closedir(dir);
-    dun_str_free(&path);
-    return rc;
-}
-
 /* What the loader does with this driver alone. */
-static int try_one(dun_icd *icd) {
+static int try_one(dun_icd *icd, const dun_icd_file *file) {
     int rc = DUN_OK;
     const char *argv[] = {"dunlin", "devices", "--json", NULL};
     dun_process_end end = {0};
     pid_t child;
     dun_str problem = {0};
+    TRY_PTR(icd->path, dun_strdup(file->path));
     setenv(vendors, icd->path, 1);
     setenv(trying, "1", 1);
     rc = dun_process_start(&child, argv, "/dev/null", "/dev/null");
@@ -77,9 +42,10 @@ static int try_one(dun_icd *icd) {
         TRY(dun_str_addf(&problem, "hangs: nothing within %d s", LIMIT_SECONDS));
     else if (end.signal)
         TRY(dun_str_addf(&problem, "crashes when it is loaded (%s)", strsignal(end.signal)));
-    else if (end.status == 4)
-        TRY(dun_str_addf(&problem, "gives no platform: its library is missing or is no OpenCL driver"));
-    else if (end.status != 0)
+    else if (end.status == 4) {
+        TRY(dun_str_addf(&problem, "gives no platform: "));
+        TRY(dun_icd_file_explain(&problem, file));
+    } else if (end.status != 0)
         TRY(dun_str_addf(&problem, "ends its process with status %d", end.status));
     if (problem.length)
         TRY_PTR(icd->problem, dun_strdup(problem.bytes));
@@ -113,12 +79,15 @@ int dun_icds_try(dun_icds *icds) {
     const char *set = getenv(vendors);
     char *before = NULL;
     bool any_fatal = false;
+    dun_icd_files files = {0};
     *icds = (dun_icds){0};
     if (set && *set)
         TRY_PTR(before, dun_strdup(set));
-    TRY(find_icds(icds, before ? before : "/etc/OpenCL/vendors"));
+    TRY(dun_icd_files_find(&files));
+    TRY_NEW(icds->icds, files.n);
+    icds->n = files.n;
     for (size_t i = 0; i < icds->n; i++) {
-        TRY(try_one(&icds->icds[i]));
+        TRY(try_one(&icds->icds[i], &files.files[i]));
         any_fatal |= icds->icds[i].fatal;
     }
     if (any_fatal)
@@ -130,6 +99,7 @@ out:
         setenv(vendors, before, 1);
     else
         unsetenv(vendors);
+    dun_icd_files_free(&files);
     dun_free(before);
     return rc;
 }

@@ -1,16 +1,19 @@
-/* Signals that stop a job, or have it save. A thread waits for them, and only asks for it: compilers inside
- * drivers (LLVM) put handlers of their own over those of the program, but a blocked signal reaches none. */
+/* Signals that stop a job, or have it save, and those that end the process by a driver's fault. A thread
+ * waits for them, and only asks for it: compilers inside drivers (LLVM) put handlers of their own over those
+ * of the program, but a blocked signal reaches none. */
 #include "cmd/signals.h"
 
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/interrupt.h"
+#include "dev/driver.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,8 +82,59 @@ static void *wait_for_all_but_hangup(void *unused) {
     return unused;
 }
 
+static void write_words(const char *words) {
+    if (write(STDERR_FILENO, words, strlen(words)) < 0)
+        return; /* nobody to tell it */
+}
+
+/* The signal then does what it does by default, for it is raised again, and this handler is gone. */
+static void tell_fault(int signal_number) {
+    static const char intro[] = "dunlin: a fault in a driver, or in dunlin itself, ends this process.\n";
+    const char *words = dun_driver_last_words();
+    if (*words) {
+        write_words(intro);
+        write_words(words);
+    }
+    raise(signal_number);
+}
+
+/* A compiler inside a driver may call exit(), as LLVM does when a disk is full. */
+static void tell_exit(void) {
+    static const char intro[] = "dunlin: the OpenCL driver ended this process.\n";
+    const char *words = dun_driver_last_words();
+    if (!*words)
+        return;
+    write_words(intro);
+    write_words(words);
+    _exit(dun_exit_code(DUN_BAD_DEVICE));
+}
+
+static void take_fault(int signal_number) {
+    struct sigaction action = {.sa_handler = tell_fault, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(signal_number, &action, NULL);
+}
+
+/* LLVM's handler puts back the one before it and returns, to be called again with the same fault. But abort()
+ * then takes the default. */
+static void take_abort_again(void) {
+    take_fault(SIGABRT);
+}
+
+/* Where others have a handler already, as sanitizers do, theirs tells more. */
+static void tell_ends_by_drivers(void) {
+    static const int faults[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL};
+    struct sigaction now;
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        if (sigaction(faults[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+            take_fault(faults[i]);
+    dun_driver_on_build(take_abort_again);
+    (void)atexit(tell_exit);
+}
+
 void dun_signals_init(void) {
     static const int others[] = {SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
+    tell_ends_by_drivers();
     if (getpid() != 1)
         return;
     for (size_t i = 0; i < N_STOPPING; i++)

@@ -9,12 +9,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-static atomic_uint_least64_t live_bytes, peak_bytes;
+static struct { atomic_uint_least64_t live, peak; } buffers; /* their bytes, over all devices */
 
 /* Of memory that a limit of the process bounds: the system would end it without a word, not refuse a buffer.
  */
 static uint64_t live_of(const dun_device *device) {
-    uint64_t live = live_bytes;
+    uint64_t live = buffers.live;
     return live < device->info.memory_bytes ? live : device->info.memory_bytes;
 }
 
@@ -39,8 +39,8 @@ static int create(dun_buffer *out, dun_device *device, size_t bytes, bool huge_p
     TRY_CL_NEW(mem, device, what, clCreateBuffer(device->context, flags, bytes, out->pages, &code));
     out->mem = mem;
     out->bytes = bytes;
-    uint64_t live = atomic_fetch_add(&live_bytes, bytes) + bytes, peak = peak_bytes;
-    while (peak < live && !atomic_compare_exchange_weak(&peak_bytes, &peak, live))
+    uint64_t live = atomic_fetch_add(&buffers.live, bytes) + bytes, peak = buffers.peak;
+    while (peak < live && !atomic_compare_exchange_weak(&buffers.peak, &peak, live))
         ;
 out:
     if (rc < 0)
@@ -77,7 +77,7 @@ out:
 void dun_buffer_free(dun_buffer *buffer) {
     cl_mem mem = buffer->mem;
     if (mem && !buffer->is_part)
-        live_bytes -= buffer->bytes;
+        buffers.live -= buffer->bytes;
     if (mem && buffer->pages)
         (void)clFinish(
             buffer->device->queue); /* a driver keeps its own memory for queued commands, not ours */
@@ -169,9 +169,9 @@ out:
 }
 
 uint64_t dun_buffer_live_bytes(void) {
-    return live_bytes;
+    return buffers.live;
 }
 
 uint64_t dun_buffer_peak_bytes(void) {
-    return peak_bytes;
+    return buffers.peak;
 }

@@ -10,7 +10,9 @@
 
 static void add_reason(char *reason, const char *text) {
     size_t used = strlen(reason);
-    snprintf(reason + used, DUN_REASON_BYTES - used, "%s%.200s", used ? "; " : "", text);
+    const size_t length = strcspn(text, "\n"); /* a compiler's log may follow */
+    snprintf(reason + used, DUN_REASON_BYTES - used, "%s%.*s", used ? "; " : "",
+             length < 200 ? (int)length : 200, text);
 }
 
 /* The first provider for a device without a tuning row that can run there. */

@@ -2,6 +2,7 @@
 #include "dev/compute.h"
 
 #include "base/err.h"
+#include "dev/opencl.h"
 
 #include <string.h>
 
@@ -28,7 +29,7 @@ int dun_compute_create_wish(dun_compute *out, dun_device *device, const char *te
     const dun_device_info *info = dun_device_describe(device);
     *out = (dun_compute){.device = device};
     TRY(dun_choose(&choice, info, wish));
-    while ((rc = build(out, text, &choice, wish)) == DUN_BAD_DEVICE && !wish->exact &&
+    while ((rc = build(out, text, &choice, wish)) == DUN_BAD_DEVICE && !wish->exact && !device->refused &&
            dun_choice_simplify(&choice, info, dun_error_message())) {
         dun_warn("tiles %s", choice.tiles_reason);
         dun_compute_free(out);

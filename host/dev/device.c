@@ -3,7 +3,10 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "dev/driver.h"
+#include "dev/icd_files.h"
 #include "dev/opencl.h"
+#include "dev/quirks.h"
 #include "dev/trace_inside.h"
 
 #include <limits.h>
@@ -87,6 +90,37 @@ static void describe(dun_device_info *info, cl_device_id id) {
         snprintf(info->error, sizeof info->error, "the driver has no compiler");
 }
 
+/* PoCL says no more than that, but it is known what it needs. */
+static void no_device(dun_device_info *info, cl_int code) {
+    const char *why = dun_cl_error_name(code);
+    if (dun_quirk_of(info, DUN_QUIRK_CACHES_ITSELF) && dun_driver_cache_require() < 0)
+        why = dun_error_message();
+    snprintf(info->error, sizeof info->error, "no device: %s", why);
+}
+
+/* With what is wrong with each driver that is registered. */
+static int no_platform(cl_int code) {
+    int rc = DUN_OK;
+    dun_str reasons = {0};
+    dun_icd_files icds = {0};
+    TRY(dun_icd_files_find(&icds));
+    for (size_t i = 0; i < icds.n; i++) {
+        TRY(dun_str_addf(&reasons, "%s%s: ", i ? "; " : "", icds.files[i].path));
+        TRY(dun_icd_file_explain(&reasons, &icds.files[i]));
+    }
+    if (icds.n)
+        TRY(dun_error(DUN_BAD_DEVICE, "no OpenCL platform was found (%s): %s", dun_cl_error_name(code),
+                      reasons.bytes));
+    TRY(dun_error(DUN_BAD_DEVICE,
+                  "no OpenCL platform was found (%s); install a driver's ICD, for example the package "
+                  "pocl-opencl-icd for the CPU, or set OCL_ICD_VENDORS to the folder with its .icd file",
+                  code == CL_SUCCESS ? "none is registered" : dun_cl_error_name(code)));
+out:
+    dun_icd_files_free(&icds);
+    dun_str_free(&reasons);
+    return rc;
+}
+
 /* Describes every device of every platform; a platform that fails gives one row with its error. */
 static int walk(dun_device_info *infos, cl_device_id *ids, size_t capacity, size_t *n) {
     int rc = DUN_OK;
@@ -95,10 +129,7 @@ static int walk(dun_device_info *infos, cl_device_id *ids, size_t capacity, size
     *n = 0;
     cl_int code = clGetPlatformIDs(MAX_PLATFORMS, platforms, &n_platforms);
     if (code != CL_SUCCESS || n_platforms == 0)
-        TRY(dun_error(DUN_BAD_DEVICE,
-                      "no OpenCL platform was found (%s); install a driver's ICD, for example the package "
-                      "pocl-opencl-icd for the CPU, or set OCL_ICD_VENDORS to the folder with its .icd file",
-                      code == CL_SUCCESS ? "none is registered" : dun_cl_error_name(code)));
+        TRY(no_platform(code));
     for (cl_uint p = 0; p < n_platforms && p < MAX_PLATFORMS; p++) {
         cl_device_id found[MAX_DEVICES];
         cl_uint n_found = 0;
@@ -118,7 +149,7 @@ static int walk(dun_device_info *infos, cl_device_id *ids, size_t capacity, size
             if (code == CL_SUCCESS)
                 describe(info, found[d]);
             else
-                snprintf(info->error, sizeof info->error, "no device: %s", dun_cl_error_name(code));
+                no_device(info, code);
         }
     }
 out:
@@ -132,7 +163,11 @@ static int list_with_ids(dun_device_info **infos, cl_device_id **ids, size_t *n)
     *ids = NULL;
     TRY_NEW(*infos, CAPACITY);
     TRY_NEW(*ids, CAPACITY);
+    dun_driver_prepare();
     TRY(walk(*infos, *ids, CAPACITY, n));
+    for (size_t i = 0; i < *n; i++)
+        if (dun_quirk_of(&(*infos)[i], DUN_QUIRK_CACHES_ITSELF))
+            dun_driver_tell_cache();
 out:
     if (rc < 0) {
         dun_free(*infos);
@@ -193,6 +228,7 @@ void dun_device_close(dun_device *device) {
     CL_RELEASE(clReleaseEvent, device->mark);
     CL_RELEASE(clReleaseCommandQueue, device->queue);
     CL_RELEASE(clReleaseContext, device->context);
+    dun_free(device->refused);
     dun_free(device);
 }
 

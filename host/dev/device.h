@@ -15,7 +15,7 @@ typedef struct {
     uint32_t platform_index, device_index;
     char platform[128], name[128], vendor[128], driver[128], version[128];
     char platform_version[128];
-    char error[160]; /* empty: usable */
+    char error[512]; /* empty: usable */
     enum dun_device_type type;
     uint64_t memory_bytes, largest_buffer_bytes, local_bytes;
     char memory_by[16]; /* "cgroup", "ulimit -v": what bounds memory that is the host's; empty: the device

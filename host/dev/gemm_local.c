@@ -31,13 +31,19 @@ out:
     return rc;
 }
 
+/* A CPU's units are the threads that this process may have: its limits must not change bits. */
+static size_t units_of(const dun_device_info *info) {
+    enum { OF_CPUS = 2 };
+    return info->type == DUN_DEVICE_CPU ? OF_CPUS : info->compute_units;
+}
+
 /* Parts of K: as many as make two work-groups for every processor with a batch of NOMINAL_M rows, each at
  * least MIN_TILES deep. Never by the rows at hand: a row's sum must not depend on those beside it. */
 static uint32_t splits_of(const dun_gemm *gemm, const dun_product *p) {
     enum { MIN_TILES = 8, NOMINAL_M = 256 };
     const dun_tiles *t = &gemm->tiles;
     size_t groups = ceil_div(NOMINAL_M, t->local_m) * ceil_div(p->N, t->local_n);
-    size_t wanted = 2 * (size_t)dun_device_describe(gemm->device)->compute_units;
+    size_t wanted = 2 * units_of(dun_device_describe(gemm->device));
     size_t room = gemm->scratch.bytes / sizeof(float) / t->local_m / p->N; /* parts of one row tile */
     uint32_t splits = 1;
     while (splits < t->local_split && groups * splits < wanted && 2 * splits <= room &&

@@ -16,6 +16,7 @@ struct dun_device {
     dun_device_watch watch;
     cl_event mark; /* the queue some launches ago, see queue.c; or NULL */
     uint32_t n_launched;
+    char *refused; /* why nothing is built on it (driver_try.h), or NULL */
 };
 
 /* To be called after every launch: bounds the depth of the queue. */

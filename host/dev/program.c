@@ -3,10 +3,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "dev/driver.h"
+#include "dev/driver_try.h"
 #include "dev/opencl.h"
 #include "dev/program_cache.h"
+#include "dev/quirks.h"
 #include "dev/trace_inside.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +27,15 @@ struct dun_kernel {
     bool launched;
 };
 
+/* The first line of a log that tells of an error, else its first line. */
+static dun_slice first_error(const char *log) {
+    const char *line = strstr(log, "error");
+    while (line && line > log && line[-1] != '\n')
+        line--;
+    line = line ? line : log + strspn(log, " \n");
+    return (dun_slice){line, strcspn(line, "\n")};
+}
+
 /* The log's end is where compilers put the error that stopped them. */
 static int build_failed(dun_program *program, const char *defines, cl_int code) {
     char *log = NULL;
@@ -32,13 +45,15 @@ static int build_failed(dun_program *program, const char *defines, cl_int code) 
     if (log)
         clGetProgramBuildInfo(program->program, program->device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL);
     enum { SHOWN = 2500 };
-    size_t length = log ? strlen(log) : 0;
-    int rc =
-        dun_error(DUN_BAD_DEVICE, "the kernels do not compile: %s on %s, driver %s, with %s\n%s",
-                  dun_cl_error_name(code), program->device->info.name, program->device->info.driver, defines,
-                  length > SHOWN ? log + length - SHOWN
-                  : log          ? log
-                                 : "");
+    const char *text = log ? log : "";
+    const size_t length = strlen(text);
+    const dun_slice first = first_error(text);
+    const bool keeps = dun_quirk_of(&program->device->info, DUN_QUIRK_CACHES_ITSELF);
+    int rc = dun_error(
+        DUN_BAD_DEVICE, "the kernels do not compile: %.*s (%s on %s, driver %s%s%s, with %s)\n%s",
+        first.length < 150 ? (int)first.length : 150, first.bytes, dun_cl_error_name(code),
+        program->device->info.name, program->device->info.driver, keeps ? ", which keeps them in " : "",
+        keeps ? dun_driver_cache_place() : "", defines, length > SHOWN ? text + length - SHOWN : text);
     dun_free(log);
     return rc;
 }
@@ -50,6 +65,7 @@ static int compile(dun_program *program, const char *text, const char *defines) 
                clCreateProgramWithSource(device->context, 1, &text, NULL, &code));
     cl_int code = dun_fault_here() ? CL_OUT_OF_HOST_MEMORY
                                    : clBuildProgram(program->program, 1, &device->id, defines, NULL, NULL);
+    dun_driver_built();
     if (code != CL_SUCCESS)
         TRY(build_failed(program, defines, code));
 out:
@@ -84,6 +100,8 @@ static int build_cached(dun_program *program, const char *text, const char *defi
                        *lookup.problem ? "; what was kept is ignored: " : "", lookup.problem);
         *told = true;
     }
+    if (!lookup.known)
+        TRY(dun_driver_try(device));
     if (!program->program)
         TRY(compile(program, text, defines));
     program->origin.seconds = dun_clock_seconds() - begun;

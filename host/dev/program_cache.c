@@ -4,6 +4,7 @@
 #include "base/cache.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "dev/driver.h"
 #include "dev/quirks.h"
 
 #include <stdio.h>
@@ -42,6 +43,7 @@ static cl_program load(cl_int *code, dun_device *device, const char *defines, co
         *code = clBuildProgram(program, 1, &device->id, defines, NULL, NULL);
     else if (*code == CL_SUCCESS)
         *code = CL_INVALID_BINARY;
+    dun_driver_built();
     if (*code == CL_SUCCESS && !has_kernels(program))
         *code = CL_INVALID_BINARY;
     if (*code != CL_SUCCESS)
@@ -54,9 +56,12 @@ cl_program dun_program_from_cache(dun_program_lookup *lookup, dun_device *device
     dun_cached cached;
     cl_program program = NULL;
     cl_int code = CL_SUCCESS;
+    const bool caches_itself = dun_quirk_of(&device->info, DUN_QUIRK_CACHES_ITSELF);
     *lookup = (dun_program_lookup){.known = dun_cache_find(&cached, DUN_CACHE_PROGRAMS, key)};
     snprintf(lookup->problem, sizeof lookup->problem, "%s", cached.problem);
-    if (lookup->known && !dun_quirk_of(&device->info, DUN_QUIRK_CACHES_ITSELF)) {
+    if (caches_itself && !dun_driver_cache_filled()) /* its folder was deleted, or is another one */
+        lookup->known = false;
+    if (lookup->known && !caches_itself) {
         program = load(&code, device, defines, &cached);
         lookup->known = program != NULL;
     }

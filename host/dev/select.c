@@ -56,9 +56,11 @@ static size_t best_of(const dun_device_info *infos, size_t n) {
 static int no_match(const dun_device_info *infos, size_t n, const char *word, const char *why) {
     int rc;
     dun_str known = {0};
-    for (size_t i = 0; i < n; i++)
-        TRY(dun_str_addf(&known, "%s%zu = %s (%s)%s", i ? ", " : "", i, infos[i].name, infos[i].platform,
-                         infos[i].error[0] ? " [broken]" : ""));
+    for (size_t i = 0; i < n; i++) {
+        TRY(dun_str_addf(&known, "%s%zu = %s (%s)", i ? ", " : "", i, infos[i].name, infos[i].platform));
+        if (infos[i].error[0])
+            TRY(dun_str_addf(&known, " [broken: %s]", infos[i].error));
+    }
     rc = dun_error(DUN_BAD_DEVICE, "device selector \"%s\" %s; there is: %s", word, why,
                    known.bytes ? known.bytes : "nothing");
 out:

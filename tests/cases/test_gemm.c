@@ -84,7 +84,8 @@ static void test_local_tiles(void **state) {
         "TS_M=16 TS_N=32 TS_K=16 WPT_M=4 WPT_N=4 TS_VW=4 TS_PAD=4 TS_SPLIT=8 TS_HALF=1",
     };
     dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device);
-    uint32_t kept = info->compute_units;
+    const dun_device_info kept = *info;
+    info->type = DUN_DEVICE_GPU;
     info->compute_units = 64; /* a device so large that K is cut into parts */
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         dun_tiles tiles = compute.tiles;
@@ -99,7 +100,7 @@ static void test_local_tiles(void **state) {
         }
         dun_str_free(&fault);
     }
-    info->compute_units = kept;
+    *info = kept;
 }
 
 /* A few products, for simulated small devices. */

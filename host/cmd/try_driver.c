@@ -1,0 +1,29 @@
+/* dunlin try-driver: what dunlin runs as a process of its own to see whether a driver ends it; not for
+ * people. */
+#include "base/err.h"
+#include "cmd/cmd.h"
+#include "dev/driver.h"
+#include "dev/driver_try.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+static int run(const dun_args *args) {
+    const struct rlimit none = {0};
+    (void)setrlimit(RLIMIT_CORE, &none); /* its end is expected */
+    dun_driver_dismiss();
+    return dun_driver_try_here(dun_args_operand(args, 0),
+                               (unsigned)strtoul(dun_args_operand(args, 1), NULL, 10));
+}
+
+static const dun_option options[] = {{0}};
+
+const dun_command dun_command_try_driver = {
+    .name = "try-driver",
+    .summary = "Build and run a small kernel on one device.",
+    .usage = "SELECTOR NUMBER",
+    .options = options,
+    .min_operands = 2,
+    .max_operands = 2,
+    .run = run,
+};

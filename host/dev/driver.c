@@ -1,0 +1,167 @@
+/* Chooses once, before the first OpenCL call, what drivers find in the environment. */
+#include "dev/driver.h"
+
+#include "base/cache.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "dev/driver_cache.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How many threads a driver takes, by the variable that it documents. */
+static const char *const thread_variables[] = {
+    "POCL_MAX_PTHREAD_COUNT", /* PoCL */
+    "DPCPP_CPU_NUM_CUS",      /* Intel's CPU runtime */
+    "LP_NUM_THREADS",         /* Mesa's llvmpipe */
+};
+
+static const char cache_variable[] = "POCL_CACHE_DIR";
+
+static struct {
+    pthread_once_t once;
+    atomic_bool told;
+    bool usable, filled;
+    char place[PATH_MAX];
+    char note[2 * PATH_MAX];  /* why another folder than the driver's own is used; or "" */
+    char words[2 * PATH_MAX]; /* the last; written before `once` is over */
+    atomic_bool dismissed;
+    atomic_uint_least64_t passed;
+    void (*on_build)(void);
+} driver = {.once = PTHREAD_ONCE_INIT};
+
+static void limit_threads(void) {
+    const dun_limits_source here = dun_limits_of_process();
+    const dun_processor_limit processors = dun_limits_processors(&here);
+    char text[16];
+    snprintf(text, sizeof text, "%u", processors.n);
+    for (size_t i = 0;
+         processors.n < processors.all && i < sizeof thread_variables / sizeof *thread_variables; i++)
+        (void)setenv(thread_variables[i], text, 0);
+}
+
+/* Where PoCL keeps kernels, by its own rules. */
+static void find_own(char out[PATH_MAX]) {
+    const char *set = getenv(cache_variable), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"),
+               *keeps = getenv("POCL_KERNEL_CACHE");
+    const char *folder = keeps && strcmp(keeps, "0") == 0 ? "pocl/uncached" : "pocl/kcache";
+    if (set)
+        snprintf(out, PATH_MAX, "%s", set);
+    else if (xdg && *xdg)
+        snprintf(out, PATH_MAX, "%s/%s", xdg, folder);
+    else
+        snprintf(out, PATH_MAX, "%s%s/%s", home ? home : "/tmp", home ? "/.cache" : "", folder);
+}
+
+static bool find_below_cache(char out[PATH_MAX]) {
+    dun_str folder = {0};
+    bool found = dun_cache_folder(&folder) && snprintf(out, PATH_MAX, "%s/pocl", folder.bytes) < PATH_MAX;
+    dun_str_free(&folder);
+    return found;
+}
+
+/* What lies there is code that will be run: nobody else may be able to write it. */
+static bool find_temporary(char out[PATH_MAX]) {
+    const char *parent = getenv("TMPDIR");
+    struct stat info;
+    if (snprintf(out, PATH_MAX, "%s/dunlin-%lu", parent && *parent ? parent : "/tmp",
+                 (unsigned long)geteuid()) >= PATH_MAX)
+        return false;
+    (void)mkdir(out, S_IRWXU);
+    return lstat(out, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+           (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* A folder that can be used, made where it is missing. */
+static bool is_good(dun_driver_cache *found, const char *folder) {
+    bool good = dun_driver_cache_is_sound(found, folder) && dun_dir_make(folder) == DUN_OK;
+    dun_error_clear();
+    return good;
+}
+
+static void stand_in(const char *fault) {
+    bool (*const finders[])(char[PATH_MAX]) = {find_below_cache, find_temporary};
+    char folder[PATH_MAX], own[PATH_MAX];
+    dun_driver_cache found;
+    memcpy(own, driver.place, sizeof own);
+    for (size_t i = 0; i < sizeof finders / sizeof *finders && !driver.usable; i++)
+        if (finders[i](folder) && is_good(&found, folder) && setenv(cache_variable, folder, 1) == 0) {
+            memcpy(driver.place, folder, sizeof folder);
+            driver.usable = true;
+            driver.filled = found.n_programs > 0;
+        }
+    snprintf(driver.note, sizeof driver.note,
+             "PoCL's folder of compiled kernels, %.1500s, cannot be used: %s; %s%.1500s", own, fault,
+             driver.usable
+                 ? "meanwhile they are kept in "
+                 : "and there is no other: set POCL_CACHE_DIR to a folder that can be written and run from",
+             driver.usable ? driver.place : "");
+}
+
+static void prepare(void) {
+    dun_driver_cache found;
+    limit_threads();
+    find_own(driver.place);
+    driver.usable = dun_driver_cache_is_sound(&found, driver.place);
+    driver.filled = driver.usable && found.n_programs > 0;
+    if (!driver.usable)
+        stand_in(found.fault);
+    snprintf(
+        driver.words, sizeof driver.words,
+        "If that was PoCL, it keeps what it compiled in\n    %.3000s\n"
+        "What is damaged there ends the process: delete that folder and try again. docs/devices.md tells more.\n",
+        driver.place);
+}
+
+void dun_driver_prepare(void) {
+    (void)pthread_once(&driver.once, prepare);
+}
+
+void dun_driver_tell_cache(void) {
+    if (driver.note[0] && driver.usable && !atomic_exchange(&driver.told, true))
+        dun_warn("%s", driver.note);
+}
+
+const char *dun_driver_cache_place(void) {
+    return driver.place;
+}
+
+int dun_driver_cache_require(void) {
+    return driver.usable ? DUN_OK : dun_error(DUN_BAD_DEVICE, "%s", driver.note);
+}
+
+bool dun_driver_cache_filled(void) {
+    return driver.filled;
+}
+
+void dun_driver_note_passed(uint64_t key) {
+    driver.passed = key;
+}
+
+bool dun_driver_has_passed(uint64_t key) {
+    return driver.passed == key;
+}
+
+void dun_driver_on_build(void (*hear)(void)) {
+    driver.on_build = hear;
+}
+
+void dun_driver_built(void) {
+    if (driver.on_build)
+        driver.on_build();
+}
+
+const char *dun_driver_last_words(void) {
+    return driver.dismissed ? "" : driver.words;
+}
+
+void dun_driver_dismiss(void) {
+    driver.dismissed = true;
+}

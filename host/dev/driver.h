@@ -1,0 +1,39 @@
+/* What drivers read of the environment at the first OpenCL call of a process, and what is settled before it:
+ * the threads that they take, and where PoCL keeps what it compiled. */
+#ifndef DUN_DRIVER_H
+#define DUN_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* To be called before every OpenCL call that may be the first; works once a process. Where the process may
+ * use fewer processors than the machine has, drivers are told by their own variables, unless those are set.
+ * Where PoCL's folder of compiled kernels cannot be used (driver_cache.h), POCL_CACHE_DIR becomes one below
+ * dunlin's cache, else one below $TMPDIR that only this user can write. */
+void dun_driver_prepare(void);
+
+/* Tells, once a process, that another folder stands in for PoCL's and why; for when it is known that there is
+ * a PoCL.
+ */
+void dun_driver_tell_cache(void);
+
+/* PoCL's folder, and whether it holds a program; after dun_driver_prepare. */
+const char *dun_driver_cache_place(void);
+int dun_driver_cache_require(void); /* DUN_BAD_DEVICE: there is none that can be used */
+bool dun_driver_cache_filled(void);
+
+/* A driver that passed in this process (driver_try.h), by its key's hash: the last one is remembered. */
+void dun_driver_note_passed(uint64_t key);
+bool dun_driver_has_passed(uint64_t key);
+
+/* Who is called after a driver has compiled in this process: compilers put handlers of signals over those of
+ * the program. To be set before there are threads. */
+void dun_driver_on_build(void (*hear)(void));
+void dun_driver_built(void);
+
+/* What there is to say when the process is ended from inside a driver: whole lines, or "" before the first
+ * OpenCL call and after dun_driver_dismiss. May be called in signal handlers. */
+const char *dun_driver_last_words(void);
+void dun_driver_dismiss(void);
+
+#endif

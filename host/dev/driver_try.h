@@ -1,0 +1,19 @@
+/* Whether a driver can build kernels at all, found out in another process: one that cannot may end the
+ * process that asks it, without a word of dunlin. */
+#ifndef DUN_DRIVER_TRY_H
+#define DUN_DRIVER_TRY_H
+
+#include "dev/device.h"
+
+/* To be called before the first kernel is built on a device. After every change of device, driver, the
+ * loader's files, the linker or the drivers' variables the program dunlin (base/process.h) builds and runs a
+ * small kernel there; that it could is kept in the cache. Where there is no such program, as for others that
+ * use these rooms, nothing is tried. DUN_BAD_DEVICE: it could not; the message has how that process ended,
+ * what it printed, and what to look at. The device is refused from then on. */
+int dun_driver_try(dun_device *device);
+
+/* What that program does, for a selector and a number that makes the kernel's text another one than those
+ * that the driver may have kept. */
+int dun_driver_try_here(const char *selector, unsigned number);
+
+#endif
