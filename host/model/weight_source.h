@@ -14,6 +14,11 @@ typedef struct {
     /* Rotary rows stored so that components 2i and 2i + 1 of a head rotate together: the head's rows and how
      * many of them rotate. 0: rows lie in canonical order (spec.h). */
     uint32_t pair_head, pair_rope;
+    /* Rows that share a tensor with those of other slots: `group` of them one after another, then those of
+     * the next group `stride` rows from the first. 0: no such groups. */
+    uint32_t group, stride;
+    bool turned; /* stored as (columns, rows), a value a block: row_bytes from one column to the next */
+    float added; /* to every value, so that it is what spec.h says */
 } dun_raw_rows;
 
 typedef struct {

@@ -10,7 +10,8 @@ enum change {
     SET_I32,
     SET_F32,
     SET_BOOL,
-    SET_ARRAY, /* of two u32 */
+    SET_ARRAY, /* of twice a u32 */
+    SET_PAIR,  /* of two */
     DROP,      /* a key or tensor */
     ADD,       /* a tensor of 8 zeros */
     DIM,       /* dimension `at` */
@@ -29,8 +30,12 @@ static const struct {
     const char *message, *also;
 } corruptions[] = {
     {DROP, "general.architecture", 0, 0, 0, "key 'general.architecture' is missing", "expected string"},
-    {SET_TEXT, "general.architecture", "clip", 0, 0, "architecture 'clip' is not supported", "llama"},
-    {SET_TEXT, "general.architecture", "llama4", 0, 0, "architecture 'llama4' is not", "supported: llama"},
+    {SET_TEXT, "general.architecture", "clip", 0, 0, "architecture 'clip' is not supported (pictures)",
+     "a model of texts"},
+    {SET_TEXT, "general.architecture", "llama4", 0, 0, "'llama4' is not supported (mixtures of experts)",
+     "nearest that is: Llama 3"},
+    {SET_TEXT, "general.architecture", "llamas", 0, 0, "architecture 'llamas' is not",
+     "supported: llama, qwen2"},
     {SET_TEXT, "general.architecture", "a\n\x1b[2J", 0, 0, "architecture 'a  [2J' is not supported", "llama"},
     {SET_U32, "general.architecture", 0, 1, 0, "'general.architecture' is u32", "expected string"},
     {SET_U32, "general.name", 0, 1, 0, "'general.name' is u32", "expected string"},
@@ -47,7 +52,10 @@ static const struct {
     {SET_U32, "llama.embedding_length", 0, 4e9, 0, "'llama.embedding_length' is 4000000000", "1 to 65536"},
     {SET_U32, "llama.embedding_length", 0, 96, 0, "expected (96, 300), found (64, 300)", "token_embd"},
     {DROP, "llama.feed_forward_length", 0, 0, 0, "'llama.feed_forward_length' is missing", "integer"},
-    {SET_ARRAY, "llama.feed_forward_length", 0, 0, 0, "is an array of u32", "expected an integer"},
+    {SET_ARRAY, "llama.feed_forward_length", 0, 96, 0, "expected (64, 96), found (64, 128)",
+     "blk.0.ffn_gate"},
+    {SET_PAIR, "llama.feed_forward_length", 0, 0, 0, "is 128 in layer 0 and 96 in layer 1",
+     "the same in all"},
     {SET_U32, "llama.feed_forward_length", 0, 96, 0, "expected (64, 96), found (64, 128)", "blk.0.ffn_gate"},
     {DROP, "llama.context_length", 0, 0, 0, "'llama.context_length' is missing", "integer"},
     {SET_U32, "llama.context_length", 0, 0, 0, "'llama.context_length' is 0", "expected 1 to"},
@@ -72,30 +80,33 @@ static const struct {
     {SET_F32, "llama.attention.layer_norm_rms_epsilon", 0, -1, 0, "rms_epsilon' is -1", "between 0 and 1"},
     {SET_F32, "llama.attention.layer_norm_rms_epsilon", 0, (double)NAN, 0, "rms_epsilon' is",
      "between 0 and 1"},
-    {SET_U32, "llama.vocab_size", 0, 299, 0, "'llama.vocab_size' is 299", "expected 300, the rows of"},
-    {SET_ARRAY, "tokenizer.ggml.tokens", 0, 0, 0, "'tokenizer.ggml.tokens' has 2 tokens", "expected 300"},
-    {SET_TEXT, "tokenizer.ggml.tokens", "a", 0, 0, "'tokenizer.ggml.tokens' is string", "expected an array"},
 
     {SET_TEXT, "general.type", "adapter", 0, 0, "'general.type' is 'adapter'", "expected 'model'"},
-    {SET_TEXT, "llama.rope.scaling.type", "yarn", 0, 0, "rope.scaling.type' is 'yarn'", "expected 'none'"},
-    {SET_TEXT, "llama.rope.scaling.type", "a\nb", 0, 0, "rope.scaling.type' is 'a b'", "expected 'none'"},
-    {SET_TEXT, "llama.rope.scaling.type", "linear", 0, 0, "rope.scaling.type' is 'linear'", "not supported"},
-    {SET_F32, "llama.rope.scaling.factor", 0, 4, 0, "rope.scaling.factor' is 4", "scaled rotary positions"},
-    {SET_F32, "llama.rope.scaling.factor", 0, (double)NAN, 0, "rope.scaling.factor' is ", "rotary positions"},
-    {SET_F32, "llama.rope.scale_linear", 0, 0.5, 0, "rope.scale_linear' is 0.5", "scaled rotary positions"},
+    {SET_TEXT, "llama.rope.scaling.type", "ntk", 0, 0, "rope.scaling.type' is 'ntk'",
+     "none, linear, yarn or longrope"},
+    {SET_TEXT, "llama.rope.scaling.type", "a\nb", 0, 0, "rope.scaling.type' is 'a b'", "none, linear"},
+    {SET_U32, "llama.rope.scaling.type", 0, 1, 0, "rope.scaling.type' is u32", "expected string"},
+    {SET_F32, "llama.rope.scaling.factor", 0, (double)NAN, 0, "rope.scaling.factor' is ", "a finite number"},
+    {SET_F32, "llama.rope.scaling.factor", 0, -2, 0, "rope.scaling.factor' is -2", "at least 0"},
+    {SET_F32, "llama.rope.scaling.yarn_ext_factor", 0, 0.5, 0, "yarn_ext_factor' is 0.5", "not supported"},
+    {SET_F32, "llama.attention.clamp_kqv", 0, 8, 0, "clamp_kqv' is 8", "clamped queries"},
+    {SET_F32, "llama.attention.max_alibi_bias", 0, 8, 0, "max_alibi_bias' is 8", "ALiBi"},
+    {SET_F32, "llama.attention.scale", 0, -1, 0, "attention.scale' is -1", "at least 0"},
+    {SET_F32, "llama.final_logit_softcapping", 0, (double)INFINITY, 0, "softcapping' is inf",
+     "a finite number"},
+    {SET_ARRAY, "llama.attention.sliding_window", 0, 0, 0, "is an array of u32", "expected an integer"},
     {SET_U32, "llama.expert_count", 0, 8, 0, "'llama.expert_count' is 8", "mixtures of experts"},
-    {SET_U32, "llama.attention.sliding_window", 0, 4096, 0, "sliding_window' is 4096", "sliding attention"},
     {SET_BOOL, "llama.attention.causal", 0, 0, 0, "attention.causal' is 0", "expected 1 or no such key"},
     {SET_BOOL, "llama.use_parallel_residual", 0, 1, 0, "use_parallel_residual' is 1", "not supported"},
-    {SET_F32, "llama.attention.scale", 0, 0.125, 0, "attention.scale' is 0.125", "not supported"},
-    {SET_F32, "llama.final_logit_softcapping", 0, 30, 0, "final_logit_softcapping' is 30", "not supported"},
     {SET_F32, "llama.logit_scale", 0, 8, 0, "logit_scale' is 8", "not supported"},
 
     {DROP, "token_embd.weight", 0, 0, 0, "tensor 'token_embd.weight' is missing", "a row for every token"},
     {DROP, "blk.1.attn_q.weight", 0, 0, 0, "tensor 'blk.1.attn_q.weight' is missing", "2 layers"},
     {DROP, "output_norm.weight", 0, 0, 0, "tensor 'output_norm.weight' is missing", "llama model"},
-    {ADD, "blk.0.attn_q.bias", 0, 0, 0, "tensor 'blk.0.attn_q.bias' would not be used", "biases"},
-    {ADD, "rope_freqs.weight", 0, 0, 0, "tensor 'rope_freqs.weight' would not be used", "scaled rotary"},
+    {ADD, "blk.0.attn_q.bias", 0, 0, 0, "'blk.0.attn_q.bias' does not fit", "expected (96), found (8)"},
+    {ADD, "blk.0.attn_k.bias", 0, 0, 0, "tensor 'blk.0.attn_k.bias' would not be used", "biases"},
+    {ADD, "rope_freqs.weight", 0, 0, 0, "tensor 'rope_freqs.weight' has 8 values", "expected 12 in F32"},
+    {ADD, "rope_factors_long.weight", 0, 0, 0, "tensor 'rope_factors_long.weight' has 8", "12"},
     {ADD, "blk.0.ffn_gate_exps.weight", 0, 0, 0, "'blk.0.ffn_gate_exps.weight' would", "experts"},
     {ADD, "blk.1.attn_q_norm.weight", 0, 0, 0, "'blk.1.attn_q_norm.weight' would", "normalised queries"},
     {ADD, "blk.2.attn_q.weight", 0, 0, 0, "'blk.2.attn_q.weight' would", "a plain llama model of 2 layers"},
@@ -105,7 +116,8 @@ static const struct {
     {DIM, "blk.0.ffn_down.weight", 0, 32, 0, "'blk.0.ffn_down.weight'", "expected (128, 64), found (32, 64)"},
     {DIM, "output_norm.weight", 0, 63, 0, "'output_norm.weight'", "expected (64), found (63)"},
     {DIM, "output.weight", 0, 299, 1, "'output.weight'", "expected (64, 300), found (64, 299)"},
-    {DIM, "token_embd.weight", 0, 299, 1, "vocab_size' is 300; expected 299", "'token_embd.weight'"},
+    {DIM, "token_embd.weight", 0, 299, 1, "'output.weight' does not fit",
+     "expected (64, 299), found (64, 300)"},
     {N_DIMS, "token_embd.weight", 0, 1, 0, "'token_embd.weight' has 0 rows", "one for every token"},
     {N_DIMS, "blk.0.attn_v.weight", 0, 1, 0, "'blk.0.attn_v.weight'", "expected (64, 48), found (64)"},
     {TYPE, "blk.0.attn_norm.weight", 0, DUN_QUANT_Q8_0, 0, "'blk.0.attn_norm.weight' has type Q8_0", "F32"},
@@ -142,7 +154,10 @@ static void corrupt(gguf_builder *b, size_t i) {
         gguf_builder_bool(b, name, (uint8_t)value);
         break;
     case SET_ARRAY:
-        gguf_builder_numbers(b, name, GGUF_U32, (uint32_t[]){128, 128}, 2);
+        gguf_builder_numbers(b, name, GGUF_U32, (uint32_t[]){(uint32_t)value, (uint32_t)value}, 2);
+        break;
+    case SET_PAIR:
+        gguf_builder_numbers(b, name, GGUF_U32, (uint32_t[]){128, 96}, 2);
         break;
     case DROP:
         gguf_builder_drop(b, name);

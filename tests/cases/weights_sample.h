@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "gguf_builder.h"
-#include "io/weights.h"
+#include "io/spec_gguf.h"
 #include "model/quant.h"
 
 #include <setjmp.h>
@@ -53,7 +53,7 @@ static inline void sample_close(sample *s) {
 
 static inline int sample_read(sample *s, const void *bytes, size_t length) {
     int rc = dun_gguf_parse(&s->file, bytes, length, "dir/m.gguf");
-    return rc < 0 ? rc : dun_weights_create(&s->weights, s->file);
+    return rc < 0 ? rc : dun_weights_of_gguf(&s->weights, s->file);
 }
 
 static inline int sample_parse(sample *s) {

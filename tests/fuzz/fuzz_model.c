@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "io/model_file.h"
 #include "io/token/read_gguf.h"
-#include "io/weights.h"
+#include "io/spec_gguf.h"
 #include "model/quant.h"
 #include "targets.h"
 
@@ -92,7 +92,7 @@ void fuzz_model(const uint8_t *bytes, size_t length) {
     dun_tokens tokens = {0};
     if (!fuzz_accepted(dun_gguf_parse(&file, bytes, length, "m.gguf"), DUN_BAD_INPUT, DUN_BAD_INPUT))
         return;
-    if (fuzz_accepted(dun_weights_create(&weights, file), DUN_BAD_INPUT, DUN_BAD_INPUT))
+    if (fuzz_accepted(dun_weights_of_gguf(&weights, file), DUN_BAD_INPUT, DUN_BAD_INPUT))
         read_rows(weights);
     if (fuzz_accepted(dun_tokenizer_read_gguf(&tokenizer, file), DUN_BAD_INPUT, DUN_BAD_INPUT))
         encode(&tokens, tokenizer, (const uint8_t *)text, sizeof text - 1);

@@ -62,6 +62,10 @@ int dun_gguf_get_string(dun_gguf_string *value, const dun_gguf *file, const char
  * as i32 (from any integer width, when every element fits); the element type is checked. */
 int dun_gguf_array_length(size_t *n, const dun_gguf *file, const char *key);
 int dun_gguf_array_strings(dun_gguf_string **values, size_t *n, const dun_gguf *file, const char *key);
+int dun_gguf_is_array(const dun_gguf *file, const char *key); /* 1 or 0; 0 where it is absent */
 int dun_gguf_array_i32(int32_t **values, size_t *n, const dun_gguf *file, const char *key);
+
+/* An array of exactly n bools, as 1 and 0. */
+int dun_gguf_array_flags(uint8_t *values, size_t n, const dun_gguf *file, const char *key);
 
 #endif

@@ -178,6 +178,26 @@ out:
     return rc;
 }
 
+int dun_gguf_is_array(const dun_gguf *file, const char *key) {
+    int64_t at = find(file->key_order, file->n_keys, key);
+    return at >= 0 && file->keys[at].is_array;
+}
+
+int dun_gguf_array_flags(uint8_t *values, size_t n, const dun_gguf *file, const char *key) {
+    int rc;
+    const dun_gguf_key *found = NULL;
+    TRY(find_key(&found, file, key, "an array of bool"));
+    if (!found->is_array || found->type != DUN_GGUF_BOOL)
+        TRY(wrong_type(file, found, key, "an array of bool"));
+    if (found->count != n)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: key '%s' has %zu values; expected %zu", file->name, key,
+                      found->count, n));
+    for (size_t i = 0; i < n; i++)
+        values[i] = found->values[i] != 0;
+out:
+    return rc;
+}
+
 int dun_gguf_array_strings(dun_gguf_string **values, size_t *n, const dun_gguf *file, const char *key) {
     int rc;
     const dun_gguf_key *found = NULL;

@@ -1,10 +1,9 @@
 /* A GGUF file as a model: its metadata's sizes, its tensors as weights, its vocabulary as a tokenizer. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "io/architecture.h"
 #include "io/model_store.h"
+#include "io/spec_gguf.h"
 #include "io/token/read_gguf.h"
-#include "io/weights.h"
 
 #include <assert.h>
 
@@ -35,22 +34,23 @@ static int raw_rows(dun_raw_rows *out, const void *self, enum dun_slot slot, uin
 
 static int gguf_open(dun_model_file *model, const char *path, unsigned parts) {
     int rc = DUN_OK;
-    const dun_arch *arch;
+    dun_weights_from from = {0};
     gguf_model *m = NULL;
     TRY_NEW(m, 1);
     model->self = m;
     TRY(dun_gguf_open(&m->file, path));
     if (parts & DUN_MODEL_WEIGHTS) {
-        TRY(dun_weights_create(&m->weights, m->file));
+        TRY(dun_weights_of_gguf(&m->weights, m->file));
         model->spec = *dun_weights_spec(m->weights);
         model->source = (dun_weight_source){.self = m->weights, .read = read_rows, .raw = raw_rows};
     } else if (parts & DUN_MODEL_SPEC) {
-        TRY(dun_architecture_find(&arch, m->file));
-        TRY(dun_architecture_spec(&model->spec, arch, m->file));
+        TRY(dun_spec_gguf(&from, m->file));
+        model->spec = from.spec;
     }
     if (parts & DUN_MODEL_TOKENIZER)
         TRY(dun_tokenizer_read_gguf(&model->tokenizer, m->file));
 out:
+    dun_stored_free(&from.list);
     return rc;
 }
 
@@ -63,7 +63,7 @@ static void gguf_facts(dun_model_facts *out, const void *self) {
     const gguf_model *m = self;
     const size_t n = dun_gguf_n_tensors(m->file);
     uint64_t bytes[MOST_TYPES] = {0}, most = 0;
-    dun_architecture_name(out->architecture, sizeof out->architecture, m->file);
+    dun_spec_gguf_name(out->architecture, sizeof out->architecture, m->file);
     for (size_t i = 0; i < n; i++) {
         const dun_gguf_tensor *tensor = dun_gguf_tensor_at(m->file, i);
         out->parameters += tensor->dims[0] * tensor->dims[1] * tensor->dims[2] * tensor->dims[3];
