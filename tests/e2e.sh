@@ -223,10 +223,18 @@ same "$(cut -f 1 out | sort -u)" unsure 'labels where nothing is sure'
 expect 2 classify run valid.txt --unsure 2
 says err 'from 0 and at most 1'
 printf '{"text": "then the in"}\n[]\n{"text": "x"}\n' >bad.jsonl
-"$dunlin" classify run bad.jsonl --input jsonl >out 2>err
-same "$?" 3 'status of a bad JSON line'
-same "$(wc -l <out)" 1 'answers before a bad JSON line'
-says err 'bad.jsonl:2'
+expect 0 classify run bad.jsonl --input jsonl
+same "$(wc -l <out)" 3 'answers where one JSON line is none'
+says err 'records without a text: 1'
+{
+    printf 'then the in\n'
+    head -c 67108865 /dev/zero | tr '\0' x
+} >longest.txt
+"$dunlin" classify run longest.txt >out 2>err
+same "$?" 3 'status of a line over the cap'
+same "$(wc -l <out)" 1 'answers before a line over the cap'
+says err 'longest.txt:2'
+rm longest.txt
 
 # A label with a tab and a newline keeps to its line.
 printf 'text,label\nthen the in,no\nzz qq,"y\te\ns"\n' >odd.csv

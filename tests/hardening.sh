@@ -193,7 +193,9 @@ bad_json() {
     printf '%s\n' "$1" >t.jsonl
     bad 3 "t.jsonl:1$2" tokenize --model "$model" --input jsonl t.jsonl
 }
-bad_json '{"text": 1}' ''
+bad_json '{"text": [1, 2]}' ''
+bad_json '{"text": null}' ''
+bad_json '{"txt": "a"}' ''
 bad_json '{"text": "a"' ':'
 bad_json '{"text": "a"} x' ':'
 bad_json '{"text": "a", "n": 1e999}' ':'

@@ -33,6 +33,30 @@ def test_good(server, texts, answers):
     check(server.ask("HEAD", "/")[0] == 200, "HEAD /")
 
 
+def test_bodies(server):
+    """Marks, encodings and line ends are those of files; text/plain is a text a line unless it begins with a brace."""
+    one, several = {"text": "the inn \u00e9"}, {"texts": ["the inn \u00e9", "", "zz"]}
+    alone, together = server.classify(one), server.classify(several)
+    text, lines = json.dumps(one, ensure_ascii=False), "the inn \u00e9\n\nzz"
+    for kind, body, wanted in (
+            ("application/json", text.encode("utf-8-sig"), alone), ("application/json", text.encode("utf-16"), alone),
+            ("", b"\xfe\xff" + text.encode("utf-16-be"), alone), ("text/plain", text.encode("utf-16"), alone),
+            ("text/plain", text.encode(), alone), ("text/plain", b" \r\n" + text.encode("utf-8"), alone),
+            ("text/plain", lines.encode(), together),
+            ("text/plain; charset=utf-8", lines.encode("utf-8-sig"), together),
+            ("TEXT/PLAIN", lines.replace("\n", "\r\n").encode() + b"\r\n", together),
+            ("text/plain", lines.replace("\n", "\r").encode(), together),
+            ("text/plain", lines.encode("utf-16"), together),
+            ("text/plain", b"", {"answers": []})):
+        status, _, reply = server.ask("POST", "/classify", body, {"Content-Type": kind})
+        check(status == 200 and json.loads(reply) == wanted, f"{kind}: {body[:40]}: {status} {reply}")
+    for kind, body in (("text/plain", b"{"), ("text/plain", b"\x1f\x8b\x08\0"), ("application/json", lines.encode()),
+                       ("application/json", text.encode("utf-32")), ("application/json", b"\xff\xfe{"),
+                       ("text/plain", b"PK\x03\x04"), ("text/plain", b"a\n" * 41 + b"PK")):
+        status, _, reply = server.ask("POST", "/classify", body, {"Content-Type": kind})
+        check(status == (413 if body[:1] == b"a" else 400), f"{kind}: {body[:40]}: {status} {reply}")
+
+
 def test_refused(server):
     for body in (b"", b"x", b"[]", b"{}", b'{"text": 1}', b'{"text": "a", "texts": []}', b'{"texts": ["a", null]}',
                  b'{"texts": "a"}', b'{"text": "\xff"}', b'{"text": "\\ud800"}', b'{"text": "a"} x',
@@ -198,6 +222,7 @@ def main():
     answers = expected(texts)
     server = Server("--max-body", "16", "--max-texts", "40")
     test_good(server, texts, answers)
+    test_bodies(server)
     test_refused(server)
     test_concurrent(server, texts, answers)
     test_bad_clients(server, texts, answers)

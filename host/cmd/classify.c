@@ -1,11 +1,11 @@
-/* dunlin classify: the class of every line, by the nearest centroid of a run; exactly one answer a line. */
+/* dunlin classify: the class of every text, by the nearest centroid of a run; exactly one answer each. */
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "cmd/shell/common.h"
-#include "io/lines.h"
+#include "io/asked.h"
 #include "session/answer.h"
 #include "session/classifier.h"
 
@@ -84,26 +84,26 @@ out:
     return rc;
 }
 
-/* The next text, after everything queued is answered if it is not there yet. As dun_lines_next. */
-static int next_text(const char **text, size_t *length, classify_job *job, dun_lines *lines) {
+/* The next text, after everything queued is answered if it is not there yet. As dun_asked_next. */
+static int next_text(const char **text, size_t *length, classify_job *job, dun_asked *asked) {
     int rc = DUN_OK;
     TRY(dun_out_wanted());
-    TRY(dun_lines_ready(lines));
+    TRY(dun_asked_ready(asked));
     if (rc == 0)
         TRY(answer_all(job));
-    while ((rc = dun_lines_ready(lines)) == 0)
-        TRY(dun_out_await(dun_lines_fd(lines)));
+    while ((rc = dun_asked_ready(asked)) == 0)
+        TRY(dun_out_await(dun_asked_fd(asked)));
     TRY(rc);
-    rc = dun_lines_next(text, length, lines);
+    rc = dun_asked_next(text, length, asked);
 out:
     return rc;
 }
 
-static int classify_lines(classify_job *job, dun_lines *lines) {
+static int classify_texts(classify_job *job, dun_asked *asked) {
     int rc = DUN_OK, end;
     const char *text;
     size_t length;
-    while ((end = next_text(&text, &length, job, lines)) == 1) {
+    while ((end = next_text(&text, &length, job, asked)) == 1) {
         TRY(dun_classifier_add(&job->classifier, text, length));
         if (job->form == FORM_JSON)
             TRY(dun_str_add(&job->texts, text, length + 1));
@@ -111,7 +111,7 @@ static int classify_lines(classify_job *job, dun_lines *lines) {
             TRY(answer_pass(job));
     }
     TRY(dun_out_wanted());
-    if (end < 0) { /* what came before the bad line is answered all the same */
+    if (end < 0) { /* what came before the fault is answered all the same */
         char *message = dun_strdup(dun_error_message());
         rc = answer_all(job);
         rc = rc < 0 ? rc : dun_error((enum dun_status)end, "%s", message ? message : "out of memory");
@@ -119,9 +119,7 @@ static int classify_lines(classify_job *job, dun_lines *lines) {
         goto out;
     }
     TRY(answer_all(job));
-    if (dun_lines_repaired(lines))
-        dun_warn("%s: texts that are not all UTF-8: %zu; U+FFFD stands for what is not",
-                 dun_lines_name(lines), dun_lines_repaired(lines));
+    TRY(dun_asked_tell(asked));
 out:
     return rc;
 }
@@ -133,37 +131,34 @@ static enum answer_form form_of(const dun_args *args) {
     return word && strcmp(word, "tsv") == 0 ? FORM_TSV : FORM_TEXT;
 }
 
-static enum dun_lines_mode input_of(const dun_args *args) {
-    const char *word = dun_args_value(args, "input");
-    if (word && strcmp(word, "jsonl") == 0)
-        return DUN_LINES_JSONL;
-    return word && strcmp(word, "tsv") == 0 ? DUN_LINES_TSV : DUN_LINES_PLAIN;
-}
-
 static int run(const dun_args *args) {
     int rc = DUN_OK;
     dun_overrides overrides = {0};
     dun_experiment experiment = {0};
-    dun_lines *lines = NULL;
+    dun_asked *asked = NULL;
     classify_job job = {.form = form_of(args)};
     const char *path = dun_args_operand(args, 1);
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_unsure_read(&job.rule.unsure, args));
-    TRY(dun_lines_open(&lines, path ? path : "-", input_of(args)));
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, NULL));
     TRY(dun_experiment_require_run(&experiment, dun_args_operand(args, 0), "classify"));
+    const dun_asked_options options = {.input = dun_args_value(args, "input"),
+                                       .column = dun_args_value(args, "text"),
+                                       .usual = experiment.config.data.text_column,
+                                       .usual_header = experiment.config.data.header};
+    TRY(dun_asked_open(&asked, path ? path : "-", &options));
     job.rule.saved = &experiment.saved;
     job.rule.temperature = experiment.config.loss.temperature;
     TRY(dun_answer_check(&job.rule));
     TRY(dun_session_start_engine(&experiment.session, false));
     TRY(dun_classifier_open(&job.classifier, &experiment.session, &experiment.saved));
-    TRY(classify_lines(&job, lines));
+    TRY(classify_texts(&job, asked));
 out:
     dun_str_free(&job.texts);
     dun_str_free(&job.answer);
     dun_classifier_free(&job.classifier);
     dun_experiment_close(&experiment);
-    dun_lines_close(lines);
+    dun_asked_close(asked);
     dun_overrides_free(&overrides);
     return rc;
 }
@@ -179,8 +174,14 @@ static const dun_option options[] = {
     {.name = "input",
      .argument = "lines|tsv|jsonl",
      .one_of = true,
-     .help = "What a line of FILE is: a text (the default), a text up to the first tab, or an object with a "
-             "key \"text\"."},
+     .help =
+         "Take FILE as lines, whatever its name: each a text, a text up to the first tab, or an object with "
+         "a text."},
+    {.name = "text",
+     .argument = "COLUMN",
+     .help =
+         "Column of the texts: a name, a number from 0, or a JSON key (--input jsonl: \"text\"). Else that of "
+         "the run's own texts, if the file has it, or the one that looks like texts."},
     DUN_UNSURE_OPTION,
     DUN_OVERRIDE_OPTIONS,
     {0},
@@ -188,13 +189,16 @@ static const dun_option options[] = {
 
 const dun_command dun_command_classify = {
     .name = "classify",
-    .summary = "Tell the class of every line of a file or of standard input.",
-    .usage = "RUN [FILE|-] [--output text|tsv|json] [--input lines|tsv|jsonl] [--unsure CONFIDENCE] "
-             "[--device SELECTOR]",
-    .help = "Prints exactly one line for each line, in order: an empty line has an answer too, and what is "
-            "not UTF-8 is read as U+FFFD. Answers leave as soon as no further input waits.\n\n"
-            "The confidence is the softmax of -distance / loss.temperature at the nearest class. It orders "
-            "answers; it is not a measured probability of being right.",
+    .summary = "Tell the class of every text of a file or of standard input.",
+    .usage = "RUN [FILE|-] [--output text|tsv|json] [--input lines|tsv|jsonl] [--text COLUMN] "
+             "[--unsure CONFIDENCE] [--device SELECTOR]",
+    .help =
+        "Prints exactly one line for each text, in order. A FILE that ends in .csv, .tsv, .jsonl, .json or .ft, "
+        "perhaps with .gz, has a text a record; other files and standard input have one a line. Each gets "
+        "an answer, an empty one too, and what is not UTF-8 is read as U+FFFD. Answers leave as soon as no "
+        "further input waits.\n\n"
+        "The confidence is the softmax of -distance / loss.temperature at the nearest class. It orders "
+        "answers; it is not a measured probability of being right.",
     .options = options,
     .min_operands = 1,
     .max_operands = 2,

@@ -61,7 +61,8 @@ static int run(const dun_args *args) {
     TRY(dun_args_require(&model, args, "model"));
     TRY(dun_model_name_find(&found, model));
     TRY(dun_model_file_open(&file, found, DUN_MODEL_TOKENIZER));
-    TRY(dun_lines_open(&lines, path ? path : "-", jsonl ? DUN_LINES_JSONL : DUN_LINES_PLAIN));
+    const dun_lines_options options = {.mode = jsonl ? DUN_LINES_JSONL : DUN_LINES_PLAIN};
+    TRY(dun_lines_open(&lines, path ? path : "-", &options));
     TRY(print_all(dun_model_file_tokenizer(file), lines));
 out:
     dun_lines_close(lines);

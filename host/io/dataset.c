@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/dataset_inside.h"
+#include "io/spill.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,25 +67,6 @@ static int check_cell(const dun_dataset_reader *r, const dun_cell *cell, const c
     return DUN_OK;
 }
 
-/* The text with what was spilled into the columns behind it, if anything was. */
-static int join_spilled(dun_cell *text, dun_dataset_reader *r, const dun_record *record) {
-    int rc = DUN_OK;
-    size_t end = r->spill_end < record->n ? r->spill_end : record->n;
-    while (end > r->text + 1 && is_blank(&record->cells[end - 1]))
-        end--;
-    if (end <= r->text + 1)
-        goto out;
-    dun_str_clear(&r->joined);
-    for (size_t i = r->text; i < end; i++) {
-        TRY(dun_str_add(&r->joined, &r->dialect.delimiter, i > r->text));
-        TRY(dun_str_add(&r->joined, record->cells[i].bytes, record->cells[i].length));
-    }
-    *text = (dun_cell){r->joined.bytes, r->joined.length, DUN_CELL_TEXT};
-    r->dataset->n_joined++;
-out:
-    return rc;
-}
-
 static dun_cell cell_at(const dun_record *record, size_t column) {
     return column < record->n ? record->cells[column] : (dun_cell){"", 0, DUN_CELL_ABSENT};
 }
@@ -135,7 +117,8 @@ static int read_record(dun_dataset_reader *r, const dun_record *record) {
         goto out;
     }
     dun_cell text = cell_at(record, r->text), label = cell_at(record, r->label);
-    TRY(join_spilled(&text, r, record));
+    TRY(dun_spill_join(&text, &r->joined, record, r->text, r->spill_end, r->dialect.delimiter));
+    r->dataset->n_joined += rc == 1;
     TRY(check_cell(r, &text, "text", DUN_TEXT_BYTES, line));
     if (is_blank(&text)) {
         dun_tally_add(tally, DUN_PASSED_EMPTY, line);
@@ -149,7 +132,7 @@ static int read_record(dun_dataset_reader *r, const dun_record *record) {
     TRY(check_cell(r, &label, "label", DUN_LABEL_BYTES, line));
     TRY(add(r, &text, &label, record));
 out:
-    return rc;
+    return rc < 0 ? rc : DUN_OK;
 }
 
 static int read_all(dun_dataset_reader *r) {

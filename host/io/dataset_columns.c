@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/utf8.h"
 #include "io/dataset_inside.h"
+#include "io/spill.h"
 
 #include <string.h>
 
@@ -68,17 +69,6 @@ out:
     return rc;
 }
 
-/* A text that held the delimiter and was not quoted goes on in columns that the header does not name. */
-static void find_spill(dun_dataset_reader *r) {
-    size_t end = r->text + 1;
-    const char *title;
-    r->spill_end = 0;
-    while ((title = dun_records_title(r->records, end)) && !*title && end != r->label)
-        end++;
-    if (end > r->text + 1 && end == r->dialect.n_columns)
-        r->spill_end = end;
-}
-
 static int check_place(const dun_dataset_reader *r) {
     const size_t most = r->text > r->label ? r->text : r->label, n = r->dialect.n_columns;
     if (r->text == r->label)
@@ -120,7 +110,7 @@ int dun_dataset_find_columns(dun_dataset_reader *r) {
     TRY(find_column(&r->label, r, "label_column", label, 1));
     TRY(check_place(r));
     if (options->header)
-        find_spill(r);
+        r->spill_end = dun_spill_find(r->records, r->dialect.n_columns, r->text, r->label);
 out:
     return rc;
 }

@@ -164,6 +164,27 @@ out:
     return rc;
 }
 
+enum dun_cut dun_cutter_next_mild(dun_cutter *cut) {
+    const char *start = cut->at, *next;
+    const size_t line = cut->line;
+    enum dun_cut fault = dun_cutter_next(cut);
+    if (fault == DUN_CUT_OPEN_QUOTE || fault == DUN_CUT_AFTER_QUOTE) {
+        cut->at = start;
+        cut->line = line;
+        cut->quotes = false;
+        cut->n_mended++;
+        fault = dun_cutter_next(cut);
+        cut->quotes = true;
+    }
+    if (fault != DUN_CUT_TOO_MANY)
+        return fault;
+    (void)dun_cutter_line(cut, &next);
+    cut->line += next > cut->at && next[-1] == cut->line_end;
+    cut->at = next;
+    cut->n = DUN_RECORD_COLUMNS;
+    return DUN_CUT_WHOLE;
+}
+
 void dun_cutter_free(dun_cutter *cut) {
     dun_str_free(&cut->unquoted);
     dun_free(cut->cells);
@@ -206,7 +227,7 @@ static int refuse_cut(const dun_records *r, enum dun_cut fault) {
 
 int dun_delimited_next(dun_records *r) {
     int rc;
-    enum dun_cut cut = dun_cutter_next(&r->cut);
+    enum dun_cut cut = r->text->mild ? dun_cutter_next_mild(&r->cut) : dun_cutter_next(&r->cut);
     if (cut != DUN_CUT_WHOLE)
         TRY(refuse_cut(r, cut));
     TRY(dun_cutter_unquote(&r->cut));

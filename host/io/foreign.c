@@ -101,5 +101,13 @@ int dun_foreign_refuse(const char *bytes, size_t length, const char *name) {
         if (length >= formats[i].at + formats[i].n &&
             memcmp(bytes + formats[i].at, formats[i].magic, formats[i].n) == 0)
             return dun_error(DUN_BAD_INPUT, "%s: is %s, not text; %s", name, formats[i].what, formats[i].way);
-    return refuse_markup(bytes, length, name);
+    return DUN_OK;
+}
+
+int dun_foreign_refuse_file(const char *bytes, size_t length, const char *name) {
+    int rc;
+    TRY(dun_foreign_refuse(bytes, length, name));
+    TRY(refuse_markup(bytes, length, name));
+out:
+    return rc;
 }

@@ -11,6 +11,9 @@
 
 #include <string.h>
 
+/* Two columns whose scores differ by less are for people to tell apart. */
+static const double CLOSE_SCORES = 0.5;
+
 typedef struct {
     const char *name; /* of the file */
     dun_columns columns;
@@ -104,9 +107,11 @@ static size_t find_labels(size_t *found, double *scores, const judging *j, size_
 
 /* texts */
 
-static size_t find_text(const judging *j, size_t label) {
+/* The best column but for the label's, columns.n without one; *lead: by how much it is better than the next.
+ */
+static size_t find_text(double *lead, const judging *j, size_t label) {
     size_t best = j->columns.n;
-    double longest = 1, most = -1e9;
+    double longest = 1, most = -1e9, next = -1e9;
     for (size_t i = 0; i < j->columns.n; i++)
         if (i != label && j->columns.columns[i].mean_bytes > longest)
             longest = j->columns.columns[i].mean_bytes;
@@ -117,11 +122,13 @@ static size_t find_text(const judging *j, size_t label) {
             continue;
         const double score = by_name[matches(j, i, DUN_NAME_TEXT)] + 3 * c->mean_bytes / longest +
                              2 * (c->n_spaced * 2 > c->n_filled) - 2 * stands_aside(j, i);
+        next = score > most ? most : score > next ? score : next;
         if (score > most) {
             most = score;
             best = i;
         }
     }
+    *lead = most - next;
     return best;
 }
 
@@ -132,7 +139,7 @@ static size_t find_text(const judging *j, size_t label) {
 static bool is_header(judging *j, const char *text, const char *label) {
     size_t found[DUN_JUDGED_LABELS];
     double scores[DUN_JUDGED_LABELS];
-    j->header = j->is_table && j->columns.n_rows > 0; /* titles are looked at */
+    j->header = j->is_table && (j->columns.n_rows > 0 || text); /* titles are looked at */
     if (!j->header)
         return false;
     for (size_t i = 0; i < j->columns.n; i++) {
@@ -248,13 +255,14 @@ static int choose_label(dun_judged *out, const judging *j, const char *label) {
     for (size_t i = 0; i < n; i++)
         TRY(add_guess(out, j, found[i], scores[i]));
     out->label = found[0];
-    out->close = n > 1 && scores[0] - scores[1] < 0.5;
+    out->close = n > 1 && scores[0] - scores[1] < CLOSE_SCORES;
 out:
     return rc;
 }
 
 static int choose(dun_judged *out, judging *j, const char *text, const char *label) {
     int rc = DUN_OK;
+    double lead;
     out->header = j->header = is_header(j, text, label);
     if (j->is_table && !j->header && j->columns.n)
         TRY(dun_columns_count_first(&j->columns));
@@ -263,7 +271,7 @@ static int choose(dun_judged *out, judging *j, const char *text, const char *lab
         TRY(find_named(&out->text, j, text));
     TRY(choose_label(out, j, label));
     if (!text)
-        out->text = find_text(j, out->label);
+        out->text = find_text(&lead, j, out->label);
     if (out->text == j->columns.n || out->text == out->label)
         TRY(dun_error(DUN_BAD_INPUT, "%s: no column of texts besides the labels", j->name));
     TRY(name_column(&out->text_column, j, out->text));
@@ -272,17 +280,89 @@ out:
     return rc;
 }
 
+/* Names of the columns, as --text takes them. */
+static int list_columns(dun_str *out, const judging *j) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < j->columns.n && out->length < 500; i++) {
+        char *name = NULL;
+        TRY(name_column(&name, j, i));
+        rc = dun_str_addf(out, "%s%s", i ? ", " : "", name);
+        dun_free(name);
+        TRY(rc);
+    }
+out:
+    return rc;
+}
+
+static int refuse_text(const judging *j, const char *wanted) {
+    int rc;
+    dun_str columns = {0}, why = {0};
+    TRY(list_columns(&columns, j));
+    TRY(wanted ? dun_str_addf(&why, "has no column \"%.60s\"", wanted)
+               : dun_str_addf(&why, "several columns could be the texts"));
+    rc = dun_error(DUN_USAGE, "%s: %s; name one with --text COLUMN: %s", j->name, why.bytes,
+                   columns.bytes ? columns.bytes : "there is none");
+out:
+    dun_str_free(&why);
+    dun_str_free(&columns);
+    return rc;
+}
+
+/* What would be the label is not the text, unless its name says so. */
+static int choose_text(dun_judged_text *out, judging *j, const char *wanted, bool must) {
+    int rc = DUN_OK;
+    double lead, scores[DUN_JUDGED_LABELS];
+    size_t labels[DUN_JUDGED_LABELS];
+    out->header = is_header(j, wanted, NULL);
+    j->header = out->header;
+    if (j->is_table && !j->header && j->columns.n)
+        TRY(dun_columns_count_first(&j->columns));
+    out->named = wanted && find_named(&out->column, j, wanted) == DUN_OK;
+    if (out->named || j->columns.n == 0)
+        goto out;
+    if (wanted && must)
+        TRY(refuse_text(j, wanted));
+    const size_t n = j->columns.n > 1 ? find_labels(labels, scores, j, j->columns.n) : 0;
+    const bool label = n > 0 && matches(j, labels[0], DUN_NAME_TEXT) != DUN_NAME_WHOLE;
+    out->column = find_text(&lead, j, label ? labels[0] : j->columns.n);
+    if (out->column == j->columns.n)
+        out->column = 0; /* nothing in any of them */
+    else if (lead < CLOSE_SCORES)
+        TRY(refuse_text(j, NULL));
+out:
+    return rc;
+}
+
+static int begin(judging *j, const dun_text_file *file, const dun_dialect *dialect) {
+    *j = (judging){.name = file->name,
+                   .is_json = dialect->format == DUN_JSON || dialect->format == DUN_JSONL,
+                   .is_table = dialect->format == DUN_TSV || dialect->format == DUN_CSV};
+    return dun_columns_measure(&j->columns, file, dialect);
+}
+
+int dun_judge_text(dun_judged_text *out, const dun_text_file *file, const dun_dialect *dialect,
+                   const char *wanted, bool must) {
+    int rc;
+    judging j;
+    *out = (dun_judged_text){0};
+    TRY(begin(&j, file, dialect));
+    TRY(choose_text(out, &j, wanted && *wanted ? wanted : NULL, must));
+    if (out->column < j.columns.n)
+        TRY(name_column(&out->name, &j, out->column));
+out:
+    dun_columns_free(&j.columns);
+    return rc;
+}
+
 int dun_judge(dun_judged *out, const dun_text_file *file, const char *text, const char *label) {
     int rc;
     enum dun_format ending;
-    judging j = {.name = file->name};
+    judging j = {0};
     *out = (dun_judged){0};
     TRY(dun_dialect_find(&out->dialect, file, "auto"));
     out->format = dun_format_name(out->dialect.format);
     out->by_ending = dun_format_by_ending(&ending, file->name) && ending == out->dialect.format;
-    j.is_json = out->dialect.format == DUN_JSON || out->dialect.format == DUN_JSONL;
-    j.is_table = out->dialect.format == DUN_TSV || out->dialect.format == DUN_CSV;
-    TRY(dun_columns_measure(&j.columns, file, &out->dialect));
+    TRY(begin(&j, file, &out->dialect));
     if (out->dialect.format == DUN_PLAIN && j.columns.n_rows)
         TRY(dun_error(
             DUN_BAD_INPUT,

@@ -35,4 +35,18 @@ int dun_judge(dun_judged *out, const dun_text_file *file, const char *text, cons
 int dun_judged_list(dun_str *out, const dun_judged *judged);
 void dun_judged_free(dun_judged *judged);
 
+/* The column of the texts alone, in a file whose texts are to be answered. */
+typedef struct {
+    size_t column; /* its number; of JSON among the keys in the order in which they are met */
+    char *name;    /* as dun_judged.text_column; NULL: the file has no column at all */
+    bool header;
+    bool named; /* it is the one that was asked for */
+} dun_judged_text;
+
+/* `wanted` (NULL or "": none) is a name or a number; where the file has no such column DUN_USAGE with those
+ * it has if it `must`, else the one that looks like texts. DUN_USAGE as well where two do. The name is the
+ * caller's. */
+int dun_judge_text(dun_judged_text *out, const dun_text_file *file, const dun_dialect *dialect,
+                   const char *wanted, bool must);
+
 #endif

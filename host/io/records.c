@@ -130,6 +130,10 @@ size_t dun_records_blank(const dun_records *records) {
     return records->n_blank;
 }
 
+size_t dun_records_mended(const dun_records *records) {
+    return records->cut.n_mended;
+}
+
 size_t dun_records_line(const dun_records *records) {
     return records->cut.line;
 }

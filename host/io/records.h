@@ -78,7 +78,9 @@ int dun_records_open(dun_records **out, const dun_text_file *text, const dun_dia
 /* 1 with a record, 0 at the end, or a status. Blank lines are passed over and counted. DUN_BAD_INPUT
  * `name:line: what; what would be right`: a quote that is never closed, text behind a closing quote, what is
  * no JSON, over a cap. A record that is too short or too long is none: compare n with the dialect's
- * n_columns. */
+ * n_columns. Of a mild text (io/text_file.h) a record is handed out all the same: a line with wrong quotes is
+ * cut as if they were none, what is no JSON has no values; only an array that is not closed, or that
+ * something follows, is refused. */
 int dun_records_next(dun_record *record, dun_records *records);
 
 /* Takes the first record as the columns' titles (TSV and CSV; else nothing is done). Before the first
@@ -88,8 +90,9 @@ int dun_records_read_header(dun_records *records);
 /* The title of a column: a name from the header, a JSON key; NULL without one. */
 const char *dun_records_title(const dun_records *records, size_t column);
 
-size_t dun_records_blank(const dun_records *records); /* blank lines so far */
-size_t dun_records_line(const dun_records *records);  /* the line that is read next */
+size_t dun_records_blank(const dun_records *records);  /* blank lines so far */
+size_t dun_records_mended(const dun_records *records); /* of a mild text: records with wrong quotes so far */
+size_t dun_records_line(const dun_records *records);   /* the line that is read next */
 void dun_records_close(dun_records *records);
 
 #endif

@@ -1,4 +1,5 @@
-/* What the forms of records share: records.c, delimited.c, records_json.c, records_lines.c, dialect.c. */
+/* What the forms of records share: records.c, delimited.c, records_json.c, records_lines.c, dialect.c; and
+ * lines.c. */
 #ifndef DUN_RECORDS_INSIDE_H
 #define DUN_RECORDS_INSIDE_H
 
@@ -19,6 +20,7 @@ typedef struct {
     dun_cell *cells; /* [n]; kind is DUN_CELL_NULL where quotes are doubled, until dun_cutter_unquote */
     size_t n, capacity;
     dun_str unquoted;
+    size_t n_mended;   /* records so far that only dun_cutter_next_mild could cut */
     const char *fault; /* where the quote opened, or what follows the closing one */
     size_t fault_line;
 } dun_cutter;
@@ -48,6 +50,9 @@ bool dun_cutter_skip_blank(dun_cutter *cut, size_t *n_blank);
 /* The end of the line that `at` is in, without its line end; *next is behind it. */
 const char *dun_cutter_line(const dun_cutter *cut, const char **next);
 enum dun_cut dun_cutter_next(dun_cutter *cut);
+/* The same without a fault, but for memory: a line in which quotes are wrong is cut as if they were none, and
+ * of too many columns the first are taken. */
+enum dun_cut dun_cutter_next_mild(dun_cutter *cut);
 /* Puts the cells with doubled quotes elsewhere, single ones in them. */
 int dun_cutter_unquote(dun_cutter *cut);
 void dun_cutter_free(dun_cutter *cut);

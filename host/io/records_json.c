@@ -110,7 +110,7 @@ out:
     return rc;
 }
 
-/* One object; `line` is where it begins. */
+/* One object; `line` is where it begins. In a mild text, what is none has no values. */
 static int read_object(dun_records *r, const char *bytes, size_t length, size_t line) {
     int rc;
     const char *key;
@@ -118,12 +118,16 @@ static int read_object(dun_records *r, const char *bytes, size_t length, size_t 
     size_t likely = 0, column;
     json_decref(r->object);
     r->object = NULL;
-    TRY(dun_json_parse(&r->object, bytes, length, r->text->name, line));
-    if (!json_is_object(r->object))
+    rc = dun_json_parse(&r->object, bytes, length, r->text->name, line);
+    TRY(rc == DUN_BAD_INPUT && r->text->mild ? DUN_OK : rc);
+    if (!json_is_object(r->object) && !r->text->mild)
         TRY(dun_error(DUN_BAD_INPUT, "%s:%zu: an array; an object with a text and its label is needed",
                       r->text->name, line));
     json_object_foreach(r->object, key, value) {
-        TRY(find_column(&column, r, key, likely));
+        rc = find_column(&column, r, key, likely);
+        if (rc == DUN_BAD_INPUT && r->text->mild)
+            continue;
+        TRY(rc);
         r->columns[column].value = value;
         likely = column + 1;
     }
@@ -201,6 +205,7 @@ int dun_json_span_next(dun_records *r) {
     int rc;
     dun_cutter *cut = &r->cut;
     const char *start = cut->at, *stop = dun_json_span(start, cut->end);
+    stop += stop == start; /* a bracket that closes nothing */
     TRY(read_object(r, start, (size_t)(stop - start), cut->line));
     for (const char *c = start; c < stop; c++)
         cut->line += *c == cut->line_end;

@@ -91,7 +91,7 @@ out:
 static int prepare(dun_text_file *t, bool mild) {
     int rc;
     t->mild = mild;
-    TRY(dun_foreign_refuse(t->bytes, t->length, t->name));
+    TRY(dun_foreign_refuse_file(t->bytes, t->length, t->name));
     TRY(decode(t, mild));
     const size_t valid = dun_text_valid(t->bytes, t->length);
     if (valid == t->length)

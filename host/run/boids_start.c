@@ -56,7 +56,7 @@ static int read_places(places *p, const char *path) {
     dun_lines *lines = NULL;
     const char *line;
     size_t length;
-    TRY(dun_lines_open(&lines, path, DUN_LINES_PLAIN));
+    TRY(dun_lines_open(&lines, path, &(dun_lines_options){.mode = DUN_LINES_PLAIN}));
     while ((rc = dun_lines_next(&line, &length, lines)) > 0)
         TRY(add_line(p, line, dun_lines_name(lines), dun_lines_number(lines)));
     TRY(rc);

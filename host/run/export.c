@@ -32,13 +32,17 @@ static const char *note_of(const dun_config *config) {
            "before the text, which gives other points.";
 }
 
-/* {"prompt.template": "...", ...}: the keys that a text's point or its answer depends on. */
+/* {"prompt.template": "...", ...}: the keys that a text's point or its answer depends on; those that version 0.1
+ * did not know only where they are not as it was. */
 static int make_settings(json_t *settings, const dun_config *config) {
     int rc = DUN_OK;
     dun_str name = {0}, value = {0};
     for (int id = 0; id < DUN_N_KEYS; id++) {
         const dun_config_key *key = &dun_config_key_table[id];
-        if (!(key->traits & (DUN_TRAIT_POINT | DUN_TRAIT_ANSWER)))
+        bool left_out = !(key->traits & (DUN_TRAIT_POINT | DUN_TRAIT_ANSWER));
+        if (!left_out && key->traits & DUN_TRAIT_LATER)
+            TRY(dun_config_is_default(&left_out, config, (enum dun_config_id)id));
+        if (left_out)
             continue;
         dun_str_clear(&name);
         dun_str_clear(&value);

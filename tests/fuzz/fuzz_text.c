@@ -73,7 +73,7 @@ static void read_lines(const char *path, enum dun_lines_mode mode) {
     const char *text;
     size_t length;
     int rc;
-    FUZZ_EXPECT(dun_lines_open(&lines, path, mode) == DUN_OK);
+    FUZZ_EXPECT(dun_lines_open(&lines, path, &(dun_lines_options){.mode = mode}) == DUN_OK);
     while ((rc = dun_lines_next(&text, &length, lines)) > 0) {
         FUZZ_EXPECT(strlen(text) == length);
         FUZZ_EXPECT(dun_utf8_valid(text, length) == length);

@@ -145,7 +145,8 @@ const dun_command dun_command_serve = {
     .usage = "RUN [--port N] [--host ADDRESS] [--unsure CONFIDENCE] [--device SELECTOR]",
     .help =
         "POST /classify takes {\"text\": \"...\"} and answers {\"label\", \"confidence\", \"distances\"}, "
-        "or {\"texts\": [\"...\", ...]} and answers {\"answers\": [...]}. GET / is the page, GET /health "
+        "or {\"texts\": [\"...\", ...]} and answers {\"answers\": [...]}, as for the lines of a body of type "
+        "text/plain that does not begin with a brace. GET / is the page, GET /health "
         "says that the server is up. Errors are {\"error\": \"...\"}: 400 for a body that is not such "
         "JSON, 404, 405, 413 for too large a body or too many texts, 415 for a body that is packed "
         "(Content-Encoding) or in another charset than UTF-8, 501 for a transfer coding other than chunked, "

@@ -190,7 +190,8 @@ static void resume(dun_serve_job *job) {
 static enum MHD_Result parse(request *r) {
     const dun_serve_options *o = &r->http->options;
     size_t K = o->rule->saved->n_classes;
-    int rc = dun_serve_body_read(&r->body, r->bytes.bytes ? r->bytes.bytes : "", r->bytes.length);
+    int rc = dun_serve_body_read(&r->body, header(r, "Content-Type"), r->bytes.bytes ? r->bytes.bytes : "",
+                                 r->bytes.length);
     if (rc >= 0 && r->body.n > o->max_texts)
         return dun_serve_refuse(answer(r), &too_many_texts);
     if (rc >= 0)
