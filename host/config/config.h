@@ -130,8 +130,11 @@ int dun_config_check(const dun_config *config);
  * round the text: with one, what shapes the prompt touches the model. */
 int dun_config_scope_between(enum dun_scope *scope, const dun_config *a, const dun_config *b);
 
-/* Does the key hold its default, whoever set it? */
-int dun_config_is_default(bool *is_default, const dun_config *config, enum dun_config_id id);
+/* Does the key hold what `text` means, whoever set it? `text` is one that it takes. */
+int dun_config_is(bool *is, const dun_config *config, enum dun_config_id id, const char *text);
+
+/* For the config of a run: keys that nobody set, because its version did not have them, get what it meant. */
+int dun_config_put_before(dun_config *config);
 
 /* The word that a choice (another key: NULL) holds. */
 const char *dun_config_word(const dun_config *config, enum dun_config_id id);

@@ -93,7 +93,7 @@ static int holds(bool *held, const dun_config *config, enum dun_config_id id, co
     int rc;
     dun_str value = {0};
     bool is_default;
-    TRY(dun_config_is_default(&is_default, config, id));
+    TRY(dun_config_is(&is_default, config, id, dun_config_key_table[id].initial));
     TRY(dun_config_get(&value, config, id));
     *held = values ? matches(values, value.bytes) : !is_default;
 out:

@@ -173,30 +173,30 @@ int dun_config_value_read(dun_config_value *value, enum dun_config_id id, const 
     }
 }
 
-int dun_config_is_default(bool *is_default, const dun_config *config, enum dun_config_id id) {
+int dun_config_is(bool *is, const dun_config *config, enum dun_config_id id, const char *text) {
     const dun_config_key *key = &dun_config_key_table[id];
     const void *field = (const char *)config + key->offset;
-    dun_config_value initial = {0};
-    int rc = dun_config_value_read(&initial, id, key->initial, "default");
+    dun_config_value wanted = {0};
+    int rc = dun_config_value_read(&wanted, id, text, "default");
     if (rc < 0)
         return rc;
     switch (key->type) {
     case DUN_CONFIG_INTEGER:
-        *is_default = *(const int64_t *)field == initial.integer;
+        *is = *(const int64_t *)field == wanted.integer;
         break;
     case DUN_CONFIG_REAL: {
         double real = *(const double *)field;
-        *is_default = isnan(real) ? isnan(initial.real) : real >= initial.real && real <= initial.real;
+        *is = isnan(real) ? isnan(wanted.real) : real >= wanted.real && real <= wanted.real;
         break;
     }
     case DUN_CONFIG_YES_NO:
-        *is_default = *(const bool *)field == initial.yes;
+        *is = *(const bool *)field == wanted.yes;
         break;
     case DUN_CONFIG_CHOICE:
-        *is_default = *(const int *)field == initial.choice;
+        *is = *(const int *)field == wanted.choice;
         break;
     case DUN_CONFIG_STRING:
-        *is_default = strcmp(*(const char *const *)field, initial.string) == 0;
+        *is = strcmp(*(const char *const *)field, wanted.string) == 0;
         break;
     }
     return DUN_OK;

@@ -13,13 +13,38 @@ static bool opens_section(int id) {
     return id == 0 || strcmp(key[-1].section, key->section) != 0;
 }
 
+#define BEFORE(section, key, value) {DUN_KEY_##section##_##key, value},
+static const struct {
+    enum dun_config_id id;
+    const char *value;
+} befores[] = {
+#include "config/config.def"
+};
+
+/* What version 0.1, which had no such key, meant. */
+static const char *before_of(enum dun_config_id id) {
+    for (size_t i = 0; i < sizeof befores / sizeof *befores; i++)
+        if (befores[i].id == id)
+            return befores[i].value;
+    return dun_config_key_table[id].initial;
+}
+
+int dun_config_put_before(dun_config *config) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < sizeof befores / sizeof *befores; i++)
+        if (!config->origins[befores[i].id])
+            TRY(dun_config_put(config, befores[i].id, befores[i].value, NULL));
+out:
+    return rc;
+}
+
 static int write_keys(dun_str *out, const dun_config *config, bool known_only) {
     int rc = DUN_OK;
     dun_str value = {0};
     for (int id = 0; id < DUN_N_KEYS; id++) {
         bool left_out = false;
         if (known_only && dun_config_key_table[id].traits & DUN_TRAIT_LATER)
-            TRY(dun_config_is_default(&left_out, config, (enum dun_config_id)id));
+            TRY(dun_config_is(&left_out, config, (enum dun_config_id)id, before_of((enum dun_config_id)id)));
         if (left_out)
             continue;
         if (opens_section(id))

@@ -76,6 +76,8 @@ static int read_whole(dun_config *config, const char *path, bool is_folder, cons
         TRY(dun_error(DUN_BAD_INPUT, "%s: is not a run directory: it has no config.ini", path));
     TRY_PTR(file, is_folder ? dun_run_dir_file(path, "config.ini") : dun_strdup(path));
     TRY(dun_experiment_read_config(config, file, overrides));
+    if (is_folder)
+        TRY(dun_config_put_before(config));
     TRY(dun_config_check(config));
     TRY(dun_model_name_settle(config));
 out:

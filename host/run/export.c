@@ -7,6 +7,7 @@
 #include "io/npz.h"
 #include "io/store/safetensors.h"
 #include "run/rundir.h"
+#include "session/embedding.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -189,11 +190,17 @@ int dun_export_peft(const char *folder, const dun_session *session, const dun_sa
     int rc = DUN_OK;
     json_t *own = json_object(), *peft = json_object();
     uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
-    const dun_tensor prompt = {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, saved->rows, P * C * 4};
+    const float scale = dun_embedding_peft_scale(dun_model_file_spec(session->model));
+    float *rows = NULL;
+    dun_tensor prompt = {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, NULL, P * C * 4};
     const dun_tensor others[] = {
         {"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * 4},
         {"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * 4},
     };
+    TRY_NEW(rows, P * C);
+    for (size_t i = 0; i < P * C; i++)
+        rows[i] = saved->rows[i] / scale;
+    prompt.data = rows;
     TRY(describe(own, session, saved));
     TRY(describe_to_peft(peft, session, saved));
     TRY(dun_dir_make(folder));
@@ -204,6 +211,7 @@ int dun_export_peft(const char *folder, const dun_session *session, const dun_sa
     TRY(write_json(folder, "adapter_config.json", peft));
     dun_warn("%s: %s (dunlin.json holds what else belongs to the prompt)", folder, note_of(session->config));
 out:
+    dun_free(rows);
     json_decref(peft);
     json_decref(own);
     return rc;

@@ -200,7 +200,9 @@ static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_
                               .centroids = result->centroids,
                               .normalization = session->normalizer.values,
                               .class_names = session->labels.names,
-                              .model_hash = dun_model_file_fingerprint(session->model)};
+                              .model_hash = dun_model_file_fingerprint(session->model),
+                              .scale =
+                                  dun_spec_weight_scale(dun_model_file_spec(session->model), DUN_W_EMBED)};
     snprintf(saved.model_name, sizeof saved.model_name, "%s", dun_model_file_spec(session->model)->name);
     TRY_PTR(path, dun_run_dir_file(run->path, "prompt.safetensors"));
     TRY(dun_saved_prompt_write(&saved, path));

@@ -130,7 +130,7 @@ static int after_step(dun_trainer *t, const epoch_sums *sums, uint64_t epoch, ui
                                             .epoch = epoch,
                                             .loss = t->result->last_loss,
                                             .accuracy = sums->step_accuracy,
-                                            .lr = config->prompt.lr * t->rate,
+                                            .lr = t->prompt_lr * t->rate,
                                             .valid_accuracy = measure ? t->result->metrics.accuracy : NAN}));
     bool asked = dun_trainer_save_asked(t);
     if (epoch_ends || is_multiple(step, config->output.checkpoint_every) || asked || dun_interrupted())

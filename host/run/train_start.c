@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "math/probe.h"
 #include "session/centroid.h"
+#include "session/embedding.h"
 
 #include <math.h>
 
@@ -69,6 +70,23 @@ out:
     return rc;
 }
 
+/* prompt.lr, for this model's embeddings. */
+static int scale_rate(dun_trainer *t) {
+    int rc = DUN_OK;
+    const dun_config *config = t->session->config;
+    double factor = 1;
+    if (config->prompt.lr_scale == DUN_LR_SCALE_AUTO)
+        TRY(dun_embedding_rate(&factor, t->session->model));
+    t->prompt_lr = factor * config->prompt.lr;
+    if (factor < 1 || factor > 1)
+        dun_observe_say(
+            t->session->observer,
+            "rate      prompt.lr = %g times %.3g, as the model's embeddings spread against SmolLM2-135M's",
+            config->prompt.lr, factor);
+out:
+    return rc;
+}
+
 /* What is trained of the prompt: its rows, or what they are made from. */
 static int prepare_prompt(dun_trainer *t, enum dun_train_optimizer kind) {
     int rc = DUN_OK;
@@ -78,10 +96,10 @@ static int prepare_prompt(dun_trainer *t, enum dun_train_optimizer kind) {
     if (config->prompt.reparametrize) {
         TRY(dun_reparam_create(&t->reparam, &t->session->compute, prompt->rows, prompt->n_rows, prompt->width,
                                (uint32_t)config->prompt.bottleneck, (uint64_t)config->experiment.seed));
-        TRY(dun_reparam_add(&t->optim, kind, &t->reparam, config->prompt.lr));
+        TRY(dun_reparam_add(&t->optim, kind, &t->reparam, t->prompt_lr));
     } else {
         TRY(dun_optim_add(&t->optim, kind, &engine->prompt, &engine->d_prompt, prompt->n_rows, prompt->width,
-                          config->prompt.lr));
+                          t->prompt_lr));
     }
 out:
     return rc;
@@ -109,6 +127,7 @@ int dun_trainer_prepare(dun_trainer *t) {
     TRY(dun_buffer_create(&t->d_centroids, session->device, bytes, "the centroids' gradient"));
     TRY(dun_loss_create(&t->loss, &session->compute, &settings, engine->options.max_sequences, K, D));
     TRY(dun_optim_init(&t->optim, &session->compute, &optim_settings));
+    TRY(scale_rate(t));
     TRY(prepare_prompt(t, optim_settings.kind));
     if (config->centroid.train)
         TRY(dun_optim_add(&t->optim, dun_centroid_optimizer(config), &t->centroids, &t->d_centroids, K, D,

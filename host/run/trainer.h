@@ -25,6 +25,7 @@ typedef struct {
     dun_calculated calculated;         /* moves the centroids; unused without centroid.update */
     dun_average average;               /* of prompt and centroids; what is measured and saved */
     uint64_t n_steps;                  /* of the whole run */
+    double prompt_lr;                  /* prompt.lr, scaled for the model */
     double rate;                       /* the schedule's factor in the last step */
     uint32_t *order;                   /* [n_train] */
     int32_t *labels;                   /* [batch_size] */

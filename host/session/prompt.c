@@ -5,9 +5,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "session/embedding.h"
 #include "session/runfile.h"
 
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,8 +36,7 @@ static int start_from_text(dun_prompt *prompt, const dun_config *config, uint32_
         dun_warn("prompt.text has %zu tokens and the prompt %u rows: they are %s", tokens.n, prompt->n_rows,
                  tokens.n < prompt->n_rows ? "repeated" : "cut");
     for (uint32_t p = 0; p < prompt->n_rows; p++)
-        TRY(dun_model_file_read(prompt->rows + (size_t)p * prompt->width, model, DUN_W_EMBED, 0,
-                                tokens.ids[p % tokens.n], 1));
+        TRY(dun_embedding_rows(prompt->rows + (size_t)p * prompt->width, model, tokens.ids[p % tokens.n], 1));
 out:
     dun_tokens_free(&tokens);
     return rc;
@@ -51,29 +50,9 @@ static int start_from_vocab(dun_prompt *prompt, const dun_config *config, uint32
     for (uint32_t p = 0; p < prompt->n_rows; p++) {
         uint32_t id =
             (uint32_t)dun_random_below(spec->vocab, (uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, p);
-        TRY(dun_model_file_read(prompt->rows + (size_t)p * spec->width, model, DUN_W_EMBED, 0, id, 1));
+        TRY(dun_embedding_rows(prompt->rows + (size_t)p * spec->width, model, id, 1));
     }
 out:
-    return rc;
-}
-
-/* Standard deviation of all values of the embedding table. */
-static int table_deviation(double *out, const dun_model_file *model) {
-    int rc = DUN_OK;
-    const dun_spec *spec = dun_model_file_spec(model);
-    float *row = NULL;
-    double sum = 0, squares = 0, n = (double)spec->vocab * spec->width;
-    TRY_NEW(row, spec->width);
-    for (uint32_t id = 0; id < spec->vocab; id++) {
-        TRY(dun_model_file_read(row, model, DUN_W_EMBED, 0, id, 1));
-        for (uint32_t i = 0; i < spec->width; i++) {
-            sum += (double)row[i];
-            squares += (double)row[i] * (double)row[i];
-        }
-    }
-    *out = sqrt(squares / n - sum / n * (sum / n));
-out:
-    dun_free(row);
     return rc;
 }
 
@@ -82,7 +61,7 @@ static int start_random(dun_prompt *prompt, const dun_config *config, uint32_t n
     int rc = DUN_OK;
     double deviation;
     TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, dun_model_file_spec(model)->width));
-    TRY(table_deviation(&deviation, model));
+    TRY(dun_embedding_deviation(&deviation, model));
     for (size_t i = 0; i < (size_t)prompt->n_rows * prompt->width; i++)
         prompt->rows[i] =
             (float)(deviation * dun_random_normal((uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, i));
@@ -115,7 +94,8 @@ static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_
     int rc = DUN_OK;
     dun_saved_prompt saved = {0};
     dun_str path = {0};
-    uint32_t width = dun_model_file_spec(model)->width;
+    const uint32_t width = dun_model_file_spec(model)->width;
+    const float scale = dun_embedding_peft_scale(dun_model_file_spec(model));
     TRY(dun_config_require(config, DUN_KEY_prompt_file));
     TRY(find_file(&path, config->prompt.file));
     TRY(dun_saved_prompt_read(&saved, path.bytes));
@@ -136,7 +116,8 @@ static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_
                       by_tokens ? "leave prompt.tokens empty" : "use {soft}, which takes all"));
     }
     TRY(make(prompt, saved.n_rows, width));
-    memcpy(prompt->rows, saved.rows, (size_t)saved.n_rows * width * sizeof *saved.rows);
+    for (size_t i = 0; i < (size_t)saved.n_rows * width; i++)
+        prompt->rows[i] = saved.rows[i] * (saved.foreign ? scale : 1);
 out:
     dun_str_free(&path);
     dun_saved_prompt_free(&saved);

@@ -87,6 +87,7 @@ int dun_saved_prompt_read(dun_saved_prompt *saved, const char *path) {
         TRY(dun_error(DUN_BAD_INPUT, "%s: has no tensor prompt_embeddings; a saved prompt is needed", path));
     TRY(read_matrix(&saved->rows, &saved->n_rows, &saved->width, rows, path));
     snprintf(saved->model_name, sizeof saved->model_name, "%s", metadata_of(&file, "model"));
+    saved->foreign = strcmp(metadata_of(&file, "kind"), format_name) != 0;
     saved->model_hash = strtoull(metadata_of(&file, "model_hash"), NULL, 16);
     if (centroids) {
         TRY(read_matrix(&saved->centroids, &saved->n_classes, &saved->point_width, centroids, path));
@@ -104,7 +105,7 @@ static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
     dun_str classes = {0};
     json_t *names = json_array();
-    char hash[24];
+    char hash[24], scale[24];
     snprintf(hash, sizeof hash, "%016" PRIx64, saved->model_hash);
     for (uint32_t k = 0; k < saved->n_classes; k++)
         json_array_append_new(names, json_string(saved->class_names[k]));
@@ -113,7 +114,15 @@ static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
                      saved->model_name, "model_hash", hash, "classes", classes.bytes);
     if (!*out)
         TRY(dun_error(DUN_FAILED, "out of memory for the prompt's metadata"));
+    if (saved->scale && (saved->scale < 1 || saved->scale > 1)) {
+        snprintf(scale, sizeof scale, "%.9g", (double)saved->scale);
+        TRY(dun_json_set(*out, "embedding_scale", json_string(scale)));
+    }
 out:
+    if (rc < 0) {
+        json_decref(*out);
+        *out = NULL;
+    }
     json_decref(names);
     dun_str_free(&classes);
     return rc;

@@ -5,6 +5,7 @@
 #ifndef DUN_RUNFILE_H
 #define DUN_RUNFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -15,6 +16,10 @@ typedef struct {
     float *normalization;            /* (2, D): shift and scale of points; NULL: none */
     char **class_names;              /* [K]; NULL without centroids */
     uint64_t model_hash;             /* 0: not recorded */
+    float
+        scale; /* rows of the model's table are multiplied with it to be in the prompt's space; 0: not said */
+    bool foreign; /* read from another program's file, whose rows may be in another space
+                     (session/embedding.h) */
     char model_name[96];
 } dun_saved_prompt;
 

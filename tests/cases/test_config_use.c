@@ -104,7 +104,7 @@ static void test_round_trip(void **state) {
         const char *value = key->type == DUN_CONFIG_STRING ? texts[i % (sizeof texts / sizeof *texts)]
                                                            : other_value(other, (enum dun_config_id)i);
         expect_ok(dun_config_put(&config, (enum dun_config_id)i, value, "test"));
-        expect_ok(dun_config_is_default(&is_default, &config, (enum dun_config_id)i));
+        expect_ok(dun_config_is(&is_default, &config, (enum dun_config_id)i, key->initial));
         if (is_default)
             fail_msg("%s.%s = %s is its default", key->section, key->name, value);
     }

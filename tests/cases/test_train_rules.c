@@ -255,6 +255,38 @@ static void test_history_lr(void **state) {
     train_run_close(&t);
 }
 
+/* With lr_scale = auto the prompt's rate is multiplied by the quotient of the tables' deviations, a
+ * centroid's is not; what history.jsonl tells is the prompt's. */
+static void test_lr_scale(void **state) {
+    (void)state;
+    train_run t;
+    char line[512];
+    configure(&t, "[prompt]\ninit = vocab\nlr = 0.01\n[train]\nepochs = 1\nbatch_size = 10\n");
+    check_ok(dun_config_put(&t.config, DUN_KEY_prompt_lr_scale, "auto", "test"));
+    train_run_all(&t, "scaled");
+    const dun_spec *spec = dun_model_file_spec(t.session.model);
+    double sum = 0, squares = 0, n = 0;
+    float row[64];
+    assert_true(spec->width <= 64);
+    for (uint32_t id = 0; id < spec->vocab; id++) {
+        check_ok(dun_model_file_read(row, t.session.model, DUN_W_EMBED, 0, id, 1));
+        for (uint32_t i = 0; i < spec->width; i++, n++) {
+            sum += (double)row[i];
+            squares += (double)row[i] * (double)row[i];
+        }
+    }
+    const double factor = sqrt(squares / n - sum / n * (sum / n)) / 0.135578208;
+    assert_true(factor > 1.1);
+    FILE *file = fopen(train_run_file(&t, "history.jsonl"), "r");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof line, file));
+    fclose(file);
+    const char *lr = strstr(line, "\"lr\": ");
+    assert_non_null(lr);
+    assert_true(fabs(strtod(lr + 6, NULL) / (0.01 * factor) - 1) <= 1e-6);
+    train_run_close(&t);
+}
+
 /* The average changes what is measured and saved, not the training; after one step it is the average of the
  * start and of what the step made, by 2/11. */
 static void test_average(void **state) {
@@ -290,15 +322,11 @@ static void test_average(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fitted_points),
-        cmocka_unit_test(test_unit_points),
-        cmocka_unit_test(test_gradient),
-        cmocka_unit_test(test_saved_normalization),
-        cmocka_unit_test(test_lethargy),
-        cmocka_unit_test(test_optimizer_of_moves),
-        cmocka_unit_test(test_optimizer_of_group),
-        cmocka_unit_test(test_history_lr),
-        cmocka_unit_test(test_average),
+        cmocka_unit_test(test_fitted_points),      cmocka_unit_test(test_unit_points),
+        cmocka_unit_test(test_gradient),           cmocka_unit_test(test_saved_normalization),
+        cmocka_unit_test(test_lethargy),           cmocka_unit_test(test_optimizer_of_moves),
+        cmocka_unit_test(test_optimizer_of_group), cmocka_unit_test(test_history_lr),
+        cmocka_unit_test(test_lr_scale),           cmocka_unit_test(test_average),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

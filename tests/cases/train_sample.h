@@ -52,8 +52,8 @@ static inline void write_letters(const char *name, uint32_t n, uint32_t shortest
 
 /* `more` are lines of a config; the sections of these come first. */
 static inline void configure_data(train_run *t, const char *train, const char *more) {
-    train_run_config(t, "[model]\npath = %s\n[data]\ntrain = %s\nvalid = %s\n%s", train_path("tiny.gguf"),
-                     train_path(train), train_path("valid.tsv"), more);
+    train_run_config(t, "[model]\npath = %s\n[prompt]\nlr_scale = none\n[data]\ntrain = %s\nvalid = %s\n%s",
+                     train_path("tiny.gguf"), train_path(train), train_path("valid.tsv"), more);
 }
 
 static inline void configure(train_run *t, const char *more) {
