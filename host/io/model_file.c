@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "io/model_resolve.h"
 #include "io/model_store.h"
 
 #include <string.h>
@@ -33,17 +34,16 @@ static bool is_zip(const beginning *b) {
     return b->length >= 4 && memcmp(b->bytes, "PK\3\4", 4) == 0;
 }
 
-#define CONVERT "convert it with llama.cpp's convert_hf_to_gguf.py FOLDER --outtype f16, or q8_0"
 static const struct {
     bool (*is)(const beginning *b);
     const dun_model_store *store; /* NULL: not read, */
     const char *fault;            /* what it is, and what to do */
 } forms[] = {
     {is_gguf, &dun_store_gguf, NULL},
-    {is_folder, NULL, "is a folder; a GGUF file is read. A folder from Hugging Face: " CONVERT},
-    {is_safetensors, NULL, "is a safetensors file; a GGUF file is read. With the folder around it: " CONVERT},
+    {is_folder, &dun_store_hf, NULL},
+    {is_safetensors, NULL, "is a safetensors file without a config.json beside it; the whole folder is read"},
     {is_zip, NULL,
-     "is a PyTorch file or a zip archive; a GGUF file is read. With the folder around it: " CONVERT},
+     "is a PyTorch file or a zip archive; a GGUF file is read, or a folder with model.safetensors"},
 };
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
@@ -73,11 +73,11 @@ int dun_model_file_open(dun_model_file **out, const char *path, unsigned parts) 
     int rc = DUN_OK;
     dun_model_file *model = NULL;
     const dun_model_store *store = NULL;
-    TRY(find_store(&store, path));
     TRY_NEW(model, 1);
+    TRY(dun_model_resolve(&model->path, path));
+    TRY(find_store(&store, model->path));
     model->store = store;
-    TRY_PTR(model->path, dun_strdup(path));
-    TRY(store->open(model, path, parts));
+    TRY(store->open(model, model->path, parts));
     *out = model;
     model = NULL;
 out:
@@ -89,7 +89,8 @@ void dun_model_file_free(dun_model_file *model) {
     if (!model)
         return;
     dun_tokenizer_free(model->tokenizer);
-    model->store->free(model->self);
+    if (model->store)
+        model->store->free(model->self);
     dun_free(model->path);
     dun_free(model);
 }
@@ -113,6 +114,18 @@ dun_tokenizer *dun_model_file_tokenizer(const dun_model_file *model) {
 void dun_model_file_facts(dun_model_facts *out, const dun_model_file *model) {
     *out = (dun_model_facts){0};
     model->store->facts(out, model->self);
+}
+
+void dun_tally_tensor(dun_model_facts *out, dun_tensor_tally *tally, uint32_t type, const uint64_t dims[4],
+                      size_t bytes) {
+    out->parameters += dims[0] * dims[1] * dims[2] * dims[3];
+    if (type >= DUN_TALLY_TYPES)
+        return;
+    tally->bytes[type] += bytes;
+    if (tally->bytes[type] > tally->most) {
+        tally->most = tally->bytes[type];
+        out->format = dun_quant_find(type)->name;
+    }
 }
 
 int dun_model_file_read(float *out, const dun_model_file *model, enum dun_slot slot, uint32_t layer,

@@ -11,12 +11,14 @@ typedef struct dun_model_file dun_model_file;
 /* What is wanted of it; nothing else is read or checked. The sizes come with the weights. */
 enum { DUN_MODEL_SPEC = 1, DUN_MODEL_WEIGHTS = 2, DUN_MODEL_TOKENIZER = 4 };
 
-/* Opens a file or folder whose content says what it is. Weights: every tensor is present with its shape and
- * finite, and there is none whose effect would be left out. DUN_BAD_INPUT names file, expected and found; for
- * a form that is not read it says how to get one that is. */
+/* Opens a file or folder whose content says what it is, also those that other programs keep
+ * (model_resolve.h). Weights: every tensor is present with its shape and finite, and there is none whose
+ * effect would be left out. DUN_BAD_INPUT names file, expected and found; for a form that is not read it says
+ * how to get one that is. */
 int dun_model_file_open(dun_model_file **out, const char *path, unsigned parts);
 void dun_model_file_free(dun_model_file *model);
 
+/* Of the file or folder that was found. */
 const char *dun_model_file_path(const dun_model_file *model);
 
 /* Parts that were asked for; valid while the model is open. */

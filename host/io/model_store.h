@@ -23,5 +23,14 @@ typedef struct dun_model_store {
 } dun_model_store;
 
 extern const dun_model_store dun_store_gguf;
+extern const dun_model_store dun_store_hf;
+
+/* What facts say of tensors, counted one by one; starts from zeros. */
+enum { DUN_TALLY_TYPES = 64 }; /* ids of what is read are below */
+typedef struct {
+    uint64_t bytes[DUN_TALLY_TYPES], most;
+} dun_tensor_tally;
+void dun_tally_tensor(dun_model_facts *out, dun_tensor_tally *tally, uint32_t type, const uint64_t dims[4],
+                      size_t bytes);
 
 #endif

@@ -188,9 +188,7 @@ int dun_walk_lmstudio(dun_model_entries *out, const char *folder) {
     return walk(out, folder, "lmstudio:", 0);
 }
 
-/* The folder of a repository's files in Hugging Face's cache: its snapshot of the branch main, else the last
- * by name; nothing where there is none. */
-static int find_snapshot(dun_str *out, const char *repository) {
+int dun_hub_snapshot(dun_str *out, const char *repository) {
     int rc;
     dun_str path = {0};
     dun_file commit = {0};
@@ -235,7 +233,7 @@ int dun_walk_hub(dun_model_entries *out, const char *folder) {
         TRY(dun_str_addf(&repository, "%s/%s", folder, list.names[i]));
         TRY(dash ? dun_str_addf(&shown, "hf:%.*s/%s", (int)(dash - rest), rest, dash + 2)
                  : dun_str_addf(&shown, "hf:%s", rest));
-        TRY(find_snapshot(&snapshot, repository.bytes));
+        TRY(dun_hub_snapshot(&snapshot, repository.bytes));
         if (!snapshot.length)
             continue;
         TRY(add_folder(out, snapshot.bytes, shown.bytes));

@@ -4,6 +4,7 @@
 #ifndef DUN_MODEL_WALK_H
 #define DUN_MODEL_WALK_H
 
+#include "base/str.h"
 #include "io/model_places.h"
 
 /* GGUF files, the first of files in several parts, and Hugging Face folders (config.json), some folders deep;
@@ -13,6 +14,10 @@ int dun_walk_folder(dun_model_entries *out, const char *folder, const char *pref
 /* Hugging Face's cache: models--ORG--NAME/snapshots/COMMIT, the commit that refs/main names, else the last by
  * name. */
 int dun_walk_hub(dun_model_entries *out, const char *folder);
+
+/* Appends the folder of a repository's files in that cache, models--ORG--NAME: its snapshot of the branch
+ * main, else the last by name; nothing where there is none. */
+int dun_hub_snapshot(dun_str *out, const char *repository);
 
 /* Ollama: manifests/HOST/NAMESPACE/NAME/TAG names, as JSON, the blob that is the model. */
 int dun_walk_ollama(dun_model_entries *out, const char *folder);

@@ -63,8 +63,18 @@ static int check_reals(const dun_spec *spec, const char *file) {
     return DUN_OK;
 }
 
+/* A window as long as the longest text hides nothing. */
+static void drop_long_window(dun_spec *spec) {
+    if (spec->window < spec->context || spec->rope_base_window > 0)
+        return;
+    spec->window = 0;
+    for (uint32_t layer = 0; layer < DUN_MAX_LAYERS; layer++)
+        spec->layers[layer] &= (uint8_t)~DUN_LAYER_WINDOW;
+}
+
 int dun_spec_finish(dun_spec *spec, const char *file) {
     int rc;
+    drop_long_window(spec);
     TRY(check_heads(spec, file));
     TRY(check_reals(spec, file));
 out:

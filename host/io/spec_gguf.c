@@ -225,6 +225,8 @@ static int read_reals(dun_spec *spec, const dun_arch *arch, const dun_gguf *file
             TRY(refuse_value(file, key, (double)*value, 1, reals[i].feature));
         *value = 0;
     }
+    if (spec->traits.position != DUN_POSITION_ROPE)
+        goto out;
     spec->rope_base = 10000;
     TRY(dun_spec_gguf_real(&spec->rope_base, file, "*.rope.freq_base", arch, 1));
 out:

@@ -5,10 +5,6 @@
 #include "io/spec_gguf.h"
 #include "io/token/read_gguf.h"
 
-#include <assert.h>
-
-enum { MOST_TYPES = 64 }; /* ggml's ids of what is read are below */
-
 typedef struct {
     dun_gguf *file;
     dun_weights *weights; /* NULL: not asked for */
@@ -61,18 +57,11 @@ static uint64_t gguf_fingerprint(const void *self) {
 
 static void gguf_facts(dun_model_facts *out, const void *self) {
     const gguf_model *m = self;
-    const size_t n = dun_gguf_n_tensors(m->file);
-    uint64_t bytes[MOST_TYPES] = {0}, most = 0;
+    dun_tensor_tally tally = {0};
     dun_spec_gguf_name(out->architecture, sizeof out->architecture, m->file);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < dun_gguf_n_tensors(m->file); i++) {
         const dun_gguf_tensor *tensor = dun_gguf_tensor_at(m->file, i);
-        out->parameters += tensor->dims[0] * tensor->dims[1] * tensor->dims[2] * tensor->dims[3];
-        assert(tensor->type < MOST_TYPES);
-        bytes[tensor->type] += tensor->bytes;
-        if (bytes[tensor->type] > most) {
-            most = bytes[tensor->type];
-            out->format = dun_quant_find(tensor->type)->name;
-        }
+        dun_tally_tensor(out, &tally, tensor->type, tensor->dims, tensor->bytes);
     }
 }
 

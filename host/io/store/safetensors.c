@@ -24,6 +24,16 @@ static const struct {
     [DUN_F32] = {"F32", 4}, [DUN_F16] = {"F16", 2}, [DUN_BF16] = {"BF16", 2}, [DUN_I64] = {"I64", 8}};
 enum { N_DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
+/* The others, with the bits of a value. */
+static const struct {
+    const char *name;
+    unsigned bits;
+} others[] = {{"BOOL", 8},    {"U8", 8},          {"I8", 8},         {"I16", 16},    {"U16", 16},
+              {"I32", 32},    {"U32", 32},        {"U64", 64},       {"F64", 64},    {"C64", 64},
+              {"F4", 4},      {"F6_E2M3", 6},     {"F6_E3M2", 6},    {"F8_E5M2", 8}, {"F8_E4M3", 8},
+              {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}};
+enum { N_OTHERS = sizeof others / sizeof others[0] };
+
 /* DUN_BAD_INPUT: "file: tensor 'name' ...". */
 __attribute__((format(printf, 3, 4))) static int refuse(const char *file, const char *tensor,
                                                         const char *format, ...) {
@@ -43,10 +53,13 @@ out:
 
 /* Bytes of a tensor of this type and shape; false when no 64-bit size is that large. */
 static bool count_bytes(uint64_t *bytes, const dun_tensor *tensor) {
-    *bytes = dtypes[tensor->dtype].bytes;
+    const uint64_t bits =
+        tensor->dtype < DUN_OTHER ? 8 * dtypes[tensor->dtype].bytes : others[tensor->dtype - DUN_OTHER].bits;
+    *bytes = bits % 8 ? bits : bits / 8; /* of less than bytes the sum is made in bits */
     for (uint32_t i = 0; i < tensor->n_dims; i++)
         if (__builtin_mul_overflow(*bytes, tensor->dims[i], bytes))
             return false;
+    *bytes = bits % 8 ? *bytes / 8 : *bytes;
     return true;
 }
 
@@ -63,11 +76,16 @@ static int read_dtype(dun_tensor *tensor, const json_t *json, const char *file) 
             tensor->dtype = (dun_dtype)i;
             return DUN_OK;
         }
+    for (size_t i = 0; name && i < N_OTHERS; i++)
+        if (strcmp(name, others[i].name) == 0) {
+            tensor->dtype = (dun_dtype)(DUN_OTHER + i);
+            return DUN_OK;
+        }
     if (!name)
         return refuse(file, tensor->name, "has no string \"dtype\"; F32, F16, BF16 or I64 is needed");
     int shown = (int)strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_abcdefghijklmnopqrstuvwxyz");
     return refuse(file, tensor->name,
-                  "has the type %.*s, which is not supported; F32, F16, BF16 or I64 is needed",
+                  "has the type %.*s, which is not known; F32, F16, BF16 or I64 is needed",
                   shown < 20 ? shown : 20, name);
 }
 

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { DUN_F32, DUN_F16, DUN_BF16, DUN_I64 } dun_dtype;
+/* DUN_OTHER and above: what may lie in a file, but is neither read nor written. */
+typedef enum { DUN_F32, DUN_F16, DUN_BF16, DUN_I64, DUN_OTHER } dun_dtype;
 
 typedef struct {
     const char *name;
