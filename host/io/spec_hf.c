@@ -351,24 +351,24 @@ out:
     return rc;
 }
 
-int dun_spec_hf(dun_weights_from *out, const json_t *root, const char *file) {
+int dun_spec_hf(dun_weights_from *out, const json_t *config, const char *file) {
     int rc;
-    const dun_hf_config config = {file, root};
+    const dun_hf_config c = {file, config};
     dun_spec *spec = &out->spec;
     out->form = DUN_FORM_HF;
-    TRY(find_arch(&out->arch, &config));
-    TRY(check_quantised(&config));
+    TRY(find_arch(&out->arch, &c));
+    TRY(check_quantised(&c));
     *spec = (dun_spec){.traits = dun_layout_traits(DUN_FORM_HF, out->arch, &out->list)};
     snprintf(spec->architecture, sizeof spec->architecture, "%s", out->arch->name);
-    TRY(check_flags(spec, &config));
-    TRY(read_sizes(spec, &config));
-    TRY(read_activation(spec, &config));
-    TRY(read_reals(spec, &config));
-    TRY(read_family(spec, &config));
+    TRY(check_flags(spec, &c));
+    TRY(read_sizes(spec, &c));
+    TRY(read_activation(spec, &c));
+    TRY(read_reals(spec, &c));
+    TRY(read_family(spec, &c));
     TRY(dun_spec_finish(spec, file));
-    TRY(dun_hf_positions(spec, &config));
-    TRY(dun_hf_windows(spec, &config));
-    TRY(read_tables(out, &config));
+    TRY(dun_hf_positions(spec, &c));
+    TRY(dun_hf_windows(spec, &c));
+    TRY(read_tables(out, &c));
     TRY(dun_spec_finish(spec, file));
 out:
     return rc;
