@@ -20,7 +20,7 @@ dpkg-deb -f "$package" >control
 for line in 'Package: dunlin' "Version: $version" 'Section: science'; do
     grep -qxF "$line" control || fail "the package has no '$line'"
 done
-for library in libc6 libclblast1 libjansson4 libopencl1 libpcre2-8-0; do
+for library in libc6 libclblast1 libjansson4 libopencl1 libpcre2-8-0 libutf8proc; do
     grep -q "^Depends:.*$library" control || fail "the package does not depend on $library"
 done
 dpkg-deb -x "$package" root || fail "the package cannot be unpacked"

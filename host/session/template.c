@@ -149,9 +149,11 @@ static int make_rows(dun_fixed_rows *rows, const dun_template *t, size_t from, s
     size_t most = P;
     for (size_t i = from; i < to; i++)
         most += dun_tokenizer_most(tokenizer, t->parts[i].words.bytes, t->parts[i].words.length);
-    if (from == 0 && to > 0) /* the start of everything, where a model may want its own token */
+    if (from == 0 && to > 0) /* the start of everything, where a model may want its own tokens */
         TRY(dun_tokenizer_encode(&tokens, tokenizer, "", 0));
     TRY_NEW(rows->ids, most + tokens.n);
+    if (from == 0 && to > 0 && t->parts[0].kind == DUN_PART_WORDS) /* they come with the words */
+        tokens.n = 0;
     for (size_t j = 0; j < tokens.n; j++)
         rows->ids[rows->n++] = (int32_t)tokens.ids[j];
     for (size_t i = from; i < to; i++) {
@@ -160,12 +162,13 @@ static int make_rows(dun_fixed_rows *rows, const dun_template *t, size_t from, s
         for (uint32_t j = 0; part->kind == DUN_PART_SOFT && j < n; j++)
             rows->ids[rows->n++] = -1 - (int32_t)(*soft)++;
         tokens.n = 0;
-        if (part->kind == DUN_PART_WORDS)
+        if (part->kind == DUN_PART_WORDS && i == 0)
+            TRY(dun_tokenizer_encode(&tokens, tokenizer, part->words.bytes, part->words.length));
+        else if (part->kind == DUN_PART_WORDS)
             TRY(dun_tokenizer_encode_inside(&tokens, tokenizer, part->words.bytes, part->words.length));
         for (size_t j = 0; j < tokens.n; j++)
             rows->ids[rows->n++] = (int32_t)tokens.ids[j];
     }
-    assert(rows->n <= most + 1);
 out:
     dun_tokens_free(&tokens);
     return rc;

@@ -70,7 +70,9 @@ static const struct {
     {"0,cpu,0:0", {0, -1}, {NULL}},
     {"all,0", {0, 1, 2, 3, -1}, {NULL}},
     {"ghost", {4, -1}, {NULL}}, /* known, though broken: opening it tells why */
-    {"7", {-1}, {"\"7\"", "matches no device", "0 = pthread-skylake", "4 = Ghost (Clover) [broken: no device"}},
+    {"7",
+     {-1},
+     {"\"7\"", "matches no device", "0 = pthread-skylake", "4 = Ghost (Clover) [broken: no device"}},
     {"1:7", {-1}, {"\"1:7\"", "matches no device"}},
     {"tpu", {-1}, {"\"tpu\"", "matches no device", "Rocket 3060 (ACME OpenCL)"}},
     {"rocket", {-1}, {"\"rocket\"", "several", "1 = Rocket 3060", "2 = Rocket 3060"}},

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "tokenizer_make.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static const vocabulary_plan good_plan = {
@@ -27,7 +28,7 @@ static void test_bad_vocabularies(void **state) {
         vocabulary_plan plan;
         const char *parts[4];
     } cases[] = {
-        {{"qwen9", {{NULL, 0}}, {NULL}}, {"tokenizer.ggml.pre", "'qwen9'", "smollm, gpt-2"}},
+        {{"qwen9", {{NULL, 0}}, {NULL}}, {"tokenizer.ggml.pre", "'qwen9'", "qwen2, qwen35"}},
         {{"smollm\x1b[2J", {{NULL, 0}}, {NULL}}, {"'smollm?[2J'"}},
         {{"gpt-2", {{"ab", 1}, {NULL, 0}}, {"a b", "a zz", NULL}},
          {"tokenizer.ggml.merges[1]", "'a zz'", "ends with an unknown token"}},
@@ -41,7 +42,6 @@ static void test_bad_vocabularies(void **state) {
         {{"gpt-2", {{"ab", 1}, {NULL, 0}}, {"a\nc b", NULL}}, {"merges[0]", "'a?c b'"}},
         {{"gpt-2", {{"ab", 1}, {NULL, 0}}, {"a b", "a b", NULL}}, {"merges[1]", "'a b'", "twice"}},
         {{"gpt-2", {{"ab", 0}, {NULL, 0}}, {NULL}}, {"tokenizer.ggml.token_type[256] is 0"}},
-        {{"gpt-2", {{"ab", 1}, {"c", 1}, {NULL, 0}}, {NULL}}, {"tokens[257]", "also token 99"}},
         {{"gpt-2", {{"ab", 1}, {"cc", 7}, {NULL, 0}}, {NULL}}, {"tokenizer.ggml.token_type[257] is 7"}},
         {{"gpt-2", {{"a\xff", 1}, {NULL, 0}}, {NULL}}, {"tokens[256]", "UTF-8"}},
         {{"gpt-2", {{"<0xG1>", TOKEN_BYTE}, {NULL, 0}}, {NULL}},
@@ -61,15 +61,30 @@ static void test_bad_vocabularies(void **state) {
 }
 
 static void other_model(gguf_builder *b) {
+    gguf_builder_string(b, "tokenizer.ggml.model", "bert");
+}
+
+static void llama_without_scores(gguf_builder *b) {
     gguf_builder_string(b, "tokenizer.ggml.model", "llama");
+}
+
+static void llama_of_equal_scores(gguf_builder *b) {
+    float scores[258];
+    for (size_t i = 0; i < COUNT(scores); i++)
+        scores[i] = -1000;
+    gguf_builder_string(b, "tokenizer.ggml.model", "llama");
+    gguf_builder_numbers(b, "tokenizer.ggml.scores", GGUF_F32, scores, COUNT(scores));
+    gguf_builder_drop(b, "tokenizer.ggml.merges");
+}
+
+static void llama_without_number(gguf_builder *b) {
+    float scores[258] = {0, 1, NAN};
+    gguf_builder_string(b, "tokenizer.ggml.model", "llama");
+    gguf_builder_numbers(b, "tokenizer.ggml.scores", GGUF_F32, scores, COUNT(scores));
 }
 
 static void no_model(gguf_builder *b) {
     gguf_builder_drop(b, "tokenizer.ggml.model");
-}
-
-static void no_pre(gguf_builder *b) {
-    gguf_builder_drop(b, "tokenizer.ggml.pre");
 }
 
 static void no_tokens(gguf_builder *b) {
@@ -135,9 +150,11 @@ static void test_bad_keys(void **state) {
         void (*spoil)(gguf_builder *b);
         const char *parts[4];
     } cases[] = {
-        {other_model, {"tokenizer.ggml.model", "'llama'", "gpt2"}},
+        {other_model, {"tokenizer.ggml.model is 'bert'", "gpt2", "llama"}},
+        {llama_without_scores, {"tokenizer.ggml.scores", "missing"}},
+        {llama_of_equal_scores, {"tokenizer.ggml.scores", "all -1000", "tokenizer.ggml.merges"}},
+        {llama_without_number, {"tokenizer.ggml.tokens[2]", "no number"}},
         {no_model, {"tokenizer.ggml.model", "missing"}},
-        {no_pre, {"tokenizer.ggml.pre", "missing"}},
         {no_tokens, {"tokenizer.ggml.tokens", "missing"}},
         {no_merges, {"tokenizer.ggml.merges", "missing"}},
         {number_tokens, {"tokenizer.ggml.tokens", "i32", "string"}},
@@ -172,6 +189,52 @@ static void test_optional_keys(void **state) {
     expect_pieces(tokenizer, "ab<s>", 5, "ab|<|s|>");
     dun_tokenizer_free(tokenizer);
     dun_tokenizer_free(NULL);
+}
+
+static void hear(void *self, const char *message) {
+    snprintf(self, 400, "%s", message);
+}
+
+/* Without tokenizer.ggml.pre marker tokens tell, else there is a guess; either is said. */
+static void test_missing_pre(void **state) {
+    (void)state;
+    static const struct {
+        const char *second, *pieces, *warning; /* token 1 */
+    } cases[] = {{"!!", "77|do|n|'|t", "WORDS ARE GUESSED"}, {"<|im_start|>", "7|7|do|n|'t", "smollm"}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *const tokens[] = {"7", cases[i].second, "d", "o", "do", "n", "'", "t", "'t", "77"};
+        const char *const merges[] = {"d o", "' t", "7 7"};
+        char heard[400] = "";
+        gguf_builder b;
+        dun_tokenizer *tokenizer = NULL;
+        gguf_builder_init(&b);
+        gguf_builder_string(&b, "tokenizer.ggml.model", "gpt2");
+        gguf_builder_strings(&b, "tokenizer.ggml.tokens", tokens, COUNT(tokens));
+        gguf_builder_strings(&b, "tokenizer.ggml.merges", merges, COUNT(merges));
+        dun_warn_listen(hear, heard);
+        expect_ok(create_tokenizer(&tokenizer, &b));
+        dun_warn_ignore(heard);
+        assert_non_null(strstr(heard, "t.gguf: tokenizer.ggml.pre is missing"));
+        assert_non_null(strstr(heard, cases[i].warning));
+        expect_pieces(tokenizer, "77don't", 7, cases[i].pieces);
+        dun_tokenizer_free(tokenizer);
+    }
+}
+
+/* Of tokens that are spelled alike the last one is meant; the others stand for the same bytes. */
+static void test_twins(void **state) {
+    (void)state;
+    static const vocabulary_plan plan = {"gpt-2", {{"ab", 1}, {"c", 1}, {"ab", 1}, {NULL, 0}}, {"a b", NULL}};
+    dun_tokenizer *tokenizer = make_tokenizer(&plan);
+    dun_tokens tokens = {0};
+    size_t length;
+    expect_ok(dun_tokenizer_encode(&tokens, tokenizer, "abc", 3));
+    assert_int_equal(tokens.n, 2);
+    assert_int_equal(tokens.ids[0], 258);
+    assert_int_equal(tokens.ids[1], 257);
+    assert_string_equal(dun_tokenizer_piece(tokenizer, 256, &length), "ab");
+    dun_tokens_free(&tokens);
+    dun_tokenizer_free(tokenizer);
 }
 
 /* One failing allocation after the other, until everything succeeds. */
@@ -210,6 +273,8 @@ int main(void) {
         cmocka_unit_test(test_bad_vocabularies),
         cmocka_unit_test(test_bad_keys),
         cmocka_unit_test(test_optional_keys),
+        cmocka_unit_test(test_missing_pre),
+        cmocka_unit_test(test_twins),
         cmocka_unit_test(test_failing_allocations),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,11 +58,12 @@ int dun_gguf_get_f32(float *value, const dun_gguf *file, const char *key);
 int dun_gguf_get_bool(int *value, const dun_gguf *file, const char *key);
 int dun_gguf_get_string(dun_gguf_string *value, const dun_gguf *file, const char *key);
 
-/* Arrays: the number of elements whatever their type, and newly allocated copies of the whole as strings or
- * as i32 (from any integer width, when every element fits); the element type is checked. */
+/* Arrays: the number of elements whatever their type, and newly allocated copies of the whole as strings, as
+ * f32, or as i32 (from any integer width, when every element fits); the element type is checked. */
 int dun_gguf_array_length(size_t *n, const dun_gguf *file, const char *key);
 int dun_gguf_array_strings(dun_gguf_string **values, size_t *n, const dun_gguf *file, const char *key);
 int dun_gguf_is_array(const dun_gguf *file, const char *key); /* 1 or 0; 0 where it is absent */
+int dun_gguf_array_f32(float **values, size_t *n, const dun_gguf *file, const char *key);
 int dun_gguf_array_i32(int32_t **values, size_t *n, const dun_gguf *file, const char *key);
 
 /* An array of exactly n bools, as 1 and 0. */

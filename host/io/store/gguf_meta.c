@@ -215,6 +215,20 @@ out:
     return rc;
 }
 
+int dun_gguf_array_f32(float **values, size_t *n, const dun_gguf *file, const char *key) {
+    int rc;
+    const dun_gguf_key *found = NULL;
+    TRY(find_key(&found, file, key, "an array of f32"));
+    if (!found->is_array || found->type != DUN_GGUF_F32)
+        TRY(wrong_type(file, found, key, "an array of f32"));
+    TRY_NEW(*values, found->count);
+    if (found->count)
+        memcpy(*values, found->values, found->count * sizeof **values);
+    *n = found->count;
+out:
+    return rc;
+}
+
 int dun_gguf_array_i32(int32_t **values, size_t *n, const dun_gguf *file, const char *key) {
     int rc;
     const dun_gguf_key *found = NULL;

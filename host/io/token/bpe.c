@@ -3,43 +3,42 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "io/token/vocab.h"
-
-#include <string.h>
+#include "io/token/characters.h"
+#include "io/token/ranks.h"
 
 static const uint32_t none = UINT32_MAX;
 
 typedef struct {
-    uint64_t pair; /* left << 32 | right; all ones: free */
-    uint32_t rank, merged;
-} slot;
-
-typedef struct {
-    uint32_t id;
+    uint32_t id;           /* DUN_NO_TOKEN: a character without one */
     uint32_t prev, next;   /* in the word, or none */
-    uint32_t rank, merged; /* of the pair with the next token; rank none: no merge names it */
+    uint32_t rank, merged; /* of the pair with the next token; rank none: they are not joined */
     uint32_t begin, end;   /* in the text */
 } node;
 
 struct dun_bpe {
-    slot *slots; /* hash table, at most half full */
-    unsigned slot_bits;
+    const dun_vocab *vocab;
+    dun_ranks ranks;
+    bool byte_fallback, fuse_unknown, ignore_merges;
+    uint32_t unknown;
     /* For the word at hand; room for `capacity` bytes. */
+    const char *text;
     node *nodes;
+    uint32_t n_nodes;
     uint64_t *heap; /* rank << 32 | node; the smallest on top; up to two for each byte */
     size_t n_heap;
     size_t capacity;
 };
 
-int dun_bpe_create(dun_bpe **out, size_t n_merges) {
-    int rc = DUN_OK;
+int dun_bpe_create(dun_bpe **out, const dun_vocab *vocab, const dun_token_description *from) {
+    int rc;
     dun_bpe *bpe = NULL;
     TRY_NEW(bpe, 1);
-    bpe->slot_bits = 1;
-    while (((size_t)1 << bpe->slot_bits) < 2 * n_merges)
-        bpe->slot_bits++;
-    TRY_NEW(bpe->slots, (size_t)1 << bpe->slot_bits);
-    memset(bpe->slots, 0xff, sizeof(slot) << bpe->slot_bits);
+    bpe->vocab = vocab;
+    bpe->byte_fallback = from->byte_fallback;
+    bpe->fuse_unknown = from->fuse_unknown;
+    bpe->ignore_merges = from->ignore_merges;
+    bpe->unknown = from->unknown;
+    TRY(dun_ranks_load(&bpe->ranks, vocab, from));
     *out = bpe;
     bpe = NULL;
 out:
@@ -50,27 +49,10 @@ out:
 void dun_bpe_free(dun_bpe *bpe) {
     if (!bpe)
         return;
-    dun_free(bpe->slots);
+    dun_ranks_free(&bpe->ranks);
     dun_free(bpe->nodes);
     dun_free(bpe->heap);
     dun_free(bpe);
-}
-
-/* The slot of a pair, or the free one where it belongs. */
-static slot *find(const dun_bpe *bpe, uint32_t left, uint32_t right) {
-    uint64_t pair = (uint64_t)left << 32 | right;
-    uint64_t hash = (pair ^ pair >> 29) * 0x9e3779b97f4a7c15u;
-    size_t mask = ((size_t)1 << bpe->slot_bits) - 1, at = hash >> (64 - bpe->slot_bits);
-    while (bpe->slots[at].pair != pair && bpe->slots[at].pair != UINT64_MAX)
-        at = (at + 1) & mask;
-    return &bpe->slots[at];
-}
-
-uint32_t dun_bpe_add(dun_bpe *bpe, uint32_t left, uint32_t right, uint32_t rank, uint32_t merged) {
-    slot *place = find(bpe, left, right);
-    if (place->pair == UINT64_MAX)
-        *place = (slot){(uint64_t)left << 32 | right, rank, merged};
-    return place->rank;
 }
 
 static void push(dun_bpe *bpe, uint64_t key) {
@@ -97,20 +79,23 @@ static uint64_t pop(dun_bpe *bpe) {
     return top;
 }
 
-/* Looks up the pair of a node with its next one, and makes it a candidate if there is a merge. */
+/* Looks up the pair of a node with its next one, and makes it a candidate if they may be joined. */
 static void offer(dun_bpe *bpe, uint32_t at) {
     node *n = &bpe->nodes[at];
     n->rank = none;
     if (n->next == none)
         return;
-    const slot *merge = find(bpe, n->id, bpe->nodes[n->next].id);
-    n->rank = merge->rank; /* of a free slot: none */
-    n->merged = merge->merged;
+    const node *next = &bpe->nodes[n->next];
+    n->rank = dun_ranks_find(&n->merged, &bpe->ranks, n->id, next->id,
+                             (dun_slice){bpe->text + n->begin, next->end - n->begin});
     if (n->rank != none)
         push(bpe, (uint64_t)n->rank << 32 | at);
 }
 
 static void merge_all(dun_bpe *bpe) {
+    bpe->n_heap = 0;
+    for (uint32_t i = 0; i < bpe->n_nodes; i++)
+        offer(bpe, i);
     while (bpe->n_heap > 0) {
         uint64_t key = pop(bpe);
         uint32_t at = (uint32_t)key;
@@ -133,7 +118,7 @@ static void merge_all(dun_bpe *bpe) {
 static int reserve(dun_bpe *bpe, size_t length) {
     int rc = DUN_OK;
     size_t capacity = 64;
-    if (length <= bpe->capacity)
+    if (bpe->nodes && length <= bpe->capacity)
         goto out;
     while (capacity < length)
         capacity *= 2;
@@ -149,28 +134,87 @@ out:
     return rc;
 }
 
-int dun_bpe_encode(dun_tokens *out, dun_bpe *bpe, const uint32_t byte_ids[256], const char *text,
-                   size_t begin, size_t length) {
-    int rc;
-    uint32_t n = 0;
-    TRY(reserve(bpe, length));
-    for (size_t at = begin; at < begin + length; at++) {
-        uint32_t id = byte_ids[(unsigned char)text[at]];
-        if (id != DUN_NO_TOKEN) {
-            bpe->nodes[n] = (node){
-                .id = id, .prev = n - 1, .next = n + 1, .begin = (uint32_t)at, .end = (uint32_t)at + 1};
-            n++;
-        }
+static void add_node(dun_bpe *bpe, uint32_t id, size_t begin, size_t end) {
+    const uint32_t n = bpe->n_nodes++; /* the first node's prev wraps around to none */
+    bpe->nodes[n] =
+        (node){.id = id, .prev = n - 1, .next = n + 1, .begin = (uint32_t)begin, .end = (uint32_t)end};
+}
+
+/* What has no token: the unknown one, which takes neighbours of its kind along, or nothing. */
+static void add_unknown(dun_bpe *bpe, size_t begin, size_t end) {
+    if (bpe->unknown == DUN_NO_TOKEN)
+        return;
+    if (bpe->fuse_unknown && bpe->n_nodes > 0 && bpe->nodes[bpe->n_nodes - 1].id == bpe->unknown &&
+        bpe->nodes[bpe->n_nodes - 1].end == begin)
+        bpe->nodes[bpe->n_nodes - 1].end = (uint32_t)end;
+    else
+        add_node(bpe, bpe->unknown, begin, end);
+}
+
+static bool spells_bytes(const dun_bpe *bpe, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++)
+        if (bpe->vocab->byte_ids[(unsigned char)bpe->text[i]] == DUN_NO_TOKEN)
+            return false;
+    return true;
+}
+
+static void add_bytes(dun_bpe *bpe, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++) {
+        const uint32_t id = bpe->vocab->byte_ids[(unsigned char)bpe->text[i]];
+        if (id != DUN_NO_TOKEN)
+            add_node(bpe, id, i, i + 1);
+        else
+            add_unknown(bpe, i, i + 1);
     }
-    if (n == 0)
+}
+
+/* A character that is no token may still be joined to one where texts decide; else it falls apart at once. */
+static void add_characters(dun_bpe *bpe, size_t begin, size_t end) {
+    const dun_slice nothing = {"", 0};
+    for (size_t at = begin, bytes; at < end; at += bytes) {
+        dun_character_at(&bytes, bpe->text + at);
+        const uint32_t id = dun_vocab_find(bpe->vocab, (dun_slice){bpe->text + at, bytes}, nothing);
+        if (id != DUN_NO_TOKEN || dun_ranks_by_text(&bpe->ranks))
+            add_node(bpe, id, at, at + bytes);
+        else if (bpe->byte_fallback && spells_bytes(bpe, at, at + bytes))
+            add_bytes(bpe, at, at + bytes);
+        else
+            add_unknown(bpe, at, at + bytes);
+    }
+}
+
+static int put_node(dun_tokens *out, const dun_bpe *bpe, const node *n) {
+    int rc = DUN_OK;
+    if (n->id != DUN_NO_TOKEN)
+        return dun_tokens_add(out, n->id, n->begin, n->end);
+    if (!bpe->byte_fallback || !spells_bytes(bpe, n->begin, n->end))
+        return bpe->unknown == DUN_NO_TOKEN ? DUN_OK : dun_tokens_add(out, bpe->unknown, n->begin, n->end);
+    for (uint32_t i = n->begin; i < n->end; i++)
+        TRY(dun_tokens_add(out, bpe->vocab->byte_ids[(unsigned char)bpe->text[i]], i, i + 1));
+out:
+    return rc;
+}
+
+int dun_bpe_encode(dun_tokens *out, dun_bpe *bpe, const char *text, size_t begin, size_t length) {
+    int rc;
+    bpe->text = text;
+    bpe->n_nodes = 0;
+    if (bpe->ignore_merges) {
+        const uint32_t id = dun_vocab_find_word(bpe->vocab, (dun_slice){text + begin, length});
+        if (id != DUN_NO_TOKEN)
+            return dun_tokens_add(out, id, begin, begin + length);
+    }
+    TRY(reserve(bpe, length));
+    if (bpe->vocab->byte_level)
+        add_bytes(bpe, begin, begin + length);
+    else
+        add_characters(bpe, begin, begin + length);
+    if (bpe->n_nodes == 0)
         goto out;
-    bpe->nodes[n - 1].next = none; /* the first node's prev wrapped around to none */
-    bpe->n_heap = 0;
-    for (uint32_t i = 0; i < n; i++)
-        offer(bpe, i);
+    bpe->nodes[bpe->n_nodes - 1].next = none;
     merge_all(bpe);
     for (uint32_t i = 0; i != none; i = bpe->nodes[i].next)
-        TRY(dun_tokens_add(out, bpe->nodes[i].id, bpe->nodes[i].begin, bpe->nodes[i].end));
+        TRY(put_node(out, bpe, &bpe->nodes[i]));
 out:
     return rc;
 }

@@ -1,114 +1,42 @@
-/* The table of pre-tokenizer patterns, and PCRE2 to run them. See pretokenizer.h.
- *
- * The patterns match at least one character at every place of any text, so a text is cut without gaps.
- * Repetitions are possessive wherever nothing follows them, so a match never backtracks over a long run;
- * the one that must give back does so once. */
-#define PCRE2_CODE_UNIT_WIDTH 8
+/* Runs a list of cuts, one after the other, over all words of a text. See pretokenizer.h. */
 #include "io/token/pretokenizer.h"
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/utf8.h"
+#include "io/token/alphabet.h"
+#include "io/token/regex.h"
 
-#include <pcre2.h>
-#include <stdbool.h>
-#include <string.h>
+typedef struct {
+    dun_word *at;
+    size_t n, capacity;
+} word_list;
 
-/* Unicode's White_Space, for use inside []; PCRE2's own \s has U+180E besides. */
-#define SPACE "\\t-\\r\\x{85}\\p{Z}"
-#define BLANK "\\t\\x{b}\\x{c}\\x{85}\\p{Z}" /* the same without line ends */
-#define CONTRACTION "'(?:[stmd]|re|ve|ll)"
-#define LETTERS " ?\\p{L}++"
-#define NUMERALS " ?\\p{N}++"
-#define OTHERS " ?[^" SPACE "\\p{L}\\p{N}]++"
-
-/* A run of space belongs together, but its last character stays with what follows it, unless the text ends
- * there or, for "smollm", a numeral comes: SmolLM first makes every numeral a text of its own, then cuts what
- * lies between by GPT-2's pattern. (Radford et al. 2019, encoder.py; SmolLM2's tokenizer.json.) For "qwen2"
- * any one character that is no line end may lead a word, line ends stay with what stands before them, and
- * numerals are alone. (Qwen2's tokenizer.json, but for its normalisation, which a GGUF file does not have.)
- */
-static const struct {
-    const char *name, *pattern;
-} patterns[] = {
-    {"smollm",
-     "\\p{N}|" CONTRACTION "|" LETTERS "|" OTHERS "|[" SPACE "]+(?![^" SPACE "\\p{N}])|[" SPACE "]++"},
-    {"gpt-2", CONTRACTION "|" LETTERS "|" NUMERALS "|" OTHERS "|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]++"},
-    {"qwen2", "(?i:" CONTRACTION ")|[^\\r\\n\\p{L}\\p{N}]?\\p{L}++|\\p{N}|" OTHERS "[\\r\\n]*+|(?:[" BLANK
-              "]*+[\\r\\n]++)++|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]++"},
-};
-enum { N_PATTERNS = sizeof patterns / sizeof patterns[0] };
+typedef struct {
+    dun_regex *regex;
+    enum dun_cut_kind kind;
+    bool invert, in_alphabet;
+} cut;
 
 struct dun_pretokenizer {
-    pcre2_general_context *memory;
-    pcre2_code *code;
-    pcre2_match_data *match;
-    bool no_memory; /* an allocation for PCRE2 failed */
+    cut *cuts;
+    size_t n_cuts;
+    dun_alphabet alphabet;
+    dun_str written;          /* the word at hand in the alphabet */
+    word_list words, further; /* of the cut before, of the one at work */
 };
 
-static void *pcre_calloc(size_t bytes, void *data) {
-    dun_pretokenizer *pretokenizer = data;
-    void *block = dun_calloc(bytes, 1);
-    if (!block)
-        pretokenizer->no_memory = true;
-    return block;
-}
-
-static void pcre_free(void *block, void *data) {
-    (void)data;
-    dun_free(block);
-}
-
-static int refuse_name(dun_slice name, const char *file, const char *part) {
-    dun_str known = {0}, shown = {0};
+int dun_pretokenizer_create(dun_pretokenizer **out, const dun_cut *cuts, size_t n, const char *file,
+                            const char *part) {
     int rc = DUN_OK;
-    for (size_t i = 0; i < N_PATTERNS; i++)
-        TRY(dun_str_addf(&known, "%s%s", i ? ", " : "", patterns[i].name));
-    TRY(dun_utf8_show(&shown, name.bytes, name.length));
-    rc = dun_error(DUN_BAD_INPUT, "%s: %s is '%s', which is not known; known are %s", file, part, shown.bytes,
-                   known.bytes);
-out:
-    dun_str_free(&known);
-    dun_str_free(&shown);
-    return rc;
-}
-
-static int compile(dun_pretokenizer *p, const char *name, const char *pattern) {
-    int code;
-    PCRE2_SIZE place;
-    p->memory = pcre2_general_context_create(pcre_calloc, pcre_free, p);
-    if (!p->memory)
-        return DUN_FAILED;
-    pcre2_compile_context *context = pcre2_compile_context_create(p->memory);
-    if (!context)
-        return DUN_FAILED;
-    p->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                            PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &code, &place, context);
-    pcre2_compile_context_free(context);
-    if (!p->code && !p->no_memory) {
-        PCRE2_UCHAR reason[120] = "";
-        pcre2_get_error_message(code, reason, sizeof reason);
-        return dun_error(DUN_FAILED, "the pattern of pre-tokenizer '%s' fails at %zu: %s", name, place,
-                         (const char *)reason);
-    }
-    if (p->code) {
-        pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE); /* where it cannot, PCRE2 interprets, only slower */
-        p->match = pcre2_match_data_create(1, p->memory);
-    }
-    return p->no_memory ? DUN_FAILED : DUN_OK;
-}
-
-int dun_pretokenizer_create(dun_pretokenizer **out, dun_slice name, const char *file, const char *part) {
-    int rc;
     dun_pretokenizer *p = NULL;
-    size_t row = 0;
-    while (row < N_PATTERNS && (strlen(patterns[row].name) != name.length ||
-                                memcmp(patterns[row].name, name.bytes, name.length) != 0))
-        row++;
-    if (row == N_PATTERNS)
-        TRY(refuse_name(name, file, part));
     TRY_NEW(p, 1);
-    TRY(compile(p, patterns[row].name, patterns[row].pattern));
+    TRY_NEW(p->cuts, n);
+    dun_alphabet_make(&p->alphabet);
+    for (; p->n_cuts < n; p->n_cuts++) {
+        const dun_cut *from = &cuts[p->n_cuts];
+        p->cuts[p->n_cuts] = (cut){NULL, from->kind, from->invert, from->in_alphabet};
+        TRY(dun_regex_create(&p->cuts[p->n_cuts].regex, from->pattern, from->literal, file, part));
+    }
     *out = p;
     p = NULL;
 out:
@@ -116,23 +44,133 @@ out:
     return rc;
 }
 
-void dun_pretokenizer_free(dun_pretokenizer *pretokenizer) {
-    if (!pretokenizer)
+void dun_pretokenizer_free(dun_pretokenizer *p) {
+    if (!p)
         return;
-    pcre2_match_data_free(pretokenizer->match);
-    pcre2_code_free(pretokenizer->code);
-    pcre2_general_context_free(pretokenizer->memory);
-    dun_free(pretokenizer);
+    for (size_t i = 0; i < p->n_cuts; i++)
+        dun_regex_free(p->cuts[i].regex);
+    dun_free(p->cuts);
+    dun_free(p->words.at);
+    dun_free(p->further.at);
+    dun_str_free(&p->written);
+    dun_free(p);
 }
 
-int dun_pretokenizer_next(size_t *word, dun_pretokenizer *p, const char *text, size_t length, size_t at) {
-    p->no_memory = false;
-    int code = pcre2_match(p->code, (PCRE2_SPTR)text, length, at, PCRE2_NO_UTF_CHECK, p->match, NULL);
-    if (p->no_memory)
-        return DUN_FAILED;
-    if (code < 0)
-        return dun_error(DUN_FAILED, "cutting a text into words failed at byte %zu (PCRE2 error %d)", at,
-                         code);
-    *word = pcre2_get_ovector_pointer(p->match)[1] - at;
-    return DUN_OK;
+static int add_word(word_list *list, size_t begin, size_t end) {
+    int rc;
+    TRY_GROW(list->at, list->capacity, list->n);
+    list->at[list->n++] = (dun_word){(uint32_t)begin, (uint32_t)end};
+out:
+    return rc;
+}
+
+/* Does a part stay with the one before it, both matches or what lies between? */
+static bool stays(enum dun_cut_kind kind, bool match, bool before) {
+    switch (kind) {
+    case DUN_CUT_TO_PREVIOUS:
+        return match && !before;
+    case DUN_CUT_TO_NEXT:
+        return !match && before;
+    case DUN_CUT_CONTIGUOUS:
+        return match == before;
+    case DUN_CUT_ISOLATED:
+    case DUN_CUT_REMOVED:
+        break;
+    }
+    return false;
+}
+
+/* The parts of one word so far. */
+typedef struct {
+    const cut *by;
+    size_t n;    /* parts, those left out as well */
+    bool before; /* was the last one a match? */
+} parts;
+
+static int add_part(word_list *list, parts *so_far, size_t begin, size_t end, bool match) {
+    int rc = DUN_OK;
+    match ^= so_far->by->invert;
+    if (so_far->n > 0 && stays(so_far->by->kind, match, so_far->before))
+        list->at[list->n - 1].end = (uint32_t)end;
+    else if (so_far->by->kind != DUN_CUT_REMOVED || !match)
+        TRY(add_word(list, begin, end));
+    so_far->n++;
+    so_far->before = match;
+out:
+    return rc;
+}
+
+/* The place in a word of one in its written form, asked for in order: every byte is one character there. */
+typedef struct {
+    const char *written;
+    size_t written_at, at;
+} byte_place;
+
+static size_t place_of(byte_place *p, size_t written_at) {
+    for (; p->written_at < written_at; p->at++)
+        p->written_at += (p->written[p->written_at] & 0x80) ? 2 : 1;
+    return p->at;
+}
+
+static int write_word(dun_str *out, const dun_alphabet *alphabet, const char *text, size_t length) {
+    int rc = DUN_OK;
+    dun_str_clear(out);
+    for (size_t i = 0; i < length; i++) {
+        char character[2];
+        TRY(dun_str_add(out, character, dun_alphabet_write(character, alphabet, (unsigned char)text[i])));
+    }
+out:
+    return rc;
+}
+
+static int cut_word(dun_pretokenizer *p, const cut *by, const char *text, dun_word word) {
+    int rc;
+    size_t at = 0, begin, end, length = word.end - word.begin;
+    byte_place place = {0};
+    parts so_far = {.by = by};
+    const char *seen = text + word.begin;
+    if (by->in_alphabet) {
+        TRY(write_word(&p->written, &p->alphabet, seen, length));
+        place.written = seen = p->written.bytes;
+        length = p->written.length;
+    }
+    do {
+        TRY(dun_regex_find(&begin, &end, by->regex, seen, length, at));
+        if (rc == 0)
+            begin = end = length;
+        size_t between = at, match = begin, after = end;
+        if (by->in_alphabet) {
+            between = place_of(&place, at);
+            match = place_of(&place, begin);
+            after = place_of(&place, end);
+        }
+        if (match > between)
+            TRY(add_part(&p->further, &so_far, word.begin + between, word.begin + match, false));
+        if (after > match)
+            TRY(add_part(&p->further, &so_far, word.begin + match, word.begin + after, true));
+        at = end;
+    } while (at < length);
+    rc = DUN_OK;
+out:
+    return rc;
+}
+
+int dun_pretokenizer_cut(const dun_word **words, size_t *n, dun_pretokenizer *p, const char *text,
+                         size_t length) {
+    int rc = DUN_OK;
+    p->words.n = 0;
+    if (length > 0)
+        TRY(add_word(&p->words, 0, length));
+    for (size_t i = 0; i < p->n_cuts; i++) {
+        p->further.n = 0;
+        for (size_t j = 0; j < p->words.n; j++)
+            TRY(cut_word(p, &p->cuts[i], text, p->words.at[j]));
+        word_list done = p->words;
+        p->words = p->further;
+        p->further = done;
+    }
+    *words = p->words.at;
+    *n = p->words.n;
+out:
+    return rc;
 }

@@ -1,10 +1,11 @@
-/* Special tokens in byte order. Those that begin with the bytes at hand are a range of the list, which
- * shrinks with each byte, so a place costs at most the longest token times the logarithm of their number. See
+/* Added tokens in byte order. Those that begin with the bytes at hand are a range of the list, which shrinks
+ * with each byte, so a place costs at most the longest token times the logarithm of their number. See
  * specials.h. */
 #include "io/token/specials.h"
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "io/token/characters.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,10 @@
 enum { MAX_BYTES = 256 };
 
 typedef struct {
-    const unsigned char *bytes;
+    unsigned char *bytes;
     size_t length;
     uint32_t id;
-    bool control;
+    bool control, single_word, lstrip, rstrip;
 } special;
 
 struct dun_specials {
@@ -30,33 +31,41 @@ static int compare(const void *left, const void *right) {
     return order ? order : (a->length > b->length) - (a->length < b->length);
 }
 
-static int gather(dun_specials *specials, const dun_vocab *vocab) {
+static int add(dun_specials *specials, size_t *capacity, const dun_token_description *from,
+               const dun_added_token *token, dun_edits *edits) {
     int rc = DUN_OK;
-    size_t capacity = 0;
-    const dun_token_description *from = vocab->from;
-    for (uint32_t id = 0; id < vocab->n; id++) {
-        size_t length;
-        const char *bytes = dun_vocab_piece(vocab, id, &length);
-        const uint8_t kind = from->kinds ? from->kinds[id] : DUN_TOKEN_NORMAL;
-        const bool control = kind == DUN_TOKEN_CONTROL;
-        if ((!control && kind != DUN_TOKEN_WHOLE) || length == 0)
-            continue;
-        if (length > MAX_BYTES)
-            TRY(dun_error(DUN_BAD_INPUT,
-                          "%s: %s[%u] is a special token of %zu bytes; at most %d are supported", from->file,
-                          from->tokens_name, id, length, MAX_BYTES));
-        TRY_GROW(specials->list, capacity, specials->n);
-        specials->list[specials->n++] = (special){(const unsigned char *)bytes, length, id, control};
-    }
+    dun_edited content = {token->content.bytes, token->content.length, NULL};
+    if (token->normalized)
+        TRY(dun_edits_apply(&content, edits, content.bytes, content.length, DUN_PIECE_FIRST));
+    if (content.length == 0)
+        goto out;
+    if (content.length > MAX_BYTES)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: %s[%u] is a special token of %zu bytes; at most %d are supported",
+                      from->file, from->tokens_name, token->id, content.length, MAX_BYTES));
+    TRY_GROW(specials->list, *capacity, specials->n);
+    special *s = &specials->list[specials->n];
+    *s = (special){.length = content.length,
+                   .id = token->id,
+                   .control = token->control,
+                   .single_word = token->single_word,
+                   .lstrip = token->lstrip,
+                   .rstrip = token->rstrip};
+    TRY_NEW(s->bytes, content.length);
+    memcpy(s->bytes, content.bytes, content.length);
+    specials->n++;
 out:
     return rc;
 }
 
-int dun_specials_create(dun_specials **out, const dun_vocab *vocab) {
+int dun_specials_create(dun_specials **out, const dun_token_description *from, bool normalized,
+                        dun_edits *edits) {
     int rc;
+    size_t capacity = 0;
     dun_specials *specials = NULL;
     TRY_NEW(specials, 1);
-    TRY(gather(specials, vocab));
+    for (size_t i = 0; i < from->n_added; i++)
+        if (from->added[i].normalized == normalized)
+            TRY(add(specials, &capacity, from, &from->added[i], edits));
     if (specials->n)
         qsort(specials->list, specials->n, sizeof *specials->list, compare);
     for (size_t i = 0; i < specials->n; i++)
@@ -66,6 +75,7 @@ int dun_specials_create(dun_specials **out, const dun_vocab *vocab) {
             specials->first[byte] = specials->first[byte - 1];
     *out = specials;
     specials = NULL;
+    rc = DUN_OK;
 out:
     dun_specials_free(specials);
     return rc;
@@ -74,8 +84,18 @@ out:
 void dun_specials_free(dun_specials *specials) {
     if (!specials)
         return;
+    for (size_t i = 0; i < specials->n; i++)
+        dun_free(specials->list[i].bytes);
     dun_free(specials->list);
     dun_free(specials);
+}
+
+size_t dun_specials_shortest(const dun_specials *specials) {
+    size_t shortest = 0;
+    for (size_t i = 0; i < specials->n; i++)
+        if (shortest == 0 || specials->list[i].length < shortest)
+            shortest = specials->list[i].length;
+    return shortest;
 }
 
 /* The first of list[low .. high - 1], which agree before `depth` and are longer, whose byte there is at
@@ -91,22 +111,38 @@ static size_t lower_bound(const special *list, size_t low, size_t high, size_t d
     return low;
 }
 
-/* The longest special token at the front of a text, or NULL; a control token of at most so many bytes. */
+/* The longest added token at the front of a text, or NULL; a control token of at most so many bytes. */
 static const special *longest(const dun_specials *specials, const unsigned char *text, size_t length,
                               size_t most_control) {
     const special *list = specials->list, *best = NULL;
     size_t low = specials->first[text[0]], high = specials->first[text[0] + 1];
     for (size_t depth = 1; low < high; depth++) {
-        if (list[low].length == depth) {
+        for (; low < high && list[low].length == depth; low++) /* of equal ones the last */
             best = list[low].control && depth > most_control ? best : &list[low];
-            low++;
-        }
         if (depth == length)
             break;
         low = lower_bound(list, low, high, depth, text[depth]);
         high = lower_bound(list, low, high, depth, text[depth] + 1u);
     }
     return best;
+}
+
+/* Does a word reach up to a token at [begin, end)? */
+static bool in_word(const char *text, size_t length, size_t begin, size_t end) {
+    size_t bytes;
+    return (begin > 0 && dun_character_is_word(dun_character_before(&bytes, text, begin))) ||
+           (end < length && dun_character_is_word(dun_character_at(&bytes, text + end)));
+}
+
+static void take_blanks(dun_special_match *match, const special *token, const char *text, size_t length,
+                        size_t from) {
+    size_t bytes;
+    while (token->lstrip && match->begin > from &&
+           dun_character_is_space(dun_character_before(&bytes, text, match->begin)))
+        match->begin -= bytes;
+    while (token->rstrip && match->end < length &&
+           dun_character_is_space(dun_character_at(&bytes, text + match->end)))
+        match->end += bytes;
 }
 
 dun_special_match dun_specials_find(const dun_specials *specials, const char *text, size_t length,
@@ -117,8 +153,15 @@ dun_special_match dun_specials_find(const dun_specials *specials, const char *te
             continue;
         const size_t most = at >= plain.end ? length : at < plain.begin ? plain.begin - at : 0;
         const special *found = longest(specials, bytes + at, length - at, most);
-        if (found)
-            return (dun_special_match){at, found->length, found->id};
+        if (!found)
+            continue;
+        dun_special_match match = {at, at + found->length, found->id};
+        if (found->single_word && in_word(text, length, match.begin, match.end)) {
+            at = match.end - 1;
+            continue;
+        }
+        take_blanks(&match, found, text, length, from);
+        return match;
     }
-    return (dun_special_match){.at = length};
+    return (dun_special_match){.begin = length, .end = length};
 }

@@ -1,24 +1,30 @@
-/* Finds special tokens (<|im_start|> ...) inside a text: of those that begin first, the longest. */
+/* Finds added tokens (<|im_start|> ...) inside a text: of those that begin first, the longest. */
 #ifndef DUN_SPECIALS_H
 #define DUN_SPECIALS_H
 
+#include "io/token/edits.h"
 #include "io/token/tokenizer.h"
-#include "io/token/vocab.h"
 
 typedef struct dun_specials dun_specials;
 
-/* Takes the special tokens of a vocabulary that is not settled yet and that must outlive the result.
- * DUN_BAD_INPUT: one longer than 256 bytes. */
-int dun_specials_create(dun_specials **out, const dun_vocab *vocab);
+/* Takes the added tokens of a description, those that are looked for in the normalised text or the others;
+ * `edits` is what normalises, and their own contents too. DUN_BAD_INPUT: one longer than 256 bytes. */
+int dun_specials_create(dun_specials **out, const dun_token_description *from, bool normalized,
+                        dun_edits *edits);
 void dun_specials_free(dun_specials *specials);
 
-/* Where at or after `from` the first special token begins, `length` if nowhere, its id and its bytes. Control
- * tokens have no byte of the `plain` ones. */
+/* The first added token at or after `from`: its bytes, with the blanks that it takes along; `begin` is
+ * `length` if there is none. */
 typedef struct {
-    size_t at, bytes;
+    size_t begin, end;
     uint32_t id;
 } dun_special_match;
+
+/* Control tokens have no byte of the `plain` ones. */
 dun_special_match dun_specials_find(const dun_specials *specials, const char *text, size_t length,
                                     size_t from, dun_token_span plain);
+
+/* Bytes of the shortest, 0 if there is none. */
+size_t dun_specials_shortest(const dun_specials *specials);
 
 #endif

@@ -1,11 +1,12 @@
-/* Byte-level BPE: special tokens are found first, what lies between is cut into words (pretokenizer.h), and
- * the bytes of each word are merged (bpe.h). See tokenizer.h. */
+/* Added tokens are found first; what lies between is normalised (edits.h) and cut into words
+ * (pretokenizer.h), and each word is merged (bpe.h). See tokenizer.h. */
 #include "io/token/tokenizer.h"
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/token/bpe.h"
+#include "io/token/edits.h"
 #include "io/token/pretokenizer.h"
 #include "io/token/specials.h"
 #include "io/token/vocab.h"
@@ -19,60 +20,53 @@ enum {
 
 struct dun_tokenizer {
     dun_vocab vocab;
-    dun_specials *specials;
+    dun_edits *normal, *prepare;
+    dun_specials *raw, *normalized; /* by the text in which they are looked for */
     dun_pretokenizer *pretokenizer;
     dun_bpe *bpe;
-    bool add_bos;
-    uint32_t bos;
+    uint32_t *begin; /* [n_begin] */
+    size_t n_begin;
+    size_t growth[2]; /* tokens at most for a byte of a text, and of one in ASCII */
+    size_t in_front;  /* tokens at most that are put in front of a piece of text */
     dun_str repaired; /* the text at hand, when it was not valid UTF-8 */
 };
 
-/* Merge `rank` of a description into the table. */
-static int add_merge(dun_tokenizer *tokenizer, const dun_token_description *from, uint32_t rank) {
-    const dun_vocab *vocab = &tokenizer->vocab;
-    const dun_slice nothing = {"", 0}, left = from->merges[rank].left, right = from->merges[rank].right;
-    const uint32_t left_id = dun_vocab_find(vocab, left, nothing);
-    const uint32_t right_id = dun_vocab_find(vocab, right, nothing);
-    const uint32_t merged = dun_vocab_find(vocab, left, right);
-    const char *fault = NULL;
-    dun_str text = {0};
-    int rc = DUN_OK;
-    if (left_id == DUN_NO_TOKEN)
-        fault = "begins with an unknown token; one of the vocabulary is needed";
-    else if (right_id == DUN_NO_TOKEN)
-        fault = "ends with an unknown token; one of the vocabulary is needed";
-    else if (merged == DUN_NO_TOKEN)
-        fault = "makes an unknown token; one of the vocabulary is needed";
-    else if (dun_bpe_add(tokenizer->bpe, left_id, right_id, rank, merged) != rank)
-        fault = "is there twice; every merge once is needed";
-    if (!fault)
-        goto out;
-    TRY(dun_str_add(&text, left.bytes, left.length));
-    TRY(dun_str_add(&text, " ", 1));
-    TRY(dun_str_add(&text, right.bytes, right.length));
-    TRY(dun_token_refuse(from->file, from->merges_name, rank, (dun_slice){text.bytes, text.length}, fault));
-out:
-    dun_str_free(&text);
-    return rc;
+/* An edit makes no more tokens than bytes, and what replaces a part is mostly one token. */
+static void measure_edits(dun_tokenizer *tokenizer, const dun_edit *edits, size_t n) {
+    const dun_slice nothing = {"", 0};
+    for (size_t i = 0; i < n; i++) {
+        const dun_slice content = {edits[i].content, edits[i].content ? strlen(edits[i].content) : 0};
+        const bool is_token = dun_vocab_find(&tokenizer->vocab, content, nothing) != DUN_NO_TOKEN;
+        if (edits[i].kind == DUN_EDIT_PREPEND)
+            tokenizer->in_front += content.length;
+        else if (edits[i].kind != DUN_EDIT_REPLACE || !is_token || tokenizer->vocab.byte_level)
+            for (int ascii = 0; ascii < 2; ascii++)
+                tokenizer->growth[ascii] *= dun_edit_growth(&edits[i], ascii);
+    }
 }
 
 int dun_tokenizer_create(dun_tokenizer **out, const dun_token_description *from) {
     int rc;
-    dun_tokenizer *tokenizer = NULL;
-    TRY_NEW(tokenizer, 1);
-    tokenizer->add_bos = from->add_bos;
-    tokenizer->bos = from->bos;
-    TRY(dun_pretokenizer_create(&tokenizer->pretokenizer, from->pattern, from->file, from->pattern_name));
-    TRY(dun_vocab_load(&tokenizer->vocab, from));
-    TRY(dun_specials_create(&tokenizer->specials, &tokenizer->vocab));
-    TRY(dun_bpe_create(&tokenizer->bpe, from->n_merges));
-    for (uint32_t rank = 0; rank < from->n_merges; rank++)
-        TRY(add_merge(tokenizer, from, rank));
-    dun_vocab_settle(&tokenizer->vocab);
-    *out = tokenizer;
-    tokenizer = NULL;
+    dun_tokenizer *t = NULL;
+    TRY_NEW(t, 1);
+    TRY_NEW(t->begin, from->n_begin);
+    for (; t->n_begin < from->n_begin; t->n_begin++)
+        t->begin[t->n_begin] = from->begin[t->n_begin];
+    TRY(dun_pretokenizer_create(&t->pretokenizer, from->cuts, from->n_cuts, from->file, from->pattern_name));
+    TRY(dun_edits_create(&t->normal, from->normal, from->n_normal, from->file, from->edits_name));
+    TRY(dun_edits_create(&t->prepare, from->prepare, from->n_prepare, from->file, from->pattern_name));
+    TRY(dun_vocab_load(&t->vocab, from));
+    TRY(dun_specials_create(&t->raw, from, false, t->normal));
+    TRY(dun_specials_create(&t->normalized, from, true, t->normal));
+    TRY(dun_bpe_create(&t->bpe, &t->vocab, from));
+    t->growth[0] = t->growth[1] = 1;
+    measure_edits(t, from->normal, from->n_normal);
+    measure_edits(t, from->prepare, from->n_prepare);
+    dun_vocab_settle(&t->vocab);
+    *out = t;
+    t = NULL;
 out:
-    dun_tokenizer_free(tokenizer);
+    dun_tokenizer_free(t);
     return rc;
 }
 
@@ -80,21 +74,81 @@ void dun_tokenizer_free(dun_tokenizer *tokenizer) {
     if (!tokenizer)
         return;
     dun_vocab_free(&tokenizer->vocab);
-    dun_specials_free(tokenizer->specials);
+    dun_edits_free(tokenizer->normal);
+    dun_edits_free(tokenizer->prepare);
+    dun_specials_free(tokenizer->raw);
+    dun_specials_free(tokenizer->normalized);
     dun_pretokenizer_free(tokenizer->pretokenizer);
     dun_bpe_free(tokenizer->bpe);
+    dun_free(tokenizer->begin);
     dun_str_free(&tokenizer->repaired);
     dun_free(tokenizer);
 }
 
-/* Bytes begin .. end - 1 of a text, without special tokens. */
-static int encode_plain(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t begin,
-                        size_t end) {
-    int rc = DUN_OK;
-    for (size_t at = begin, word; at < end; at += word) {
-        TRY(dun_pretokenizer_next(&word, tokenizer->pretokenizer, text + begin, end - begin, at - begin));
-        TRY(dun_bpe_encode(out, tokenizer->bpe, tokenizer->vocab.byte_ids, text, at, word));
+/* Moves the spans of tokens from `first` on from an edited piece of text into the text around it, where the
+ * piece begins at `begin`. */
+static void move_spans(dun_tokens *tokens, size_t first, const dun_edited *piece, size_t begin) {
+    for (size_t i = first; i < tokens->n; i++) {
+        dun_token_span *span = &tokens->spans[i];
+        span->begin = (uint32_t)(begin + (piece->origin ? piece->origin[span->begin] : span->begin));
+        span->end = (uint32_t)(begin + (piece->origin ? piece->origin[span->end] : span->end));
     }
+}
+
+/* Bytes begin .. end - 1 of a normalised text, without added tokens. */
+static int encode_words(dun_tokens *out, dun_tokenizer *t, const char *text, size_t begin, size_t end,
+                        enum dun_piece_place place) {
+    int rc;
+    const size_t first = out->n;
+    size_t n;
+    const dun_word *words;
+    dun_edited piece;
+    TRY(dun_edits_apply(&piece, t->prepare, text + begin, end - begin, place));
+    TRY(dun_pretokenizer_cut(&words, &n, t->pretokenizer, piece.bytes, piece.length));
+    for (size_t i = 0; i < n; i++)
+        TRY(dun_bpe_encode(out, t->bpe, piece.bytes, words[i].begin, words[i].end - words[i].begin));
+    move_spans(out, first, &piece, begin);
+out:
+    return rc;
+}
+
+/* The first place of a piece whose bytes come from `place` of the text or after. */
+static uint32_t place_in(const dun_edited *piece, uint32_t place) {
+    size_t low = 0, high = piece->length;
+    if (!piece->origin)
+        return place < piece->length ? place : (uint32_t)piece->length;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (piece->origin[middle] < place)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return (uint32_t)low;
+}
+
+/* Bytes begin .. end - 1 of a text, without the added tokens that are looked for first; `inside`: the text is
+ * a part of a longer one. */
+static int encode_piece(dun_tokens *out, dun_tokenizer *t, const char *text, size_t begin, size_t end,
+                        dun_token_span plain, bool inside) {
+    int rc;
+    const size_t first = out->n;
+    const enum dun_piece_place start = inside ? DUN_PIECE_INSIDE : DUN_PIECE_FIRST;
+    dun_edited piece;
+    TRY(dun_edits_apply(&piece, t->normal, text + begin, end - begin, begin ? DUN_PIECE_LATER : start));
+    plain.begin = place_in(&piece, plain.begin > begin ? plain.begin - (uint32_t)begin : 0);
+    plain.end = place_in(&piece, plain.end > begin ? plain.end - (uint32_t)begin : 0);
+    for (size_t at = 0; at < piece.length;) {
+        const dun_special_match special =
+            dun_specials_find(t->normalized, piece.bytes, piece.length, at, plain);
+        const size_t origin = begin + (piece.origin ? piece.origin[at] : at);
+        if (special.begin > at)
+            TRY(encode_words(out, t, piece.bytes, at, special.begin, origin ? DUN_PIECE_LATER : start));
+        if (special.begin < piece.length)
+            TRY(dun_tokens_add(out, special.id, special.begin, special.end));
+        at = special.end;
+    }
+    move_spans(out, first, &piece, begin);
 out:
     return rc;
 }
@@ -136,35 +190,36 @@ static void place_spans(dun_token_span *spans, size_t n, const char *text, size_
     }
 }
 
-static int encode_valid(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length,
-                        dun_token_span plain) {
+static int encode_valid(dun_tokens *out, dun_tokenizer *t, const char *text, size_t length,
+                        dun_token_span plain, bool inside) {
     int rc = DUN_OK;
     for (size_t at = 0; at < length;) {
-        dun_special_match special = dun_specials_find(tokenizer->specials, text, length, at, plain);
-        TRY(encode_plain(out, tokenizer, text, at, special.at));
-        at = special.at + special.bytes;
-        if (special.at < length)
-            TRY(dun_tokens_add(out, special.id, special.at, at));
+        const dun_special_match special = dun_specials_find(t->raw, text, length, at, plain);
+        if (special.begin > at)
+            TRY(encode_piece(out, t, text, at, special.begin, plain, inside));
+        if (special.begin < length)
+            TRY(dun_tokens_add(out, special.id, special.begin, special.end));
+        at = special.end;
     }
 out:
     return rc;
 }
 
 /* Without a beginning-of-text token. */
-static int encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length,
-                         dun_token_span plain) {
+static int encode_text(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length,
+                       dun_token_span plain, bool inside) {
     int rc = DUN_OK;
     size_t before = out->n;
     if (length > MAX_TEXT_BYTES)
         TRY(dun_error(DUN_BAD_INPUT, "a text has %zu bytes; at most %d are supported", length,
                       MAX_TEXT_BYTES));
     if (dun_utf8_valid(text, length) == length) {
-        TRY(encode_valid(out, tokenizer, text, length, plain));
+        TRY(encode_valid(out, tokenizer, text, length, plain, inside));
         goto out;
     }
     dun_str_clear(&tokenizer->repaired);
     TRY(dun_utf8_repair(&tokenizer->repaired, text, length));
-    TRY(encode_valid(out, tokenizer, tokenizer->repaired.bytes, tokenizer->repaired.length, plain));
+    TRY(encode_valid(out, tokenizer, tokenizer->repaired.bytes, tokenizer->repaired.length, plain, inside));
     place_spans(out->spans + before, out->n - before, text, length);
 out:
     return rc;
@@ -174,9 +229,9 @@ int dun_tokenizer_encode_plain(dun_tokens *out, dun_tokenizer *tokenizer, const 
                                dun_token_span plain, bool inside) {
     int rc = DUN_OK;
     size_t before = out->n;
-    if (tokenizer->add_bos && !inside)
-        TRY(dun_tokens_add(out, tokenizer->bos, 0, 0));
-    TRY(encode_inside(out, tokenizer, text, length, plain));
+    for (size_t i = 0; i < tokenizer->n_begin && !inside; i++)
+        TRY(dun_tokens_add(out, tokenizer->begin[i], 0, 0));
+    TRY(encode_text(out, tokenizer, text, length, plain, inside));
 out:
     if (rc < 0)
         out->n = before;
@@ -191,10 +246,21 @@ int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *
     return dun_tokenizer_encode_plain(out, tokenizer, text, length, (dun_token_span){0}, false);
 }
 
-/* A token spells at least one byte, and U+FFFD, which may stand for a single byte, has three. */
-size_t dun_tokenizer_most(const dun_tokenizer *tokenizer, const char *text, size_t length) {
-    (void)tokenizer; /* of every byte-level vocabulary */
-    return dun_utf8_valid(text, length) == length ? length : REPLACEMENT_BYTES * length;
+/* A token spells at least one byte of what the edits leave, and U+FFFD, which may stand for a single byte,
+ * has three. What is put in front stands before the text, or behind an added token. */
+size_t dun_tokenizer_most(const dun_tokenizer *t, const char *text, size_t length) {
+    bool ascii = true;
+    for (size_t i = 0; i < length && ascii; i++)
+        ascii = !(text[i] & 0x80);
+    size_t most = length * t->growth[ascii];
+    if (dun_utf8_valid(text, length) != length)
+        most *= REPLACEMENT_BYTES;
+    if (t->in_front) {
+        const size_t raw = dun_specials_shortest(t->raw), normalized = dun_specials_shortest(t->normalized);
+        const size_t shortest = raw && (!normalized || raw < normalized) ? raw : normalized;
+        most += t->in_front * (1 + (shortest ? length / shortest : 0));
+    }
+    return most;
 }
 
 const char *dun_tokenizer_piece(const dun_tokenizer *tokenizer, uint32_t id, size_t *length) {

@@ -1,5 +1,5 @@
-/* Byte-level BPE: pre-tokenizer pattern (a table row), merges by rank, special tokens recognised inside a
- * text. Encoding costs O(n log n) per word, never quadratic. */
+/* Byte-pair encoding, of bytes or of characters, by merges or by scores: added tokens recognised inside a
+ * text, normalisation, cuts into words. Encoding costs O(n log n), never quadratic. */
 #ifndef DUN_TOKENIZER_H
 #define DUN_TOKENIZER_H
 
@@ -25,17 +25,19 @@ typedef struct {
     size_t capacity, span_capacity;
 } dun_tokens;
 
-/* DUN_BAD_INPUT: an unknown pre-tokenizer (the known ones are listed), merges naming unknown tokens ...
- * Nothing of the description is kept. */
+/* DUN_BAD_INPUT: merges naming unknown tokens, patterns that are not understood ... Nothing of the
+ * description is kept. */
 int dun_tokenizer_create(dun_tokenizer **out, const dun_token_description *from);
 void dun_tokenizer_free(dun_tokenizer *tokenizer);
 
 /* Appends the tokens of `length` bytes of text (any bytes; invalid UTF-8 is encoded as U+FFFD). A
  * beginning-of-text token is put first only when the model file asks for one. Spans follow each other and
- * cover the text, but for bytes that the vocabulary cannot spell. */
+ * cover the text, but for bytes that the vocabulary cannot spell: of the tokens that stand for a part which
+ * was normalised the first has the part's bytes, and a space put in front has none. */
 int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
 
-/* The same for a part from inside a longer text: never with a beginning-of-text token. */
+/* The same for a part from inside a longer text: never with a beginning-of-text token, nor with the space
+ * that some models put in front of a text. */
 int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
 
 /* The same, with or without that token, for a text whose bytes [plain.begin, plain.end) spell no control
