@@ -17,6 +17,10 @@
  * attention.cl      attention_fwd                        causal, grouped heads, cached text attention_bwd_q, attention_bwd_kv
  * attention_group.cl  the same three                     the same, a work-group a row and head
  * attention_shared.cl  -                                 rows that a query sees, for both    -
+ * attention_bent.cl  bent_attention_fwd                  the same with windows, caps, ALiBi bent_attention_bwd_q, bent_attention_bwd_kv
+ * norms.cl          norms_fwd                            layer norms, of queries and keys   norms_bwd
+ * units.cl          act_fwd, cap_fwd                     other activations, capped logits   act_bwd, cap_bwd
+ *                   position_fwd                         learned positions                  - (as it is)
  * cache.cl          kv_keep                              keys and values in half precision  kv_recall is its reverse
  * normalize.cl      affine_fwd, unit_fwd                 points, before they are compared   affine_bwd, unit_bwd
  * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd
@@ -31,8 +35,8 @@
  * A line `#pragma topic NAME` begins a topic: what is compiled as one program, from the lines before the first such
  * line and its own (host/dev/kernel_text.c). Rooms list their topics and kernels (host/nn/kernels.h,
  * host/learn/kernels.h; products: a provider's row in host/dev). A topic is built when it is first used, with the
- * tiles that it is cut by: WG, VW, SUB_GROUPS in every topic but products; ATT_WG, HEAD_DIM, HEAD_VW in model;
- * REG_* in reg; TS_*, WPT_* in local.
+ * tiles that it is cut by: WG, VW, SUB_GROUPS in every topic but products; ATT_WG, HEAD_DIM, HEAD_VW in model and
+ * traits; REG_* in reg; TS_*, WPT_* in local. traits is what a plain Llama does without.
  *
  * Defines (the host chooses, see host/dev/choice.c):
  *   WG        items in a work-group of the row kernels; power of two; 1 on CPUs        default 1
@@ -69,6 +73,16 @@
 #include "host/kernels/norm.cl"
 #include "host/kernels/rope.cl"
 #include "host/kernels/rows.cl"
+
+#pragma topic traits
+#include "host/kernels/attention_bent.cl"
+#if ATT_WG <= 1
+#include "host/kernels/attention.cl"
+#else
+#include "host/kernels/attention_group.cl"
+#endif
+#include "host/kernels/norms.cl"
+#include "host/kernels/units.cl"
 
 #pragma topic points
 #include "host/kernels/distance.cl"

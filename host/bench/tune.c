@@ -136,7 +136,7 @@ int dun_tune_measure(dun_tune_result *out, dun_device *device, const dun_spec *s
     bench b = {.spec = *spec};
     dun_wish with_model = *wish;
     with_model.uses[0].list = &dun_nn_kernels;
-    with_model.uses[0].topics = DUN_ALL_TOPICS;
+    with_model.uses[0].topics = 1u << DUN_TOPIC_model;
     bool timed = enough_s > 0;
     double begun = dun_clock_seconds();
     *out = (dun_tune_result){.n_results = (size_t)(DUN_TUNE_CHECKED + DUN_TUNE_ROWS) * spec->width};

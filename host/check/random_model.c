@@ -24,7 +24,7 @@ int dun_random_model_create(dun_random_model *model, const dun_spec *spec, uint6
         if (!dun_spec_has(spec, slot))
             continue;
         double spread = vector ? 0.2 : 1.0 / sqrt(dun_spec_size(spec, info->columns));
-        if (slot == DUN_W_EMBED)
+        if (slot == DUN_W_EMBED || slot == DUN_W_POSITION)
             spread = 1.0;
         TRY_NEW(model->slots[slot], n);
         for (size_t i = 0; i < n; i++) {
@@ -92,8 +92,9 @@ dun_weight_source dun_random_model_source(const dun_random_model *model) {
 
 /* What one pass works in: a handful of (n, .) arrays. */
 typedef struct {
-    double *x, *a, *b, *q, *kv, *o, *gate_up, *m;
+    double *x, *a, *b, *q, *kv, *o, *unit, *m, *rest;
     int *positions, *zeros;
+    int n;
 } workspace;
 
 static void free_workspace(workspace *w) {
@@ -103,23 +104,27 @@ static void free_workspace(workspace *w) {
     dun_free(w->q);
     dun_free(w->kv);
     dun_free(w->o);
-    dun_free(w->gate_up);
+    dun_free(w->unit);
     dun_free(w->m);
+    dun_free(w->rest);
     dun_free(w->positions);
     dun_free(w->zeros);
 }
 
 static int create_workspace(workspace *w, const dun_spec *spec, size_t n) {
     int rc = DUN_OK;
-    *w = (workspace){0};
+    const size_t q = (size_t)spec->n_heads * spec->head_dim,
+                 kv = (size_t)spec->n_kv_heads * spec->head_dim * 2;
+    *w = (workspace){.n = (int)n};
     TRY_NEW(w->x, n * spec->width);
     TRY_NEW(w->a, n * spec->width);
     TRY_NEW(w->b, n * spec->width);
-    TRY_NEW(w->q, n * spec->n_heads * spec->head_dim);
-    TRY_NEW(w->kv, n * 2 * spec->n_kv_heads * spec->head_dim);
-    TRY_NEW(w->o, n * spec->n_heads * spec->head_dim);
-    TRY_NEW(w->gate_up, n * 2 * spec->ffn_width);
+    TRY_NEW(w->q, n * q);
+    TRY_NEW(w->kv, n * kv);
+    TRY_NEW(w->o, n * q);
+    TRY_NEW(w->unit, n * 2 * spec->ffn_width);
     TRY_NEW(w->m, n * spec->ffn_width);
+    TRY_NEW(w->rest, n * (spec->width + q + kv + spec->ffn_width + spec->vocab));
     TRY_NEW(w->positions, n);
     TRY_NEW(w->zeros, n);
     for (size_t i = 0; i < n; i++)
@@ -128,96 +133,180 @@ out:
     return rc;
 }
 
-/* Products with two weights side by side: a row of y holds y1, then y2. */
-static int linear_pair(double *y, const double *x, const double *w1, const double *w2, int n, int rows,
-                       int columns) {
-    int rc = DUN_OK;
-    double *one = NULL;
-    TRY_NEW(one, (size_t)(n * rows));
-    for (int half = 0; half < 2; half++) {
-        dun_ref_linear_fwd(one, x, half ? w2 : w1, n, rows, columns);
-        for (int i = 0; i < n; i++)
-            memcpy(y + (2 * i + half) * rows, one + i * rows, (size_t)rows * sizeof *y);
-    }
-out:
-    dun_free(one);
-    return rc;
+static int size_of(const dun_random_model *model, enum dun_size size) {
+    return (int)dun_spec_size(&model->spec, size);
 }
 
-/* Adds a bias, where the model has it, from column `at` on to rows of `stride`. */
-static void add_bias(double *y, const dun_random_model *model, enum dun_slot slot, uint32_t layer, int n,
-                     int stride, int at) {
-    int columns = (int)slot_floats(&model->spec, slot);
-    if (!dun_spec_has(&model->spec, slot))
-        return;
-    const double *bias = slot_of(model, slot, layer);
+/* y = W x [+ bias], in rows of `stride` from column `at` on. */
+static void product(double *y, int stride, int at, const double *x, int n, workspace *w,
+                    const dun_random_model *model, enum dun_slot slot, enum dun_slot bias, uint32_t layer) {
+    int rows = size_of(model, dun_slot_table[slot].rows),
+        columns = size_of(model, dun_slot_table[slot].columns);
+    const double *b = dun_spec_has(&model->spec, bias) ? slot_of(model, bias, layer) : NULL;
+    dun_ref_linear_fwd(w->rest, x, slot_of(model, slot, layer), n, rows, columns);
     for (int i = 0; i < n; i++)
-        for (int j = 0; j < columns; j++)
-            y[i * stride + at + j] += bias[j];
+        for (int j = 0; j < rows; j++)
+            y[i * stride + at + j] = w->rest[i * rows + j] + (b ? b[j] : 0.0);
 }
 
-/* x += W in */
-static int add_linear(double *x, const double *in, const double *w, int n, int rows, int columns) {
-    int rc = DUN_OK;
-    double *y = NULL;
-    TRY_NEW(y, (size_t)(n * rows));
-    dun_ref_linear_fwd(y, in, w, n, rows, columns);
-    for (int i = 0; i < n * rows; i++)
-        x[i] += y[i];
-out:
-    dun_free(y);
-    return rc;
-}
-
-static int run_block(workspace *w, const dun_random_model *model, uint32_t layer, int n) {
-    int rc = DUN_OK;
+/* A norm over the model's width. */
+static void norm(double *y, const double *x, int n, const dun_random_model *model, enum dun_slot slot,
+                 enum dun_slot bias, uint32_t layer) {
     const dun_spec *s = &model->spec;
-    int C = (int)s->width, H = (int)s->n_heads, G = (int)s->n_kv_heads, D = (int)s->head_dim;
-    int F = (int)s->ffn_width, ends[] = {0, n}, zero = 0;
-    dun_ref_rope_shape q_turn = {H, D, (int)s->rope_dim, H * D, s->rope_base};
-    dun_ref_rope_shape k_turn = {G, D, (int)s->rope_dim, 2 * G * D, s->rope_base};
-    dun_ref_batch batch = {1, n, n, ends, w->zeros, &zero, &zero, &zero, w->positions};
-    dun_ref_heads heads = {H, G, D, 1.0 / sqrt(D)};
-    dun_ref_rmsnorm_fwd(w->a, w->x, slot_of(model, DUN_W_ATTN_NORM, layer), s->norm_eps, n, C);
-    dun_ref_linear_fwd(w->q, w->a, slot_of(model, DUN_W_Q, layer), n, H * D, C);
-    TRY(linear_pair(w->kv, w->a, slot_of(model, DUN_W_K, layer), slot_of(model, DUN_W_V, layer), n, G * D,
-                    C));
-    add_bias(w->q, model, DUN_W_Q_BIAS, layer, n, H * D, 0);
-    add_bias(w->kv, model, DUN_W_K_BIAS, layer, n, 2 * G * D, 0);
-    add_bias(w->kv, model, DUN_W_V_BIAS, layer, n, 2 * G * D, G * D);
-    dun_ref_rope(w->q, w->positions, n, &q_turn, 1.0);
-    dun_ref_rope(w->kv, w->positions, n, &k_turn, 1.0);
+    int C = (int)s->width;
+    const dun_ref_norms_shape shape = {n, 1, C, 0, C, 1, 0, s->norm_eps};
+    if (s->traits.norm == DUN_NORM_RMS) {
+        dun_ref_rmsnorm_fwd(y, x, slot_of(model, slot, layer), s->norm_eps, n, C);
+        return;
+    }
+    dun_ref_norms_fwd(y, x, slot_of(model, slot, layer), &shape);
+    for (int i = 0; i < n * C; i++)
+        y[i] += slot_of(model, bias, layer)[i % C];
+}
+
+/* The norm of queries or keys, and their turn. */
+static void turn_heads(double *x, int heads, int row_floats, workspace *w, const dun_random_model *model,
+                       enum dun_slot norms, uint32_t layer) {
+    const dun_spec *s = &model->spec;
+    const enum dun_qk_norm kind = s->traits.qk_norm;
+    const int D = (int)s->head_dim, whole = kind == DUN_QK_ROW, each = kind == DUN_QK_EACH;
+    if (kind != DUN_QK_PLAIN) {
+        const dun_ref_norms_shape shape = {
+            w->n, whole ? 1 : heads, whole ? heads * D : D, each ? D : 0, row_floats, each, 0, s->norm_eps};
+        memcpy(w->rest, x, (size_t)(w->n * row_floats) * sizeof *x);
+        dun_ref_norms_fwd(x, w->rest, slot_of(model, norms, layer), &shape);
+    }
+    if (s->traits.position != DUN_POSITION_ROPE || s->layers[layer] & DUN_LAYER_STILL)
+        return;
+    dun_ref_rope_shape turn = {
+        .heads = heads, .D = D, .rope_dim = (int)s->rope_dim, .row_floats = row_floats};
+    if (s->layers[layer] & DUN_LAYER_WINDOW && s->rope_base_window > 0) {
+        turn.base = s->rope_base_window;
+    } else {
+        turn.base = s->rope_base;
+        turn.magnitude = s->rope.magnitude;
+        turn.divisor =
+            s->rope.long_from && w->n > (int)s->rope.long_from ? s->rope.long_divisor : s->rope.divisor;
+    }
+    dun_ref_rope(x, w->positions, w->n, &turn, 1.0);
+}
+
+static void attend(workspace *w, const dun_random_model *model, uint32_t layer) {
+    const dun_spec *s = &model->spec;
+    int H = (int)s->n_heads, G = (int)s->n_kv_heads, D = (int)s->head_dim, ends[] = {0, w->n}, zero = 0;
+    dun_ref_batch batch = {1, w->n, w->n, ends, w->zeros, &zero, &zero, &zero, w->positions};
+    dun_ref_heads heads = {.H = H, .G = G, .D = D, .cap = s->attention_cap};
+    heads.scale = s->attention_scale > 0 ? s->attention_scale : 1.0 / sqrt(D);
+    heads.alibi = s->traits.position == DUN_POSITION_ALIBI ? s->alibi_bias : 0.0;
+    heads.window = s->layers[layer] & DUN_LAYER_WINDOW ? (int)s->window : 0;
+    product(w->q, H * D, 0, w->a, w->n, w, model, DUN_W_Q, DUN_W_Q_BIAS, layer);
+    product(w->kv, 2 * G * D, 0, w->a, w->n, w, model, DUN_W_K, DUN_W_K_BIAS, layer);
+    product(w->kv, 2 * G * D, G * D, w->a, w->n, w, model, DUN_W_V, DUN_W_V_BIAS, layer);
+    turn_heads(w->q, H, H * D, w, model, DUN_W_Q_NORM, layer);
+    turn_heads(w->kv, G, 2 * G * D, w, model, DUN_W_K_NORM, layer);
     dun_ref_attention_fwd(w->o, NULL, w->q, w->kv, w->kv, &batch, &heads);
-    memcpy(w->b, w->x, (size_t)(n * C) * sizeof *w->b);
-    TRY(add_linear(w->x, w->o, slot_of(model, DUN_W_O, layer), n, C, H * D));
-    const double *read = s->traits.residual == DUN_RESIDUAL_PARALLEL ? w->b : w->x;
-    dun_ref_rmsnorm_fwd(w->a, read, slot_of(model, DUN_W_FFN_NORM, layer), s->norm_eps, n, C);
-    TRY(linear_pair(w->gate_up, w->a, slot_of(model, DUN_W_GATE, layer), slot_of(model, DUN_W_UP, layer), n,
-                    F, C));
-    dun_ref_swiglu_fwd(w->m, w->gate_up, n, F);
-    TRY(add_linear(w->x, w->m, slot_of(model, DUN_W_DOWN, layer), n, C, F));
+}
+
+static void feed_forward(workspace *w, const dun_random_model *model, uint32_t layer) {
+    const dun_spec *s = &model->spec;
+    const int F = (int)s->ffn_width, gated = s->traits.ffn == DUN_FFN_GATED, stride = gated ? 2 * F : F;
+    static const dun_ref_act acts[] = {[DUN_ACT_SILU] = DUN_REF_SILU,
+                                       [DUN_ACT_GELU] = DUN_REF_GELU,
+                                       [DUN_ACT_GELU_TANH] = DUN_REF_GELU_TANH,
+                                       [DUN_ACT_RELU] = DUN_REF_RELU};
+    if (gated)
+        product(w->unit, stride, 0, w->a, w->n, w, model, DUN_W_GATE, DUN_W_GATE_BIAS, layer);
+    product(w->unit, stride, stride - F, w->a, w->n, w, model, DUN_W_UP, DUN_W_UP_BIAS, layer);
+    dun_ref_act_fwd(w->m, w->unit, &(dun_ref_units){w->n, F, acts[s->traits.act], gated});
+}
+
+/* x += scale * [norm of] (W part) */
+static void join(workspace *w, const double *part, const dun_random_model *model, enum dun_slot slot,
+                 enum dun_slot bias, enum dun_slot norms, enum dun_slot norm_bias, uint32_t layer) {
+    const dun_spec *s = &model->spec;
+    const int C = (int)s->width;
+    const double scale = s->residual_scale > 0 ? s->residual_scale : 1.0;
+    double *y = w->b;
+    product(y, C, 0, part, w->n, w, model, slot, bias, layer);
+    if (s->traits.placement != DUN_PLACE_PRE) {
+        norm(w->rest, y, w->n, model, norms, norm_bias, layer);
+        y = w->rest;
+    }
+    for (int i = 0; i < w->n * C; i++)
+        w->x[i] += scale * y[i];
+}
+
+/* w->a holds what attention read, and then what the ffn reads. */
+static int run_block(workspace *w, const dun_random_model *model, uint32_t layer) {
+    int rc = DUN_OK;
+    const dun_traits *t = &model->spec.traits;
+    const size_t bytes = (size_t)w->n * model->spec.width * sizeof *w->x;
+    double *before = NULL;
+    TRY_NEW(before, (size_t)w->n * model->spec.width);
+    memcpy(before, w->x, bytes);
+    memcpy(w->a, w->x, bytes);
+    if (t->placement != DUN_PLACE_POST)
+        norm(w->a, w->x, w->n, model, DUN_W_ATTN_NORM, DUN_W_ATTN_NORM_BIAS, layer);
+    attend(w, model, layer);
+    join(w, w->o, model, DUN_W_O, DUN_W_O_BIAS, DUN_W_POST_ATTN_NORM, DUN_W_POST_ATTN_NORM_BIAS, layer);
+    const double *read = t->residual == DUN_RESIDUAL_SEQUENTIAL ? w->x : before;
+    if (t->residual == DUN_RESIDUAL_SHARED)
+        goto feed;
+    if (t->placement == DUN_PLACE_POST)
+        memcpy(w->a, read, bytes);
+    else
+        norm(w->a, read, w->n, model, DUN_W_FFN_NORM, DUN_W_FFN_NORM_BIAS, layer);
+feed:
+    feed_forward(w, model, layer);
+    join(w, w->m, model, DUN_W_DOWN, DUN_W_DOWN_BIAS, DUN_W_POST_FFN_NORM, DUN_W_POST_FFN_NORM_BIAS, layer);
 out:
+    dun_free(before);
     return rc;
+}
+
+/* Rows of the table, scaled, and of the prompt; positions; a norm. */
+static void embed(workspace *w, const dun_random_model *model, const int *ids, const double *prompt) {
+    const dun_spec *s = &model->spec;
+    const int C = (int)s->width;
+    double scale = s->embedding_scale > 0 ? s->embedding_scale : 1.0;
+    if (s->traits.embedding == DUN_EMBEDDING_ROOT)
+        scale = sqrt(C);
+    dun_ref_embed_fwd(w->x, ids, model->slots[DUN_W_EMBED], prompt, w->n, C);
+    for (int i = 0; i < w->n; i++)
+        for (int j = 0; j < C; j++) {
+            w->x[i * C + j] *= ids[i] >= 0 ? scale : 1.0;
+            if (s->traits.position == DUN_POSITION_LEARNED)
+                w->x[i * C + j] += model->slots[DUN_W_POSITION][(i + (int)s->position_offset) * C + j];
+        }
+    if (s->traits.embedding == DUN_EMBEDDING_NORM) {
+        norm(w->a, w->x, w->n, model, DUN_W_EMBED_NORM, DUN_W_EMBED_NORM_BIAS, 0);
+        memcpy(w->x, w->a, (size_t)(w->n * C) * sizeof *w->x);
+    }
 }
 
 int dun_random_model_point(double *point, const dun_random_model *model, const dun_point_spec *spec,
                            const int *ids, int n, const double *prompt) {
     int rc = DUN_OK;
     workspace w = {0};
-    int C = (int)model->spec.width;
-    TRY(create_workspace(&w, &model->spec, (size_t)n));
-    dun_ref_embed_fwd(w.x, ids, model->slots[DUN_W_EMBED], prompt, n, C);
+    const dun_spec *s = &model->spec;
+    int C = (int)s->width, V = (int)s->vocab;
+    TRY(create_workspace(&w, s, (size_t)n));
+    embed(&w, model, ids, prompt);
     for (uint32_t layer = 0; layer < spec->n_blocks; layer++)
-        TRY(run_block(&w, model, layer, n));
+        TRY(run_block(&w, model, layer));
     double *row = w.x + (n - 1) * C;
     if (spec->final_norm) {
-        dun_ref_rmsnorm_fwd(w.a, row, model->slots[DUN_W_FINAL_NORM], model->spec.norm_eps, 1, C);
+        norm(w.a, row, 1, model, DUN_W_FINAL_NORM, DUN_W_FINAL_NORM_BIAS, 0);
         row = w.a;
     }
-    if (spec->logits)
-        dun_ref_linear_fwd(point, row, model->slots[DUN_W_HEAD], 1, (int)model->spec.vocab, C);
-    else
-        memcpy(point, row, (size_t)C * sizeof *point);
+    memcpy(point, row, (size_t)(spec->logits ? 0 : C) * sizeof *point);
+    if (!spec->logits)
+        goto out;
+    product(point, V, 0, row, 1, &w, model, DUN_W_HEAD, DUN_W_HEAD_BIAS, 0);
+    for (int i = 0; i < V; i++)
+        point[i] /= s->logit_scale > 0 ? s->logit_scale : 1.0;
+    if (s->logit_cap > 0)
+        dun_ref_cap_fwd(point, point, s->logit_cap, V);
 out:
     free_workspace(&w);
     return rc;

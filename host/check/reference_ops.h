@@ -30,11 +30,38 @@ void dun_ref_rmsnorm_fwd(double *y, const double *x, const double *w, double eps
 void dun_ref_rmsnorm_bwd(double *dx, const double *dy, const double *x, const double *w, double eps, int N,
                          int C);
 
+/* Groups of `width` floats of every row normed each for itself, the rest of a row as it is:
+ * host/kernels/norms.cl. */
+typedef struct {
+    int N, groups, width, step, row_floats;
+    int centred, biased;
+    double eps;
+} dun_ref_norms_shape;
+void dun_ref_norms_fwd(double *y, const double *x, const double *w, const dun_ref_norms_shape *shape);
+void dun_ref_norms_bwd(double *dx, const double *dy, const double *x, const double *w,
+                       const dun_ref_norms_shape *shape);
+
+/* Units of an ffn, by kind: out (N, F) = act(x) of x (N, F), or act(gate) * up of x (N, 2F). */
+typedef enum { DUN_REF_SILU, DUN_REF_GELU, DUN_REF_GELU_TANH, DUN_REF_RELU } dun_ref_act;
+typedef struct {
+    int N, F;
+    dun_ref_act act;
+    int gated;
+} dun_ref_units;
+void dun_ref_act_fwd(double *out, const double *x, const dun_ref_units *units);
+void dun_ref_act_bwd(double *dx, const double *d_out, const double *x, const dun_ref_units *units);
+
+/* cap tanh(x / cap) of n numbers. */
+void dun_ref_cap_fwd(double *y, const double *x, double cap, int n);
+void dun_ref_cap_bwd(double *dx, const double *dy, const double *x, double cap, int n);
+
 /* Turns, in place, the first rope_dim of D components of the first `heads` heads of every row by the angle of
  * position[n]; direction -1 turns back. Rows are row_floats apart. */
 typedef struct {
     int heads, D, rope_dim, row_floats;
     double base;
+    double magnitude;     /* of what turned; 0: 1 */
+    const float *divisor; /* (rope_dim / 2) of the angles, 0: 1; or NULL */
 } dun_ref_rope_shape;
 void dun_ref_rope(double *x, const int *position, int N, const dun_ref_rope_shape *shape, double direction);
 
@@ -45,6 +72,8 @@ void dun_ref_linear_bwd(double *dx, const double *dy, const double *w, int M, in
 typedef struct {
     int H, G, D;
     double scale;
+    double cap, alibi; /* 0: none; see host/kernels/attention_bent.cl */
+    int window;        /* 0: all rows are seen */
 } dun_ref_heads;
 /* stats (Nq, H) may be NULL. */
 void dun_ref_attention_fwd(double *o, double *stats, const double *q, const double *prefix_kv,

@@ -25,21 +25,49 @@ typedef struct {
     double q_scale;   /* scores are normal with about this spread */
     double tolerance; /* 0: only finite and not denormal */
     enum layout layout;
+    int window; /* what bends scores: attention_bent.cl */
+    double cap, alibi;
 } attention_case;
 
 /* Scores round to spread * 1e-7, which a probability takes on as a relative error; D = 64 sums of products
  * and up to 55 visible rows add little. */
+#define PLAIN 0, 0, 0
 static const attention_case cases[] = {
-    {1, 1, false, 0, 1.0, 1e-6, LONE},    {1, 1, false, 0, 1.0, 1e-6, RAGGED},
-    {3, 1, false, 0, 1.0, 1e-6, RAGGED},  {3, 1, true, 0, 1.0, 1e-6, RAGGED},
-    {4, 1, false, 4, 1.0, 1e-6, TILES},   {4, 1, true, 0, 1.0, 1e-6, RAGGED},
-    {9, 3, false, 7, 1.0, 1e-6, RAGGED},  {9, 3, true, 0, 1.0, 1e-6, TILES},
-    {8, 2, false, 0, 1.0, 1e-6, TILES},   {4, 4, true, 0, 1.0, 1e-6, RAGGED},
-    {3, 1, false, 0, 1e-6, 1e-6, RAGGED}, /* every visible row weighs the same */
-    {3, 1, false, 0, 30.0, 3e-5, RAGGED}, {3, 1, false, 0, 1000.0, 1e-3, RAGGED},
-    {3, 1, false, 0, 1e9, 0.0, RAGGED},   {3, 1, true, 0, 1e9, 0.0, TILES},
-    {9, 3, false, 0, 1.0, 1e-6, SHARED},  {4, 1, true, 0, 1.0, 1e-6, SHARED},
+    {1, 1, false, 0, 1.0, 1e-6, LONE, PLAIN},
+    {1, 1, false, 0, 1.0, 1e-6, RAGGED, PLAIN},
+    {3, 1, false, 0, 1.0, 1e-6, RAGGED, PLAIN},
+    {3, 1, true, 0, 1.0, 1e-6, RAGGED, PLAIN},
+    {4, 1, false, 4, 1.0, 1e-6, TILES, PLAIN},
+    {4, 1, true, 0, 1.0, 1e-6, RAGGED, PLAIN},
+    {9, 3, false, 7, 1.0, 1e-6, RAGGED, PLAIN},
+    {9, 3, true, 0, 1.0, 1e-6, TILES, PLAIN},
+    {8, 2, false, 0, 1.0, 1e-6, TILES, PLAIN},
+    {4, 4, true, 0, 1.0, 1e-6, RAGGED, PLAIN},
+    {3, 1, false, 0, 1e-6, 1e-6, RAGGED, PLAIN}, /* every visible row weighs the same */
+    {3, 1, false, 0, 30.0, 3e-5, RAGGED, PLAIN},
+    {3, 1, false, 0, 1000.0, 1e-3, RAGGED, PLAIN},
+    {3, 1, false, 0, 1e9, 0.0, RAGGED, PLAIN},
+    {3, 1, true, 0, 1e9, 0.0, TILES, PLAIN},
+    {9, 3, false, 0, 1.0, 1e-6, SHARED, PLAIN},
+    {4, 1, true, 0, 1.0, 1e-6, SHARED, PLAIN},
+    /* windows of 1 row, of less and more than own rows, of a tile, of more than all */
+    {3, 1, false, 0, 1.0, 1e-6, RAGGED, 1, 0, 0},
+    {3, 1, false, 7, 1.0, 1e-6, TILES, 2, 0, 0},
+    {9, 3, false, 0, 1.0, 1e-6, RAGGED, 16, 0, 0},
+    {4, 1, true, 0, 1.0, 1e-6, SHARED, 21, 0, 0},
+    {2, 1, false, 0, 1.0, 1e-6, TILES, 500, 0, 0},
+    {4, 2, false, 0, 1.0, 1e-6, RAGGED, 0, 0.7, 0},
+    {9, 3, true, 4, 1.0, 1e-6, SHARED, 0, 0.7, 0},
+    {3, 1, false, 0, 30.0, 3e-6, TILES, 0, 5, 0},
+    {9, 3, false, 0, 1.0, 1e-6, RAGGED, 0, 0, 8},
+    {8, 8, true, 0, 1.0, 1e-6, SHARED, 0, 0, 8},
+    {6, 2, false, 3, 1.0, 1e-6, TILES, 5, 2, 4},
+    {3, 1, false, 0, 1e9, 0.0, RAGGED, 9, 30, 8},
 };
+
+static bool bends(const attention_case *k) {
+    return k->window > 0 || k->cap > 0.0 || k->alibi > 0.0;
+}
 
 /* A case's tensors, host side. */
 typedef struct {
@@ -55,7 +83,8 @@ typedef struct {
 /* Lays out the batch. Cached rows stand in reverse order of the sequences, with two unused rows between,
  * after those that are shared. */
 static void lay_out(attention_data *d, const attention_case *k, int D) {
-    *d = (attention_data){.heads = {k->H, k->G, D, 1.0 / sqrt(D)}, .row_floats = 2 * k->G * D};
+    *d = (attention_data){.heads = {k->H, k->G, D, 1.0 / sqrt(D), k->cap, k->alibi, k->window},
+                          .row_floats = 2 * k->G * D};
     int S = 0, N = 0, cached = 0;
     for (; S < MAX_SEQUENCES && layouts[k->layout][S].own > 0; S++) {
         for (int j = 0; j < layouts[k->layout][S].own; j++)
@@ -127,6 +156,16 @@ static void compare(dun_check *c, const dun_check_tensor *tensor, const double *
         dun_check_tame(c, tensor);
 }
 
+/* Plain kernels lack the last three arguments. */
+static void attend(dun_check *c, const attention_case *k, size_t plain, size_t bent, int n,
+                   const dun_arg *args, size_t n_args) {
+    dun_check_launch(c, &dun_nn_kernels, bends(k) ? bent : plain, DUN_CHECK_ATTENTION(c, n), args,
+                     bends(k) ? n_args : n_args - 3);
+}
+#define BENDS(k) DUN_INT((k)->window), DUN_FLOAT((k)->cap), DUN_FLOAT((k)->alibi)
+#define ATTEND(c, k, name, n, args)                                                                          \
+    attend(c, k, DUN_K_attention_##name, DUN_K_bent_attention_##name, n, args, sizeof(args) / sizeof *(args))
+
 static void forward(dun_check *c, attention_tensors *t, const attention_data *d, const attention_case *k) {
     size_t n_stats = (size_t)(d->batch.Nq * k->H), offset = (size_t)(k->offset_rows * d->row_floats);
     double *o = dun_check_doubles(c, d->n_q), *stats = dun_check_doubles(c, n_stats);
@@ -138,17 +177,79 @@ static void forward(dun_check *c, attention_tensors *t, const attention_data *d,
     dun_check_tensor *own = dun_check_input(c, "own_kv", shifted, offset + d->n_kv);
     t->o = dun_check_output(c, "o", d->n_q);
     t->stats = dun_check_output(c, "stats", n_stats);
-    DUN_CHECK_LAUNCH(c, nn, attention_fwd, DUN_CHECK_ATTENTION(c, d->batch.Nq * k->H), DUN_BUF(t->o->buffer),
-                     DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->prefix->buffer),
-                     DUN_BUF(own->buffer), DUN_OFFSET(offset), DUN_BUF(t->shared_len->buffer),
-                     DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer),
-                     DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer),
-                     DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
+    const dun_arg args[] = {DUN_BUF(t->o->buffer),
+                            DUN_BUF(t->stats->buffer),
+                            DUN_BUF(t->q->buffer),
+                            DUN_BUF(t->prefix->buffer),
+                            DUN_BUF(own->buffer),
+                            DUN_OFFSET(offset),
+                            DUN_BUF(t->shared_len->buffer),
+                            DUN_BUF(t->prefix_start->buffer),
+                            DUN_BUF(t->prefix_len->buffer),
+                            DUN_BUF(t->start->buffer),
+                            DUN_BUF(t->sequence->buffer),
+                            DUN_BUF(t->row_of->buffer),
+                            DUN_INT(d->batch.Nq),
+                            DUN_INT(k->H),
+                            DUN_INT(k->G),
+                            DUN_FLOAT(d->heads.scale),
+                            BENDS(k)};
+    ATTEND(c, k, fwd, d->batch.Nq * k->H, args);
     dun_ref_attention_fwd(o, stats, d->q, d->prefix, d->own, &d->batch, &d->heads);
     compare(c, t->o, o, k);
     compare(c, t->stats, stats, k);
     dun_check_freeze(c, t->o);
     dun_check_freeze(c, t->stats);
+}
+
+/* What both backward kernels read or write. */
+typedef struct {
+    dun_check_tensor *d_o, *dq, *delta, *d_kv;
+} gradient_tensors;
+
+static void backward_q(dun_check *c, const attention_tensors *t, const gradient_tensors *g,
+                       const attention_data *d, const attention_case *k) {
+    const dun_arg args[] = {DUN_BUF(g->dq->buffer),
+                            DUN_BUF(g->delta->buffer),
+                            DUN_BUF(g->d_o->buffer),
+                            DUN_BUF(t->o->buffer),
+                            DUN_BUF(t->stats->buffer),
+                            DUN_BUF(t->q->buffer),
+                            DUN_BUF(t->prefix->buffer),
+                            DUN_BUF(t->own->buffer),
+                            DUN_BUF(t->shared_len->buffer),
+                            DUN_BUF(t->prefix_start->buffer),
+                            DUN_BUF(t->prefix_len->buffer),
+                            DUN_BUF(t->start->buffer),
+                            DUN_BUF(t->sequence->buffer),
+                            DUN_BUF(t->row_of->buffer),
+                            DUN_INT(d->batch.Nq),
+                            DUN_INT(k->H),
+                            DUN_INT(k->G),
+                            DUN_FLOAT(d->heads.scale),
+                            BENDS(k)};
+    ATTEND(c, k, bwd_q, d->batch.Nq * k->H, args);
+    dun_check_freeze(c, g->dq);
+    dun_check_freeze(c, g->delta);
+}
+
+static void backward_kv(dun_check *c, const attention_tensors *t, const gradient_tensors *g,
+                        const attention_data *d, const attention_case *k) {
+    const dun_arg args[] = {DUN_BUF(g->d_kv->buffer),
+                            DUN_BUF(g->delta->buffer),
+                            DUN_BUF(g->d_o->buffer),
+                            DUN_BUF(t->stats->buffer),
+                            DUN_BUF(t->q->buffer),
+                            DUN_BUF(t->own->buffer),
+                            DUN_BUF(t->query_start->buffer),
+                            DUN_BUF(t->sequence->buffer),
+                            DUN_BUF(t->row_of->buffer),
+                            DUN_INT(d->batch.N),
+                            DUN_INT(k->H),
+                            DUN_INT(k->G),
+                            DUN_FLOAT(d->heads.scale),
+                            BENDS(k)};
+    ATTEND(c, k, bwd_kv, d->batch.N * k->G, args);
 }
 
 static void backward(dun_check *c, const attention_tensors *t, const attention_data *d,
@@ -158,33 +259,18 @@ static void backward(dun_check *c, const attention_tensors *t, const attention_d
     double *d_kv = dun_check_doubles(c, d->n_kv);
     if (c->stopped)
         return;
-    dun_check_tensor *d_o_in = dun_check_input(c, "d_o", d_o, d->n_q);
-    dun_check_tensor *dq_out = dun_check_output(c, "dq", d->n_q),
-                     *delta = dun_check_output(c, "delta", n_stats);
-    dun_check_tensor *d_kv_out = dun_check_output(c, "d_kv", d->n_kv);
-    DUN_CHECK_LAUNCH(c, nn, attention_bwd_q, DUN_CHECK_ATTENTION(c, d->batch.Nq * k->H),
-                     DUN_BUF(dq_out->buffer), DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer),
-                     DUN_BUF(t->o->buffer), DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer),
-                     DUN_BUF(t->prefix->buffer), DUN_BUF(t->own->buffer), DUN_BUF(t->shared_len->buffer),
-                     DUN_BUF(t->prefix_start->buffer), DUN_BUF(t->prefix_len->buffer),
-                     DUN_BUF(t->start->buffer), DUN_BUF(t->sequence->buffer), DUN_BUF(t->row_of->buffer),
-                     DUN_INT(d->batch.Nq), DUN_INT(k->H), DUN_INT(k->G), DUN_FLOAT(d->heads.scale));
-    dun_check_freeze(c, dq_out);
-    dun_check_freeze(c, delta);
-    DUN_CHECK_LAUNCH(c, nn, attention_bwd_kv, DUN_CHECK_ATTENTION(c, d->batch.N * k->G),
-                     DUN_BUF(d_kv_out->buffer), DUN_BUF(delta->buffer), DUN_BUF(d_o_in->buffer),
-                     DUN_BUF(t->stats->buffer), DUN_BUF(t->q->buffer), DUN_BUF(t->own->buffer),
-                     DUN_BUF(t->query_start->buffer), DUN_BUF(t->sequence->buffer),
-                     DUN_BUF(t->row_of->buffer), DUN_INT(d->batch.N), DUN_INT(k->H), DUN_INT(k->G),
-                     DUN_FLOAT(d->heads.scale));
+    const gradient_tensors g = {dun_check_input(c, "d_o", d_o, d->n_q), dun_check_output(c, "dq", d->n_q),
+                                dun_check_output(c, "delta", n_stats), dun_check_output(c, "d_kv", d->n_kv)};
+    backward_q(c, t, &g, d, k);
+    backward_kv(c, t, &g, d, k);
     dun_ref_attention_bwd(dq, d_kv, d_o, d->q, d->prefix, d->own, &d->batch, &d->heads);
     /* ds_t is a difference of products, 0 where one row is all that is seen: floor at a score's gradient. */
     if (k->tolerance > 0.0) {
-        dun_check_close_floor(c, dq_out, dq, k->tolerance, 0.1);
-        dun_check_close_floor(c, d_kv_out, d_kv, k->tolerance, 0.1 * k->q_scale);
+        dun_check_close_floor(c, g.dq, dq, k->tolerance, 0.1);
+        dun_check_close_floor(c, g.d_kv, d_kv, k->tolerance, 0.1 * k->q_scale);
     } else {
-        dun_check_tame(c, dq_out);
-        dun_check_tame(c, d_kv_out);
+        dun_check_tame(c, g.dq);
+        dun_check_tame(c, g.d_kv);
     }
 }
 
@@ -193,8 +279,8 @@ static void run(dun_check *c, size_t index) {
     attention_data d;
     attention_tensors t = {0};
     int D = (int)c->compute->tiles.head_dim;
-    dun_check_begin(c, index, "attention, case %zu: %d/%d heads of %d, %s ask, scores of %g", index, k->H,
-                    k->G, D, k->last_rows ? "last rows" : "all rows", k->q_scale);
+    dun_check_begin(c, index, "attention, case %zu: %d/%d heads of %d, %s ask, scores of %g%s", index, k->H,
+                    k->G, D, k->last_rows ? "last rows" : "all rows", k->q_scale, bends(k) ? ", bent" : "");
     lay_out(&d, k, D);
     fill(c, &d, k->q_scale);
     upload(c, &t, &d);

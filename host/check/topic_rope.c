@@ -32,8 +32,8 @@ static void turn(dun_check *c, size_t kind, int N, bool backward) {
     enum { POSITIONS = 64 };
     int D = (int)c->compute->tiles.head_dim, heads = kinds[kind].heads;
     int row_floats = heads * D * (kinds[kind].key_value ? 2 : 1), step = kinds[kind].picked ? 2 : 1;
-    dun_ref_rope_shape shape = {heads, D, kinds[kind].half_turns ? D / 4 * 2 : D / 2 * 2, row_floats,
-                                10000.0};
+    dun_ref_rope_shape shape = {
+        heads, D, kinds[kind].half_turns ? D / 4 * 2 : D / 2 * 2, row_floats, 10000.0, 0.0, NULL};
     int Nq = (N + step - 1) / step;
     size_t offset = (size_t)(kinds[kind].offset_rows * row_floats), n = offset + (size_t)(Nq * row_floats);
     double *table = dun_check_doubles(c, (size_t)(POSITIONS * shape.rope_dim)),

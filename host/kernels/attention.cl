@@ -12,6 +12,7 @@
  * for each of these, from cache but for the first: 8*G*D a visible row from memory. */
 #include "attention_shared.cl"
 
+#ifndef ATT_HELPERS
 #define HEAD_VECTORS (HEAD_DIM / HEAD_VW)
 #define TILE 16
 #if HEAD_VW == 1
@@ -32,19 +33,21 @@ float head_dot(const head_vec *x, __global const float *y) {
         sum = fma(x[i], head_load(i, y), sum);
     return head_sum(sum);
 }
+#define ATT_HELPERS
+#endif
 
 /* Range: (H * Nq) items. */
-__kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
-                            __global float *stats,              /* (Nq, H) */
-                            __global const float *q,            /* (Nq, H*D) */
-                            __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
-                            __global const float *own_kv, ulong own_offset, /* (N, 2*G*D) */
-                            __global const int *shared_len, /* (S) */
-                            __global const int *prefix_start, __global const int *prefix_len, /* (S) */
-                            __global const int *start,          /* (S+1) */
-                            __global const int *sequence,       /* (N) */
-                            __global const int *row_of,         /* (Nq) */
-                            int Nq, int H, int G, float scale) {
+__kernel void ATTENTION(fwd)(__global float *o,                  /* (Nq, H*D) */
+                             __global float *stats,              /* (Nq, H) */
+                             __global const float *q,            /* (Nq, H*D) */
+                             __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
+                             __global const float *own_kv, ulong own_offset, /* (N, 2*G*D) */
+                             __global const int *shared_len, /* (S) */
+                             __global const int *prefix_start, __global const int *prefix_len, /* (S) */
+                             __global const int *start,          /* (S+1) */
+                             __global const int *sequence,       /* (N) */
+                             __global const int *row_of,         /* (Nq) */
+                             int Nq, int H, int G, float scale BEND_ARGUMENTS) {
     int item = (int)get_global_id(0);
     if (item >= Nq * H)
         return;
@@ -52,6 +55,7 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
     const visible_rows seen = visible_to(row_of[query], group, prefix_kv, own_kv + own_offset, shared_len,
                                          prefix_start, prefix_len, start, sequence, G);
     const int n = seen.n, value = G * HEAD_DIM;
+    BEND_BY(head)
     q += (size_t)item * HEAD_DIM;
 
     head_vec qs[HEAD_VECTORS], sum[HEAD_VECTORS];
@@ -61,11 +65,11 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
     }
     float top = -1e30f;
     float16 totals = 0.0f;
-    for (int t0 = 0; t0 < n; t0 += TILE) {
+    for (int t0 = FIRST_SEEN(n); t0 < n; t0 += TILE) {
         float score[TILE], weight[TILE], tile_top = top;
         int count = min(TILE, n - t0);
         for (int j = 0; j < count; j++) {
-            score[j] = head_dot(qs, key_at(&seen, t0 + j));
+            score[j] = BEND(head_dot(qs, key_at(&seen, t0 + j)), t0 + j - (n - 1));
             tile_top = fmax(tile_top, score[j]);
         }
         for (int j = count; j < TILE; j++)
@@ -91,20 +95,20 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
 }
 
 /* Also writes delta (Nq, H) for attention_bwd_kv, which must run after it. Range: (H * Nq) items. */
-__kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) */
-                              __global float *delta,              /* (Nq, H) */
-                              __global const float *d_o,          /* (Nq, H*D) */
-                              __global const float *o,            /* (Nq, H*D) */
-                              __global const float *stats,        /* (Nq, H) */
-                              __global const float *q,            /* (Nq, H*D) */
-                              __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
-                              __global const float *own_kv,       /* (N, 2*G*D) */
-                              __global const int *shared_len, /* (S) */
-                              __global const int *prefix_start, __global const int *prefix_len, /* (S) */
-                              __global const int *start,          /* (S+1) */
-                              __global const int *sequence,       /* (N) */
-                              __global const int *row_of,         /* (Nq) */
-                              int Nq, int H, int G, float scale) {
+__kernel void ATTENTION(bwd_q)(__global float *dq,                 /* (Nq, H*D) */
+                               __global float *delta,              /* (Nq, H) */
+                               __global const float *d_o,          /* (Nq, H*D) */
+                               __global const float *o,            /* (Nq, H*D) */
+                               __global const float *stats,        /* (Nq, H) */
+                               __global const float *q,            /* (Nq, H*D) */
+                               __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
+                               __global const float *own_kv,       /* (N, 2*G*D) */
+                               __global const int *shared_len, /* (S) */
+                               __global const int *prefix_start, __global const int *prefix_len, /* (S) */
+                               __global const int *start,          /* (S+1) */
+                               __global const int *sequence,       /* (N) */
+                               __global const int *row_of,         /* (Nq) */
+                               int Nq, int H, int G, float scale BEND_ARGUMENTS) {
     int item = (int)get_global_id(0);
     if (item >= Nq * H)
         return;
@@ -112,6 +116,7 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
     const visible_rows seen = visible_to(row_of[query], group, prefix_kv, own_kv, shared_len, prefix_start,
                                          prefix_len, start, sequence, G);
     const int n = seen.n, value = G * HEAD_DIM;
+    BEND_BY(head)
     size_t at = (size_t)item * HEAD_DIM;
 
     head_vec qs[HEAD_VECTORS], dos[HEAD_VECTORS], sum[HEAD_VECTORS];
@@ -121,13 +126,20 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
         sum[i] = 0.0f;
     }
     float offset = head_dot(dos, o + at), log_total = stats[item];
-    for (int t0 = 0; t0 < n; t0 += TILE) {
+    for (int t0 = FIRST_SEEN(n); t0 < n; t0 += TILE) {
         float slope[TILE], score[TILE];
+#if ATT_BENT
+        float rate[TILE];
+#endif
         int count = min(TILE, n - t0);
         for (int j = 0; j < count; j++) {
             __global const float *k = key_at(&seen, t0 + j);
             score[j] = head_dot(qs, k);
             slope[j] = head_dot(dos, k + value);
+#if ATT_BENT
+            rate[j] = BEND_RATE(score[j]);
+            score[j] = BEND(score[j], t0 + j - (n - 1));
+#endif
         }
         for (int j = count; j < TILE; j++) {
             score[j] = -1e30f; /* weight 0 */
@@ -136,6 +148,9 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
         float16 p = exp_negative16(vload16(0, score) - log_total);
         vstore16(p * (vload16(0, slope) - offset) * scale, 0, slope);
         for (int j = 0; j < count; j++) {
+#if ATT_BENT
+            slope[j] *= rate[j];
+#endif
             __global const float *k = key_at(&seen, t0 + j);
             __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
                 sum[i] = fma((head_vec)(slope[j]), head_load(i, k), sum[i]);
@@ -147,16 +162,16 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
 }
 
 /* query_start (S+1): the query rows of each sequence. Range: (G * N) items. */
-__kernel void attention_bwd_kv(__global float *d_kv,               /* (N, 2*G*D) */
-                               __global const float *delta,        /* (Nq, H) */
-                               __global const float *d_o,          /* (Nq, H*D) */
-                               __global const float *stats,        /* (Nq, H) */
-                               __global const float *q,            /* (Nq, H*D) */
-                               __global const float *own_kv,       /* (N, 2*G*D) */
-                               __global const int *query_start,    /* (S+1) */
-                               __global const int *sequence,       /* (N) */
-                               __global const int *row_of,         /* (Nq) */
-                               int N, int H, int G, float scale) {
+__kernel void ATTENTION(bwd_kv)(__global float *d_kv,               /* (N, 2*G*D) */
+                                __global const float *delta,        /* (Nq, H) */
+                                __global const float *d_o,          /* (Nq, H*D) */
+                                __global const float *stats,        /* (Nq, H) */
+                                __global const float *q,            /* (Nq, H*D) */
+                                __global const float *own_kv,       /* (N, 2*G*D) */
+                                __global const int *query_start,    /* (S+1) */
+                                __global const int *sequence,       /* (N) */
+                                __global const int *row_of,         /* (Nq) */
+                                int N, int H, int G, float scale BEND_ARGUMENTS) {
     int item = (int)get_global_id(0);
     if (item >= N * G)
         return;
@@ -172,13 +187,14 @@ __kernel void attention_bwd_kv(__global float *d_kv,               /* (N, 2*G*D)
         dv[i] = 0.0f;
     }
     for (int query = query_start[s]; query < query_start[s + 1]; query++) {
-        if (row_of[query] < row)
+        if (!SEES(row_of[query] - row))
             continue;
         for (int head = group * heads; head < (group + 1) * heads; head++) {
             size_t stat = (size_t)query * (size_t)H + (size_t)head;
             __global const float *qh = q + stat * HEAD_DIM, *doh = d_o + stat * HEAD_DIM;
-            float p = exp_negative(head_dot(ks, qh) - stats[stat]);
-            float ds = p * (head_dot(vs, doh) - delta[stat]) * scale;
+            BEND_BY(head)
+            float s_qk = head_dot(ks, qh), p = exp_negative(BEND(s_qk, row - row_of[query]) - stats[stat]);
+            float ds = p * (head_dot(vs, doh) - delta[stat]) * scale * BEND_RATE(s_qk);
             __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
                 dk[i] = fma((head_vec)(ds), head_load(i, qh), dk[i]);
                 dv[i] = fma((head_vec)(p), head_load(i, doh), dv[i]);

@@ -15,6 +15,7 @@
  * Defines: ATT_WG 8 ... 256, HEAD_DIM. */
 #include "attention_shared.cl"
 
+#ifndef ATT_HELPERS
 #define GROUP_DEPTH 16
 #define GROUP_STRIDE (GROUP_DEPTH + 1)
 #define GROUP_TILE (ATT_WG * GROUP_STRIDE)
@@ -71,28 +72,32 @@ float att_dot(__local const float *x, __local const float *y, int d0) {
     return sum;
 }
 
+#define ATT_HELPERS
+#endif
+
 /* Range: H * Nq groups. */
-__kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
-                            __global float *stats,              /* (Nq, H) */
-                            __global const float *q,            /* (Nq, H*D) */
-                            __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
-                            __global const float *own_kv, ulong own_offset, /* (N, 2*G*D) */
-                            __global const int *shared_len, /* (S) */
-                            __global const int *prefix_start, __global const int *prefix_len, /* (S) */
-                            __global const int *start,          /* (S+1) */
-                            __global const int *sequence,       /* (N) */
-                            __global const int *row_of,         /* (Nq) */
-                            int Nq, int H, int G, float scale) {
+__kernel void ATTENTION(fwd)(__global float *o,                  /* (Nq, H*D) */
+                             __global float *stats,              /* (Nq, H) */
+                             __global const float *q,            /* (Nq, H*D) */
+                             __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
+                             __global const float *own_kv, ulong own_offset, /* (N, 2*G*D) */
+                             __global const int *shared_len, /* (S) */
+                             __global const int *prefix_start, __global const int *prefix_len, /* (S) */
+                             __global const int *start,          /* (S+1) */
+                             __global const int *sequence,       /* (N) */
+                             __global const int *row_of,         /* (Nq) */
+                             int Nq, int H, int G, float scale BEND_ARGUMENTS) {
     __local float keys[GROUP_TILE], scratch[ATT_WG], weight[ATT_WG], query[HEAD_DIM];
     const int lid = (int)get_local_id(0), item = (int)get_group_id(0), head = item % H;
     const visible_rows seen = visible_to(row_of[item / H], head / (H / G), prefix_kv, own_kv + own_offset,
                                          shared_len, prefix_start, prefix_len, start, sequence, G);
     const int value = G * HEAD_DIM;
+    BEND_BY(head)
     float sum[GROUP_PARTS], top = -1e30f, total = 0.0f;
     for (int i = 0; i < GROUP_PARTS; i++)
         sum[i] = 0.0f;
     att_row(query, q + (size_t)item * HEAD_DIM, scale);
-    for (int t0 = 0; t0 < seen.n; t0 += ATT_WG) {
+    for (int t0 = FIRST_SEEN(seen.n); t0 < seen.n; t0 += ATT_WG) {
         const int count = min(ATT_WG, seen.n - t0);
         float score = 0.0f;
         for (int d0 = 0; d0 < HEAD_DIM; d0 += GROUP_DEPTH) {
@@ -102,7 +107,7 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
             if (lid < count)
                 score += att_dot(query, keys + lid * GROUP_STRIDE, d0);
         }
-        score = lid < count ? score : -1e30f; /* weight 0 */
+        score = lid < count ? BEND(score, t0 + lid - (seen.n - 1)) : -1e30f; /* weight 0 */
         float tile_top = fmax(top, att_max(score, scratch));
         float shrink = exp_negative(top - tile_top);
         top = tile_top;
@@ -129,26 +134,27 @@ __kernel void attention_fwd(__global float *o,                  /* (Nq, H*D) */
 }
 
 /* Also writes delta (Nq, H) for attention_bwd_kv, which must run after it. Range: H * Nq groups. */
-__kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) */
-                              __global float *delta,              /* (Nq, H) */
-                              __global const float *d_o,          /* (Nq, H*D) */
-                              __global const float *o,            /* (Nq, H*D) */
-                              __global const float *stats,        /* (Nq, H) */
-                              __global const float *q,            /* (Nq, H*D) */
-                              __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
-                              __global const float *own_kv,       /* (N, 2*G*D) */
-                              __global const int *shared_len, /* (S) */
-                              __global const int *prefix_start, __global const int *prefix_len, /* (S) */
-                              __global const int *start,          /* (S+1) */
-                              __global const int *sequence,       /* (N) */
-                              __global const int *row_of,         /* (Nq) */
-                              int Nq, int H, int G, float scale) {
+__kernel void ATTENTION(bwd_q)(__global float *dq,                 /* (Nq, H*D) */
+                               __global float *delta,              /* (Nq, H) */
+                               __global const float *d_o,          /* (Nq, H*D) */
+                               __global const float *o,            /* (Nq, H*D) */
+                               __global const float *stats,        /* (Nq, H) */
+                               __global const float *q,            /* (Nq, H*D) */
+                               __global const float *prefix_kv,    /* (cached rows, 2*G*D) */
+                               __global const float *own_kv,       /* (N, 2*G*D) */
+                               __global const int *shared_len, /* (S) */
+                               __global const int *prefix_start, __global const int *prefix_len, /* (S) */
+                               __global const int *start,          /* (S+1) */
+                               __global const int *sequence,       /* (N) */
+                               __global const int *row_of,         /* (Nq) */
+                               int Nq, int H, int G, float scale BEND_ARGUMENTS) {
     __local float keys[GROUP_TILE], values[GROUP_TILE], slope[ATT_WG];
     __local float query[HEAD_DIM], d_out[HEAD_DIM];
     const int lid = (int)get_local_id(0), item = (int)get_group_id(0), head = item % H;
     const visible_rows seen = visible_to(row_of[item / H], head / (H / G), prefix_kv, own_kv, shared_len,
                                          prefix_start, prefix_len, start, sequence, G);
     const int value = G * HEAD_DIM;
+    BEND_BY(head)
     const size_t at = (size_t)item * HEAD_DIM;
     float sum[GROUP_PARTS], offset = 0.0f;
     const float log_total = stats[item];
@@ -162,7 +168,7 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
         offset += att_dot(d_out, query + d0, d0);
     barrier(CLK_LOCAL_MEM_FENCE);
     att_row(query, q + at, scale);
-    for (int t0 = 0; t0 < seen.n; t0 += ATT_WG) {
+    for (int t0 = FIRST_SEEN(seen.n); t0 < seen.n; t0 += ATT_WG) {
         const int count = min(ATT_WG, seen.n - t0);
         float score = 0.0f, rise = 0.0f;
         for (int d0 = 0; d0 < HEAD_DIM; d0 += GROUP_DEPTH) {
@@ -175,7 +181,9 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
                 rise += att_dot(d_out, values + lid * GROUP_STRIDE, d0);
             }
         }
-        slope[lid] = lid < count ? exp_negative(score - log_total) * (rise - offset) * scale : 0.0f;
+        slope[lid] = lid < count ? exp_negative(BEND(score, t0 + lid - (seen.n - 1)) - log_total) *
+                                       (rise - offset) * scale * BEND_RATE(score)
+                                 : 0.0f;
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int j = 0; j < count; j++) {
             __global const float *k = key_at(&seen, t0 + j);
@@ -197,16 +205,16 @@ __kernel void attention_bwd_q(__global float *dq,                 /* (Nq, H*D) *
 
 /* The (query, head) pairs that may see an own row: heads of its group, queries of its sequence; one an item.
  * query_start (S+1): the query rows of each sequence. Range: G * N groups. */
-__kernel void attention_bwd_kv(__global float *d_kv,               /* (N, 2*G*D) */
-                               __global const float *delta,        /* (Nq, H) */
-                               __global const float *d_o,          /* (Nq, H*D) */
-                               __global const float *stats,        /* (Nq, H) */
-                               __global const float *q,            /* (Nq, H*D) */
-                               __global const float *own_kv,       /* (N, 2*G*D) */
-                               __global const int *query_start,    /* (S+1) */
-                               __global const int *sequence,       /* (N) */
-                               __global const int *row_of,         /* (Nq) */
-                               int N, int H, int G, float scale) {
+__kernel void ATTENTION(bwd_kv)(__global float *d_kv,               /* (N, 2*G*D) */
+                                __global const float *delta,        /* (Nq, H) */
+                                __global const float *d_o,          /* (Nq, H*D) */
+                                __global const float *stats,        /* (Nq, H) */
+                                __global const float *q,            /* (Nq, H*D) */
+                                __global const float *own_kv,       /* (N, 2*G*D) */
+                                __global const int *query_start,    /* (S+1) */
+                                __global const int *sequence,       /* (N) */
+                                __global const int *row_of,         /* (Nq) */
+                                int N, int H, int G, float scale BEND_ARGUMENTS) {
     __local float queries[GROUP_TILE], d_outs[GROUP_TILE], weight[ATT_WG], slope[ATT_WG];
     __local float key[HEAD_DIM], val[HEAD_DIM];
     const int lid = (int)get_local_id(0), item = (int)get_group_id(0);
@@ -222,7 +230,9 @@ __kernel void attention_bwd_kv(__global float *d_kv,               /* (N, 2*G*D)
 #define PAIR(p) ((size_t)(first + (p) / heads) * (size_t)H + (size_t)(group * heads + (p) % heads))
     for (int p0 = 0; p0 < pairs; p0 += ATT_WG) {
         const int count = min(ATT_WG, pairs - p0);
-        const bool mine = lid < count && row_of[first + (p0 + min(lid, count - 1)) / heads] >= row;
+        const int query = first + (p0 + min(lid, count - 1)) / heads;
+        const bool mine = lid < count && SEES(row_of[query] - row);
+        BEND_BY(group * heads + (p0 + min(lid, count - 1)) % heads)
         float score = 0.0f, rise = 0.0f;
         for (int d0 = 0; d0 < HEAD_DIM; d0 += GROUP_DEPTH) {
             barrier(CLK_LOCAL_MEM_FENCE); /* the tiles before have been used; the rows are there */
@@ -234,8 +244,8 @@ __kernel void attention_bwd_kv(__global float *d_kv,               /* (N, 2*G*D)
                 rise += att_dot(val, d_outs + lid * GROUP_STRIDE, d0);
             }
         }
-        weight[lid] = mine ? exp_negative(score - stats[PAIR(p0 + lid)]) : 0.0f;
-        slope[lid] = mine ? weight[lid] * (rise - delta[PAIR(p0 + lid)]) * scale : 0.0f;
+        weight[lid] = mine ? exp_negative(BEND(score, row - row_of[query]) - stats[PAIR(p0 + lid)]) : 0.0f;
+        slope[lid] = mine ? weight[lid] * (rise - delta[PAIR(p0 + lid)]) * scale * BEND_RATE(score) : 0.0f;
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int j = 0; j < count; j++) {
             const size_t pair = PAIR(p0 + j) * HEAD_DIM;

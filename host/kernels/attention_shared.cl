@@ -1,5 +1,20 @@
 /* What a query of attention sees, for attention.cl and attention_group.cl: the cached rows of words before every
- * text, those of the frozen text, then the sequence's own. Nothing is computed; four ints of each sequence are read. */
+ * text, those of the frozen text, then the sequence's own. Nothing is computed; four ints of each sequence are read.
+ * Scores as they are: without attention_bent.cl before it, a query sees all rows up to its own. */
+#ifndef ATT_BENT
+#    define ATT_BENT 0
+#endif
+#if !ATT_BENT
+#    define ATTENTION(name) attention_##name
+#    define BEND_ARGUMENTS
+#    define BEND_BY(head)
+#    define BEND(score, distance) (score)
+#    define BEND_RATE(score) 1.0f
+#    define FIRST_SEEN(n) 0
+#    define SEES(distance) ((distance) >= 0)
+#endif
+
+#ifndef ATT_HELPERS
 
 /* From the first key of the query's group of heads on: shared rows up to n_shared, its prefix up to n_cached, then
  * own ones, n in all. */
@@ -30,3 +45,4 @@ __global const float *key_at(const visible_rows *seen, int t) {
            : t < seen->n_cached ? seen->prefix + (size_t)(t - seen->n_shared) * (size_t)seen->row_floats
                                 : seen->own + (size_t)(t - seen->n_cached) * (size_t)seen->row_floats;
 }
+#endif

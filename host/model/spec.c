@@ -72,12 +72,20 @@ bool dun_spec_has(const dun_spec *spec, enum dun_slot slot) {
     return slot < DUN_N_SLOTS && has[slot];
 }
 
+/* What attention and the ffn add is scaled where it leaves its last matrix or, behind that, its norm. */
+static bool leaves_a_part(const dun_spec *spec, enum dun_slot slot) {
+    if (spec->traits.placement == DUN_PLACE_PRE)
+        return slot == DUN_W_O || slot == DUN_W_O_BIAS || slot == DUN_W_DOWN || slot == DUN_W_DOWN_BIAS;
+    return slot == DUN_W_POST_ATTN_NORM || slot == DUN_W_POST_ATTN_NORM_BIAS || slot == DUN_W_POST_FFN_NORM ||
+           slot == DUN_W_POST_FFN_NORM_BIAS;
+}
+
 float dun_spec_weight_scale(const dun_spec *spec, enum dun_slot slot) {
     float scale = 0;
     if (slot == DUN_W_EMBED)
         scale =
             spec->traits.embedding == DUN_EMBEDDING_ROOT ? sqrtf((float)spec->width) : spec->embedding_scale;
-    else if (slot == DUN_W_O || slot == DUN_W_O_BIAS || slot == DUN_W_DOWN || slot == DUN_W_DOWN_BIAS)
+    else if (leaves_a_part(spec, slot))
         scale = spec->residual_scale;
     else if ((slot == DUN_W_HEAD || slot == DUN_W_HEAD_BIAS) && spec->logit_scale > 0)
         scale = 1 / spec->logit_scale;

@@ -32,15 +32,25 @@ static int linear(int *out, const builder *b, int x, int sum, enum dun_weight we
     return dun_graph_push(out, b->graph, step, dun_weight_rows(weight, b->spec));
 }
 
-/* The graph's table of that base and dimension. */
-static uint32_t table_of(dun_graph *graph, float base, uint32_t dim) {
+/* The graph's table for the heads of a layer. */
+static uint32_t table_of(const builder *b) {
+    bool own = dun_spec_layer_is(b->spec, b->layer, DUN_LAYER_WINDOW) && b->spec->rope_base_window > 0;
+    const dun_rotary wanted = {own ? b->spec->rope_base_window : b->spec->rope_base, b->spec->rope_dim, !own};
+    dun_graph *graph = b->graph;
     uint32_t i = 0;
-    while (i < graph->n_tables && !(graph->tables[i].base == base && graph->tables[i].dim == dim))
+    while (i < graph->n_tables &&
+           !(graph->tables[i].base == wanted.base && graph->tables[i].scaled == wanted.scaled))
         i++;
     assert(i < DUN_MAX_TABLES);
     if (i == graph->n_tables)
-        graph->tables[graph->n_tables++] = (dun_rotary){base, dim};
+        graph->tables[graph->n_tables++] = wanted;
     return i;
+}
+
+static int head_norm(int *out, const builder *b, int x, uint32_t heads, enum dun_weight weight) {
+    dun_step step = {
+        .op = DUN_OP_HEAD_NORM, .in = {[DUN_IN_X] = x}, .weight = weight, .layer = b->layer, .heads = heads};
+    return dun_graph_push(out, b->graph, step, b->graph->values[x].columns);
 }
 
 /* Turns x where the layer's heads turn. */
@@ -48,11 +58,18 @@ static int rope(int *out, const builder *b, int x, uint32_t heads) {
     *out = x;
     if (!dun_spec_turns(b->spec, b->layer))
         return DUN_OK;
-    dun_step step = {.op = DUN_OP_ROPE,
-                     .in = {[DUN_IN_X] = x},
-                     .layer = b->layer,
-                     .heads = heads,
-                     .table = table_of(b->graph, b->spec->rope_base, b->spec->rope_dim)};
+    dun_step step = {
+        .op = DUN_OP_ROPE, .in = {[DUN_IN_X] = x}, .layer = b->layer, .heads = heads, .table = table_of(b)};
+    return dun_graph_push(out, b->graph, step, b->graph->values[x].columns);
+}
+
+static int add(int *out, const builder *b, int x, int sum) {
+    dun_step step = {.op = DUN_OP_ADD, .in = {[DUN_IN_X] = x, [DUN_IN_SUM] = sum}, .layer = b->layer};
+    return dun_graph_push(out, b->graph, step, b->spec->width);
+}
+
+static int cap(int *out, const builder *b, int x) {
+    dun_step step = {.op = DUN_OP_CAP, .in = {[DUN_IN_X] = x}, .cap = b->spec->logit_cap};
     return dun_graph_push(out, b->graph, step, b->graph->values[x].columns);
 }
 
@@ -62,78 +79,100 @@ static int last(int *out, const builder *b, int x) {
 }
 
 static int gate(int *out, const builder *b, int x) {
+    const dun_traits *traits = &b->spec->traits;
     dun_step step = {
-        .op = DUN_OP_GATE, .in = {[DUN_IN_X] = x}, .layer = b->layer, .act = b->spec->traits.act};
+        .op = DUN_OP_GATE, .in = {[DUN_IN_X] = x}, .layer = b->layer, .act = traits->act, .ffn = traits->ffn};
     return dun_graph_push(out, b->graph, step, b->spec->ffn_width);
 }
 
 static int attention(int *out, const builder *b, int q, int kv) {
     int rc, stats;
+    const dun_spec *spec = b->spec;
     dun_step step = {.op = DUN_OP_ATTENTION,
                      .in = {[DUN_IN_Q] = q, [DUN_IN_KV] = kv},
                      .layer = b->layer,
-                     .scale = b->spec->attention_scale > 0 ? b->spec->attention_scale
-                                                           : 1.0f / sqrtf((float)b->spec->head_dim)};
-    TRY(dun_graph_push(out, b->graph, step, b->spec->n_heads * b->spec->head_dim));
-    TRY(dun_graph_add_value(&stats, b->graph, b->spec->n_heads, *out));
+                     .scale = spec->attention_scale > 0 ? spec->attention_scale
+                                                        : 1.0f / sqrtf((float)spec->head_dim),
+                     .cap = spec->attention_cap,
+                     .alibi = spec->traits.position == DUN_POSITION_ALIBI ? spec->alibi_bias : 0,
+                     .window = dun_spec_layer_is(spec, b->layer, DUN_LAYER_WINDOW) ? spec->window : 0};
+    TRY(dun_graph_push(out, b->graph, step, spec->n_heads * spec->head_dim));
+    TRY(dun_graph_add_value(&stats, b->graph, spec->n_heads, *out));
     b->graph->steps[b->graph->n_steps - 1].stats = stats;
+out:
+    return rc;
+}
+
+/* Queries, or keys and values, of normed rows: product, norm of the heads, turn. */
+static int heads(int *out, const builder *b, int x, uint32_t n, enum dun_weight matrix,
+                 enum dun_weight norms) {
+    int rc;
+    TRY(linear(out, b, x, DUN_NONE, matrix));
+    if (b->spec->traits.qk_norm != DUN_QK_PLAIN)
+        TRY(head_norm(out, b, *out, n, norms));
+    TRY(rope(out, b, *out, n));
+out:
+    return rc;
+}
+
+/* What a part of a block, brought back to C columns, adds to the residual stream. */
+static int join(int *x, const builder *b, int part, enum dun_weight matrix, enum dun_weight norms) {
+    int rc, y;
+    if (b->spec->traits.placement == DUN_PLACE_PRE)
+        return linear(x, b, part, *x, matrix);
+    TRY(linear(&y, b, part, DUN_NONE, matrix));
+    TRY(norm(&y, b, y, norms));
+    TRY(add(x, b, *x, y));
 out:
     return rc;
 }
 
 /* One block on the residual stream *x. */
 static int block(int *x, const builder *b, enum dun_graph_kind kind, bool is_last) {
-    int rc, a, kv, q, o, m;
+    int rc = DUN_OK, a = *x, kv, q, o, m;
     const dun_spec *spec = b->spec;
-    TRY(norm(&a, b, *x, DUN_VEC_ATTN_NORM));
-    TRY(linear(&kv, b, a, DUN_NONE, DUN_MAT_KV));
-    b->graph->values[kv].cached = kind == DUN_GRAPH_TEXT;
-    TRY(rope(&kv, b, kv, spec->n_kv_heads));
+    const dun_traits *traits = &spec->traits;
+    if (traits->placement != DUN_PLACE_POST)
+        TRY(norm(&a, b, *x, DUN_VEC_ATTN_NORM));
+    TRY(heads(&kv, b, a, spec->n_kv_heads, DUN_MAT_KV, DUN_VEC_K_NORM));
+    b->graph->values[dun_graph_home(b->graph, kv)].cached = kind == DUN_GRAPH_TEXT;
     if (is_last && kind == DUN_GRAPH_TEXT)
         goto out;
     if (is_last) {
+        bool same = a == *x;
         TRY(last(&a, b, a));
-        TRY(last(x, b, *x));
+        *x = same ? a : *x;
+        if (!same)
+            TRY(last(x, b, *x));
     }
-    TRY(linear(&q, b, a, DUN_NONE, DUN_MAT_Q));
-    TRY(rope(&q, b, q, spec->n_heads));
+    TRY(heads(&q, b, a, spec->n_heads, DUN_MAT_Q, DUN_VEC_Q_NORM));
     TRY(attention(&o, b, q, kv));
     int before = *x;
-    TRY(linear(x, b, o, *x, DUN_MAT_O));
-    TRY(norm(&m, b, spec->traits.residual == DUN_RESIDUAL_PARALLEL ? before : *x, DUN_VEC_FFN_NORM));
+    TRY(join(x, b, o, DUN_MAT_O, DUN_VEC_POST_ATTN_NORM));
+    m = traits->residual == DUN_RESIDUAL_SHARED ? a : traits->residual == DUN_RESIDUAL_PARALLEL ? before : *x;
+    if (traits->residual != DUN_RESIDUAL_SHARED && traits->placement != DUN_PLACE_POST)
+        TRY(norm(&m, b, m, DUN_VEC_FFN_NORM));
     TRY(linear(&m, b, m, DUN_NONE, DUN_MAT_GATE_UP));
     TRY(gate(&m, b, m));
-    TRY(linear(x, b, m, *x, DUN_MAT_DOWN));
+    TRY(join(x, b, m, DUN_MAT_DOWN, DUN_VEC_POST_FFN_NORM));
 out:
     return rc;
 }
 
-/* Traits that files may have and that are not computed yet. */
-static int refuse(const dun_spec *spec) {
-    const dun_traits *t = &spec->traits;
-    const struct {
-        bool wanted;
-        const char *what;
-    } missing[] = {
-        {t->norm != DUN_NORM_RMS, "layer norms"},
-        {t->placement != DUN_PLACE_PRE, "norms behind attention and ffn"},
-        {t->residual == DUN_RESIDUAL_SHARED, "parallel residuals with one norm"},
-        {t->qk_norm != DUN_QK_PLAIN, "norms of queries and keys"},
-        {t->position != DUN_POSITION_ROPE, "positions that are not rotary"},
-        {t->ffn != DUN_FFN_GATED, "ffns without a gate"},
-        {t->act != DUN_ACT_SILU, "activations other than SiLU"},
-        {t->embedding == DUN_EMBEDDING_NORM, "norms of the embedding"},
-        {spec->rope_base_window > 0, "a second rotary base"},
-        {spec->rope.magnitude > 0 || spec->rope.divisor[0] > 0, "scaled rotary positions"},
-        {spec->window > 0, "sliding windows"},
-        {spec->attention_cap > 0, "capped scores"},
-        {spec->logit_cap > 0, "capped logits"},
-    };
-    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
-        if (missing[i].wanted)
-            return dun_error(DUN_BAD_INPUT, "%s models with %s are not computed yet; expected a plain Llama",
-                             spec->architecture, missing[i].what);
-    return DUN_OK;
+/* Rows of the table and the prompt, as the first block reads them. */
+static int embed(int *x, const builder *b) {
+    int rc;
+    const dun_traits *traits = &b->spec->traits;
+    TRY(dun_graph_push(x, b->graph, (dun_step){.op = DUN_OP_EMBED}, b->spec->width));
+    if (traits->position == DUN_POSITION_LEARNED)
+        TRY(dun_graph_push(
+            x, b->graph,
+            (dun_step){.op = DUN_OP_POSITION, .in = {[DUN_IN_X] = *x}, .weight = DUN_VEC_POSITION},
+            b->spec->width));
+    if (traits->embedding == DUN_EMBEDDING_NORM)
+        TRY(norm(x, b, *x, DUN_VEC_EMBED_NORM));
+out:
+    return rc;
 }
 
 int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec *point,
@@ -141,8 +180,7 @@ int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec
     int rc, x;
     builder b = {.graph = graph, .spec = spec};
     *graph = (dun_graph){.output = DUN_NONE};
-    TRY(refuse(spec));
-    TRY(dun_graph_push(&x, graph, (dun_step){.op = DUN_OP_EMBED}, spec->width));
+    TRY(embed(&x, &b));
     for (b.layer = 0; b.layer < point->n_blocks; b.layer++)
         TRY(block(&x, &b, kind, b.layer + 1 == point->n_blocks));
     if (kind == DUN_GRAPH_TEXT)
@@ -152,6 +190,8 @@ int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec
         TRY(norm(&x, &b, x, DUN_VEC_FINAL_NORM));
     if (point->logits)
         TRY(linear(&x, &b, x, DUN_NONE, DUN_MAT_HEAD));
+    if (point->logits && spec->logit_cap > 0)
+        TRY(cap(&x, &b, x));
     graph->output = x;
 out:
     if (rc < 0)

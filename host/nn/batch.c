@@ -132,7 +132,31 @@ void dun_device_batch_free(dun_device_batch *batch) {
     *batch = (dun_device_batch){0};
 }
 
-int dun_device_batch_upload(dun_device_batch *out, const dun_batch *batch) {
+/* Positions of long sequences among the staged ones. */
+static int shift_positions(dun_device_batch *out, const dun_batch *batch, const dun_long_positions *positions,
+                           uint32_t more) {
+    size_t array = 0;
+    while (arrays[array].on_host != offsetof(dun_batch, position))
+        array++;
+    int32_t *position = (int32_t *)(void *)(out->staged + out->offset[array]);
+    for (uint32_t s = 0; positions->shift && s < batch->n_sequences; s++) {
+        const int32_t first = batch->start[s], end = batch->start[s + 1];
+        if (first == end || (uint32_t)position[end - 1] + 1 + more <= positions->from)
+            continue;
+        if (batch->shared_len[s])
+            return dun_error(DUN_BAD_INPUT,
+                             "texts of more than %u tokens turn otherwise in this model, so that they cannot "
+                             "share the words before them; use shorter texts or no words before them",
+                             positions->from);
+        for (int32_t row = first; row < end; row++)
+            position[row] += (int32_t)positions->shift;
+    }
+    return DUN_OK;
+}
+
+int dun_device_batch_upload(dun_device_batch *out, const dun_batch *batch,
+                            const dun_long_positions *positions, uint32_t more) {
+    int rc;
     size_t end = 0;
     out->n_rows = batch->n_rows;
     out->n_sequences = batch->n_sequences;
@@ -141,5 +165,8 @@ int dun_device_batch_upload(dun_device_batch *out, const dun_batch *batch) {
         memcpy(out->staged + out->offset[i], host_values(batch, i), bytes);
         end = out->offset[i] + bytes;
     }
-    return dun_buffer_write(&out->packed, 0, out->staged, end);
+    TRY(shift_positions(out, batch, positions, more));
+    TRY(dun_buffer_write(&out->packed, 0, out->staged, end));
+out:
+    return rc;
 }

@@ -50,6 +50,15 @@ typedef struct {
 int dun_device_batch_create(dun_device_batch *out, dun_device *device, uint32_t max_sequences,
                             uint32_t max_rows);
 void dun_device_batch_free(dun_device_batch *batch);
-int dun_device_batch_upload(dun_device_batch *out, const dun_batch *batch);
+
+/* Sequences of more than `from` rows take their positions `shift` further on; all zero: none do. */
+typedef struct {
+    uint32_t from, shift;
+} dun_long_positions;
+
+/* `more`: rows that will follow each of the sequences. DUN_BAD_INPUT: a long sequence continues rows that
+ * short ones share, and whose positions are a short one's. */
+int dun_device_batch_upload(dun_device_batch *out, const dun_batch *batch,
+                            const dun_long_positions *positions, uint32_t more);
 
 #endif

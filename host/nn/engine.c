@@ -10,19 +10,30 @@
 #include <math.h>
 #include <string.h>
 
-/* Cosines, then sines, of position * base^(-2i / dim), computed in double. */
+/* The angle of pair i at a position. */
+static double angle_of(uint32_t position, uint32_t i, const dun_rotary *rotary, const float *divisor) {
+    double angle = position * pow(rotary->base, -2.0 * i / rotary->dim);
+    return rotary->scaled && divisor[i] > 0 ? angle / divisor[i] : angle;
+}
+
+/* Cosines, then sines, of a table's angles at every position, computed in double; where long sequences have
+ * angles of their own, those follow (dun_device_batch_upload). */
 static int create_rope_table(dun_buffer *out, const dun_engine *engine, const dun_rotary *rotary) {
     int rc = DUN_OK;
-    float *table = NULL;
-    uint32_t half = rotary->dim / 2;
-    size_t floats = (size_t)engine->options.max_position * rotary->dim;
+    float *table = NULL, *at;
+    const dun_rope_scaling *rope = &engine->model.spec.rope;
+    const uint32_t half = rotary->dim / 2, positions = engine->options.max_position;
+    const double m = rotary->scaled && rope->magnitude > 0 ? rope->magnitude : 1.0;
+    size_t parts = engine->positions.shift ? 2 : 1, floats = parts * positions * rotary->dim;
     TRY_NEW(table, floats);
-    for (uint32_t position = 0; position < engine->options.max_position; position++)
-        for (uint32_t i = 0; i < half; i++) {
-            double angle = position * pow(rotary->base, -2.0 * i / rotary->dim);
-            table[(size_t)position * rotary->dim + i] = (float)cos(angle);
-            table[(size_t)position * rotary->dim + half + i] = (float)sin(angle);
-        }
+    at = table;
+    for (size_t part = 0; part < parts; part++)
+        for (uint32_t position = 0; position < positions; position++, at += rotary->dim)
+            for (uint32_t i = 0; i < half; i++) {
+                double angle = angle_of(position, i, rotary, part ? rope->long_divisor : rope->divisor);
+                at[i] = (float)(m * cos(angle));
+                at[half + i] = (float)(m * sin(angle));
+            }
     TRY(dun_buffer_create(out, engine->compute->device, floats * sizeof(float), "the rotary table"));
     TRY(dun_buffer_write(out, 0, table, floats * sizeof(float)));
 out:
@@ -48,6 +59,20 @@ out:
     return rc;
 }
 
+/* Which positions there are, and from which length of a sequence on it has other angles. */
+static int set_positions(dun_engine *engine) {
+    const dun_spec *spec = &engine->model.spec;
+    const uint32_t most = engine->options.max_position, long_from = spec->rope.long_from;
+    engine->positions = (dun_long_positions){0};
+    if (spec->traits.position == DUN_POSITION_LEARNED && most > spec->context)
+        return dun_error(DUN_BAD_INPUT,
+                         "a text and what stands around it may have %u rows; the model '%s' has %u positions",
+                         most, spec->name, spec->context);
+    if (spec->traits.position == DUN_POSITION_ROPE && long_from && most > long_from)
+        engine->positions = (dun_long_positions){long_from, most};
+    return DUN_OK;
+}
+
 /* Everything whose size follows from the options. */
 static int create_sized(dun_engine *engine) {
     int rc = DUN_OK;
@@ -57,6 +82,7 @@ static int create_sized(dun_engine *engine) {
     assert(engine->text.n_tables <= engine->points.n_tables &&
            memcmp(engine->text.tables, engine->points.tables,
                   engine->text.n_tables * sizeof *engine->text.tables) == 0);
+    TRY(set_positions(engine));
     uint32_t rows = o->max_rows > o->max_text_rows ? o->max_rows : o->max_text_rows;
     uint32_t sequences = o->max_sequences > o->max_texts ? o->max_sequences : o->max_texts;
     TRY(dun_plan_create(&engine->text_plan, &engine->text, device, o->max_text_rows, o->max_texts, false));
@@ -91,7 +117,7 @@ int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *
     const dun_engine_options *o = &engine->options;
     TRY(dun_graph_build(&engine->text, spec, &o->point, DUN_GRAPH_TEXT));
     TRY(dun_graph_build(&engine->points, spec, &o->point, DUN_GRAPH_POINTS));
-    TRY(dun_nn_use(compute));
+    TRY(dun_nn_use(compute, dun_graph_has_traits(&engine->points) || dun_graph_has_traits(&engine->text)));
     TRY(dun_model_create(&engine->model, compute, spec, source, &o->point, o->backward));
     TRY(create_sized(engine));
 out:
@@ -134,7 +160,7 @@ int dun_engine_text(dun_engine *engine, const dun_batch *batch, uint32_t cache_r
     assert(batch->n_rows <= engine->cache_rows - cache_row);
     dun_run run = {
         .engine = engine, .graph = &engine->text, .plan = &engine->text_plan, .cache_row = cache_row};
-    TRY(dun_device_batch_upload(&engine->batch, batch));
+    TRY(dun_device_batch_upload(&engine->batch, batch, &engine->positions, engine->options.rows_after_text));
     TRY(walk_forward(&run));
 out:
     return rc;
@@ -144,7 +170,7 @@ int dun_engine_points(dun_engine *engine, const dun_batch *batch) {
     int rc = DUN_OK;
     assert(batch->n_rows <= engine->options.max_rows && batch->n_sequences <= engine->options.max_sequences);
     dun_run run = {.engine = engine, .graph = &engine->points, .plan = &engine->points_plan};
-    TRY(dun_device_batch_upload(&engine->batch, batch));
+    TRY(dun_device_batch_upload(&engine->batch, batch, &engine->positions, 0));
     TRY(walk_forward(&run));
 out:
     return rc;

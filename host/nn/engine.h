@@ -9,13 +9,15 @@
 
 typedef struct {
     dun_point_spec point;
-    bool backward;          /* gradients to the prompt are wanted */
-    uint32_t max_text_rows; /* most text rows in one call of dun_engine_text */
-    uint32_t max_texts;     /* most texts in it */
-    uint32_t max_rows;      /* most rows in one call of dun_engine_points */
-    uint32_t max_sequences; /* most sequences in it */
-    uint32_t max_prompt;    /* P: most rows of the prompt */
-    uint32_t max_position;  /* longest text and prompt together */
+    bool backward;            /* gradients to the prompt are wanted */
+    uint32_t max_text_rows;   /* most text rows in one call of dun_engine_text */
+    uint32_t max_texts;       /* most texts in it */
+    uint32_t max_rows;        /* most rows in one call of dun_engine_points */
+    uint32_t max_sequences;   /* most sequences in it */
+    uint32_t max_prompt;      /* P: most rows of the prompt */
+    uint32_t max_position;    /* longest text and prompt together */
+    uint32_t rows_after_text; /* how many will follow a text that is run by itself: where positions differ in
+                                 sequences that are long, its rows must know */
 } dun_engine_options;
 
 typedef struct {
@@ -25,7 +27,9 @@ typedef struct {
     dun_graph text, points;
     dun_plan text_plan, points_plan;
     dun_device_batch batch;
-    dun_buffer rope_tables[DUN_MAX_TABLES]; /* (max_position, dim) cosines, then sines, as points.tables */
+    dun_long_positions positions;
+    dun_buffer rope_tables[DUN_MAX_TABLES]; /* (max_position, dim) cosines, then sines, as points.tables; then
+                                               those of long sequences */
     dun_buffer delta;                       /* (max_rows, H) scratch of attention's backward */
     dun_buffer prompt;                      /* (P, C) the prompt rows in use */
     dun_buffer d_prompt;                    /* (P, C) */

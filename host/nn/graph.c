@@ -52,6 +52,24 @@ out:
     return rc;
 }
 
+int dun_graph_home(const dun_graph *graph, int value) {
+    while (graph->values[value].same_as >= 0)
+        value = graph->values[value].same_as;
+    return value;
+}
+
+bool dun_graph_has_traits(const dun_graph *graph) {
+    static const bool foreign[DUN_N_OPS] = {
+        [DUN_OP_POSITION] = true, [DUN_OP_HEAD_NORM] = true, [DUN_OP_CAP] = true};
+    for (size_t i = 0; i < graph->n_steps; i++) {
+        const dun_step *step = &graph->steps[i];
+        if (foreign[step->op] || step->norm != DUN_NORM_RMS || step->act != DUN_ACT_SILU ||
+            step->ffn != DUN_FFN_GATED || step->window > 0 || step->cap > 0 || step->alibi > 0)
+            return true;
+    }
+    return false;
+}
+
 void dun_graph_free(dun_graph *graph) {
     dun_free(graph->steps);
     dun_free(graph->values);

@@ -82,17 +82,23 @@ typedef struct {
     enum dun_weight weight;
     enum dun_weight bias; /* LINEAR: a vector, or DUN_VEC_NONE */
     uint32_t layer;
-    uint32_t heads;     /* ROPE: how many turn */
+    uint32_t heads;     /* ROPE, HEAD_NORM: how many turn or are normed */
     uint32_t table;     /* ROPE: which of the graph's rotary tables */
     float scale;        /* ATTENTION: of the scores */
+    float cap;          /* ATTENTION: of the scores, CAP: of x; 0: none */
+    float alibi;        /* ATTENTION: largest exponent of the heads' slopes; 0: none */
+    uint32_t window;    /* ATTENTION: rows that are seen; 0: all */
     enum dun_norm norm; /* NORM: its kind */
     enum dun_act act;   /* GATE: its function */
+    enum dun_ffn ffn;   /* GATE: whether there is a gate */
 } dun_step;
 
-/* A rotary table: cosines and sines of position * base^(-2i / dim) for i < dim / 2. */
+/* A rotary table: cosines and sines of position * base^(-2i / dim) for i < dim / 2; `scaled` as the spec
+ * says. */
 typedef struct {
     float base;
     uint32_t dim;
+    uint32_t scaled; /* 0 or 1; no padding, so that tables compare by their bytes */
 } dun_rotary;
 
 enum { DUN_MAX_TABLES = 4 };
@@ -110,6 +116,12 @@ typedef struct {
 /* Appends a step, sets its output to a fresh value of `columns`, and *out to that. Rows are those of its
  * inputs, one a sequence after LAST. DUN_FAILED: no memory. */
 int dun_graph_push(int *out, dun_graph *graph, dun_step step, uint32_t columns);
+
+/* The value whose memory one shares: itself, unless it was made in place. */
+int dun_graph_home(const dun_graph *graph, int value);
+
+/* Whether a graph needs more kernels than a plain Llama's. */
+bool dun_graph_has_traits(const dun_graph *graph);
 
 /* Appends a value that is no step's output, of as many rows as `like` has. */
 int dun_graph_add_value(int *out, dun_graph *graph, uint32_t columns, int like);
@@ -130,7 +142,7 @@ typedef struct {
     bool logits; /* point = logits, else the hidden state */
 } dun_point_spec;
 
-/* Builds the steps of a model. DUN_FAILED: no memory; DUN_BAD_INPUT: a trait that is not computed. */
+/* Builds the steps of a model. DUN_FAILED: no memory. */
 int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec *point,
                     enum dun_graph_kind kind);
 void dun_graph_free(dun_graph *graph);

@@ -3,6 +3,7 @@
 
 static const dun_topic topics[DUN_N_NN_TOPICS] = {
     [DUN_TOPIC_model] = {"model", DUN_CUT_ROWS | DUN_CUT_HEADS},
+    [DUN_TOPIC_traits] = {"traits", DUN_CUT_ROWS | DUN_CUT_HEADS},
 };
 
 static const struct dun_kernel_row rows[DUN_N_NN_KERNELS] = {
@@ -12,15 +13,19 @@ static const struct dun_kernel_row rows[DUN_N_NN_KERNELS] = {
 };
 
 static uint32_t group_of(const dun_tiles *tiles, size_t kernel) {
-    bool attention =
-        kernel == DUN_K_attention_fwd || kernel == DUN_K_attention_bwd_q || kernel == DUN_K_attention_bwd_kv;
-    return attention && tiles->attention_group > 1 ? tiles->attention_group : tiles->group;
+    static const bool attention[DUN_N_NN_KERNELS] = {
+        [DUN_K_attention_fwd] = true,        [DUN_K_attention_bwd_q] = true,
+        [DUN_K_attention_bwd_kv] = true,     [DUN_K_bent_attention_fwd] = true,
+        [DUN_K_bent_attention_bwd_q] = true, [DUN_K_bent_attention_bwd_kv] = true,
+    };
+    return attention[kernel] && tiles->attention_group > 1 ? tiles->attention_group : tiles->group;
 }
 
 const dun_kernel_list dun_nn_kernels = {topics, DUN_N_NN_TOPICS, rows, DUN_N_NN_KERNELS, group_of};
 
-int dun_nn_use(const dun_compute *compute) {
-    return dun_compute_use(compute, &dun_nn_kernels, DUN_ALL_TOPICS);
+int dun_nn_use(const dun_compute *compute, bool traits) {
+    return dun_compute_use(compute, &dun_nn_kernels,
+                           1u << DUN_TOPIC_model | (traits ? 1u << DUN_TOPIC_traits : 0));
 }
 
 dun_range dun_attention_items(const dun_compute *compute, size_t n) {

@@ -23,9 +23,20 @@
     X(model, attention_bwd_q)                                                                                \
     X(model, attention_bwd_kv)                                                                               \
     X(model, kv_keep)                                                                                        \
-    X(model, kv_recall)
+    X(model, kv_recall)                                                                                      \
+    X(traits, bent_attention_fwd)                                                                            \
+    X(traits, bent_attention_bwd_q)                                                                          \
+    X(traits, bent_attention_bwd_kv)                                                                         \
+    X(traits, norms_fwd)                                                                                     \
+    X(traits, norms_bwd)                                                                                     \
+    X(traits, act_fwd)                                                                                      \
+    X(traits, act_bwd)                                                                                      \
+    X(traits, position_fwd)                                                                                  \
+    X(traits, cap_fwd)                                                                                       \
+    X(traits, cap_bwd)
 
-enum { DUN_TOPIC_model, DUN_N_NN_TOPICS };
+/* What every model needs; what only those need that are no plain Llamas. */
+enum { DUN_TOPIC_model, DUN_TOPIC_traits, DUN_N_NN_TOPICS };
 
 enum dun_nn_kernel {
 #define X(topic, name) DUN_K_##name,
@@ -36,8 +47,8 @@ enum dun_nn_kernel {
 
 extern const dun_kernel_list dun_nn_kernels;
 
-/* All of it in use (dun_compute_use). Errors as there. */
-int dun_nn_use(const dun_compute *compute);
+/* What every model needs in use, and the rest where `traits` (dun_compute_use). Errors as there. */
+int dun_nn_use(const dun_compute *compute, bool traits);
 
 /* One work-group of attention, or one item where tiles say so, for each of n (row, head) or (row, group). */
 dun_range dun_attention_items(const dun_compute *compute, size_t n);

@@ -52,10 +52,7 @@ static dun_buffer *kv_buffer(dun_run *run, int value, uint32_t layer, size_t *of
 
 /* The tensor a step writes or turns in place; only keys and values may lie in the cache. */
 static dun_buffer *target_of(dun_run *run, const dun_step *step, size_t *offset) {
-    int owner = step->out;
-    while (value_of(run, owner)->same_as >= 0)
-        owner = value_of(run, owner)->same_as;
-    return kv_buffer(run, owner, step->layer, offset);
+    return kv_buffer(run, dun_graph_home(run->graph, step->out), step->layer, offset);
 }
 
 static int embed_forward(dun_run *run, const dun_step *step) {
@@ -85,18 +82,70 @@ out:
     return rc;
 }
 
-/* Kernels by kind: forward, backward. */
-static const enum dun_nn_kernel norm_kernels[][2] = {
-    [DUN_NORM_RMS] = {DUN_K_rmsnorm_fwd, DUN_K_rmsnorm_bwd},
-};
-static const enum dun_nn_kernel gate_kernels[][2] = {
-    [DUN_ACT_SILU] = {DUN_K_swiglu_fwd, DUN_K_swiglu_bwd},
-};
+/* The table of positions added; the gradient is that of what it is added to. */
+static int position_forward(dun_run *run, const dun_step *step) {
+    const dun_engine *e = run->engine;
+    return DUN_LAUNCH(kernel(run, DUN_K_position_fwd), row_range(run, rows_of(run, step->out)),
+                      DUN_BUF(*buffer_of(run, step->out)),
+                      DUN_BUF(*dun_model_vector(&e->model, step->weight, step->layer)),
+                      DUN_BUF(e->batch.position), DUN_INT(e->model.spec.position_offset),
+                      DUN_INT(value_of(run, step->out)->columns));
+}
+
+static int position_backward(dun_run *run, const dun_step *step) {
+    (void)run, (void)step;
+    return DUN_OK;
+}
+
+/* How a row is normed by host/kernels/norms.cl. */
+typedef struct {
+    uint32_t groups, width, step;
+    bool centred, biased;
+} norm_shape;
+
+static norm_shape norm_of(const dun_run *run, const dun_step *step) {
+    const dun_spec *spec = &run->engine->model.spec;
+    const enum dun_qk_norm kind = spec->traits.qk_norm;
+    if (step->op == DUN_OP_NORM)
+        return (norm_shape){1, value_of(run, step->out)->columns, 0, true, true};
+    if (kind == DUN_QK_ROW)
+        return (norm_shape){1, step->heads * spec->head_dim, 0, false, false};
+    return (norm_shape){step->heads, spec->head_dim, kind == DUN_QK_EACH ? spec->head_dim : 0,
+                        kind == DUN_QK_EACH, false};
+}
+
+static int norms_forward(dun_run *run, const dun_step *step) {
+    const dun_engine *e = run->engine;
+    const norm_shape shape = norm_of(run, step);
+    size_t offset;
+    dun_buffer *y = target_of(run, step, &offset);
+    return DUN_LAUNCH(kernel(run, DUN_K_norms_fwd), row_range(run, rows_of(run, step->out)), DUN_BUF(*y),
+                      DUN_OFFSET(offset), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
+                      DUN_BUF(*dun_model_vector(&e->model, step->weight, step->layer)),
+                      DUN_FLOAT(e->model.spec.norm_eps), DUN_INT(shape.groups), DUN_INT(shape.width),
+                      DUN_INT(shape.step), DUN_INT(shape.centred), DUN_INT(shape.biased),
+                      DUN_INT(value_of(run, step->out)->columns));
+}
+
+static int norms_backward(dun_run *run, const dun_step *step) {
+    const dun_engine *e = run->engine;
+    const norm_shape shape = norm_of(run, step);
+    bool beta = accumulates(run, step->in[DUN_IN_X]);
+    return DUN_LAUNCH(kernel(run, DUN_K_norms_bwd), row_range(run, rows_of(run, step->out)),
+                      DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])), DUN_BUF(*gradient_of(run, step->out)),
+                      DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
+                      DUN_BUF(*dun_model_vector(&e->model, step->weight, step->layer)),
+                      DUN_FLOAT(e->model.spec.norm_eps), DUN_INT(shape.groups), DUN_INT(shape.width),
+                      DUN_INT(shape.step), DUN_INT(shape.centred), DUN_INT(beta),
+                      DUN_INT(value_of(run, step->out)->columns));
+}
 
 static int norm_forward(dun_run *run, const dun_step *step) {
     const dun_engine *e = run->engine;
     uint32_t C = value_of(run, step->out)->columns;
-    return DUN_LAUNCH(kernel(run, norm_kernels[step->norm][0]), row_range(run, rows_of(run, step->out)),
+    if (step->norm != DUN_NORM_RMS)
+        return norms_forward(run, step);
+    return DUN_LAUNCH(kernel(run, DUN_K_rmsnorm_fwd), row_range(run, rows_of(run, step->out)),
                       DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
                       DUN_BUF(*dun_model_vector(&e->model, step->weight, step->layer)),
                       DUN_FLOAT(e->model.spec.norm_eps), DUN_INT(C));
@@ -105,8 +154,10 @@ static int norm_forward(dun_run *run, const dun_step *step) {
 static int norm_backward(dun_run *run, const dun_step *step) {
     const dun_engine *e = run->engine;
     uint32_t C = value_of(run, step->out)->columns;
+    if (step->norm != DUN_NORM_RMS)
+        return norms_backward(run, step);
     bool beta = accumulates(run, step->in[DUN_IN_X]);
-    return DUN_LAUNCH(kernel(run, norm_kernels[step->norm][1]), row_range(run, rows_of(run, step->out)),
+    return DUN_LAUNCH(kernel(run, DUN_K_rmsnorm_bwd), row_range(run, rows_of(run, step->out)),
                       DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])), DUN_BUF(*gradient_of(run, step->out)),
                       DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
                       DUN_BUF(*dun_model_vector(&e->model, step->weight, step->layer)),
@@ -182,71 +233,151 @@ static int rope_backward(dun_run *run, const dun_step *step) {
     return rope_turn(run, step, DUN_K_rope_bwd, gradient_of(run, step->out), 0);
 }
 
+/* Launches one of attention's kernels: the plain one, or where the step bends its scores, or hides rows that
+ * are this far away, the other, which takes the last three arguments too. */
+static int attend(dun_run *run, const dun_step *step, enum dun_nn_kernel plain, enum dun_nn_kernel bent,
+                  size_t n, const dun_arg *args, size_t n_args) {
+    const bool bends = step->cap > 0 || step->alibi > 0 ||
+                       (step->window > 0 && step->window < run->engine->options.max_position);
+    return dun_launch(kernel(run, bends ? bent : plain), dun_attention_items(run->engine->compute, n), args,
+                      bends ? n_args : n_args - 3);
+}
+#define BENDS(step) DUN_INT((step)->window), DUN_FLOAT((step)->cap), DUN_FLOAT((step)->alibi)
+#define ATTEND(run, step, name, n, args)                                                                     \
+    attend(run, step, DUN_K_attention_##name, DUN_K_bent_attention_##name, n, args,                          \
+           sizeof(args) / sizeof *(args))
+
 static int attention_forward(dun_run *run, const dun_step *step) {
     const dun_engine *e = run->engine;
     const dun_device_batch *b = &e->batch;
     const dun_spec *spec = &e->model.spec;
     size_t offset;
-    int kv = step->in[DUN_IN_KV];
-    while (value_of(run, kv)->same_as >= 0)
-        kv = value_of(run, kv)->same_as;
-    const dun_buffer *own = kv_buffer(run, kv, step->layer, &offset);
+    const dun_buffer *own =
+        kv_buffer(run, dun_graph_home(run->graph, step->in[DUN_IN_KV]), step->layer, &offset);
     uint32_t Nq = rows_of(run, step->out);
-    return DUN_LAUNCH(
-        kernel(run, DUN_K_attention_fwd), dun_attention_items(e->compute, (size_t)Nq * spec->n_heads),
-        DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->stats)),
-        DUN_BUF(*buffer_of(run, step->in[DUN_IN_Q])), DUN_BUF(e->cache[step->layer]), DUN_BUF(*own),
-        DUN_OFFSET(offset), DUN_BUF(b->shared_len), DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len),
-        DUN_BUF(b->start), DUN_BUF(b->sequence), DUN_BUF(*row_map_of(run, step->out)), DUN_INT(Nq),
-        DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(step->scale));
+    const dun_arg args[] = {DUN_BUF(*buffer_of(run, step->out)),
+                            DUN_BUF(*buffer_of(run, step->stats)),
+                            DUN_BUF(*buffer_of(run, step->in[DUN_IN_Q])),
+                            DUN_BUF(e->cache[step->layer]),
+                            DUN_BUF(*own),
+                            DUN_OFFSET(offset),
+                            DUN_BUF(b->shared_len),
+                            DUN_BUF(b->prefix_start),
+                            DUN_BUF(b->prefix_len),
+                            DUN_BUF(b->start),
+                            DUN_BUF(b->sequence),
+                            DUN_BUF(*row_map_of(run, step->out)),
+                            DUN_INT(Nq),
+                            DUN_INT(spec->n_heads),
+                            DUN_INT(spec->n_kv_heads),
+                            DUN_FLOAT(step->scale),
+                            BENDS(step)};
+    return ATTEND(run, step, fwd, (size_t)Nq * spec->n_heads, args);
 }
 
-static int attention_backward(dun_run *run, const dun_step *step) {
-    int rc = DUN_OK;
-    dun_engine *e = run->engine;
+/* The gradient of q, and attention's scratch for that of k and v. */
+static int attention_backward_q(dun_run *run, const dun_step *step) {
+    const dun_engine *e = run->engine;
     const dun_device_batch *b = &e->batch;
     const dun_spec *spec = &e->model.spec;
     int q = step->in[DUN_IN_Q], kv = step->in[DUN_IN_KV];
     uint32_t Nq = rows_of(run, step->out);
+    const dun_arg args[] = {DUN_BUF(*gradient_of(run, q)),
+                            DUN_BUF(e->delta),
+                            DUN_BUF(*gradient_of(run, step->out)),
+                            DUN_BUF(*buffer_of(run, step->out)),
+                            DUN_BUF(*buffer_of(run, step->stats)),
+                            DUN_BUF(*buffer_of(run, q)),
+                            DUN_BUF(e->cache[step->layer]),
+                            DUN_BUF(*buffer_of(run, kv)),
+                            DUN_BUF(b->shared_len),
+                            DUN_BUF(b->prefix_start),
+                            DUN_BUF(b->prefix_len),
+                            DUN_BUF(b->start),
+                            DUN_BUF(b->sequence),
+                            DUN_BUF(*row_map_of(run, step->out)),
+                            DUN_INT(Nq),
+                            DUN_INT(spec->n_heads),
+                            DUN_INT(spec->n_kv_heads),
+                            DUN_FLOAT(step->scale),
+                            BENDS(step)};
+    return ATTEND(run, step, bwd_q, (size_t)Nq * spec->n_heads, args);
+}
+
+static int attention_backward_kv(dun_run *run, const dun_step *step) {
+    const dun_engine *e = run->engine;
+    const dun_device_batch *b = &e->batch;
+    const dun_spec *spec = &e->model.spec;
+    int q = step->in[DUN_IN_Q], kv = step->in[DUN_IN_KV];
     const dun_buffer *query_start = value_of(run, step->out)->last_rows ? &b->identity : &b->start;
+    const dun_arg args[] = {DUN_BUF(*gradient_of(run, kv)),
+                            DUN_BUF(e->delta),
+                            DUN_BUF(*gradient_of(run, step->out)),
+                            DUN_BUF(*buffer_of(run, step->stats)),
+                            DUN_BUF(*buffer_of(run, q)),
+                            DUN_BUF(*buffer_of(run, kv)),
+                            DUN_BUF(*query_start),
+                            DUN_BUF(b->sequence),
+                            DUN_BUF(*row_map_of(run, step->out)),
+                            DUN_INT(b->n_rows),
+                            DUN_INT(spec->n_heads),
+                            DUN_INT(spec->n_kv_heads),
+                            DUN_FLOAT(step->scale),
+                            BENDS(step)};
+    return ATTEND(run, step, bwd_kv, (size_t)b->n_rows * spec->n_kv_heads, args);
+}
+
+static int attention_backward(dun_run *run, const dun_step *step) {
+    int rc = DUN_OK;
     /* Nothing else reads q and kv, so their gradients are written, never added to. */
-    bool q_before = accumulates(run, q), kv_before = accumulates(run, kv);
+    bool q_before = accumulates(run, step->in[DUN_IN_Q]), kv_before = accumulates(run, step->in[DUN_IN_KV]);
     assert(!q_before && !kv_before);
     (void)q_before, (void)kv_before;
-    TRY(DUN_LAUNCH(kernel(run, DUN_K_attention_bwd_q),
-                   dun_attention_items(e->compute, (size_t)Nq * spec->n_heads), DUN_BUF(*gradient_of(run, q)),
-                   DUN_BUF(e->delta), DUN_BUF(*gradient_of(run, step->out)),
-                   DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->stats)),
-                   DUN_BUF(*buffer_of(run, q)), DUN_BUF(e->cache[step->layer]), DUN_BUF(*buffer_of(run, kv)),
-                   DUN_BUF(b->shared_len), DUN_BUF(b->prefix_start), DUN_BUF(b->prefix_len),
-                   DUN_BUF(b->start), DUN_BUF(b->sequence), DUN_BUF(*row_map_of(run, step->out)), DUN_INT(Nq),
-                   DUN_INT(spec->n_heads), DUN_INT(spec->n_kv_heads), DUN_FLOAT(step->scale)));
-    TRY(DUN_LAUNCH(kernel(run, DUN_K_attention_bwd_kv),
-                   dun_attention_items(e->compute, (size_t)b->n_rows * spec->n_kv_heads),
-                   DUN_BUF(*gradient_of(run, kv)), DUN_BUF(e->delta), DUN_BUF(*gradient_of(run, step->out)),
-                   DUN_BUF(*buffer_of(run, step->stats)), DUN_BUF(*buffer_of(run, q)),
-                   DUN_BUF(*buffer_of(run, kv)), DUN_BUF(*query_start), DUN_BUF(b->sequence),
-                   DUN_BUF(*row_map_of(run, step->out)), DUN_INT(b->n_rows), DUN_INT(spec->n_heads),
-                   DUN_INT(spec->n_kv_heads), DUN_FLOAT(step->scale)));
+    TRY(attention_backward_q(run, step));
+    TRY(attention_backward_kv(run, step));
 out:
     return rc;
 }
 
+/* SiLU behind a gate is a plain Llama's and has kernels of its own; the others take what they are as
+ * arguments. */
 static int gate_forward(dun_run *run, const dun_step *step) {
-    uint32_t F = value_of(run, step->out)->columns;
-    return DUN_LAUNCH(kernel(run, gate_kernels[step->act][0]), row_range(run, rows_of(run, step->out)),
-                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
-                      DUN_INT(F));
+    const bool plain = step->act == DUN_ACT_SILU && step->ffn == DUN_FFN_GATED;
+    const dun_arg F = DUN_INT(value_of(run, step->out)->columns);
+    const dun_range range = row_range(run, rows_of(run, step->out));
+    const dun_arg out = DUN_BUF(*buffer_of(run, step->out)), x = DUN_BUF(*buffer_of(run, step->in[DUN_IN_X]));
+    if (plain)
+        return DUN_LAUNCH(kernel(run, DUN_K_swiglu_fwd), range, out, x, F);
+    return DUN_LAUNCH(kernel(run, DUN_K_act_fwd), range, out, x, DUN_INT(step->act),
+                      DUN_INT(step->ffn == DUN_FFN_GATED), F);
 }
 
 static int gate_backward(dun_run *run, const dun_step *step) {
-    uint32_t F = value_of(run, step->out)->columns;
+    const bool plain = step->act == DUN_ACT_SILU && step->ffn == DUN_FFN_GATED;
+    const dun_arg F = DUN_INT(value_of(run, step->out)->columns);
+    const dun_range range = row_range(run, rows_of(run, step->out));
+    const dun_arg dx = DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])),
+                  dy = DUN_BUF(*gradient_of(run, step->out)),
+                  x = DUN_BUF(*buffer_of(run, step->in[DUN_IN_X]));
     bool before = accumulates(run, step->in[DUN_IN_X]);
     assert(!before);
     (void)before;
-    return DUN_LAUNCH(kernel(run, gate_kernels[step->act][1]), row_range(run, rows_of(run, step->out)),
-                      DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])), DUN_BUF(*gradient_of(run, step->out)),
-                      DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])), DUN_INT(F));
+    if (plain)
+        return DUN_LAUNCH(kernel(run, DUN_K_swiglu_bwd), range, dx, dy, x, F);
+    return DUN_LAUNCH(kernel(run, DUN_K_act_bwd), range, dx, dy, x, DUN_INT(step->act),
+                      DUN_INT(step->ffn == DUN_FFN_GATED), F);
+}
+
+static int cap_forward(dun_run *run, const dun_step *step) {
+    return DUN_LAUNCH(kernel(run, DUN_K_cap_fwd), row_range(run, rows_of(run, step->out)),
+                      DUN_BUF(*buffer_of(run, step->out)), DUN_FLOAT(step->cap),
+                      DUN_INT(value_of(run, step->out)->columns));
+}
+
+static int cap_backward(dun_run *run, const dun_step *step) {
+    return DUN_LAUNCH(kernel(run, DUN_K_cap_bwd), row_range(run, rows_of(run, step->out)),
+                      DUN_BUF(*gradient_of(run, step->out)), DUN_BUF(*buffer_of(run, step->out)),
+                      DUN_FLOAT(step->cap), DUN_INT(value_of(run, step->out)->columns));
 }
 
 static int last_forward(dun_run *run, const dun_step *step) {
@@ -267,11 +398,14 @@ static int last_backward(dun_run *run, const dun_step *step) {
 
 const dun_op_code dun_op_code_table[DUN_N_OPS] = {
     [DUN_OP_EMBED] = {embed_forward, embed_backward},
+    [DUN_OP_POSITION] = {position_forward, position_backward},
+    [DUN_OP_HEAD_NORM] = {norms_forward, norms_backward},
     [DUN_OP_NORM] = {norm_forward, norm_backward},
     [DUN_OP_LINEAR] = {linear_forward, linear_backward},
     [DUN_OP_ADD] = {add_forward, add_backward},
     [DUN_OP_ROPE] = {rope_forward, rope_backward},
     [DUN_OP_ATTENTION] = {attention_forward, attention_backward},
     [DUN_OP_GATE] = {gate_forward, gate_backward},
+    [DUN_OP_CAP] = {cap_forward, cap_backward},
     [DUN_OP_LAST] = {last_forward, last_backward},
 };

@@ -11,13 +11,6 @@ typedef struct {
     int buffer;
 } lifetime;
 
-/* The value whose memory another one shares. */
-static int owner_of(const dun_graph *graph, int value) {
-    while (graph->values[value].same_as >= 0)
-        value = graph->values[value].same_as;
-    return value;
-}
-
 /* Whether an input of step i has no other reader from there on: nobody reads x after a sum replaced it. */
 static bool read_last(const dun_graph *graph, size_t i, int input) {
     int value = graph->steps[i].in[input];
@@ -62,7 +55,7 @@ static void measure(lifetime *lives, const dun_graph *graph, bool backward) {
         const dun_step *step = &graph->steps[i];
         const dun_op_info *op = &dun_op_table[step->op];
         size_t back = 2 * T - 1 - i;
-        int out = owner_of(graph, step->out);
+        int out = dun_graph_home(graph, step->out);
         extend(&lives[out], i);
         if (backward && DUN_HAS(op->output, DUN_KEPT))
             extend(&lives[out], back);
@@ -75,7 +68,7 @@ static void measure(lifetime *lives, const dun_graph *graph, bool backward) {
         for (int k = 0; k < DUN_N_INPUTS; k++) {
             if (step->in[k] < 0)
                 continue;
-            int in = owner_of(graph, step->in[k]);
+            int in = dun_graph_home(graph, step->in[k]);
             extend(&lives[in], i);
             if (backward && DUN_HAS(op->in[k], DUN_KEPT))
                 extend(&lives[in], back);
@@ -84,7 +77,7 @@ static void measure(lifetime *lives, const dun_graph *graph, bool backward) {
         }
     }
     if (graph->output >= 0) {
-        extend(&lives[owner_of(graph, graph->output)], backward ? 2 * T : T);
+        extend(&lives[dun_graph_home(graph, graph->output)], backward ? 2 * T : T);
         if (backward)
             extend(&lives[n + (size_t)graph->values[graph->output].grad_owner], T);
     }
@@ -172,7 +165,7 @@ int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32
         plan->bytes += bytes;
     }
     for (size_t i = 0; i < n; i++) {
-        graph->values[i].buffer = lives[owner_of(graph, (int)i)].buffer;
+        graph->values[i].buffer = lives[dun_graph_home(graph, (int)i)].buffer;
         graph->values[i].grad_buffer = lives[n + (size_t)graph->values[i].grad_owner].buffer;
     }
 out:

@@ -38,11 +38,12 @@ int dun_session_open_device(dun_device **device, dun_compute *compute, const dun
     int rc = DUN_OK;
     const dun_config *config = session->config;
     const dun_observer *observer = session->observer;
-    const dun_wish wish = {.head_dim = dun_model_file_spec(session->model)->head_dim,
-                           .gemm = dun_config_word(config, DUN_KEY_device_gemm),
-                           .tiles = config->device.tiles,
-                           .half_weights = config->device.weights == DUN_WEIGHTS_F16,
-                           .uses = {{&dun_nn_kernels, DUN_ALL_TOPICS}, {&dun_learn_kernels, learn_topics}}};
+    const dun_wish wish = {
+        .head_dim = dun_model_file_spec(session->model)->head_dim,
+        .gemm = dun_config_word(config, DUN_KEY_device_gemm),
+        .tiles = config->device.tiles,
+        .half_weights = config->device.weights == DUN_WEIGHTS_F16,
+        .uses = {{&dun_nn_kernels, 1u << DUN_TOPIC_model}, {&dun_learn_kernels, learn_topics}}};
     dun_str tiles = {0};
     TRY(dun_device_open(device, selector));
     dun_session_watch(*device, observer);

@@ -23,7 +23,7 @@ static double worst_point, worst_gradient;
 
 /* Texts 3 and 4 come first and 0 to 2 later, with unused rows before, between and behind. */
 static void prepare(scene *s, dun_compute *compute, int model, const dun_point_spec *point, bool backward) {
-    check_ok(scene_create(s, compute, &weights[model], prompt, model, point, backward));
+    check_ok(scene_create(s, compute, &weights[model], prompt, point, backward));
     check_ok(scene_spoil(s));
     check_ok(scene_cache(s, 3, 5, 2));
     check_ok(scene_cache(s, 0, 3, 25));
@@ -120,7 +120,7 @@ static void test_table_parts(void **state) {
     const dun_point_spec point = {3, true, false};
     size_t row = scene_models[0].width * sizeof(float), rows = scene_models[0].vocab;
     (void)state;
-    check_ok(scene_create(&s, &computes[0], &weights[0], prompt, 0, &point, false));
+    check_ok(scene_create(&s, &computes[0], &weights[0], prompt, &point, false));
     check_ok(scene_spoil(&s));
     dun_table_parts *table = &s.engine.model.embedding, whole = *table;
     assert_int_equal(whole.n_parts, 1);
@@ -251,7 +251,7 @@ static void test_sizes(void **state) {
     assert_int_equal(dun_engine_cache_bytes_per_row(&scene_models[0], &point),
                      2 * (2 * 2 * 8) * sizeof(float));
     uint64_t live = dun_buffer_live_bytes();
-    check_ok(scene_create(&s, &computes[0], &weights[0], prompt, 0, &point, false));
+    check_ok(scene_create(&s, &computes[0], &weights[0], prompt, &point, false));
     assert_int_equal(s.engine.model.n_layers, 2); /* the third is not needed */
     assert_true(dun_model_bytes(&s.engine.model) < dun_buffer_live_bytes() - live);
     check_ok(dun_engine_create_cache(&s.engine, 4)); /* replaces the first */
@@ -295,7 +295,7 @@ static int whole_run(void) {
     int rc = DUN_OK;
     scene s = {0};
     float d_prompt[MAX_P * MAX_WIDTH];
-    TRY(scene_create(&s, &computes[0], &weights[0], prompt, 0, &(dun_point_spec){1, true, false}, true));
+    TRY(scene_create(&s, &computes[0], &weights[0], prompt, &(dun_point_spec){1, true, false}, true));
     TRY(scene_cache(&s, 0, N_TEXTS, 0));
     TRY(scene_points(&s, scene_in_order, N_SEQUENCES));
     TRY(scene_backward(d_prompt, &s, scene_in_order, N_SEQUENCES));

@@ -43,7 +43,7 @@ static void split_sums(dun_graph *graph) {
 /* All rotations by a second table. */
 static const float other_base = 77.0f;
 static void turn_otherwise(dun_graph *graph) {
-    graph->tables[graph->n_tables] = (dun_rotary){other_base, graph->tables[0].dim};
+    graph->tables[graph->n_tables] = (dun_rotary){other_base, graph->tables[0].dim, true};
     for (size_t i = 0; i < graph->n_steps; i++)
         if (graph->steps[i].op == DUN_OP_ROPE)
             graph->steps[i].table = graph->n_tables;
@@ -81,7 +81,7 @@ static void test_edited(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         scene s;
-        check_ok(scene_create(&s, &compute, &weights, prompt, 0, &point, true));
+        check_ok(scene_create(&s, &compute, &weights, prompt, &point, true));
         rows[i].edit(&s.engine.text);
         rows[i].edit(&s.engine.points);
         const dun_engine_options options = s.engine.options;

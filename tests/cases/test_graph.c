@@ -156,25 +156,32 @@ static void test_overwritten(void **state) {
 
 /* Every op of op.def has a name, a formula, and a step in a model's graph or above. */
 static void test_ops(void **state) {
-    const dun_spec spec = {.n_layers = 2,
-                           .width = 32,
-                           .n_heads = 4,
-                           .n_kv_heads = 2,
-                           .head_dim = 8,
-                           .ffn_width = 48,
-                           .vocab = 50};
-    bool met[DUN_N_OPS] = {[DUN_OP_ADD] = true};
-    dun_graph graph;
+    static const dun_traits traits[] = {
+        {.placement = DUN_PLACE_SANDWICH, .qk_norm = DUN_QK_HEAD},
+        {.norm = DUN_NORM_LAYER, .position = DUN_POSITION_LEARNED, .ffn = DUN_FFN_PLAIN}};
+    dun_spec spec = {.n_layers = 2,
+                     .width = 32,
+                     .n_heads = 4,
+                     .n_kv_heads = 2,
+                     .head_dim = 8,
+                     .ffn_width = 48,
+                     .vocab = 50,
+                     .logit_cap = 3};
+    bool met[DUN_N_OPS] = {0};
     (void)state;
-    check_ok(dun_graph_build(&graph, &spec, &(dun_point_spec){2, true, true}, DUN_GRAPH_POINTS));
-    for (size_t i = 0; i < graph.n_steps; i++)
-        met[graph.steps[i].op] = true;
+    for (size_t k = 0; k < 2; k++) {
+        dun_graph graph;
+        spec.traits = traits[k];
+        check_ok(dun_graph_build(&graph, &spec, &(dun_point_spec){2, true, true}, DUN_GRAPH_POINTS));
+        for (size_t i = 0; i < graph.n_steps; i++)
+            met[graph.steps[i].op] = true;
+        dun_graph_free(&graph);
+    }
     for (size_t i = 0; i < DUN_N_OPS; i++) {
         assert_true(dun_op_table[i].name[0] && dun_op_table[i].formula[0]);
         if (!met[i])
             fail_msg("no tested graph has the op %s", dun_op_table[i].name);
     }
-    dun_graph_free(&graph);
 }
 
 static int open_all(void **state) {

@@ -23,16 +23,16 @@ static dun_compute compute;
 static bool covered_nn[DUN_N_NN_KERNELS], covered_learn[DUN_N_LEARN_KERNELS];
 
 static const dun_check_topic *const topics[] = {
-    &dun_check_rows,     &dun_check_norm,    &dun_check_rope,  &dun_check_attention,
-    &dun_check_distance, &dun_check_loss,    &dun_check_optim, &dun_check_centroid,
-    &dun_check_boids,    &dun_check_reparam, &dun_check_cache, &dun_check_normalize};
+    &dun_check_rows,  &dun_check_norm,      &dun_check_rope,     &dun_check_attention, &dun_check_distance,
+    &dun_check_loss,  &dun_check_optim,     &dun_check_centroid, &dun_check_boids,     &dun_check_reparam,
+    &dun_check_cache, &dun_check_normalize, &dun_check_traits};
 enum { N_TOPICS = sizeof topics / sizeof *topics };
 
 static int open_all(void **state) {
     (void)state;
     device = check_open_device();
     check_ok(dun_compute_create(&compute, device, HEAD_DIM, "naive"));
-    check_ok(dun_nn_use(&compute)); /* at once: a case that fails is to leave nothing behind */
+    check_ok(dun_nn_use(&compute, true)); /* at once: a case that fails is to leave nothing behind */
     check_ok(dun_compute_use(&compute, &dun_learn_kernels, DUN_ALL_TOPICS));
     return 0;
 }
@@ -284,6 +284,7 @@ int main(void) {
         TOPIC(boids),
         TOPIC(reparam),
         TOPIC(cache),
+        TOPIC(traits),
         cmocka_unit_test(test_coverage),
         cmocka_unit_test(test_head_dims),
         cmocka_unit_test(test_groups),

@@ -110,6 +110,32 @@ static void norm_backward(double *dx, const double *d_out, const double *x, cons
     dun_ref_rmsnorm_bwd(dx, d_out, x, fixed, 0.1, o->a, o->b);
 }
 
+/* A layer norm with biases, and norms of heads of which each has its own weights, with values behind them. */
+static const dun_ref_norms_shape norms_shapes[] = {{5, 1, 7, 0, 7, 1, 1, 0.1},
+                                                   {3, 4, 5, 0, 23, 0, 0, 0.1},
+                                                   {3, 4, 5, 5, 23, 1, 0, 0.1},
+                                                   {2, 1, 12, 0, 20, 0, 0, 0.1}};
+static void norms_forward(double *out, const double *x, const op *o) {
+    dun_ref_norms_fwd(out, x, fixed, &norms_shapes[o->a]);
+}
+static void norms_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    dun_ref_norms_bwd(dx, d_out, x, fixed, &norms_shapes[o->a]);
+}
+
+static void act_forward(double *out, const double *x, const op *o) {
+    dun_ref_act_fwd(out, x, &(dun_ref_units){3, 7, (dun_ref_act)o->a, o->b});
+}
+static void act_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    dun_ref_act_bwd(dx, d_out, x, &(dun_ref_units){3, 7, (dun_ref_act)o->a, o->b});
+}
+
+static void cap_forward(double *out, const double *x, const op *o) {
+    dun_ref_cap_fwd(out, x, 1.5, o->n_x);
+}
+static void cap_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    dun_ref_cap_bwd(dx, d_out, x, 1.5, o->n_x);
+}
+
 static void linear_forward(double *out, const double *x, const op *o) {
     dun_ref_linear_fwd(out, x, fixed, o->a, o->b, o->c);
 }
@@ -119,17 +145,19 @@ static void linear_backward(double *dx, const double *d_out, const double *x, co
 }
 
 /* Keys of a key/value row turn, in part; the gradient turns back. */
-static const dun_ref_rope_shape rope_shape = {2, 6, 4, 24, 100.0};
+static const float divisors[] = {0.0f, 2.5f};
+static const dun_ref_rope_shape rope_shapes[] = {{2, 6, 4, 24, 100.0, 0.0, NULL},
+                                                 {2, 6, 4, 24, 100.0, 1.3, divisors}};
 static const int positions[] = {0, 1, 17};
 
 static void rope_forward(double *out, const double *x, const op *o) {
     memcpy(out, x, (size_t)o->n_x * sizeof *out);
-    dun_ref_rope(out, positions, 3, &rope_shape, 1.0);
+    dun_ref_rope(out, positions, 3, &rope_shapes[o->a], 1.0);
 }
 static void rope_backward(double *dx, const double *d_out, const double *x, const op *o) {
     (void)x;
     memcpy(dx, d_out, (size_t)o->n_x * sizeof *dx);
-    dun_ref_rope(dx, positions, 3, &rope_shape, -1.0);
+    dun_ref_rope(dx, positions, 3, &rope_shapes[o->a], -1.0);
 }
 
 /* Two sequences with 0 and 1 shared rows, 3 and 0 cached ones, and 2 and 3 own ones; x is q, then the own
@@ -137,7 +165,10 @@ static void rope_backward(double *dx, const double *d_out, const double *x, cons
 static const int sequence[] = {0, 0, 1, 1, 1}, own_start[] = {0, 2, 5}, shared_len[] = {0, 1},
                  prefix_start[] = {1, 0}, prefix_len[] = {3, 0}, all_rows[] = {0, 1, 2, 3, 4},
                  last_rows[] = {1, 4};
-static const dun_ref_heads heads = {4, 2, 3, 0.5};
+static const dun_ref_heads heads[] = {{4, 2, 3, 0.5, 0.0, 0.0, 0},
+                                      {4, 2, 3, 0.5, 0.8, 0.0, 0},
+                                      {4, 2, 3, 0.5, 0.0, 3.0, 0},
+                                      {4, 2, 3, 0.5, 0.8, 0.0, 2}};
 
 static dun_ref_batch attention_batch(const op *o) {
     return (dun_ref_batch){2,
@@ -152,11 +183,11 @@ static dun_ref_batch attention_batch(const op *o) {
 }
 static void attention_forward(double *out, const double *x, const op *o) {
     dun_ref_batch batch = attention_batch(o);
-    dun_ref_attention_fwd(out, NULL, x, fixed, x + o->a * 12, &batch, &heads);
+    dun_ref_attention_fwd(out, NULL, x, fixed, x + o->a * 12, &batch, &heads[o->b]);
 }
 static void attention_backward(double *dx, const double *d_out, const double *x, const op *o) {
     dun_ref_batch batch = attention_batch(o);
-    dun_ref_attention_bwd(dx, dx + o->a * 12, d_out, x, fixed, x + o->a * 12, &batch, &heads);
+    dun_ref_attention_bwd(dx, dx + o->a * 12, d_out, x, fixed, x + o->a * 12, &batch, &heads[o->b]);
 }
 
 /* x is points (a, c), then centroids (b, c). */
@@ -231,13 +262,33 @@ static const op ops[] = {
     {"swiglu", 5 * 14, 5 * 7, swiglu_forward, swiglu_backward, 5, 7, 0, NULL, 0},
     {"rmsnorm", 5 * 7, 5 * 7, norm_forward, norm_backward, 5, 7, 0, NULL, 0},
     {"rmsnorm", 3, 3, norm_forward, norm_backward, 3, 1, 0, NULL, 0},
+    {"layer norm", 5 * 7, 5 * 7, norms_forward, norms_backward, 0, 0, 0, NULL, 0},
+    {"norm of heads", 3 * 23, 3 * 23, norms_forward, norms_backward, 1, 0, 0, NULL, 0},
+    {"layer norm of heads", 3 * 23, 3 * 23, norms_forward, norms_backward, 2, 0, 0, NULL, 0},
+    {"norm of all heads", 2 * 20, 2 * 20, norms_forward, norms_backward, 3, 0, 0, NULL, 0},
+    {"SiLU", 3 * 7, 3 * 7, act_forward, act_backward, DUN_REF_SILU, 0, 0, NULL, 0},
+    {"GELU", 3 * 7, 3 * 7, act_forward, act_backward, DUN_REF_GELU, 0, 0, NULL, 0},
+    {"gated GELU", 3 * 14, 3 * 7, act_forward, act_backward, DUN_REF_GELU, 1, 0, NULL, 0},
+    {"GELU by tanh", 3 * 7, 3 * 7, act_forward, act_backward, DUN_REF_GELU_TANH, 0, 0, NULL, 0},
+    {"gated GELU by tanh", 3 * 14, 3 * 7, act_forward, act_backward, DUN_REF_GELU_TANH, 1, 0, NULL, 0},
+    {"ReLU", 3 * 7, 3 * 7, act_forward, act_backward, DUN_REF_RELU, 0, 0, NULL, 0},
+    {"cap", 35, 35, cap_forward, cap_backward, 0, 0, 0, NULL, 0},
     {"linear", 4 * 5, 4 * 6, linear_forward, linear_backward, 4, 6, 5, NULL, 0},
     {"reparametrisation", 3 * 6 + 2 * 4 * 6 + 2 * 6, 3 * 6, reparam_forward, reparam_backward, 3, 6, 4, NULL,
      0},
     {"reparametrisation", 5 + 2 * 7 * 5 + 2 * 5, 5, reparam_forward, reparam_backward, 1, 5, 7, NULL, 0},
     {"rope", 3 * 24, 3 * 24, rope_forward, rope_backward, 0, 0, 0, NULL, 0},
+    {"scaled rope", 3 * 24, 3 * 24, rope_forward, rope_backward, 1, 0, 0, NULL, 0},
     {"attention", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 0, 0, NULL, 0},
     {"attention", 2 * 12 + 5 * 12, 2 * 12, attention_forward, attention_backward, 2, 0, 0, NULL, 0},
+    {"attention with a cap", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 1, 0, NULL,
+     0},
+    {"attention with slopes", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 2, 0, NULL,
+     0},
+    {"attention in a window", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 3, 0, NULL,
+     0},
+    {"attention in a window", 2 * 12 + 5 * 12, 2 * 12, attention_forward, attention_backward, 2, 3, 0, NULL,
+     0},
     {"euclidean distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL,
      DUN_REF_EUCLIDEAN},
     {"euclidean pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, DUN_REF_EUCLIDEAN},
@@ -271,8 +322,16 @@ static void test_known_values(void **state) {
     assert_true(fabs(y[0] - 3.0 / (1.0 + exp(-1.0))) < 1e-15);
     /* component 0 pairs with component 1 of two; a quarter turn at position 1 needs base^0 = 1 radian */
     double turned[] = {1.0, 0.0};
-    dun_ref_rope(turned, (const int[]){1}, 1, &(dun_ref_rope_shape){1, 2, 2, 2, 10000.0}, 1.0);
+    dun_ref_rope(turned, (const int[]){1}, 1, &(dun_ref_rope_shape){1, 2, 2, 2, 10000.0, 0.0, NULL}, 1.0);
     assert_true(fabs(turned[0] - cos(1.0)) < 1e-15 && fabs(turned[1] - sin(1.0)) < 1e-15);
+    /* a layer norm of 1 and 3: mean 2, deviation 1; GELU's two forms at 1, which differ by 1.5e-4 */
+    double two[] = {1.0, 3.0}, gains[] = {2.0, 5.0, 0.5, 0.25}, one = 1.0;
+    dun_ref_norms_fwd(y, two, gains, &(dun_ref_norms_shape){1, 1, 2, 0, 2, 1, 1, 0.0});
+    assert_true(fabs(y[0] + 1.5) < 1e-15 && fabs(y[1] - 5.25) < 1e-15);
+    dun_ref_act_fwd(y, &one, &(dun_ref_units){1, 1, DUN_REF_GELU, 0});
+    assert_true(fabs(y[0] - 0.8413447460685429) < 1e-14);
+    dun_ref_act_fwd(y, &one, &(dun_ref_units){1, 1, DUN_REF_GELU_TANH, 0});
+    assert_true(fabs(y[0] - 0.8411919906082768) < 1e-14);
     double a[] = {1.0, 2.0}, b[] = {4.0, 6.0}, d;
     dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_EUCLIDEAN});
     assert_true(fabs(d - 5.0) < 2e-6 && d < 5.0); /* eps shrinks these negative differences */

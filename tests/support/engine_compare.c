@@ -12,7 +12,7 @@
 static const double point_tolerance = 2e-6, gradient_tolerance = 5e-6;
 
 static void reference_point(double *out, const scene *s, int q, const double *prompt_rows) {
-    int ids[MAX_TEXT + MAX_OWN], n = scene_ids(ids, s->model, q);
+    int ids[MAX_TEXT + MAX_OWN], n = scene_ids(ids, s->spec, q);
     check_ok(dun_random_model_point(out, s->weights, &s->point, ids, n, prompt_rows));
 }
 
@@ -36,8 +36,8 @@ double scene_compare_points(const scene *s) {
         double error = dun_check_relative_error(got, want, s->width);
         worst = fmax(worst, error);
         if (!(error <= point_tolerance))
-            fail_msg("%s: the point of sequence %d is off by %.3g", dun_gemm_name(s->engine.compute->gemm), q,
-                     error);
+            fail_msg("%s, %s: the point of sequence %d is off by %.3g", s->spec->architecture,
+                     dun_gemm_name(s->engine.compute->gemm), q, error);
     }
     return worst;
 }
@@ -45,7 +45,7 @@ double scene_compare_points(const scene *s) {
 /* Central differences of the double model: with h = 1e-4 right to about 1e-8. */
 double scene_compare_gradient(const scene *s, const float *d_prompt) {
     const double h = 1e-4;
-    int C = (int)scene_models[s->model].width;
+    int C = (int)s->spec->width;
     double want[MAX_P * MAX_WIDTH] = {0}, got[MAX_P * MAX_WIDTH], rows[P * MAX_WIDTH];
     memcpy(rows, s->prompt, sizeof rows);
     for (int i = 0; i < P * C; i++) {
@@ -59,7 +59,8 @@ double scene_compare_gradient(const scene *s, const float *d_prompt) {
         got[i] = d_prompt[i];
     double error = dun_check_relative_error(got, want, MAX_P * (size_t)C);
     if (!(error <= gradient_tolerance))
-        fail_msg("%s: the prompt's gradient is off by %.3g", dun_gemm_name(s->engine.compute->gemm), error);
+        fail_msg("%s, %s: the prompt's gradient is off by %.3g", s->spec->architecture,
+                 dun_gemm_name(s->engine.compute->gemm), error);
     for (int i = P * C; i < MAX_P * C; i++)
         assert_true(d_prompt[i] == 0.0f); /* rows that no sequence uses */
     return error;

@@ -62,8 +62,8 @@ const scene_sequence scene_sequences[N_SEQUENCES] = {
 
 const int scene_in_order[N_SEQUENCES] = {0, 1, 2, 3, 4, 5, 6};
 
-int scene_token(int model, int text, int i) {
-    return (int)dun_random_below(scene_models[model].vocab, 5, DUN_STREAM_TEST, (uint64_t)(text * 100 + i));
+int scene_token(const dun_spec *spec, int text, int i) {
+    return (int)dun_random_below(spec->vocab, 5, DUN_STREAM_TEST, (uint64_t)(text * 100 + i));
 }
 
 int scene_spoil(scene *s) {
@@ -82,7 +82,7 @@ out:
 }
 
 int scene_create(scene *s, dun_compute *compute, const dun_random_model *weights, const double *prompt,
-                 int model, const dun_point_spec *point, bool backward) {
+                 const dun_point_spec *point, bool backward) {
     int rc = DUN_OK;
     dun_engine_options options = {.point = *point,
                                   .backward = backward,
@@ -91,14 +91,15 @@ int scene_create(scene *s, dun_compute *compute, const dun_random_model *weights
                                   .max_rows = N_SEQUENCES * MAX_OWN,
                                   .max_sequences = N_SEQUENCES,
                                   .max_prompt = MAX_P,
-                                  .max_position = MAX_TEXT + MAX_OWN};
+                                  .max_position = MAX_TEXT + MAX_OWN,
+                                  .rows_after_text = P};
     dun_weight_source source = dun_random_model_source(weights);
     *s = (scene){.weights = weights,
                  .prompt = prompt,
-                 .model = model,
+                 .spec = &weights->spec,
                  .point = *point,
-                 .width = dun_point_width(&scene_models[model], point)};
-    TRY(dun_engine_create(&s->engine, compute, &scene_models[model], &source, &options));
+                 .width = dun_point_width(&weights->spec, point)};
+    TRY(dun_engine_create(&s->engine, compute, s->spec, &source, &options));
     TRY(dun_engine_create_cache(&s->engine, CACHE_ROWS));
     TRY(scene_set_prompt(s, prompt));
 out:
@@ -109,7 +110,7 @@ out:
 
 int scene_set_prompt(scene *s, const double *prompt) {
     float rows[MAX_P * MAX_WIDTH] = {0};
-    uint32_t width = scene_models[s->model].width;
+    uint32_t width = s->spec->width;
     for (uint32_t i = 0; i < P * width; i++)
         rows[i] = (float)prompt[i];
     return dun_buffer_write(&s->engine.prompt, 0, rows, MAX_P * width * sizeof *rows);
@@ -123,7 +124,7 @@ int scene_cache(scene *s, int first, int end, int row) {
     for (int t = first; t < end; t++) {
         int32_t *ids = dun_batch_add(&batch, (uint32_t)scene_text_length[t], 0, 0);
         for (int i = 0; i < scene_text_length[t]; i++)
-            ids[i] = scene_token(s->model, t, i);
+            ids[i] = scene_token(s->spec, t, i);
         s->cache_row[t] = next;
         next += scene_text_length[t];
     }
@@ -174,17 +175,16 @@ int scene_backward(float *d_prompt, scene *s, const int *order, int n) {
             slopes[(uint32_t)k * s->width + j] = (float)scene_slope(order[k], j);
     TRY(dun_buffer_write(dun_engine_point_gradient(&s->engine), 0, slopes, bytes));
     TRY(dun_engine_backward(&s->engine));
-    TRY(dun_buffer_read(d_prompt, &s->engine.d_prompt, 0,
-                        MAX_P * scene_models[s->model].width * sizeof *d_prompt));
+    TRY(dun_buffer_read(d_prompt, &s->engine.d_prompt, 0, MAX_P * s->spec->width * sizeof *d_prompt));
 out:
     dun_free(slopes);
     return rc;
 }
 
-int scene_ids(int *ids, int model, int q) {
+int scene_ids(int *ids, const dun_spec *spec, int q) {
     int n = 0, text = scene_sequences[q].text;
     for (int i = 0; i < scene_text_length[text]; i++)
-        ids[n++] = scene_token(model, text, i);
+        ids[n++] = scene_token(spec, text, i);
     for (int i = 0; i < scene_sequences[q].n; i++)
         ids[n++] = scene_sequences[q].ids[i];
     return n;

@@ -35,7 +35,7 @@ typedef struct {
     dun_engine engine;
     const dun_random_model *weights; /* what it is compared with */
     const double *prompt;            /* (P, C) */
-    int model;
+    const dun_spec *spec;            /* the weights' */
     dun_point_spec point;
     int cache_row[N_TEXTS];
     uint32_t width;
@@ -43,7 +43,7 @@ typedef struct {
 } scene;
 
 int scene_create(scene *s, dun_compute *compute, const dun_random_model *weights, const double *prompt,
-                 int model, const dun_point_spec *point, bool backward);
+                 const dun_point_spec *point, bool backward);
 void scene_free(scene *s);
 
 /* Sets the prompt's rows (P, C), which an engine loses when it is resized. */
@@ -69,7 +69,7 @@ double scene_compare_points(const scene *s);
 double scene_compare_gradient(const scene *s, const float *d_prompt);
 
 /* Tokens of a text; ids of text and own rows of a sequence together, of which the count is returned. */
-int scene_token(int model, int text, int i);
-int scene_ids(int *ids, int model, int q);
+int scene_token(const dun_spec *spec, int text, int i);
+int scene_ids(int *ids, const dun_spec *spec, int q);
 
 #endif

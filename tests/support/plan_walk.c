@@ -125,10 +125,15 @@ static void add_term(walk *w, size_t step, int value, size_t term) {
     *written = true;
 }
 
+/* A turn, what is added to a row, a function of each number. */
+static bool in_place(enum dun_op op) {
+    return op == DUN_OP_ROPE || op == DUN_OP_POSITION || op == DUN_OP_CAP;
+}
+
 /* Kernels read while they write: an output may lie on an input only where the op turns it in place. A product
  * may also add in place. */
 static bool may_cover(enum dun_op op, int input) {
-    return op == DUN_OP_ROPE || (op == DUN_OP_LINEAR && input == DUN_IN_SUM);
+    return in_place(op) || (op == DUN_OP_LINEAR && input == DUN_IN_SUM);
 }
 
 static void step_forward(walk *w, size_t i) {
@@ -156,7 +161,11 @@ static void expect_kept(walk *w, size_t i) {
         expect(w, i, s->out);
         expect(w, i, s->stats);
         break;
+    case DUN_OP_CAP: /* 1 - tanh^2, of what tanh gave */
+        expect(w, i, s->out);
+        break;
     case DUN_OP_NORM: /* x */
+    case DUN_OP_HEAD_NORM:
     case DUN_OP_GATE: /* gate and up */
         expect(w, i, s->in[DUN_IN_X]);
         break;
@@ -168,7 +177,7 @@ static void expect_kept(walk *w, size_t i) {
 /* Whether the gradient of an input is the output's buffer, taken over as it is. */
 static bool takes_over(const walk *w, const dun_step *s, int input) {
     bool term = s->op == DUN_OP_ADD || (s->op == DUN_OP_LINEAR && input == DUN_IN_SUM);
-    return s->op == DUN_OP_ROPE ||
+    return in_place(s->op) ||
            (term && w->graph->values[s->in[input]].grad_owner == w->graph->values[s->out].grad_owner);
 }
 

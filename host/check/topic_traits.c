@@ -1,0 +1,169 @@
+/* Cases of host/kernels/norms.cl and units.cl: what some models have in place of a plain Llama's rows. */
+#include "check/check_topics.h"
+#include "check/reference_ops.h"
+
+#include <math.h>
+
+/* As of rows.cl and norm.cl: a handful of products and one function of 2 to 4 ulp; sums over rows of up to
+ * 576 floats; a backward subtracts terms of the same size. tanh and erf near 1, and what is left of it, cost
+ * half a digit. */
+static const double act_tolerance = 2e-6, forward_tolerance = 1e-6, backward_tolerance = 4e-6;
+
+enum { MAX_ROWS = 40, HEADS = 3 };
+
+/* A layer norm with biases; heads with one vector, or each with its own, and values behind them; all heads at
+ * once. */
+static const struct {
+    const char *name;
+    int groups, own, centred, biased, behind;
+} norms[] = {
+    {"layer norm", 1, 0, 1, 1, 0},
+    {"norm of heads", HEADS, 0, 0, 0, 1},
+    {"layer norm of each head", HEADS, 1, 1, 0, 1},
+    {"norm of a row", 1, 0, 0, 0, 1},
+};
+
+/* Rows that are mostly their mean, as a layer norm's input may be, lose the digits of the mean. */
+static void norm(dun_check *c, size_t kind, int N, int width, double mean, bool backward, int beta) {
+    const int groups = norms[kind].groups, behind = norms[kind].behind ? 2 * width + 1 : 0;
+    dun_ref_norms_shape shape = {N,
+                                 groups,
+                                 width,
+                                 norms[kind].own ? width : 0,
+                                 groups * width + behind,
+                                 norms[kind].centred,
+                                 norms[kind].biased,
+                                 1e-5};
+    size_t n = (size_t)(N * shape.row_floats), n_w = (size_t)(width * HEADS);
+    double *x = dun_check_random(c, n, 1.0), *w = dun_check_random(c, n_w, 1.0),
+           *want = dun_check_doubles(c, n);
+    double *dy = dun_check_random(c, n, 1.0), *old = dun_check_random(c, n, 1.0);
+    if (c->stopped)
+        return;
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(x[i] + mean);
+    dun_check_tensor *x_in = dun_check_input(c, "x", x, n), *w_in = dun_check_input(c, "w", w, n_w);
+    if (!backward) {
+        enum { OFFSET = 5 };
+        double *shifted = dun_check_doubles(c, n + OFFSET);
+        dun_check_tensor *y = dun_check_output(c, "y", n + OFFSET);
+        if (c->stopped)
+            return;
+        DUN_CHECK_LAUNCH(c, nn, norms_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_OFFSET(OFFSET),
+                         DUN_BUF(x_in->buffer), DUN_BUF(w_in->buffer), DUN_FLOAT(shape.eps), DUN_INT(groups),
+                         DUN_INT(width), DUN_INT(shape.step), DUN_INT(shape.centred), DUN_INT(shape.biased),
+                         DUN_INT(shape.row_floats));
+        dun_ref_norms_fwd(want, x, w, &shape);
+        for (size_t i = 0; i < n + OFFSET; i++)
+            shifted[i] = i < OFFSET ? NAN : want[i - OFFSET];
+        dun_check_close(c, y, shifted, forward_tolerance * fmax(1.0, mean));
+        return;
+    }
+    dun_check_tensor *dy_in = dun_check_input(c, "dy", dy, n);
+    dun_check_tensor *dx = beta ? dun_check_in_out(c, "dx", old, n) : dun_check_output(c, "dx", n);
+    DUN_CHECK_LAUNCH(c, nn, norms_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(dy_in->buffer),
+                     DUN_BUF(x_in->buffer), DUN_BUF(w_in->buffer), DUN_FLOAT(shape.eps), DUN_INT(groups),
+                     DUN_INT(width), DUN_INT(shape.step), DUN_INT(shape.centred), DUN_INT(beta),
+                     DUN_INT(shape.row_floats));
+    dun_ref_norms_bwd(want, dy, x, w, &shape);
+    for (size_t i = 0; beta && i < n; i++)
+        want[i] += old[i];
+    /* Rows of one or two floats are their own norm: what is left is rounding of 1/s, at most 1/sqrt(eps). */
+    dun_check_close_floor(c, dx, want, backward_tolerance * fmax(1.0, mean), width <= 3 ? 320.0 : 0.0);
+}
+
+static void act(dun_check *c, dun_ref_act kind, int gated, int N, int F, double scale, bool backward) {
+    const dun_ref_units units = {N, F, kind, gated};
+    size_t n = (size_t)(N * F), n_x = n * (gated ? 2 : 1);
+    double *x = dun_check_random(c, n_x, scale), *d_out = dun_check_random(c, n, 1.0),
+           *want = dun_check_doubles(c, n_x);
+    if (c->stopped)
+        return;
+    dun_check_tensor *x_in = dun_check_input(c, "x", x, n_x);
+    if (!backward) {
+        dun_check_tensor *out = dun_check_output(c, "out", n);
+        DUN_CHECK_LAUNCH(c, nn, act_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(x_in->buffer),
+                         DUN_INT(kind), DUN_INT(gated), DUN_INT(F));
+        dun_ref_act_fwd(want, x, &units);
+        dun_check_close_floor(c, out, want, act_tolerance, 0.1 * scale);
+        return;
+    }
+    dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, n), *dx = dun_check_output(c, "dx", n_x);
+    DUN_CHECK_LAUNCH(c, nn, act_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(d_out_in->buffer),
+                     DUN_BUF(x_in->buffer), DUN_INT(kind), DUN_INT(gated), DUN_INT(F));
+    dun_ref_act_bwd(want, d_out, x, &units);
+    dun_check_close_floor(c, dx, want, act_tolerance, 0.1 * scale);
+}
+
+static void position(dun_check *c, int N, int C) {
+    enum { POSITIONS = 9, OFFSET = 2 };
+    size_t n = (size_t)(N * C), n_table = (size_t)(POSITIONS * C);
+    double *x = dun_check_random(c, n, 1.0), *table = dun_check_random(c, n_table, 1.0);
+    int32_t *at = dun_check_ints(c, (size_t)N);
+    if (c->stopped)
+        return;
+    for (int i = 0; i < N; i++)
+        at[i] = i * 5 % (POSITIONS - OFFSET);
+    dun_check_tensor *rows = dun_check_in_out(c, "x", x, n),
+                     *table_in = dun_check_input(c, "table", table, n_table),
+                     *at_in = dun_check_input_ints(c, "position", at, (size_t)N);
+    DUN_CHECK_LAUNCH(c, nn, position_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(rows->buffer),
+                     DUN_BUF(table_in->buffer), DUN_BUF(at_in->buffer), DUN_INT(OFFSET), DUN_INT(C));
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < C; j++)
+            x[i * C + j] += table[(at[i] + OFFSET) * C + j];
+    dun_check_close(c, rows, x, forward_tolerance);
+}
+
+/* Values from far below the cap to far above it. */
+static void cap(dun_check *c, int N, int C, bool backward) {
+    static const double most = 3.0;
+    size_t n = (size_t)(N * C);
+    double *x = dun_check_random(c, n, 4.0), *dy = dun_check_random(c, n, 1.0),
+           *want = dun_check_doubles(c, n);
+    if (c->stopped)
+        return;
+    if (!backward) {
+        dun_check_tensor *y = dun_check_in_out(c, "x", x, n);
+        DUN_CHECK_LAUNCH(c, nn, cap_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_FLOAT(most),
+                         DUN_INT(C));
+        dun_ref_cap_fwd(want, x, most, (int)n);
+        dun_check_close(c, y, want, act_tolerance);
+        return;
+    }
+    dun_ref_cap_fwd(want, x, most, (int)n); /* the kernel sees what was capped */
+    dun_check_tensor *y = dun_check_input(c, "y", want, n), *dx = dun_check_in_out(c, "dx", dy, n);
+    DUN_CHECK_LAUNCH(c, nn, cap_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(y->buffer),
+                     DUN_FLOAT(most), DUN_INT(C));
+    dun_ref_cap_bwd(want, dy, x, most, (int)n);
+    dun_check_close_floor(c, dx, want, act_tolerance, 0.1);
+}
+
+enum { N_NORMS = 4 * 4, N_ACTS = 4 * 2 * 2 * 2, N_KINDS = N_NORMS + N_ACTS + 3 };
+
+static void run(dun_check *c, size_t index) {
+    static const int rows[] = {1, 2, 5, 37};
+    static const char *const acts[] = {"SiLU", "GELU", "GELU by tanh", "ReLU"};
+    size_t kind = index % N_KINDS, width = index / N_KINDS, way = kind / 4 % 4;
+    int N = rows[(kind + width) % 4], C = dun_check_widths[width];
+    if (kind < N_NORMS) {
+        static const char *const ways[] = {"_fwd", "_fwd of a high mean", "_bwd", "_bwd beta"};
+        dun_check_begin(c, index, "norms%s, %s, %d rows of %d", ways[way], norms[kind % 4].name, N, C);
+        norm(c, kind % 4, N, C, way == 1 && norms[kind % 4].centred ? 30.0 : 0.0, way >= 2, way == 3);
+    } else if (kind < N_NORMS + N_ACTS) {
+        const int which = (int)(kind - N_NORMS), gated = which / 4 % 2;
+        const bool large = which / 8 % 2, backward = which / 16;
+        dun_check_begin(c, index, "act_%s, %s%s%s, %d rows of %d", backward ? "bwd" : "fwd", acts[which % 4],
+                        gated ? ", gated" : "", large ? ", large" : "", N, C);
+        act(c, (dun_ref_act)(which % 4), gated, N, C, large ? 100.0 : 1.0, backward);
+    } else if (kind == N_NORMS + N_ACTS) {
+        dun_check_begin(c, index, "position_fwd, %d rows of %d", N, C);
+        position(c, N, C);
+    } else {
+        bool backward = kind == N_KINDS - 1;
+        dun_check_begin(c, index, "cap_%s, %d rows of %d", backward ? "bwd" : "fwd", N, C);
+        cap(c, N, C, backward);
+    }
+}
+
+const dun_check_topic dun_check_traits = {"traits", (size_t)N_KINDS *DUN_CHECK_N_WIDTHS, run, false};
