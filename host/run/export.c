@@ -42,7 +42,7 @@ static int make_settings(json_t *settings, const dun_config *config) {
         const dun_config_key *key = &dun_config_key_table[id];
         bool left_out = !(key->traits & (DUN_TRAIT_POINT | DUN_TRAIT_ANSWER));
         if (!left_out && key->traits & DUN_TRAIT_LATER)
-            TRY(dun_config_is_default(&left_out, config, (enum dun_config_id)id));
+            TRY(dun_config_is(&left_out, config, (enum dun_config_id)id, key->initial));
         if (left_out)
             continue;
         dun_str_clear(&name);
