@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+const char dun_pre_gpt2[] = GPT2;
 #define SHORT "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define LINES "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 /* Contractions of either case, any one character that is no line end before a word, line ends behind others.

@@ -18,6 +18,9 @@ typedef struct {
  * message says in what `part` of `file` it is. */
 int dun_pre_tag_find(const dun_pre_tag **out, dun_slice name, const char *file, const char *part);
 
+/* The pattern of GPT-2, which ByteLevel of tokenizer.json means. */
+extern const char dun_pre_gpt2[];
+
 /* Are texts of this name's vocabulary normalised to NFC? Files do not say it. */
 bool dun_pre_tag_is_nfc(dun_slice name);
 
