@@ -93,9 +93,14 @@ static void describe(dun_device_info *info, cl_device_id id) {
 /* PoCL says no more than that, but it is known what it needs. */
 static void no_device(dun_device_info *info, cl_int code) {
     const char *why = dun_cl_error_name(code);
-    if (dun_quirk_of(info, DUN_QUIRK_CACHES_ITSELF) && dun_driver_cache_require() < 0)
-        why = dun_error_message();
-    snprintf(info->error, sizeof info->error, "no device: %s", why);
+    if (!dun_quirk_of(info, DUN_QUIRK_CACHES_ITSELF))
+        snprintf(info->error, sizeof info->error, "no device: %s", why);
+    else if (dun_driver_cache_require() < 0)
+        snprintf(info->error, sizeof info->error, "no device: %s", dun_error_message());
+    else
+        snprintf(info->error, sizeof info->error,
+                 "no device: %s; is its folder of compiled kernels, %.300s, of use?", why,
+                 dun_driver_cache_place());
 }
 
 /* With what is wrong with each driver that is registered. */

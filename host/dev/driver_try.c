@@ -173,14 +173,6 @@ static int refuse(dun_device *device, const dun_process_end *end, const dun_str 
     int rc = DUN_OK;
     dun_str text = {0};
     TRY(dun_str_addf(
-        &text,
-        "%s, driver %s (%s), cannot build kernels: a process of its own that builds and runs a small "
-        "one ended with ",
-        device->info.name, device->info.driver, device->info.platform));
-    TRY(dun_process_describe(&text, end, LIMIT_SECONDS));
-    TRY(add_output(&text, printed));
-    TRY(add_hints(&text, &device->info));
-    TRY(dun_str_addf(
         &text, "%s, driver %s (%s), cannot build kernels: a small one was tried in a process of its own (",
         device->info.name, device->info.driver, device->info.platform));
     TRY(dun_process_describe(&text, end, LIMIT_SECONDS));

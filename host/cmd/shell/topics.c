@@ -43,6 +43,9 @@ const dun_topic_row dun_environment_rows[] = {
     {"DUNLIN_DEVICES",
      "A file of tuned rows like config/devices.ini; they go before what `dunlin tune` kept on this machine and what "
      "is inside the program."},
+    {"DUNLIN_PROGRAM",
+     "For other programs that use dunlin's libraries: the program dunlin, which tries drivers in processes of its own; "
+     "else the one beside them or on PATH."},
     {"DUNLIN_TRACE", "A file for a trace, as --trace."},
     {"DUNLIN_KERNELS", "A kernels.cl that is used instead of the one inside the program."},
     {"DUNLIN_FAIL_AT", "For tests: the n-th allocation, OpenCL call or file write fails."},
