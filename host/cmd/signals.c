@@ -89,7 +89,7 @@ static void write_words(const char *words) {
 
 /* The signal then does what it does by default, for it is raised again, and this handler is gone. */
 static void tell_fault(int signal_number) {
-    static const char intro[] = "dunlin: a fault in a driver, or in dunlin itself, ends this process.\n";
+    static const char intro[] = "dunlin: a fault in a driver, or in its own code, ends this process.\n";
     const char *words = dun_driver_last_words();
     if (*words) {
         write_words(intro);
