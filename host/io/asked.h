@@ -22,13 +22,13 @@ int dun_asked_open(dun_asked **out, const char *path, const dun_asked_options *o
 
 /* As of lines: 1 with the next text, zero-terminated UTF-8, valid until the next call; 0 at the end; or a
  * status. */
-int dun_asked_next(const char **text, size_t *length, dun_asked *asked);
+int dun_asked_next(const char **text, size_t *length, dun_asked *a);
 
-int dun_asked_ready(dun_asked *asked); /* 1: dun_asked_next does not wait; 0: it would, for */
-int dun_asked_fd(const dun_asked *asked);
+int dun_asked_ready(dun_asked *a); /* 1: dun_asked_next does not wait; 0: it would, for */
+int dun_asked_fd(const dun_asked *a);
 
 /* Warns of what was put for what is no text, and of records without one. */
-int dun_asked_tell(const dun_asked *asked);
-void dun_asked_close(dun_asked *asked);
+int dun_asked_tell(const dun_asked *a);
+void dun_asked_close(dun_asked *a);
 
 #endif

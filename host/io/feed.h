@@ -17,13 +17,13 @@ int dun_feed_of(dun_feed **out, const void *bytes, size_t length, const char *na
 /* 1 with the next part, valid until the next call and perhaps empty; 0 at the end; or a status. It is text
  * but for bytes that are none. DUN_BAD_INPUT: what cannot be read, is no text by its first bytes, or is
  * damaged. */
-int dun_feed_next(const char **bytes, size_t *length, dun_feed *feed);
+int dun_feed_next(const char **bytes, size_t *length, dun_feed *s);
 
 /* Would dun_feed_next wait for whoever writes? */
-bool dun_feed_waits(const dun_feed *feed);
+bool dun_feed_waits(const dun_feed *s);
 
-int dun_feed_fd(const dun_feed *feed);           /* to wait for; -1 of memory */
-const char *dun_feed_name(const dun_feed *feed); /* the path, or "stdin" */
-void dun_feed_close(dun_feed *feed);
+int dun_feed_fd(const dun_feed *s);           /* to wait for; -1 of memory */
+const char *dun_feed_name(const dun_feed *s); /* the path, or "stdin" */
+void dun_feed_close(dun_feed *s);
 
 #endif

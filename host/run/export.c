@@ -33,8 +33,8 @@ static const char *note_of(const dun_config *config) {
            "before the text, which gives other points.";
 }
 
-/* {"prompt.template": "...", ...}: the keys that a text's point or its answer depends on; those that version 0.1
- * did not know only where they are not as it was. */
+/* {"prompt.template": "...", ...}: the keys that a text's point or its answer depends on; those that version
+ * 0.1 did not know only where they are not as it was. */
 static int make_settings(json_t *settings, const dun_config *config) {
     int rc = DUN_OK;
     dun_str name = {0}, value = {0};

@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/model_file.h"
-#include "io/token/read_gguf.h"
 #include "io/spec_gguf.h"
+#include "io/token/read_gguf.h"
 #include "model/quant.h"
 #include "targets.h"
 

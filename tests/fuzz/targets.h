@@ -19,6 +19,7 @@
     X(tsv)                                                                                                   \
     X(csv)                                                                                                   \
     X(jsonl)                                                                                                 \
+    X(records)                                                                                               \
     X(gzip)                                                                                                  \
     X(lines)                                                                                                 \
     X(prompt)                                                                                                \
