@@ -34,7 +34,7 @@ static const char *note_of(const dun_config *config) {
 }
 
 /* {"prompt.template": "...", ...}: the keys that a text's point or its answer depends on; those that version
- * 0.1 did not know only where they are not as it was. */
+ * 0.1 did not know only where they are not the default. */
 static int make_settings(json_t *settings, const dun_config *config) {
     int rc = DUN_OK;
     dun_str name = {0}, value = {0};
