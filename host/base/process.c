@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -64,6 +66,24 @@ bool dun_process_dunlin(dun_str *out) {
     if (slash && strcmp(slash + 1, name) == 0)
         return dun_str_add(out, self, (size_t)n) == DUN_OK;
     return (slash && add_runnable(out, self, (size_t)(slash - self), name)) || dun_process_find(out, name);
+}
+
+/* Field 22 of /proc/PID/stat. The name of the program, field 2, may hold anything, in brackets. */
+uint64_t dun_process_began(pid_t process) {
+    char path[40], line[1024];
+    uint64_t began = 0;
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)process);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, line, sizeof line - 1);
+    if (fd >= 0)
+        close(fd);
+    line[n > 0 ? n : 0] = '\0';
+    const char *at = strrchr(line, ')');
+    if (!at || at[1] != ' ' || at[2] == 'Z' || at[2] == 'X') /* dead, its end only not asked for yet */
+        return 0;
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    return at && sscanf(at, "%" SCNu64, &began) == 1 ? began : 0;
 }
 
 /* Where a process's stdout and stderr go: to a file by its path, or to an open one; neither: where ours do.

@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* How a process ended. */
@@ -30,6 +31,10 @@ bool dun_process_dunlin(dun_str *out);
 
 /* Appends the path of the file on PATH that would be run for a name. False: there is none. */
 bool dun_process_find(dun_str *out, const char *name);
+
+/* When a process of this machine began, in ticks since the machine did: with its number that is one process,
+ * for numbers are given out again. 0: there is none of that number any more. */
+uint64_t dun_process_began(pid_t process);
 
 /* Starts this very program with other arguments (argv[0] first, NULL last), stdin empty; its stdout and
  * stderr become the files named. DUN_FAILED: it could not be started. */

@@ -9,6 +9,7 @@
 #include "cmd/signals.h"
 #include "report/pictures.h"
 #include "report/progress.h"
+#include "run/folder.h"
 #include "run/runlog.h"
 #include "run/tables.h"
 
@@ -69,7 +70,7 @@ static int run(const dun_args *args) {
     boids b = {0};
     dun_overrides overrides = {0};
     dun_progress progress;
-    const char *out = dun_args_value(args, "out"), *path = dun_args_operand(args, 0);
+    const char *folder = dun_args_value(args, "out"), *path = dun_args_operand(args, 0);
     dun_observer observer = dun_progress_observer(&progress);
     dun_run_log log;
     dun_run_log_init(&log, &observer);
@@ -81,9 +82,12 @@ static int run(const dun_args *args) {
     TRY(dun_experiment_read_config(&b.config, path, &overrides));
     TRY_PTR(b.name, dun_experiment_name(&b.config, path));
     TRY(dun_config_check(&b.config));
+    if (!folder)
+        folder = b.config.output.dir;
+    TRY(dun_folder_look(folder));
     TRY(dun_flock_start(&b.flock, &b.config));
     TRY(open_device(&b, &logged));
-    TRY(dun_run_dir_create(&b.run, out ? out : b.config.output.dir, b.name, &b.config));
+    TRY(dun_run_dir_create(&b.run, folder, b.name, &b.config));
     TRY(dun_run_log_open(&log, b.run.path));
     if (b.config.output.tensorboard)
         TRY(dun_run_dir_tensorboard(&b.run, 0));

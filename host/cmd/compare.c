@@ -10,6 +10,7 @@
 #include "cmd/out.h"
 #include "cmd/shell/common.h"
 #include "cmd/signals.h"
+#include "run/folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,20 +45,19 @@ out:
     return rc;
 }
 
-/* runs/compare-NAME, or the next that is free; never over an earlier comparison. */
-static int make_folder(dun_str *out, const char *wanted, const char *name) {
+/* The folder that is wanted, or runs/compare-NAME, or the next that is free. */
+static int make_folder(dun_claim **claim, char **folder, const char *wanted, const char *name) {
     int rc = DUN_OK;
+    dun_str own = {0};
     if (wanted) {
-        TRY(dun_str_addf(out, "%s", wanted));
-        if (dun_dir_exists(wanted))
-            TRY(dun_error(DUN_FAILED, "%s: exists already; name another --out", wanted));
+        TRY_PTR(*folder, dun_strdup(wanted));
+        TRY(dun_folder_claim(claim, wanted));
+    } else {
+        TRY(dun_str_addf(&own, "compare-%s", name));
+        TRY(dun_folder_claim_name(claim, folder, own.bytes));
     }
-    for (unsigned i = 1; !wanted && (i == 1 || dun_dir_exists(out->bytes)); i++) {
-        dun_str_clear(out);
-        TRY(dun_str_addf(out, i == 1 ? "runs/compare-%s" : "runs/compare-%s-%u", name, i));
-    }
-    TRY(dun_dir_make(out->bytes));
 out:
+    dun_str_free(&own);
     return rc;
 }
 
@@ -90,10 +90,10 @@ out:
     return rc;
 }
 
-static int write_file(const dun_str *folder, const char *name, const dun_str *text) {
+static int write_file(const char *folder, const char *name, const dun_str *text) {
     int rc = DUN_OK;
     dun_str path = {0};
-    TRY(dun_str_addf(&path, "%s/%s", folder->bytes, name));
+    TRY(dun_str_addf(&path, "%s/%s", folder, name));
     TRY(dun_file_write(path.bytes, text->bytes, text->length));
 out:
     dun_str_free(&path);
@@ -101,7 +101,7 @@ out:
 }
 
 /* compare.json, compare.html, and the table or the JSON on stdout. */
-static int show(json_t *results, const dun_str *folder, const char *title, bool as_json) {
+static int show(json_t *results, const char *folder, const char *title, bool as_json) {
     int rc = DUN_OK;
     dun_str text = {0};
     json_t *root = json_object();
@@ -121,7 +121,7 @@ static int show(json_t *results, const dun_str *folder, const char *title, bool 
         goto out;
     dun_str_clear(&text);
     TRY(dun_compare_table(&text, results));
-    TRY(dun_str_addf(&text, "page and data: %s/compare.html, compare.json\n", folder->bytes));
+    TRY(dun_str_addf(&text, "page and data: %s/compare.html, compare.json\n", folder));
     TRY(dun_out_text(&text));
 out:
     json_decref(root);
@@ -146,7 +146,6 @@ static int run_devices(json_t *results, size_t *n_run, const dun_compare_job *jo
     size_t n;
     TRY(dun_device_list(&infos, &n));
     TRY(choose_devices(&chosen, n_run, infos, n, selectors));
-    TRY(dun_dir_make(job->folder));
     for (size_t i = 0; i < *n_run; i++)
         TRY(dun_compare_run(results, job, &infos[chosen[i]], chosen[i], i + 1, observer));
 out:
@@ -163,9 +162,9 @@ static int run(const dun_args *args) {
     dun_config config = {0};
     dun_progress progress;
     const dun_observer observer = dun_progress_observer(&progress);
-    dun_str folder = {0};
-    char *name = NULL;
-    json_t *results = NULL;
+    dun_claim *claim = NULL;
+    char *name = NULL, *folder = NULL;
+    json_t *results = NULL, *earlier = NULL;
     size_t n_run = 0;
     const char *path = dun_args_operand(args, 0), *device = dun_args_value(args, "device");
     const char *baseline = dun_args_value(args, "baseline");
@@ -180,21 +179,26 @@ static int run(const dun_args *args) {
     TRY(dun_config_check(&config));
     TRY_PTR(name, dun_experiment_name(&config, path));
     TRY_PTR(results, json_array());
+    TRY_PTR(earlier, json_array());
     if (!baseline && *config.compare.baseline)
         baseline = config.compare.baseline;
-    TRY(make_folder(&folder, dun_args_value(args, "out"), name));
-    job.folder = folder.bytes;
+    if (baseline) /* before anything is run */
+        TRY(add_baseline(earlier, baseline));
+    TRY(make_folder(&claim, &folder, dun_args_value(args, "out"), name));
+    job.folder = folder;
     TRY(run_devices(results, &n_run, &job, device ? device : config.compare.devices, &observer));
-    if (baseline)
-        TRY(add_baseline(results, baseline));
+    if (json_array_extend(results, earlier) < 0)
+        TRY(dun_error(DUN_FAILED, "out of memory for the comparison"));
     dun_progress_close(&progress);
-    TRY(show(results, &folder, name, dun_args_has(args, "json")));
+    TRY(show(results, folder, name, dun_args_has(args, "json")));
     if (count_finished(results, n_run) == 0)
-        TRY(dun_error(DUN_BAD_DEVICE, "no device finished; %s has what each said", folder.bytes));
+        TRY(dun_error(DUN_BAD_DEVICE, "no device finished; %s has what each said", folder));
 out:
+    dun_claim_give_back(claim);
+    json_decref(earlier);
     json_decref(results);
     dun_free(name);
-    dun_str_free(&folder);
+    dun_free(folder);
     dun_progress_close(&progress);
     dun_config_free(&config);
     dun_overrides_free(&overrides);
@@ -216,7 +220,7 @@ static const dun_option options[] = {
     {.name = "timeout",
      .argument = "SECONDS",
      .help = "What takes longer on a device is ended, and is a row that failed; 3600."},
-    {.name = "out", .letter = 'o', .argument = "DIR", .help = "Folder of the results; it must not exist."},
+    {.name = "out", .letter = 'o', .argument = "DIR", .help = "Folder of the results, new or empty."},
     {.name = "json", .help = "Print one JSON object instead of a table."},
     DUN_TALK_OPTIONS,
     {0},

@@ -2,6 +2,7 @@
 #include "run/export.h"
 
 #include "base/err.h"
+#include "base/place.h"
 #include "cmd/cmd.h"
 #include "cmd/shell/common.h"
 
@@ -14,11 +15,13 @@ static int run(const dun_args *args) {
     const char *format, *path;
     TRY(dun_args_require(&format, args, "format"));
     TRY(dun_args_require(&path, args, "out"));
+    const bool is_npz = strcmp(format, "npz") == 0;
+    TRY(is_npz ? dun_place_for_file(path) : dun_export_look(path));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, NULL));
     TRY(dun_experiment_require_run(&experiment, dun_args_operand(args, 0), "export"));
-    TRY(strcmp(format, "npz") == 0 ? dun_export_npz(path, &experiment.session, &experiment.saved)
-                                   : dun_export_peft(path, &experiment.session, &experiment.saved));
+    TRY(is_npz ? dun_export_npz(path, &experiment.session, &experiment.saved)
+               : dun_export_peft(path, &experiment.session, &experiment.saved));
 out:
     dun_experiment_close(&experiment);
     dun_overrides_free(&overrides);
@@ -27,7 +30,10 @@ out:
 
 static const dun_option options[] = {
     {.name = "format", .argument = "peft|npz", .one_of = true, .help = "What to write."},
-    {.name = "out", .letter = 'o', .argument = "PATH", .help = "The folder (peft) or the file (npz)."},
+    {.name = "out",
+     .letter = 'o',
+     .argument = "PATH",
+     .help = "The folder (peft), new or empty, or the file (npz)."},
     {.name = "set",
      .argument = "SECTION.KEY=VALUE",
      .repeatable = true,

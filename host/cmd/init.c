@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/place.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "cmd/starter.h"
@@ -300,6 +301,8 @@ static int run(const dun_args *args) {
         valid = own_valid;
     }
     TRY(join(&j.config_path, j.folder, "config", "ini"));
+    const char *const named[] = {j.data, valid, dun_args_value(args, "model")};
+    TRY(dun_place_for_files(j.folder, named, sizeof named / sizeof *named));
     TRY(dun_text_file_open(&j.text, j.data));
     TRY(judge(&j, dun_args_value(args, "text"), dun_args_value(args, "label")));
     TRY(read_data(&j, valid));
@@ -355,8 +358,8 @@ const dun_command dun_command_init = {
             "the text and which the label, the classes, how long the texts are. Writes\n"
             "DIR/config.ini with comments, and when there is one file only, DIR/train.* and\n"
             "DIR/valid.*: lines of the file as they are, the same ones every time, a fifth of\n"
-            "each class to validate with. Nothing is overwritten. Then: dunlin train\n"
-            "DIR/config.ini.",
+            "each class to validate with. DIR is new or empty, but for files named\n"
+            "here: nothing is overwritten. Then: dunlin train DIR/config.ini.",
     .options = options,
     .goes_on = true,
     .min_operands = 1,

@@ -2,6 +2,7 @@
 #include "run/measure.h"
 
 #include "base/err.h"
+#include "base/place.h"
 #include "cmd/cmd.h"
 #include "cmd/shell/common.h"
 
@@ -14,6 +15,7 @@ static int run(const dun_args *args) {
     dun_observer observer = dun_progress_observer(&progress);
     TRY(dun_talk(&progress, args));
     TRY(dun_args_require(&path, args, "out"));
+    TRY(dun_place_for_file(path));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open(&experiment, dun_args_operand(args, 0), &overrides, &observer));
     TRY(dun_experiment_points(&experiment, path));

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/place.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "run/rundir.h"
@@ -24,6 +25,7 @@ static int run(const dun_args *args) {
     if (!out && args->n_operands > 1)
         TRY(dun_error(DUN_USAGE, "--out FILE is needed for a report on several runs"));
     TRY_PTR(path, out ? dun_strdup(out) : dun_run_dir_file(args->operands[0], "report.html"));
+    TRY(dun_place_for_file(path));
     if (out) {
         TRY(dun_report_write(path, args->operands, args->n_operands));
     } else {

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "io/npz.h"
 #include "io/store/safetensors.h"
+#include "run/folder.h"
 #include "run/rundir.h"
 #include "session/embedding.h"
 
@@ -175,22 +176,35 @@ out:
     return rc;
 }
 
-static int refuse_existing(const char *folder) {
+static const char peft_config[] = "adapter_config.json", peft_tensors[] = "adapter_model.safetensors";
+
+int dun_export_look(const char *folder) {
     int rc = DUN_OK;
     char *path = NULL;
-    TRY_PTR(path, dun_run_dir_file(folder, "adapter_config.json"));
+    TRY_PTR(path, dun_run_dir_file(folder, peft_config));
     if (access(path, F_OK) == 0)
         TRY(dun_error(DUN_FAILED, "%s: holds an export already, which is never overwritten", folder));
+    TRY(dun_folder_look(folder));
 out:
     dun_free(path);
     return rc;
 }
 
-int dun_export_peft(const char *folder, const dun_session *session, const dun_saved_prompt *saved) {
+/* What is there is not whole, and in the way of the next try. */
+static void take_away(const char *folder) {
+    const char *const names[] = {settings_file, tensors_file, peft_tensors, peft_config};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = dun_run_dir_file(folder, names[i]);
+        if (path)
+            (void)unlink(path);
+        dun_free(path);
+    }
+}
+
+static int write_peft(const char *folder, const json_t *own, const json_t *peft, float scale,
+                      const dun_saved_prompt *saved) {
     int rc = DUN_OK;
-    json_t *own = json_object(), *peft = json_object();
     uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
-    const float scale = dun_embedding_peft_scale(dun_model_file_spec(session->model));
     float *rows = NULL;
     dun_tensor prompt = {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, NULL, P * C * 4};
     const dun_tensor others[] = {
@@ -201,17 +215,30 @@ int dun_export_peft(const char *folder, const dun_session *session, const dun_sa
     for (size_t i = 0; i < P * C; i++)
         rows[i] = saved->rows[i] / scale;
     prompt.data = rows;
-    TRY(describe(own, session, saved));
-    TRY(describe_to_peft(peft, session, saved));
-    TRY(dun_dir_make(folder));
-    TRY(refuse_existing(folder));
     TRY(write_json(folder, settings_file, own));
     TRY(write_tensors(folder, tensors_file, others, saved->normalization ? 2 : 1));
-    TRY(write_tensors(folder, "adapter_model.safetensors", &prompt, 1));
-    TRY(write_json(folder, "adapter_config.json", peft));
+    TRY(write_tensors(folder, peft_tensors, &prompt, 1));
+    TRY(write_json(folder, peft_config, peft));
+out:
+    if (rc < 0)
+        take_away(folder);
+    dun_free(rows);
+    return rc;
+}
+
+/* The claim leaves no mark: the folder is for other programs. */
+int dun_export_peft(const char *folder, const dun_session *session, const dun_saved_prompt *saved) {
+    int rc = DUN_OK;
+    dun_claim *claim = NULL;
+    json_t *own = json_object(), *peft = json_object();
+    TRY(describe(own, session, saved));
+    TRY(describe_to_peft(peft, session, saved));
+    TRY(dun_export_look(folder));
+    TRY(dun_folder_claim(&claim, folder));
+    TRY(write_peft(folder, own, peft, dun_embedding_peft_scale(dun_model_file_spec(session->model)), saved));
     dun_warn("%s: %s (dunlin.json holds what else belongs to the prompt)", folder, note_of(session->config));
 out:
-    dun_free(rows);
+    dun_claim_undo(claim);
     json_decref(peft);
     json_decref(own);
     return rc;

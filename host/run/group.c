@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "config/paths.h"
+#include "run/folder.h"
 #include "session/model_name.h"
 
 #include <ctype.h>
@@ -85,26 +86,38 @@ static int make_folder(dun_group *g) {
     int rc = DUN_OK;
     const dun_group_order *order = g->order;
     dun_str name = {0};
-    char *held = NULL;
     bool grid = order->sweep.n_axes > 0 || order->n_seeds > 1;
     if (!grid && (g->table.n_rows == 1 || !order->out))
         goto out;
     if (order->out) {
         TRY_PTR(g->folder, dun_strdup(order->out));
+        TRY(dun_folder_claim(&g->claim, g->folder));
     } else {
         TRY(dun_str_addf(&name, "%s-sweep", order->n_paths == 1 ? g->names[0] : "all"));
-        TRY(dun_run_dir_claim(&g->folder, name.bytes));
+        TRY(dun_folder_claim_name(&g->claim, &g->folder, name.bytes));
     }
-    TRY_PTR(held, dun_run_dir_file(g->folder, "sweep.json"));
-    dun_file file;
-    if (dun_run_dir_exists(g->folder) || dun_file_map(&file, held) >= 0)
-        TRY(dun_error(DUN_FAILED, "%s: holds runs already, which are never overwritten; name another --out",
-                      g->folder));
-    dun_error_clear();
-    TRY(dun_dir_make(g->folder));
 out:
     dun_str_free(&name);
-    dun_free(held);
+    return rc;
+}
+
+static const char *wanted_folder(const dun_group *g, size_t index) {
+    return g->order->out ? g->order->out : g->configs[index].output.dir;
+}
+
+/* Where each run has a folder of its own: the last of them, too, can be had before the first one runs. */
+static int look_at_folders(const dun_group *g) {
+    int rc = DUN_OK;
+    for (size_t i = 0; !g->folder && i < g->table.n_rows; i++) {
+        const char *folder = wanted_folder(g, i);
+        TRY(dun_folder_look(folder));
+        for (size_t j = 0; *folder && j < i; j++)
+            if (strcmp(folder, wanted_folder(g, j)) == 0)
+                TRY(dun_error(DUN_USAGE,
+                              "%s: two of the runs have output.dir = %s; each needs its own, or --out",
+                              dun_config_origin(&g->configs[i], DUN_KEY_output_dir), folder));
+    }
+out:
     return rc;
 }
 
@@ -113,6 +126,7 @@ int dun_group_open(dun_group *g, const dun_group_order *order) {
     *g = (dun_group){.order = order};
     TRY(prepare(g));
     TRY(make_folder(g));
+    TRY(look_at_folders(g));
 out:
     return rc;
 }
@@ -139,7 +153,7 @@ static int run_folder(dun_str *out, const dun_group *g, size_t index) {
     int rc = DUN_OK;
     enum { LONGEST = 100 };
     if (!g->folder)
-        return dun_str_addf(out, "%s", g->order->out ? g->order->out : g->configs[index].output.dir);
+        return dun_str_addf(out, "%s", wanted_folder(g, index));
     TRY(dun_str_addf(out, "%s/%03zu-", g->folder, index + 1));
     size_t begin = out->length;
     TRY(add_label(out, g, &g->table.rows[index]));
@@ -295,6 +309,7 @@ void dun_group_close(dun_group *g) {
     dun_sweep_table_free(&g->table);
     dun_free(g->configs);
     dun_free(g->names);
+    dun_claim_give_back(g->claim);
     dun_free(g->folder);
     *g = (dun_group){0};
 }

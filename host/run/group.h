@@ -21,14 +21,15 @@ typedef struct {
     dun_config *configs; /* [n_rows] */
     char **names;        /* [n_paths] */
     dun_sweep_table table;
-    char *folder; /* of the runs and their table; NULL: each has its own */
+    char *folder;     /* of the runs and their table; NULL: each has its own */
+    dun_claim *claim; /* on it */
     dun_session session;
     int status; /* of the first run that failed */
 } dun_group;
 
 /* Reads and checks every config, and makes the folder of all where there is one. The order stays borrowed.
  * The group is for dun_group_close whatever is returned. DUN_USAGE: a config, a run directory among them, too
- * many runs; DUN_FAILED: the folder holds runs. */
+ * many runs; DUN_FAILED: a folder is not for new runs. */
 int dun_group_open(dun_group *group, const dun_group_order *order);
 
 /* Is it a single run, without a table of its own? */

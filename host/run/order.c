@@ -61,19 +61,23 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     *outcome = (dun_run_outcome){0};
     dun_run_log_init(&log, order->observer);
     const dun_observer logged = dun_run_log_observer(&log);
-    if (order->resume)
-        dun_run_log_note(&log, order->folder);
+    if (order->resume) {
+        run = *order->resume;
+        *order->resume = (dun_run_dir){0};
+        dun_run_log_note(&log, run.path);
+        dun_claim_tell(run.claim);
+    }
     TRY(dun_session_reopen(session, config, &logged));
     TRY(dun_trust_config(config, dun_model_file_spec(session->model)->head_dim, &logged));
-    TRY(order->resume ? dun_run_dir_resume(&run, order->folder)
-                      : dun_run_dir_create(&run, order->folder, order->name, config));
+    if (!run.path)
+        TRY(dun_run_dir_create(&run, order->folder, order->name, config));
     TRY_PTR(outcome->path, dun_strdup(run.path));
     TRY(dun_run_log_open(&log, run.path));
     TRY(dun_space_check(session, &run));
     TRY(dun_session_ready(session));
     TRY(dun_run_dir_settle(&run, config, session));
     outcome->began = true;
-    TRY(dun_train(&outcome->result, session, &run, order->resume));
+    TRY(dun_train(&outcome->result, session, &run, order->resume != NULL));
     outcome->finished = true;
     TRY(finish(order, &outcome->result, &run, &log));
 out:
@@ -88,21 +92,24 @@ int dun_run_resume(dun_run_outcome *outcome, const char *path, const dun_overrid
     int rc = DUN_OK;
     dun_config config = {0};
     dun_session session = {0};
+    dun_run_dir run = {0};
     *outcome = (dun_run_outcome){0};
     if (dun_run_dir_complete(path)) {
         dun_observe_say(observer, "%s is complete: nothing is left to do", path);
         goto out;
     }
+    TRY(dun_run_dir_resume(&run, path)); /* before its config is read, which may be written until then */
     TRY(dun_experiment_run_config(&config, path, overrides));
     const dun_run_order order = {.session = &session,
                                  .config = &config,
                                  .folder = path,
                                  .name = "",
-                                 .resume = true,
+                                 .resume = &run,
                                  .observer = observer,
                                  .hooks = hooks};
     TRY(dun_run_carry_out(outcome, &order));
 out:
+    dun_run_dir_close(&run);
     dun_session_close(&session);
     dun_config_free(&config);
     return rc;

@@ -19,9 +19,9 @@ typedef struct {
     dun_session *session; /* zeroed, or as another run left it, whose config must still be alive: what both
                              configs share is not made again */
     dun_config *config;   /* overridden and checked; gets what is measured, or put aside, for the run */
-    const char *folder;   /* wanted; "": runs/NAME. Of a run to go on with: its folder */
+    const char *folder;   /* wanted; "": runs/NAME */
     const char *name;     /* of the config */
-    bool resume;          /* goes on with the run of the folder */
+    dun_run_dir *resume;  /* goes on with this run instead, and closes it; NULL: a new one */
     const dun_observer *observer; /* hears what run.log gets as well; NULL: nobody */
     const dun_run_hooks *hooks;
 } dun_run_order;
@@ -34,13 +34,13 @@ typedef struct {
 } dun_run_outcome;
 
 /* Carries a run out. The session stays open, for the next run. DUN_BAD_DEVICE: the device is not to be
- * trusted; DUN_FAILED: the folder holds a run, no room, a loss that is not finite; DUN_INTERRUPTED: the
- * checkpoint is saved; DUN_USAGE, DUN_BAD_INPUT: config, model or data. `outcome` is for dun_run_outcome_free
- * in any case. */
+ * trusted; DUN_FAILED: the folder is not for a new run, no room, a loss that is not finite; DUN_INTERRUPTED:
+ * the checkpoint is saved; DUN_USAGE, DUN_BAD_INPUT: config, model or data. `outcome` is for
+ * dun_run_outcome_free in any case. */
 int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order);
 
 /* Goes on with the run of a folder by its own config. Where it is complete, that is said and nothing is done.
- * DUN_USAGE: not the folder of a run. */
+ * DUN_USAGE: not the folder of a run; DUN_FAILED: another process works on it. */
 int dun_run_resume(dun_run_outcome *outcome, const char *path, const dun_overrides *overrides,
                    const dun_observer *observer, const dun_run_hooks *hooks);
 

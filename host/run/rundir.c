@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "math/probe.h"
+#include "run/folder.h"
 #include "run/tables.h"
 
 #include <errno.h>
@@ -37,26 +38,6 @@ bool dun_run_dir_complete(const char *path) {
     return holds(path, "metrics.json");
 }
 
-/* Making the folder is what claims the name: of two that begin at once, one makes it and the other goes on to
- * the next. */
-int dun_run_dir_claim(char **out, const char *name) {
-    int rc = DUN_OK;
-    dun_str path = {0};
-    bool made = false;
-    TRY(dun_str_addf(&path, "runs/%s", name));
-    TRY(dun_dir_claim(&made, path.bytes));
-    for (unsigned i = 2; !made; i++) {
-        dun_str_clear(&path);
-        TRY(dun_str_addf(&path, "runs/%s-%u", name, i));
-        TRY(dun_dir_claim(&made, path.bytes));
-    }
-    *out = path.bytes;
-    path = (dun_str){0};
-out:
-    dun_str_free(&path);
-    return rc;
-}
-
 int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_str *text) {
     int rc = DUN_OK;
     char *path = NULL;
@@ -81,18 +62,16 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
     int rc = DUN_OK;
     dun_str text = {0};
     *run = (dun_run_dir){.save_wishes = dun_save_wishes()};
-    if (*wanted)
+    if (*wanted) {
         TRY_PTR(run->path, dun_strdup(wanted));
-    else
-        TRY(dun_run_dir_claim(&run->path, name));
-    if (dun_run_dir_exists(run->path))
-        TRY(dun_error(DUN_FAILED, "%s: holds a run already, which is never overwritten; name another --out%s",
-                      run->path,
-                      dun_run_dir_complete(run->path) ? "" : ", or go on with it: dunlin train --resume"));
-    TRY(dun_dir_make(run->path));
-    TRY(open_history(run, dun_stream_begin));
+        TRY(dun_folder_claim(&run->claim, wanted));
+    } else {
+        TRY(dun_folder_claim_name(&run->claim, &run->path, name));
+    }
+    /* First: with it the run can be gone on with. */
     TRY(dun_config_write(&text, config));
     TRY(dun_run_dir_write(run, "config.ini", &text));
+    TRY(open_history(run, dun_stream_begin));
 out:
     dun_str_free(&text);
     if (rc < 0)
@@ -115,10 +94,27 @@ out:
     return rc;
 }
 
+static int require_run(const char *path) {
+    if (!dun_dir_exists(path))
+        return dun_error(DUN_USAGE, "%s: is not the folder of a run", path);
+    if (!dun_run_dir_exists(path))
+        return dun_error(DUN_BAD_INPUT, "%s: is not a run directory: it has no config.ini", path);
+    if (!dun_folder_is_run(path))
+        return dun_error(DUN_USAGE,
+                         "%s: no run was begun there, it only has a config: dunlin train %s/config.ini", path,
+                         path);
+    return DUN_OK;
+}
+
 int dun_run_dir_resume(dun_run_dir *run, const char *path) {
     int rc = DUN_OK;
+    bool held;
     *run = (dun_run_dir){.save_wishes = dun_save_wishes()};
+    TRY(require_run(path));
     TRY_PTR(run->path, dun_strdup(path));
+    TRY(dun_claim_take(&run->claim, &held, path));
+    if (dun_run_dir_complete(path))
+        TRY(dun_error(DUN_FAILED, "%s: another process has just finished it", path));
     TRY(open_history(run, dun_stream_go_on));
 out:
     if (rc < 0)
@@ -149,6 +145,7 @@ out:
 void dun_run_dir_close(dun_run_dir *run) {
     dun_stream_close(&run->history);
     dun_tfevents_close(run->events);
+    dun_claim_give_back(run->claim);
     dun_free(run->path);
     *run = (dun_run_dir){0};
 }
@@ -172,6 +169,7 @@ static int add_events(dun_run_dir *run, const dun_step_record *r) {
 int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
     int rc = DUN_OK;
     dun_str line = {0};
+    TRY(dun_claim_check(run->claim));
     TRY(dun_history_add_line(&line, r));
     TRY(dun_stream_add(&run->history, line.bytes, line.length));
     if (run->events)
@@ -318,6 +316,7 @@ out:
 
 int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
+    TRY(dun_claim_check(run->claim));
     TRY(dun_run_dir_sync(run));
     TRY(write_prompt(run, session, result));
     TRY(write_predictions(run, session, result));

@@ -6,30 +6,29 @@
 
 #include "base/stream.h"
 #include "io/tfevents.h"
+#include "run/claim.h"
 #include "run/history.h"
 #include "session/evaluate.h"
 #include "session/session.h"
 
 typedef struct {
     char *path;
+    dun_claim *claim; /* nobody else works there meanwhile */
     dun_stream history;
     dun_tfevents *events; /* NULL: not asked for */
     unsigned save_wishes; /* answered, of base/interrupt.h */
 } dun_run_dir;
 
-/* Makes runs/<name>, or the first of runs/<name>-2, -3 ... that nobody has made yet; its path is newly
- * allocated. */
-int dun_run_dir_claim(char **out, const char *name);
-
-/* Creates `wanted`, or, when it is empty, runs/<name> or runs/<name>-2 and so on, and writes config.ini.
- * DUN_FAILED: it exists already, or cannot be written. */
+/* Creates `wanted`, or, when it is empty, runs/<name> or runs/<name>-2 and so on, claims it and writes
+ * config.ini. DUN_FAILED: as dun_folder_claim, or it cannot be written. */
 int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config);
 
 /* Writes what was measured for the run into its config, in memory and on file, so that it is not measured
  * again: device.shares. */
 int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session);
 
-/* Opens the folder of a run that was begun, to go on with it. */
+/* Claims the folder of a run that was begun, to go on with it. DUN_USAGE: it is none; DUN_FAILED: somebody is
+ * at work on it, or has just finished it. */
 int dun_run_dir_resume(dun_run_dir *run, const char *path);
 void dun_run_dir_close(dun_run_dir *run);
 

@@ -287,7 +287,7 @@ static void test_run_dir(void **state) {
 
 static void remove_run(const char *folder) {
     static const char *const files[] = {"config.ini", "history.jsonl", "positions.safetensors",
-                                        "metrics.json"};
+                                        "metrics.json", ".dunlin"};
     char path[400];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         in_folder(path, sizeof path, folder, files[i]);

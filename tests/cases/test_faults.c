@@ -22,10 +22,19 @@ enum { STEP = 1 };
 #endif
 
 static void remove_run(const char *name) {
-    static const char *const all[] = {"prompt.safetensors",  "history.jsonl", "predictions.tsv",
-                                      "config.ini",          "metrics.json",  "checkpoint",
-                                      "checkpoint.previous", "trajectory",    "projection.safetensors",
-                                      "history.csv",         "report.csv",    "confusion.csv"};
+    static const char *const all[] = {"prompt.safetensors",
+                                      "history.jsonl",
+                                      "predictions.tsv",
+                                      "config.ini",
+                                      "metrics.json",
+                                      "checkpoint",
+                                      "checkpoint.previous",
+                                      "trajectory",
+                                      "projection.safetensors",
+                                      "history.csv",
+                                      "report.csv",
+                                      "confusion.csv",
+                                      ".dunlin"};
     char path[512];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         snprintf(path, sizeof path, "%s/%s", train_path(name), all[i]);

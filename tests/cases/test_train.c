@@ -245,7 +245,12 @@ static void test_run_directory(void **state) {
     assert_non_null(getcwd(before, sizeof before));
     configure(&t, "[prompt]\ninit = vocab\n");
     train_run_all(&t, "kept");
-    assert_int_equal(dun_run_dir_create(&again, t.run.path, "x", &t.config), DUN_FAILED);
+    /* Not while it is open, nor later. */
+    assert_int_equal(dun_run_dir_create(&again, train_path("kept"), "x", &t.config), DUN_FAILED);
+    assert_non_null(strstr(dun_error_message(), "works there since"));
+    dun_claim_give_back(t.run.claim);
+    t.run.claim = NULL;
+    assert_int_equal(dun_run_dir_create(&again, train_path("kept"), "x", &t.config), DUN_FAILED);
     assert_non_null(strstr(dun_error_message(), "kept: "));
     assert_non_null(strstr(dun_error_message(), "never overwritten"));
     assert_true(has_file(&t, "metrics.json"));

@@ -22,6 +22,7 @@ const dun_topic_row dun_run_files[] = {
     {"prompt.safetensors",
      "prompt_embeddings F32 (rows, width) and centroids F32 (classes, width of a point)."},
     {"predictions.tsv", "Each validation text with its label, the predicted one and the distances."},
+    {".dunlin", "Whose folder it is, and which process works there now: one at a time."},
     {"checkpoint", "What --resume goes on from; checkpoint.previous is the one before."},
     {"run.log", "All that the run said, with times in UTC, warnings and details included."},
     {"report.html", "The run as a page, unless [output] report = no."},

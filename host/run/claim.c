@@ -1,0 +1,382 @@
+/* The file .dunlin: its lock, its record, and who touches it. */
+#include "run/claim.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/stream.h"
+#include "run/claim_record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char mark[] = ".dunlin", gate[] = ".dunlin.takeover";
+enum { RECORD_BYTES = 16384 };
+
+struct dun_claim {
+    char *path; /* of the file */
+    int fd;
+    bool made;   /* the file was not there before */
+    bool locked; /* the kernel's lock is ours; false: the file system has none */
+    dun_holder holder;
+    dun_str record;  /* of that holder: what stands in the file while the claim is ours */
+    dun_str parting; /* what stands there then */
+    dun_str before;  /* whose it was; "": it was given back */
+    pthread_t keeper;
+    pthread_mutex_t lock; /* of `ending` */
+    pthread_cond_t end;
+    bool keeps, ending;
+};
+
+static char *path_of(const char *folder, const char *name) {
+    dun_str path = {0};
+    return dun_str_addf(&path, "%s/%s", folder, name) < 0 ? NULL : path.bytes;
+}
+
+/* The first line of a file, its length in *n; nothing where a crash left it without one. */
+static int read_line(char line[RECORD_BYTES], size_t *n, int fd) {
+    const ssize_t got = pread(fd, line, RECORD_BYTES - 1, 0);
+    line[got > 0 ? got : 0] = '\0';
+    *n = strcspn(line, "\n");
+    return got < 0 ? errno : 0;
+}
+
+static int read_record(dun_holder *holder, int fd, const char *path) {
+    char line[RECORD_BYTES];
+    size_t n;
+    const int why = read_line(line, &n, fd);
+    if (why)
+        return dun_error(DUN_FAILED, "%s: cannot be read: %s", path, strerror(why));
+    return dun_holder_read(holder, line, n, path);
+}
+
+/* Somebody has the lock; the record is his once he has written it. */
+static int refuse_locked(const dun_claim *claim) {
+    enum { TRIES = 100 };
+    dun_holder holder = {0};
+    for (int i = 0; i < TRIES; i++) {
+        if (read_record(&holder, claim->fd, claim->path) == DUN_OK && dun_holder_is_alive(&holder, false, 0))
+            break;
+        holder.held = false;
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return dun_holder_refuse(&holder, claim->path);
+}
+
+static bool same_file(const char *path, int fd) {
+    struct stat named, open_one;
+    return stat(path, &named) == 0 && fstat(fd, &open_one) == 0 && named.st_dev == open_one.st_dev &&
+           named.st_ino == open_one.st_ino;
+}
+
+/* Opens the file, or makes it; its number stays -1 where that cannot be. */
+static void open_file(dun_claim *claim) {
+    enum { FLAGS = O_RDWR | O_CLOEXEC | O_NOFOLLOW };
+    if (claim->fd >= 0)
+        close(claim->fd);
+    claim->fd = open(claim->path, FLAGS);
+    claim->made = claim->fd < 0 && errno == ENOENT;
+    if (claim->made)
+        claim->fd = open(claim->path, FLAGS | O_CREAT | O_EXCL, 0666);
+}
+
+/* The file, and the kernel's lock of it. *busy: somebody else has that. */
+static int open_mark(dun_claim *claim, bool *busy) {
+    int code = EINTR;
+    while (code == EINTR) {
+        errno = EACCES;
+        if (!dun_fault_here())
+            open_file(claim);
+        if (claim->fd < 0 && claim->made && errno == EEXIST)
+            continue; /* another one made it at this moment */
+        if (claim->fd < 0)
+            return dun_error(DUN_FAILED, "%s: cannot be written: %s", claim->path, strerror(errno));
+        code = flock(claim->fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+        if (!code && !same_file(claim->path, claim->fd))
+            code = EINTR; /* somebody removed it in between */
+    }
+    claim->locked = code == 0;
+    *busy = code == EWOULDBLOCK;
+    return DUN_OK;
+}
+
+static int write_record(const dun_claim *claim, const dun_str *text) {
+    int why = lseek(claim->fd, 0, SEEK_SET) < 0 ? errno : 0;
+    if (!why)
+        why = dun_write_all(claim->fd, text->bytes, text->length);
+    if (!why && ftruncate(claim->fd, (off_t)text->length) < 0)
+        why = errno;
+    if (!why && fsync(claim->fd) < 0 && errno != EINVAL)
+        why = errno;
+    return why ? dun_error(DUN_FAILED, "%s: cannot be written: %s", claim->path, strerror(why)) : DUN_OK;
+}
+
+static double seconds_of(struct timespec at) {
+    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}
+
+/* Makes the gate, which one process alone can; *now is the time of the clock that dates files there. One that
+ * somebody left in the middle is old. */
+static int open_gate(double *now, const char *path) {
+    struct stat info;
+    for (int i = 0; i < 2; i++) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0) {
+            const bool known = fstat(fd, &info) == 0;
+            *now = known ? seconds_of(info.st_mtim) : dun_clock_now();
+            close(fd);
+            return DUN_OK;
+        }
+        if (errno != EEXIST)
+            return dun_error(DUN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+        if (stat(path, &info) == 0 && dun_clock_now() - seconds_of(info.st_mtim) > DUN_CLAIM_STALE_S)
+            (void)unlink(path);
+    }
+    return dun_error(DUN_FAILED,
+                     "%s: another process takes that folder over at this moment; if not, remove the file",
+                     path);
+}
+
+/* Judges the record and puts ours in its place. */
+static int settle(dun_claim *claim, bool *held, double now) {
+    int rc = DUN_OK;
+    dun_holder holder;
+    struct stat info;
+    TRY(read_record(&holder, claim->fd, claim->path));
+    if (fstat(claim->fd, &info) < 0)
+        TRY(dun_error(DUN_FAILED, "%s: %s", claim->path, strerror(errno)));
+    *held = dun_holder_is_alive(&holder, claim->locked, now - seconds_of(info.st_mtim));
+    if (*held)
+        TRY(dun_holder_refuse(&holder, claim->path));
+    if (holder.held)
+        TRY(dun_str_addf(&claim->before, "process %ld on host %s, which worked there since %s",
+                         (long)holder.pid, holder.host, holder.since));
+    dun_holder_self(&claim->holder);
+    TRY(dun_holder_write(&claim->record, &claim->holder));
+    holder = claim->holder;
+    holder.held = false;
+    TRY(dun_holder_write(&claim->parting, &holder));
+    TRY(write_record(claim, &claim->record));
+out:
+    return rc;
+}
+
+static int settle_through_gate(dun_claim *claim, bool *held, const char *folder) {
+    int rc = DUN_OK;
+    double now = 0;
+    char *path = NULL;
+    TRY_PTR(path, path_of(folder, gate));
+    TRY(open_gate(&now, path));
+    rc = settle(claim, held, now);
+    (void)unlink(path);
+out:
+    dun_free(path);
+    return rc;
+}
+
+static void *keep(void *self) {
+    dun_claim *claim = self;
+    struct timespec at;
+    pthread_mutex_lock(&claim->lock);
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    while (!claim->ending) {
+        at.tv_sec += DUN_CLAIM_TOUCH_S;
+        while (!claim->ending && pthread_cond_timedwait(&claim->end, &claim->lock, &at) != ETIMEDOUT)
+            ;
+        (void)futimens(claim->fd, NULL); /* the next one may do */
+        clock_gettime(CLOCK_MONOTONIC, &at);
+    }
+    pthread_mutex_unlock(&claim->lock);
+    return NULL;
+}
+
+static void free_signs(dun_claim *claim) {
+    pthread_cond_destroy(&claim->end);
+    pthread_mutex_destroy(&claim->lock);
+}
+
+/* A thread, for neither a step nor what comes before the first (a driver that compiles, texts that are read)
+ * need end within ten minutes. */
+static int start_keeper(dun_claim *claim) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&claim->end, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&claim->lock, NULL);
+    const int code = dun_fault_here() ? EAGAIN : pthread_create(&claim->keeper, NULL, keep, claim);
+    claim->keeps = code == 0;
+    return code
+               ? dun_error(DUN_FAILED, "%s: no thread can be started for it: %s", claim->path, strerror(code))
+               : DUN_OK;
+}
+
+static void stop_keeper(dun_claim *claim) {
+    if (!claim->keeps)
+        return;
+    pthread_mutex_lock(&claim->lock);
+    claim->ending = true;
+    pthread_cond_signal(&claim->end);
+    pthread_mutex_unlock(&claim->lock);
+    pthread_join(claim->keeper, NULL);
+    free_signs(claim);
+    claim->keeps = false;
+}
+
+/* The file, locked where that can be, and the record ours. */
+static int take(dun_claim *claim, bool *held, const char *folder) {
+    int rc = DUN_OK;
+    dun_holder holder;
+    TRY(open_mark(claim, held));
+    if (*held)
+        TRY(refuse_locked(claim));
+    TRY(read_record(&holder, claim->fd, claim->path));
+    /* Among processes of one machine the kernel's lock is enough. */
+    if (claim->locked && (!holder.held || dun_holder_is_here(&holder)))
+        TRY(settle(claim, held, dun_clock_now()));
+    else
+        TRY(settle_through_gate(claim, held, folder));
+out:
+    return rc;
+}
+
+static void free_claim(dun_claim *claim) {
+    if (claim->fd >= 0)
+        close(claim->fd);
+    dun_str_free(&claim->record);
+    dun_str_free(&claim->parting);
+    dun_str_free(&claim->before);
+    dun_free(claim->path);
+    dun_free(claim);
+}
+
+int dun_claim_take(dun_claim **out, bool *held, const char *folder) {
+    int rc = DUN_OK;
+    dun_claim *claim = NULL;
+    *out = NULL;
+    *held = false;
+    TRY_NEW(claim, 1);
+    claim->fd = -1;
+    TRY_PTR(claim->path, path_of(folder, mark));
+    TRY(take(claim, held, folder));
+    rc = start_keeper(claim);
+    *out = claim;
+    claim = NULL;
+    if (rc < 0) {
+        dun_claim_give_back(*out);
+        *out = NULL;
+    }
+out:
+    if (claim)
+        free_claim(claim);
+    return rc;
+}
+
+bool dun_claim_marks(const char *folder) {
+    struct stat info;
+    char *path = path_of(folder, mark);
+    const bool marked = path && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    dun_free(path);
+    return marked;
+}
+
+/* The record of a folder; zeros where there is none. */
+static int look(dun_holder *holder, double *untouched_s, const char *path) {
+    int rc = DUN_OK;
+    struct stat info;
+    *holder = (dun_holder){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &info) < 0)
+        goto out;
+    *untouched_s = dun_clock_now() - seconds_of(info.st_mtim);
+    TRY(read_record(holder, fd, path));
+out:
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+int dun_claim_refuse_held(const char *folder) {
+    int rc = DUN_OK;
+    double untouched_s = 0;
+    dun_holder holder;
+    char *path = NULL;
+    TRY_PTR(path, path_of(folder, mark));
+    TRY(look(&holder, &untouched_s, path));
+    if (dun_holder_is_alive(&holder, false, untouched_s))
+        TRY(dun_holder_refuse(&holder, path));
+out:
+    dun_free(path);
+    return rc;
+}
+
+char *dun_claim_from(const char *folder) {
+    double untouched_s;
+    dun_holder holder;
+    char *path = path_of(folder, mark);
+    const int rc = path ? look(&holder, &untouched_s, path) : DUN_FAILED;
+    dun_free(path);
+    return rc < 0 ? NULL : dun_strdup(holder.from);
+}
+
+void dun_claim_tell(dun_claim *claim) {
+    const int folder = (int)(strrchr(claim->path, '/') - claim->path);
+    if (claim->before.length)
+        dun_warn(
+            "%.*s: taken over from %s and has gone without giving it back (killed, or its machine stopped)",
+            folder, claim->path, claim->before.bytes);
+    dun_str_clear(&claim->before);
+}
+
+static bool says(int fd, const dun_str *record) {
+    char line[RECORD_BYTES];
+    size_t n;
+    return read_line(line, &n, fd) == 0 && n + 1 == record->length && memcmp(line, record->bytes, n) == 0;
+}
+
+int dun_claim_check(const dun_claim *claim) {
+    int rc = DUN_OK;
+    double untouched_s;
+    dun_holder now;
+    if (same_file(claim->path, claim->fd) && says(claim->fd, &claim->record))
+        return DUN_OK;
+    TRY(look(&now, &untouched_s, claim->path));
+    if (now.pid) /* else somebody removed the file, and has the folder no more than before */
+        TRY(dun_error(
+            DUN_FAILED,
+            "%s: process %ld on host %s took the folder over at %s, while this one stood still; this one "
+            "stops",
+            claim->path, (long)now.pid, now.host, now.since));
+out:
+    return rc;
+}
+
+/* Without a way to fail: where nothing can be written the next one finds out that nobody is there. */
+void dun_claim_give_back(dun_claim *claim) {
+    if (!claim)
+        return;
+    stop_keeper(claim);
+    if (claim->parting.length && says(claim->fd, &claim->record) &&
+        pwrite(claim->fd, claim->parting.bytes, claim->parting.length, 0) == (ssize_t)claim->parting.length)
+        (void)!ftruncate(claim->fd, (off_t)claim->parting.length);
+    free_claim(claim);
+}
+
+void dun_claim_undo(dun_claim *claim) {
+    if (!claim || !claim->made) {
+        dun_claim_give_back(claim);
+        return;
+    }
+    stop_keeper(claim);
+    if (same_file(claim->path, claim->fd) && says(claim->fd, &claim->record))
+        (void)unlink(claim->path);
+    free_claim(claim);
+}
