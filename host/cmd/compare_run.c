@@ -121,6 +121,7 @@ static int read_run(json_t *result, const char *run_path) {
     TRY(read_json(&metrics, path.bytes, 1));
     TRY(dun_json_set(result, "accuracy", json_incref(json_object_get(metrics, "accuracy"))));
     TRY(dun_json_set(result, "seconds", json_incref(json_object_get(metrics, "seconds"))));
+    (void)json_object_del(metrics, "files");
     TRY(dun_json_set(result, "metrics", json_incref(metrics)));
 out:
     json_decref(metrics);

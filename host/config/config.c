@@ -22,6 +22,8 @@
 #define PLAIN 0
 #define LATER DUN_TRAIT_LATER
 #define PATH DUN_TRAIT_PATH
+#define OUTPUT DUN_TRAIT_OUTPUT
+#define SOURCE DUN_TRAIT_SOURCE
 #define DEVICES DUN_TRAIT_DEVICES
 #define ROWS DUN_TRAIT_ROWS
 #define POINT DUN_TRAIT_POINT
@@ -83,8 +85,12 @@ void dun_config_free(dun_config *config) {
         if (dun_config_key_table[id].type == DUN_CONFIG_STRING)
             free_string(field_of(config, (enum dun_config_id)id));
         dun_free(config->origins[id]);
-        config->origins[id] = NULL;
+        dun_free(config->recorded[id]);
+        dun_free(config->written[id]);
+        config->origins[id] = config->recorded[id] = config->written[id] = NULL;
     }
+    dun_free(config->run);
+    config->run = NULL;
 }
 
 int dun_config_put(dun_config *config, enum dun_config_id id, const char *value, const char *origin) {

@@ -53,6 +53,11 @@ typedef struct {
 #define CHOICE(section, key, initial, touches, traits, help, words) enum dun_##section##_##key key;
 #include "config/config.def"
     char *origins[DUN_N_KEYS]; /* where each value was set; NULL: nowhere, it is the default */
+    char *run;                 /* the folder of the run that it is the config of; NULL: of none */
+    char *
+        written[DUN_N_KEYS]; /* what the run's config.ini has of a path that was found elsewhere; else NULL */
+    char *recorded[DUN_N_KEYS]; /* of that run: where the files were that it read, full paths; NULL: not known
+                                 */
 } dun_config;
 
 enum dun_config_type {
@@ -77,6 +82,9 @@ enum dun_config_trait {
     DUN_TRAIT_ROWS = 4,    /* shapes the starting prompt: how many rows, and what they are */
     DUN_TRAIT_POINT = 8,   /* beside the prompt, what a text's point depends on */
     DUN_TRAIT_ANSWER = 16, /* how an answer is made of a point and the centroids */
+    DUN_TRAIT_SOURCE =
+        128, /* how a file of texts is read, which the records that come out of it tell as well */
+    DUN_TRAIT_OUTPUT = 64, /* the path of what is written: it is not looked for */
     DUN_TRAIT_LATER = 32   /* came after version 0.1, whose checkpoints go on: its default is not hashed */
 };
 
@@ -158,8 +166,11 @@ int dun_config_accepts(dun_str *out, enum dun_config_id id);
 int dun_config_write(dun_str *out, const dun_config *config);
 
 /* Appends what a checkpoint knows its config by: as dun_config_write, without the keys of DUN_TRAIT_LATER
- * that hold their defaults. */
+ * that hold the values of before, and without what says only where and how model and data are read, for these
+ * it knows by themselves. A checkpoint of 0.1 did not: its text has such keys too, as the run's file has
+ * them. */
 int dun_config_write_known(dun_str *out, const dun_config *config);
+int dun_config_write_known_0_1(dun_str *out, const dun_config *config);
 
 /* Appends the commented text of config/default.ini. */
 int dun_config_default_ini(dun_str *out);

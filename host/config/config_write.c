@@ -38,19 +38,26 @@ out:
     return rc;
 }
 
-static int write_keys(dun_str *out, const dun_config *config, bool known_only) {
+/* All of a config, or what a checkpoint knows it by. */
+enum wanted { ALL, KNOWN, KNOWN_0_1 };
+
+static int write_keys(dun_str *out, const dun_config *config, enum wanted wanted) {
     int rc = DUN_OK;
     dun_str value = {0};
     for (int id = 0; id < DUN_N_KEYS; id++) {
-        bool left_out = false;
-        if (known_only && dun_config_key_table[id].traits & DUN_TRAIT_LATER)
+        const unsigned traits = dun_config_key_table[id].traits;
+        bool left_out = wanted == KNOWN && traits & (DUN_TRAIT_PATH | DUN_TRAIT_SOURCE);
+        if (wanted != ALL && traits & DUN_TRAIT_LATER)
             TRY(dun_config_is(&left_out, config, (enum dun_config_id)id, before_of((enum dun_config_id)id)));
         if (left_out)
             continue;
         if (opens_section(id))
             TRY(dun_str_addf(out, "%s[%s]\n", id > 0 ? "\n" : "", dun_config_key_table[id].section));
         dun_str_clear(&value);
-        TRY(dun_config_get(&value, config, (enum dun_config_id)id));
+        if (wanted == KNOWN_0_1 && config->written[id])
+            TRY(dun_str_addf(&value, "%s", config->written[id]));
+        else
+            TRY(dun_config_get(&value, config, (enum dun_config_id)id));
         TRY(dun_str_addf(out, "%s =%s", dun_config_key_table[id].name, value.length ? " " : ""));
         TRY(dun_config_quote(out, value.bytes));
         TRY(dun_str_addf(out, "\n"));
@@ -61,11 +68,15 @@ out:
 }
 
 int dun_config_write(dun_str *out, const dun_config *config) {
-    return write_keys(out, config, false);
+    return write_keys(out, config, ALL);
 }
 
 int dun_config_write_known(dun_str *out, const dun_config *config) {
-    return write_keys(out, config, true);
+    return write_keys(out, config, KNOWN);
+}
+
+int dun_config_write_known_0_1(dun_str *out, const dun_config *config) {
+    return write_keys(out, config, KNOWN_0_1);
 }
 
 /* Text as comment lines, broken between words. */

@@ -3,6 +3,7 @@
 #include "io/dataset.h"
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/dataset_inside.h"
@@ -260,4 +261,20 @@ void dun_dataset_free(dun_dataset *dataset) {
     dun_free(dataset->bytes);
     dun_free(dataset->examples);
     dun_free(dataset);
+}
+
+static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t length) {
+    const uint64_t n = length;
+    return dun_hash(dun_hash(hash, &n, sizeof n), bytes, length);
+}
+
+uint64_t dun_dataset_hash(const dun_dataset *dataset, const dun_labels *labels) {
+    uint64_t hash = DUN_HASH_START;
+    for (size_t i = 0; i < dataset->n; i++) {
+        const dun_example *example = &dataset->examples[i];
+        const char *name = labels->names[example->label];
+        hash = hash_bytes(hash, example->text, example->length);
+        hash = hash_bytes(hash, name, strlen(name));
+    }
+    return hash;
 }

@@ -86,6 +86,9 @@ int dun_dataset_of_text(dun_dataset **out, dun_labels *labels, const dun_text_fi
 /* The same from bytes in memory already decompressed; `name` is used in messages and for format = auto. */
 int dun_dataset_parse(dun_dataset **out, dun_labels *labels, const uint8_t *bytes, size_t length,
                       const char *name, const dun_dataset_options *options);
+/* What the records are, whatever the file is called and however it is written: texts and class names in
+ * order. */
+uint64_t dun_dataset_hash(const dun_dataset *dataset, const dun_labels *labels);
 void dun_dataset_free(dun_dataset *dataset);
 
 #endif

@@ -33,6 +33,7 @@ static int read_metrics(dun_run_data *data) {
     TRY_PTR(path, dun_run_dir_file(data->path, "metrics.json"));
     TRY(dun_file_map(&file, path));
     TRY(dun_json_parse(&data->metrics, (const char *)file.bytes, file.length, path, 1));
+    (void)json_object_del(data->metrics, "files"); /* a page is for others, who need not know my folders */
     const json_t *classes = json_object_get(data->metrics, "classes");
     if (!classes && json_object_get(data->metrics, "least_distance"))
         TRY(dun_error(DUN_USAGE, "%s: is a flock's folder; its page is %s/boids.html", data->path,

@@ -19,6 +19,11 @@ typedef struct {
     uint64_t optim_step, calculated_step;   /* of the optimisers */
     uint64_t history_bytes;                 /* length of history.jsonl then */
     double last_loss;
+    /* The records it was trained with and measured on: how many, and the hash of texts and labels in their
+     * order. n_train 0: of version 0.1, which did not know them. */
+    uint64_t n_train, n_valid, train_hash, valid_hash;
+    uint64_t config_hash_0_1; /* of a running program, not on file: what config_hash would be in a checkpoint
+                                 of 0.1 */
 } dun_checkpoint;
 
 /* A member of a record on file. Members stand one after another there, without the gaps that a compiler may
@@ -49,8 +54,13 @@ int dun_checkpoint_write(const dun_checkpoint *checkpoint, const dun_checkpoint_
                          const char *run_path);
 
 /* Reads run_path/checkpoint, or the previous one when that is missing or damaged, into `checkpoint` and
- * `data`. `checkpoint` comes in with the hashes and tiles of the running program, which must agree. 1: read;
- * 0: there is none. DUN_BAD_INPUT: "belongs to ..., running ...", wrong sizes, both damaged. */
+ * `data`. `checkpoint` comes in with the hashes, counts and tiles of the running program, which must agree; a
+ * checkpoint of 0.1 does not know its data, which is told by a warning. 1: read; 0: there is none.
+ * DUN_BAD_INPUT: "belongs to ..., running ...", wrong sizes, both damaged. */
 int dun_checkpoint_read(dun_checkpoint *checkpoint, const dun_checkpoint_data *data, const char *run_path);
+
+/* The same question before a device is open and texts are run: does the checkpoint, if there is one, belong
+ * to this model, config and data? */
+int dun_checkpoint_look(const dun_checkpoint *running, const char *run_path);
 
 #endif

@@ -160,6 +160,8 @@ static int settle(dun_claim *claim, bool *held, double now) {
         TRY(dun_str_addf(&claim->before, "process %ld on host %s, which worked there since %s",
                          (long)holder.pid, holder.host, holder.since));
     dun_holder_self(&claim->holder);
+    if (*holder.from) /* of a run that is gone on with: its paths are from there */
+        strcpy(claim->holder.from, holder.from);
     TRY(dun_holder_write(&claim->record, &claim->holder));
     holder = claim->holder;
     holder.held = false;

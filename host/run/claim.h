@@ -43,7 +43,7 @@ void dun_claim_give_back(dun_claim *claim);
 /* Gives it back, and takes the mark away if it was not there before. NULL is fine. */
 void dun_claim_undo(dun_claim *claim);
 
-/* The working folder of whoever claimed the folder last, newly allocated, "" where that is not known; NULL
+/* The working folder of whoever claimed the folder first, newly allocated, "" where that is not known; NULL
  * with the error recorded. */
 char *dun_claim_from(const char *folder);
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/paths.h"
+#include "run/run_files.h"
 #include "run/rundir.h"
 #include "session/model_name.h"
 
@@ -43,6 +44,8 @@ int dun_experiment_read_config(dun_config *config, const char *path, const dun_o
     char *found = NULL;
     TRY_PTR(found, dun_path_find(path));
     TRY(dun_config_load(config, found));
+    if (config->run)
+        TRY(dun_run_files_read(config));
     TRY(read_environment(config));
     for (size_t i = 0; overrides && i < overrides->n_sets; i++)
         TRY(dun_config_set(config, overrides->sets[i]));
@@ -74,6 +77,8 @@ static int read_whole(dun_config *config, const char *path, bool is_folder, cons
     TRY(dun_config_init(config));
     if (is_folder && !dun_run_dir_exists(path))
         TRY(dun_error(DUN_BAD_INPUT, "%s: is not a run directory: it has no config.ini", path));
+    if (is_folder)
+        TRY_PTR(config->run, dun_strdup(path));
     TRY_PTR(file, is_folder ? dun_run_dir_file(path, "config.ini") : dun_strdup(path));
     TRY(dun_experiment_read_config(config, file, overrides));
     if (is_folder)

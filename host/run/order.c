@@ -68,6 +68,8 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
         dun_claim_tell(run.claim);
     }
     TRY(dun_session_reopen(session, config, &logged));
+    if (order->resume)
+        TRY(dun_train_look(session, &run));
     TRY(dun_trust_config(config, dun_model_file_spec(session->model)->head_dim, &logged));
     if (!run.path)
         TRY(dun_run_dir_create(&run, order->folder, order->name, config));

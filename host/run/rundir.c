@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "math/probe.h"
 #include "run/folder.h"
+#include "run/run_files.h"
 #include "run/tables.h"
 
 #include <errno.h>
@@ -303,6 +304,7 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     failed |= json_object_set_new(root, "last_loss", json_real((double)result->last_loss));
     failed |= json_object_set_new(root, "model", json_string(dun_model_file_spec(session->model)->name));
     failed |= json_object_set_new(root, "version", json_string(DUN_VERSION));
+    failed |= json_object_set_new(root, "files", dun_run_files_json(session->config));
     if (failed)
         TRY(dun_error(DUN_FAILED, "out of memory for the metrics"));
     TRY(dun_json_dump(&text, root));

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/interrupt.h"
 #include "base/mem.h"
+#include "run/train.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,15 +76,39 @@ out:
     return rc;
 }
 
+static int identify(dun_checkpoint *at, const dun_session *session) {
+    int rc = DUN_OK;
+    dun_str text = {0};
+    TRY(dun_config_write_known(&text, session->config));
+    at->config_hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
+    dun_str_clear(&text);
+    TRY(dun_config_write_known_0_1(&text, session->config));
+    at->config_hash_0_1 = dun_hash(DUN_HASH_START, text.bytes, text.length);
+    at->model_hash = dun_model_file_fingerprint(session->model);
+    at->n_train = session->train->n;
+    at->n_valid = session->valid->n;
+    at->train_hash = dun_dataset_hash(session->train, &session->labels);
+    at->valid_hash = dun_dataset_hash(session->valid, &session->labels);
+out:
+    dun_str_free(&text);
+    return rc;
+}
+
+int dun_train_look(const dun_session *session, const dun_run_dir *run) {
+    int rc = DUN_OK;
+    dun_checkpoint now = {0};
+    TRY(identify(&now, session));
+    TRY(dun_checkpoint_look(&now, run->path));
+out:
+    return rc;
+}
+
 int dun_trainer_prepare_checkpoint(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     dun_str text = {0};
     char team[40] = "";
-    TRY(dun_config_write_known(&text, session->config));
-    t->at.config_hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
-    t->at.model_hash = dun_model_file_fingerprint(session->model);
-    dun_str_clear(&text);
+    TRY(identify(&t->at, session));
     TRY(dun_tiles_defines(&text, &session->compute.tiles, DUN_CUT_ALL));
     if (session->team.n > 1) { /* first: what is too long is cut */
         uint64_t others;

@@ -62,7 +62,7 @@ int dun_model_name_settle(dun_config *config) {
         TRY_PTR(origin, dun_strdup(dun_config_origin(config, DUN_KEY_model_path)));
         TRY(dun_config_put(config, DUN_KEY_model_path, path, origin));
     }
-    TRY(dun_paths_check_model(config));
+    TRY(dun_paths_check(config, DUN_KEY_model_path));
 out:
     dun_free(origin);
     dun_free(path);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/interrupt.h"
 #include "base/mem.h"
+#include "config/paths.h"
 #include "io/doubles.h"
 #include "session/local.h"
 #include "session/session_inside.h"
@@ -148,6 +149,7 @@ static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config
                                    .skip_bad_rows = config->data.bad_rows == DUN_BAD_ROWS_SKIP,
                                    .limit = limit > 0 ? (size_t)limit : 0};
     TRY(dun_config_require(config, key));
+    TRY(dun_paths_check(config, key));
     TRY(dun_dataset_read(out, &session->labels, path, &options));
 out:
     return rc;

@@ -2,6 +2,7 @@
  * struct. */
 #include "base/err.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "run/checkpoint.h"
 #include "run/watch.h"
@@ -9,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -22,7 +24,11 @@ static const dun_checkpoint written = {.config_hash = 0x1122334455667788,
                                        .optim_step = 6,
                                        .calculated_step = 7,
                                        .history_bytes = 8,
-                                       .last_loss = 0.75};
+                                       .last_loss = 0.75,
+                                       .n_train = 40,
+                                       .n_valid = 8,
+                                       .train_hash = 0xa,
+                                       .valid_hash = 0xb};
 
 static uint64_t number_at(const dun_file *file, size_t offset) {
     uint64_t number;
@@ -42,13 +48,13 @@ static void test_layout(void **state) {
     double loss;
     dun_file file;
     const dun_checkpoint_data data = {.host = host, .host_bytes = 4};
-    const uint64_t numbers[] = {3, 4, 5, 6, 7, 8};
+    const uint64_t numbers[] = {3, 4, 5, 6, 7, 8}, data_of[] = {40, 8, 0xa, 0xb};
     expect_ok(dun_checkpoint_write(&written, &data, train_folder()));
     expect_ok(dun_file_map(&file, train_path("checkpoint")));
-    assert_int_equal(file.length, 32 + 312 + 4);
+    assert_int_equal(file.length, 32 + 344 + 4);
     assert_memory_equal(file.bytes, "DUNCKPT", 8);
-    assert_int_equal(number_at(&file, 8), 3); /* the version */
-    assert_int_equal(number_at(&file, 24), 312 + 4);
+    assert_int_equal(number_at(&file, 8), 4); /* the version */
+    assert_int_equal(number_at(&file, 24), 344 + 4);
     assert_true(number_at(&file, 32) == written.config_hash);
     assert_int_equal(number_at(&file, 40), 2);
     assert_memory_equal(file.bytes + 48, written.tiles, DUN_CHECKPOINT_TILES_BYTES);
@@ -56,22 +62,112 @@ static void test_layout(void **state) {
         assert_int_equal(number_at(&file, 288 + 8 * i), numbers[i]);
     memcpy(&loss, file.bytes + 336, sizeof loss);
     assert_true(loss == 0.75);
-    assert_memory_equal(file.bytes + 344, "abcd", 4);
+    for (size_t i = 0; i < sizeof data_of / sizeof *data_of; i++)
+        assert_int_equal(number_at(&file, 344 + 8 * i), data_of[i]);
+    assert_memory_equal(file.bytes + 376, "abcd", 4);
     dun_file_unmap(&file);
+}
+
+/* As a program that would go on with it, on the same data. */
+static dun_checkpoint running(void) {
+    dun_checkpoint now = {.config_hash = written.config_hash,
+                          .config_hash_0_1 = 0x77,
+                          .model_hash = 2,
+                          .n_train = written.n_train,
+                          .n_valid = written.n_valid,
+                          .train_hash = written.train_hash,
+                          .valid_hash = written.valid_hash};
+    memcpy(now.tiles, written.tiles, sizeof now.tiles);
+    return now;
 }
 
 static void test_read_back(void **state) {
     (void)state;
     char host[] = "....";
     const dun_checkpoint_data data = {.host = host, .host_bytes = 4};
-    dun_checkpoint found = {.config_hash = written.config_hash, .model_hash = 2};
-    memcpy(found.tiles, written.tiles, sizeof found.tiles);
+    dun_checkpoint found = running();
     assert_int_equal(dun_checkpoint_read(&found, &data, train_folder()), 1);
+    assert_int_equal(found.config_hash_0_1, 0x77);
+    found.config_hash_0_1 = 0;
     assert_memory_equal(&found, &written, sizeof found);
     assert_string_equal(host, "abcd");
+    found = running();
     found.model_hash = 9;
     assert_int_equal(dun_checkpoint_read(&found, &data, train_folder()), DUN_BAD_INPUT);
     assert_non_null(strstr(dun_error_message(), "belongs to model"));
+}
+
+/* Each member that says whose a checkpoint is, and the message where it is another. */
+static void test_whose(void **state) {
+    (void)state;
+    static const struct {
+        size_t offset;
+        uint64_t value;
+        const char *says;
+    } rows[] = {
+        {offsetof(dun_checkpoint, model_hash), 9,
+         "belongs to model 0000000000000002, running 0000000000000009"},
+        {offsetof(dun_checkpoint, config_hash), 9, "belongs to config 1122334455667788, running"},
+        {offsetof(dun_checkpoint, n_train), 30,
+         "it had 40 training texts (hash 000000000000000a), now 30 (000000000000000a);"},
+        {offsetof(dun_checkpoint, n_valid), 9, "it had 8 validation texts (hash 000000000000000b), now 9 ("},
+        {offsetof(dun_checkpoint, train_hash), 0xc,
+         "40 training texts (hash 000000000000000a), now as many with other content or order (000000000000000c);"},
+        {offsetof(dun_checkpoint, valid_hash), 0xc,
+         "8 validation texts (hash 000000000000000b), now as many"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dun_checkpoint now = running();
+        char host[] = "....";
+        const dun_checkpoint_data data = {.host = host, .host_bytes = 4};
+        expect_ok(dun_checkpoint_look(&now, train_folder()));
+        memcpy((char *)&now + rows[i].offset, &rows[i].value, sizeof rows[i].value);
+        assert_int_equal(dun_checkpoint_look(&now, train_folder()), DUN_BAD_INPUT);
+        if (!strstr(dun_error_message(), rows[i].says))
+            fail_msg("%s: %s", rows[i].says, dun_error_message());
+        assert_int_equal(dun_checkpoint_read(&now, &data, train_folder()), DUN_BAD_INPUT);
+        assert_string_equal(host, "....");
+    }
+    /* The device is asked for later. */
+    dun_checkpoint now = running();
+    now.tiles[0] = 'x';
+    expect_ok(dun_checkpoint_look(&now, train_folder()));
+    expect_ok(dun_checkpoint_look(&now, "nowhere"));
+}
+
+static void hear(void *self, const char *message) {
+    snprintf(self, 200, "%s", message);
+}
+
+/* One of version 0.1 does not know its data, and is taken; what is saved then knows them. */
+static void test_of_0_1(void **state) {
+    (void)state;
+    dun_file file;
+    char host[] = "....", warned[200] = "";
+    const dun_checkpoint_data data = {.host = host, .host_bytes = 4};
+    uint8_t bytes[32 + 312 + 4];
+    const uint64_t version = 3, body = 312 + 4, config_then = 0x77;
+    expect_ok(dun_file_map(&file, train_path("checkpoint")));
+    memcpy(bytes, file.bytes, 344);
+    memcpy(bytes + 344, "abcd", 4);
+    memcpy(bytes + 32, &config_then, 8);
+    dun_file_unmap(&file);
+    const uint64_t checksum = dun_hash(DUN_HASH_START, bytes + 32, sizeof bytes - 32);
+    memcpy(bytes + 8, &version, 8);
+    memcpy(bytes + 16, &checksum, 8);
+    memcpy(bytes + 24, &body, 8);
+    expect_ok(dun_file_write(train_path("checkpoint"), bytes, sizeof bytes));
+    dun_checkpoint now = running();
+    dun_warn_listen(hear, warned);
+    expect_ok(dun_checkpoint_look(&now, train_folder()));
+    assert_non_null(strstr(warned, "checkpoint: comes from version 0.1 and does not know its data"));
+    warned[0] = '\0';
+    assert_int_equal(dun_checkpoint_read(&now, &data, train_folder()), 1);
+    assert_string_equal(warned, ""); /* said once */
+    dun_warn_ignore(warned);
+    assert_string_equal(host, "abcd");
+    now.config_hash_0_1 = 0;
+    assert_memory_equal(&now, &written, sizeof now); /* with the config's hash of this version */
 }
 
 static void test_watch(void **state) {
@@ -117,10 +213,8 @@ static int clean(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_read_back),
-        cmocka_unit_test(test_watch),
-        cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_layout), cmocka_unit_test(test_read_back), cmocka_unit_test(test_whose),
+        cmocka_unit_test(test_of_0_1), cmocka_unit_test(test_watch),     cmocka_unit_test(test_gaps),
     };
     return cmocka_run_group_tests(tests, NULL, clean);
 }
