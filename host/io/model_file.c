@@ -78,6 +78,8 @@ int dun_model_file_open(dun_model_file **out, const char *path, unsigned parts) 
     TRY(find_store(&store, model->path));
     model->store = store;
     TRY(store->open(model, model->path, parts));
+    if (model->tokenizer && model->spec.vocab)
+        dun_tokenizer_limit(model->tokenizer, model->spec.vocab);
     *out = model;
     model = NULL;
 out:

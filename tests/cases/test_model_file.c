@@ -58,6 +58,55 @@ static void test_parts(void **state) {
     unlink(path);
 }
 
+/* Gives one file the vocabulary of another. */
+static void swap_vocabularies(gguf_builder *a, gguf_builder *b) {
+    static const char *const keys[] = {"tokenizer.ggml.tokens", "tokenizer.ggml.token_type"};
+    for (size_t i = 0; i < 2; i++) {
+        gguf_builder_key *one = gguf_builder_find_key(a, keys[i]), *other = gguf_builder_find_key(b, keys[i]);
+        dun_str value = one->value;
+        one->value = other->value;
+        other->value = value;
+    }
+}
+
+/* A tokenizer may name fewer tokens than the embedding has rows, or more, of which a text may have none. */
+static void test_vocabularies(void **state) {
+    (void)state;
+    const char *path = BINARY_DIR "/test_model_file.vocab";
+    gguf_builder builders[2];
+    dun_spec spec = sample_spec; /* 300 tokens */
+    for (size_t i = 0; i < 2; i++) {
+        gguf_builder_init(&builders[i]);
+        gguf_builder_llama(&builders[i], &spec, DUN_QUANT_F32, 1);
+        spec.vocab += 20;
+    }
+    swap_vocabularies(&builders[0], &builders[1]);
+    for (size_t i = 0; i < 2; i++) {
+        dun_str bytes = {0};
+        dun_model_file *model = NULL;
+        dun_tokens tokens = {0};
+        const char *text =
+            i ? "<|unused 299|>" : "<|unused 319|>"; /* as good as plain text, but for added tokens */
+        assert_int_equal(gguf_builder_finish(&bytes, &builders[i]), DUN_OK);
+        write_bytes(path, bytes.bytes, bytes.length);
+        expect_ok(dun_model_file_open(&model, path, DUN_MODEL_WEIGHTS | DUN_MODEL_TOKENIZER));
+        dun_tokenizer *tokenizer = dun_model_file_tokenizer(model);
+        assert_int_equal(dun_model_file_spec(model)->vocab, i ? 320 : 300);
+        assert_int_equal(dun_tokenizer_vocab(tokenizer), i ? 300 : 320);
+        expect_ok(dun_tokenizer_encode(&tokens, tokenizer, text, strlen(text)));
+        dun_tokenizer_limit(tokenizer, tokens.ids[0]);
+        assert_int_equal(dun_tokenizer_encode(&tokens, tokenizer, text, strlen(text)), DUN_BAD_INPUT);
+        assert_non_null(
+            strstr(dun_error_message(), "has no row in the model's table of embeddings, which has"));
+        dun_tokens_free(&tokens);
+        dun_model_file_free(model);
+        dun_str_free(&bytes);
+    }
+    gguf_builder_free(&builders[0]);
+    gguf_builder_free(&builders[1]);
+    unlink(path);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     static const struct {
@@ -109,9 +158,8 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_whole),        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_vocabularies), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,9 @@
     X(gguf)                                                                                                  \
     X(model)                                                                                                 \
     X(door)                                                                                                  \
+    X(parts)                                                                                                 \
+    X(index)                                                                                                 \
+    X(hfconfig)                                                                                              \
     X(tokenizer)                                                                                             \
     X(config)                                                                                                \
     X(json)                                                                                                  \

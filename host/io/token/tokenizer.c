@@ -28,6 +28,7 @@ struct dun_tokenizer {
     size_t n_begin;
     size_t growth[2]; /* tokens at most for a byte of a text, and of one in ASCII */
     size_t in_front;  /* tokens at most that are put in front of a piece of text */
+    uint32_t rows;    /* ids end here; 0: with the vocabulary */
     dun_str repaired; /* the text at hand, when it was not valid UTF-8 */
 };
 
@@ -232,10 +233,21 @@ int dun_tokenizer_encode_plain(dun_tokens *out, dun_tokenizer *tokenizer, const 
     for (size_t i = 0; i < tokenizer->n_begin && !inside; i++)
         TRY(dun_tokens_add(out, tokenizer->begin[i], 0, 0));
     TRY(encode_text(out, tokenizer, text, length, plain, inside));
+    for (size_t i = before; i < out->n && tokenizer->rows; i++)
+        if (out->ids[i] >= tokenizer->rows)
+            TRY(dun_error(
+                DUN_BAD_INPUT,
+                "token %u of the text has no row in the model's table of embeddings, which has %u; expected "
+                "a tokenizer of the same model",
+                out->ids[i], tokenizer->rows));
 out:
     if (rc < 0)
         out->n = before;
     return rc;
+}
+
+void dun_tokenizer_limit(dun_tokenizer *tokenizer, uint32_t rows) {
+    tokenizer->rows = rows;
 }
 
 int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length) {

@@ -36,6 +36,10 @@ void dun_tokenizer_free(dun_tokenizer *tokenizer);
  * was normalised the first has the part's bytes, and a space put in front has none. */
 int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
 
+/* From now on a text with a token of id `rows` or above is DUN_BAD_INPUT: the model's table of embeddings
+ * ends there, as some vocabularies do not. */
+void dun_tokenizer_limit(dun_tokenizer *tokenizer, uint32_t rows);
+
 /* The same for a part from inside a longer text: never with a beginning-of-text token, nor with the space
  * that some models put in front of a text. */
 int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
