@@ -99,6 +99,7 @@ normalize 7
 boids 7
 reparam 7
 cache 7
+traits 61
 test_small_groups 61
 END
 echo "no access out of bounds, no data race, no uninitialised read"
