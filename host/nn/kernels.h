@@ -29,8 +29,8 @@
     X(traits, bent_attention_bwd_kv)                                                                         \
     X(traits, norms_fwd)                                                                                     \
     X(traits, norms_bwd)                                                                                     \
-    X(traits, act_fwd)                                                                                      \
-    X(traits, act_bwd)                                                                                      \
+    X(traits, act_fwd)                                                                                       \
+    X(traits, act_bwd)                                                                                       \
     X(traits, position_fwd)                                                                                  \
     X(traits, cap_fwd)                                                                                       \
     X(traits, cap_bwd)

@@ -5,9 +5,9 @@
  *
  *     reference_models FOLDER [NAME...]          all models, or those whose names begin so
  *
- * A reference has a prompt (prompt_rows, width); cases with a text, its ids, `hidden`, the point where the
- * prompt stands after it, and `top`, pairs of id and logit; and a gradient: indices of cases, labels,
- * centroids, loss, d_prompt. */
+ * A reference has a prompt (prompt_rows, width), or the ids of its rows, prompt_ids; cases with a text, its
+ * ids, `hidden`, the point where the prompt stands after it, and `top`, pairs of id and logit; and a
+ * gradient: indices of cases, labels, centroids, loss, d_prompt. */
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -15,6 +15,7 @@
 #include "io/model_file.h"
 #include "learn/loss.h"
 #include "nn/engine.h"
+#include "session/embedding.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -101,6 +102,28 @@ static void close_scene(scene *s) {
     dun_compute_free(&s->compute);
 }
 
+/* The reference's prompt: its rows, or of a large model the tokens whose embeddings they are. */
+static int write_prompt(scene *s, const dun_model_file *model) {
+    int rc = DUN_OK;
+    const json_t *rows = json_object_get(s->reference, "prompt");
+    const json_t *ids = json_object_get(s->reference, "prompt_ids");
+    float *embedded = NULL;
+    if (json_array_size(rows ? rows : ids) != (rows ? (size_t)s->P * s->C : s->P))
+        TRY(dun_error(DUN_BAD_INPUT, "the reference is of another model"));
+    if (rows) {
+        TRY(write_floats(&s->engine.prompt, rows));
+        goto out;
+    }
+    TRY_NEW(embedded, (size_t)s->P * s->C);
+    for (uint32_t p = 0; p < s->P; p++)
+        TRY(dun_embedding_rows(embedded + (size_t)p * s->C, model,
+                               (uint32_t)json_integer_value(json_array_get(ids, p)), 1));
+    TRY(dun_buffer_write(&s->engine.prompt, 0, embedded, (size_t)s->P * s->C * sizeof *embedded));
+out:
+    dun_free(embedded);
+    return rc;
+}
+
 /* The engine with the reference's prompt, and all its texts cached. */
 static int open_scene(scene *s, dun_device *device, const dun_model_file *model, const json_t *reference,
                       bool logits) {
@@ -111,10 +134,8 @@ static int open_scene(scene *s, dun_device *device, const dun_model_file *model,
     s->P = (uint32_t)json_integer_value(json_object_get(reference, "prompt_rows"));
     s->C = spec->width;
     s->n_cases = (uint32_t)json_array_size(s->cases);
-    if (s->n_cases > MAX_CASES ||
-        json_array_size(json_object_get(reference, "prompt")) != (size_t)s->P * s->C)
-        TRY(dun_error(DUN_BAD_INPUT, "the reference is of another model, or has more than %d cases",
-                      MAX_CASES));
+    if (s->n_cases > MAX_CASES)
+        TRY(dun_error(DUN_BAD_INPUT, "the reference has more than %d cases", MAX_CASES));
     for (uint32_t i = 0; i < s->n_cases; i++) {
         uint32_t n = (uint32_t)ids_of(NULL, json_array_get(s->cases, i));
         s->row[i] = rows;
@@ -136,7 +157,7 @@ static int open_scene(scene *s, dun_device *device, const dun_model_file *model,
     TRY(dun_batch_create(&s->batch, s->n_cases, rows > options.max_rows ? rows : options.max_rows));
     s->D = dun_engine_point_width(&s->engine);
     TRY_NEW(s->points, (size_t)s->n_cases * s->D);
-    TRY(write_floats(&s->engine.prompt, json_object_get(reference, "prompt")));
+    TRY(write_prompt(s, model));
     dun_batch_clear(&s->batch);
     for (uint32_t i = 0; i < s->n_cases; i++) {
         const json_t *one = json_array_get(s->cases, i);
