@@ -141,6 +141,7 @@ judged() {
     if [ "$wanted" = close ]; then
         init 2 judged --data "$file"
         says err 'two columns could be the label'
+        cp err close-err
     else
         init 0 judged --data "$file" "$@"
         says out "label in column $wanted"
@@ -179,6 +180,34 @@ grep -q '"text":""' judged/*.jsonl && fail 'an empty text was copied'
 [ "$(cat judged/train.jsonl judged/valid.jsonl | sort -u | wc -l)" -eq 13 ] || fail 'a split of records in one line'
 (echo 'text,topic,category'; rows 12 '%t,%b,%a') | judged close close.csv
 (echo 'text,topic,category'; rows 12 '%t,%b,%a') | judged topic close.csv --label topic
+# The same on a terminal, which is asked. typed ANSWER STATUS: what is typed, as printf reads it, and how init ends.
+typed() {
+    local status
+    rm -rf asked
+    # shellcheck disable=SC2059 # the answer is a format
+    printf -- "$1" | script -qec "'$dunlin' init asked --data close.csv" /dev/null >out 2>err
+    status=$?
+    [ $status -eq "$2" ] || fail "init on a terminal, '$1': exit status $status, expected $2"
+    says out 'close.csv: which column is the label?'
+    matches out '^1  (topic|category) \([23] values: '
+    matches out '^2  (topic|category) \([23] values: '
+}
+first=$(sed -n "s/.*--label \([a-z]*\)$/\1/p" close-err)
+case $first in topic) second=category ;; *) second=topic ;; esac
+for answer in '\n' '1\n'; do
+    typed "$answer" 0
+    says asked/config.ini "label_column = $first"
+done
+typed '2\n' 0
+says asked/config.ini "label_column = $second"
+for answer in '3\n' '0\n' 'x\n' '-1\n'; do
+    typed "$answer" 2
+    says out '1 to 2 was to be answered'
+    [ ! -e asked ] || fail "init on a terminal, '$answer': leaves a folder"
+done
+typed '' 2
+says out 'no answer; --label COLUMN is needed'
+
 {
     for ((i = 0; i < 1200; i++)); do printf 'bad thing %d\tneg\n' "$i"; done
     for ((i = 0; i < 300; i++)); do printf 'good thing %d\tpos\n' "$i"; done
