@@ -33,7 +33,7 @@ bool dun_character_is_space(uint32_t point) {
 bool dun_character_is_word(uint32_t point) {
     const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)point);
     return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) ||
-           category == UTF8PROC_CATEGORY_PC;
+           category == UTF8PROC_CATEGORY_PC || point == 0x200c || point == 0x200d; /* joiners */
 }
 
 bool dun_character_is_mark(uint32_t point) {

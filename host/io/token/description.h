@@ -14,6 +14,7 @@
 enum dun_token_kind {
     DUN_TOKEN_NORMAL,
     DUN_TOKEN_ADDED, /* its text is what it stands for: a control token, or characters that no merge joins */
+    DUN_TOKEN_APART, /* the same, and nothing else in a text becomes it */
     DUN_TOKEN_BYTE,  /* "<0xNN>", which stands for a byte */
 };
 

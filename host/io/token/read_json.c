@@ -94,7 +94,7 @@ static int read_added_token(dun_json_tokenizer *r, const json_t *value, const js
     else if (!json_is_integer(id) || json_integer_value(id) != json_integer_value(known))
         TRY(dun_json_refuse(r, where, "has another id than in model.vocab; the same is needed"));
     to->id = (uint32_t)json_integer_value(id);
-    r->kinds[to->id] = DUN_TOKEN_ADDED;
+    r->kinds[to->id] = known ? DUN_TOKEN_ADDED : DUN_TOKEN_APART;
     TRY(dun_json_get_bool(&to->control, r, value, "special", where, false));
     TRY(dun_json_get_bool(&to->normalized, r, value, "normalized", where, !to->control));
     TRY(dun_json_get_bool(&to->single_word, r, value, "single_word", where, false));

@@ -16,6 +16,7 @@ typedef struct {
     unsigned char *bytes;
     size_t length;
     uint32_t id;
+    size_t order; /* of equal ones the first is meant */
     bool control, single_word, lstrip, rstrip;
 } special;
 
@@ -28,7 +29,11 @@ struct dun_specials {
 static int compare(const void *left, const void *right) {
     const special *a = left, *b = right;
     int order = memcmp(a->bytes, b->bytes, a->length < b->length ? a->length : b->length);
-    return order ? order : (a->length > b->length) - (a->length < b->length);
+    if (order == 0)
+        order = (a->length > b->length) - (a->length < b->length);
+    if (order == 0)
+        order = (a->order > b->order) - (a->order < b->order);
+    return order;
 }
 
 static int add(dun_specials *specials, size_t *capacity, const dun_token_description *from,
@@ -46,6 +51,7 @@ static int add(dun_specials *specials, size_t *capacity, const dun_token_descrip
     special *s = &specials->list[specials->n];
     *s = (special){.length = content.length,
                    .id = token->id,
+                   .order = specials->n + (token->control ? 0 : from->n_added),
                    .control = token->control,
                    .single_word = token->single_word,
                    .lstrip = token->lstrip,
@@ -117,8 +123,11 @@ static const special *longest(const dun_specials *specials, const unsigned char 
     const special *list = specials->list, *best = NULL;
     size_t low = specials->first[text[0]], high = specials->first[text[0] + 1];
     for (size_t depth = 1; low < high; depth++) {
-        for (; low < high && list[low].length == depth; low++) /* of equal ones the last */
-            best = list[low].control && depth > most_control ? best : &list[low];
+        const special *whole = NULL;
+        for (; low < high && list[low].length == depth; low++)
+            if (!whole && !(list[low].control && depth > most_control))
+                whole = &list[low];
+        best = whole ? whole : best;
         if (depth == length)
             break;
         low = lower_bound(list, low, high, depth, text[depth]);
@@ -135,33 +144,40 @@ static bool in_word(const char *text, size_t length, size_t begin, size_t end) {
 }
 
 static void take_blanks(dun_special_match *match, const special *token, const char *text, size_t length,
-                        size_t from) {
+                        dun_special_match last) {
     size_t bytes;
-    while (token->lstrip && match->begin > from &&
+    while (token->lstrip && match->begin > last.end &&
            dun_character_is_space(dun_character_before(&bytes, text, match->begin)))
         match->begin -= bytes;
-    while (token->rstrip && match->end < length &&
-           dun_character_is_space(dun_character_at(&bytes, text + match->end)))
+    if (token->lstrip && match->begin < last.end)
+        match->begin = last.end;
+    if (!token->rstrip)
+        return;
+    if (match->end < last.blanks) /* looked at before: a run of blanks is gone through once */
+        match->end = last.blanks;
+    while (match->end < length && dun_character_is_space(dun_character_at(&bytes, text + match->end)))
         match->end += bytes;
+    match->blanks = match->end;
 }
 
 dun_special_match dun_specials_find(const dun_specials *specials, const char *text, size_t length,
-                                    size_t from, dun_token_span plain) {
+                                    dun_special_match last, dun_token_span plain) {
     const unsigned char *bytes = (const unsigned char *)text;
-    for (size_t at = from; at < length; at++) {
+    for (size_t at = last.next; at < length; at++) {
         if (specials->first[bytes[at]] == specials->first[bytes[at] + 1])
             continue;
         const size_t most = at >= plain.end ? length : at < plain.begin ? plain.begin - at : 0;
         const special *found = longest(specials, bytes + at, length - at, most);
         if (!found)
             continue;
-        dun_special_match match = {at, at + found->length, found->id};
-        if (found->single_word && in_word(text, length, match.begin, match.end)) {
-            at = match.end - 1;
+        const size_t end = at + found->length;
+        dun_special_match match = {at, end, end, last.blanks, found->id};
+        if (found->single_word && in_word(text, length, at, end)) {
+            at = end - 1;
             continue;
         }
-        take_blanks(&match, found, text, length, from);
+        take_blanks(&match, found, text, length, last);
         return match;
     }
-    return (dun_special_match){.begin = length, .end = length};
+    return (dun_special_match){.begin = length, .end = length, .next = length};
 }

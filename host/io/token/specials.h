@@ -13,16 +13,19 @@ int dun_specials_create(dun_specials **out, const dun_token_description *from, b
                         dun_edits *edits);
 void dun_specials_free(dun_specials *specials);
 
-/* The first added token at or after `from`: its bytes, with the blanks that it takes along; `begin` is
- * `length` if there is none. */
+/* An added token with the blanks that it takes along; start from {0}. */
 typedef struct {
-    size_t begin, end;
+    size_t begin, end; /* its bytes; nothing of it is left where `end` is not behind `begin` */
+    size_t next;       /* where to look on, which may be among its blanks */
+    size_t blanks;     /* where those end that begin at `next` or before, if it took them */
     uint32_t id;
 } dun_special_match;
 
-/* Control tokens have no byte of the `plain` ones. */
+/* The added token that follows `last`, or {length, length, length}. What lies between last.end and `begin` is
+ * plain text. As in Hugging Face's library, one that is among the blanks another took is found all the same,
+ * and ends those. Control tokens have no byte of the `plain` ones. */
 dun_special_match dun_specials_find(const dun_specials *specials, const char *text, size_t length,
-                                    size_t from, dun_token_span plain);
+                                    dun_special_match last, dun_token_span plain);
 
 /* Bytes of the shortest, 0 if there is none. */
 size_t dun_specials_shortest(const dun_specials *specials);

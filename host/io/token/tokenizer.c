@@ -139,15 +139,14 @@ static int encode_piece(dun_tokens *out, dun_tokenizer *t, const char *text, siz
     TRY(dun_edits_apply(&piece, t->normal, text + begin, end - begin, begin ? DUN_PIECE_LATER : start));
     plain.begin = place_in(&piece, plain.begin > begin ? plain.begin - (uint32_t)begin : 0);
     plain.end = place_in(&piece, plain.end > begin ? plain.end - (uint32_t)begin : 0);
-    for (size_t at = 0; at < piece.length;) {
-        const dun_special_match special =
-            dun_specials_find(t->normalized, piece.bytes, piece.length, at, plain);
-        const size_t origin = begin + (piece.origin ? piece.origin[at] : at);
-        if (special.begin > at)
-            TRY(encode_words(out, t, piece.bytes, at, special.begin, origin ? DUN_PIECE_LATER : start));
-        if (special.begin < piece.length)
-            TRY(dun_tokens_add(out, special.id, special.begin, special.end));
-        at = special.end;
+    for (dun_special_match last = {0}, next; last.end < piece.length || last.next < piece.length;
+         last = next) {
+        next = dun_specials_find(t->normalized, piece.bytes, piece.length, last, plain);
+        const size_t origin = begin + (piece.origin ? piece.origin[last.end] : last.end);
+        if (next.begin > last.end)
+            TRY(encode_words(out, t, piece.bytes, last.end, next.begin, origin ? DUN_PIECE_LATER : start));
+        if (next.begin < next.end)
+            TRY(dun_tokens_add(out, next.id, next.begin, next.end));
     }
     move_spans(out, first, &piece, begin);
 out:
@@ -191,17 +190,28 @@ static void place_spans(dun_token_span *spans, size_t n, const char *text, size_
     }
 }
 
+/* Tokens among the blanks that the one before took have none of them. */
+static void order_spans(dun_token_span *spans, size_t n) {
+    for (size_t i = 1; i < n; i++) {
+        if (spans[i].begin < spans[i - 1].end)
+            spans[i].begin = spans[i - 1].end;
+        if (spans[i].end < spans[i].begin)
+            spans[i].end = spans[i].begin;
+    }
+}
+
 static int encode_valid(dun_tokens *out, dun_tokenizer *t, const char *text, size_t length,
                         dun_token_span plain, bool inside) {
     int rc = DUN_OK;
-    for (size_t at = 0; at < length;) {
-        const dun_special_match special = dun_specials_find(t->raw, text, length, at, plain);
-        if (special.begin > at)
-            TRY(encode_piece(out, t, text, at, special.begin, plain, inside));
-        if (special.begin < length)
-            TRY(dun_tokens_add(out, special.id, special.begin, special.end));
-        at = special.end;
+    const size_t first = out->n;
+    for (dun_special_match last = {0}, next; last.end < length || last.next < length; last = next) {
+        next = dun_specials_find(t->raw, text, length, last, plain);
+        if (next.begin > last.end)
+            TRY(encode_piece(out, t, text, last.end, next.begin, plain, inside));
+        if (next.begin < next.end)
+            TRY(dun_tokens_add(out, next.id, next.begin, next.end));
     }
+    order_spans(out->spans + first, out->n - first);
 out:
     return rc;
 }

@@ -52,6 +52,10 @@ static int refuse_token(const dun_vocab *vocab, size_t id, const char *fault) {
     return dun_token_refuse(from->file, from->tokens_name, id, from->tokens[id], fault);
 }
 
+static enum dun_token_kind kind_of(const dun_vocab *vocab, uint32_t id) {
+    return vocab->from->kinds ? (enum dun_token_kind)vocab->from->kinds[id] : DUN_TOKEN_NORMAL;
+}
+
 /* At most half of the slots are taken. */
 static int make_index(dun_token_index *index, uint32_t n) {
     int rc = DUN_OK;
@@ -80,7 +84,7 @@ static int index_texts(dun_vocab *vocab) {
             memcpy(vocab->texts.bytes + at, text->bytes, text->length);
         at += text->length + 1;
         vocab->texts.starts[id + 1] = at;
-        if (text->length)
+        if (text->length && kind_of(vocab, id) != DUN_TOKEN_APART)
             *find_slot(&vocab->by_text, &vocab->texts, *text, nothing) = id + 1;
         vocab->longest = text->length > vocab->longest ? text->length : vocab->longest;
     }
@@ -119,8 +123,9 @@ static int make_piece(size_t *length, char *out, dun_vocab *vocab, uint32_t id,
                       const dun_alphabet *alphabet) {
     dun_slice text = vocab->from->tokens[id];
     int byte;
-    switch (vocab->from->kinds ? (enum dun_token_kind)vocab->from->kinds[id] : DUN_TOKEN_NORMAL) {
+    switch (kind_of(vocab, id)) {
     case DUN_TOKEN_ADDED:
+    case DUN_TOKEN_APART:
         *length = 0;
         break;
     case DUN_TOKEN_BYTE:
