@@ -206,7 +206,7 @@ while read -r path words; do
     [ "$(grep -c '^dunlin: ' err)" -eq 1 ] || fail "$name: more than a message"
     ((n++))
 done <<'END'
-empty PATH .not set. has no program ld; install binutils
+empty PATH .empty. has no program ld; install binutils
 unset PATH .not set. has no program ld; install binutils
 nowhere PATH .*/bare/nowhere. has no program ld
 folder PATH .*/bare/folder. has no program ld

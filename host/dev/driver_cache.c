@@ -87,13 +87,14 @@ static bool check_file_system(dun_driver_cache *out, const char *folder) {
 /* LLVM's bitcode is blocks one after another: a word with the block's number, then its length in words. The
  * last one of a program holds its names (STRTAB). */
 static bool is_whole_bitcode(int file, uint64_t size) {
-    enum { MAGIC = 0xdec04342, STRTAB = 23, ID_SHIFT = 2, ID_MASK = 0xff };
+    const uint32_t magic = 0xdec04342;
+    enum { STRTAB = 23, ID_SHIFT = 2, ID_MASK = 0xff };
     uint32_t word[2] = {0};
     uint64_t at = sizeof *word;
     bool named = false;
     if (pread(file, word, sizeof *word, 0) != sizeof *word)
         return false;
-    if (word[0] != MAGIC)
+    if (word[0] != magic)
         return false;
     while (at + sizeof word <= size && pread(file, word, sizeof word, (off_t)at) == sizeof word) {
         named |= (word[0] >> ID_SHIFT & ID_MASK) == STRTAB;

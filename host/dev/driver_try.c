@@ -161,7 +161,9 @@ static int add_hints(dun_str *out, const dun_device_info *info) {
     if (!dun_process_find(&linker, "ld"))
         TRY(dun_str_addf(
             out, "It needs a linker: PATH (%.300s) has no program ld; install binutils, or set PATH.\n",
-            path && *path ? path : "not set"));
+            !path   ? "not set"
+            : *path ? path
+                    : "empty"));
     TRY(dun_str_addf(out, "It keeps what it compiled in %s", dun_driver_cache_place()));
     TRY(dun_str_addf(out, "; delete that folder when what it holds may be damaged. "));
 out:

@@ -214,6 +214,7 @@ static void test_process(void **state) {
         bool timed_out;
     } cases[] = {
         {"echo hello; exit 3", "hello\n", 3, 0, false},
+        {"echo hello; echo lost >&2", "hello\n", 0, 0, false},
         {"kill -SEGV $$", "", -1, 11, false},
         {"exec sleep 30", "", -1, 9, true},
     };
