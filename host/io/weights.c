@@ -84,7 +84,7 @@ static int check_finite(const dun_stored *tensor) {
     const dun_quant_type *type = dun_quant_find(tensor->type);
     size_t n = tensor->bytes / type->block_bytes * type->block_values;
     if (dun_interrupted())
-        return dun_error(DUN_INTERRUPTED, "%s: loading was interrupted", tensor->file);
+        return dun_error(DUN_INTERRUPTED, "interrupted while %s was read", tensor->file);
     if (dun_quant_finite(tensor->type, tensor->data, n))
         return DUN_OK;
     size_t row_values = tensor->n_dims > 1 ? (size_t)tensor->dims[0] : 1;

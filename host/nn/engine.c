@@ -118,7 +118,7 @@ int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *
     TRY(dun_graph_build(&engine->text, spec, &o->point, DUN_GRAPH_TEXT));
     TRY(dun_graph_build(&engine->points, spec, &o->point, DUN_GRAPH_POINTS));
     TRY(dun_nn_use(compute, dun_graph_has_traits(&engine->points) || dun_graph_has_traits(&engine->text)));
-    TRY(dun_model_create(&engine->model, compute, spec, source, &o->point, o->backward));
+    TRY(dun_model_create(&engine->model, compute, spec, source, &o->point, o->backward, o->observer));
     TRY(create_sized(engine));
 out:
     if (rc < 0)

@@ -9,13 +9,14 @@
 
 typedef struct {
     dun_point_spec point;
-    bool backward;            /* gradients to the prompt are wanted */
-    uint32_t max_text_rows;   /* most text rows in one call of dun_engine_text */
-    uint32_t max_texts;       /* most texts in it */
-    uint32_t max_rows;        /* most rows in one call of dun_engine_points */
-    uint32_t max_sequences;   /* most sequences in it */
-    uint32_t max_prompt;      /* P: most rows of the prompt */
-    uint32_t max_position;    /* longest text and prompt together */
+    bool backward;                /* gradients to the prompt are wanted */
+    uint32_t max_text_rows;       /* most text rows in one call of dun_engine_text */
+    uint32_t max_texts;           /* most texts in it */
+    uint32_t max_rows;            /* most rows in one call of dun_engine_points */
+    uint32_t max_sequences;       /* most sequences in it */
+    uint32_t max_prompt;          /* P: most rows of the prompt */
+    uint32_t max_position;        /* longest text and prompt together */
+    const dun_observer *observer; /* hears of the loading of a large model; NULL: nobody */
     uint32_t rows_after_text; /* how many will follow a text that is run by itself: where positions differ in
                                  sequences that are long, its rows must know */
 } dun_engine_options;

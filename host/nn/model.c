@@ -2,6 +2,7 @@
 #include "nn/model.h"
 
 #include "base/err.h"
+#include "base/interrupt.h"
 #include "base/mem.h"
 #include "nn/weight.h"
 
@@ -125,6 +126,8 @@ static int load_layer(dun_layer *out, loader *load, uint32_t layer, bool per_lay
     for (enum dun_weight weight = 0; weight < DUN_N_WEIGHTS; weight++) {
         if (!wanted(load, weight, per_layer))
             continue;
+        if (dun_interrupted())
+            TRY(dun_error(DUN_INTERRUPTED, "interrupted while the model was loaded"));
         if (weight < DUN_N_MATRICES)
             TRY(load_matrix(&out->matrix[weight], load, weight, layer));
         else
@@ -163,22 +166,28 @@ static int create_staging(loader *load) {
 }
 
 int dun_model_create(dun_model *model, const dun_compute *compute, const dun_spec *spec,
-                     const dun_weight_source *source, const dun_point_spec *point, bool backward) {
+                     const dun_weight_source *source, const dun_point_spec *point, bool backward,
+                     const dun_observer *observer) {
     int rc = DUN_OK;
+    const dun_observer *told = dun_model_bytes_to_train(spec) >= DUN_LOAD_SHOWN_BYTES ? observer : NULL;
     loader load = {.compute = compute,
                    .spec = spec,
                    .source = source,
                    .directions = backward ? DUN_FORWARD | DUN_BACKWARD : DUN_FORWARD,
                    .head = point->logits};
     *model = (dun_model){.spec = *spec};
+    dun_observe_begin(told, "loading the model", "layers", point->n_blocks);
     TRY(create_staging(&load));
     TRY_NEW(model->layers, point->n_blocks);
     model->n_layers = point->n_blocks;
-    for (uint32_t i = 0; i < model->n_layers; i++)
+    for (uint32_t i = 0; i < model->n_layers; i++) {
         TRY(load_layer(&model->layers[i], &load, i, true));
+        dun_observe_advance(told, i + 1, NULL);
+    }
     TRY(load_table(&model->embedding, &load));
     TRY(load_layer(&model->once, &load, 0, false));
 out:
+    dun_observe_end(told);
     dun_buffer_free(&load.staging);
     if (rc < 0)
         dun_model_free(model);

@@ -2,6 +2,7 @@
 #ifndef DUN_MODEL_H
 #define DUN_MODEL_H
 
+#include "base/observer.h"
 #include "model/weight_source.h"
 #include "nn/graph.h"
 #include "nn/kernels.h"
@@ -28,9 +29,14 @@ typedef struct {
     dun_layer once;            /* the head only when points are logits */
 } dun_model;
 
-/* Loads what `point` needs. `backward`: gradients will flow through it. */
+/* From so many bytes on a device on, loading is a stage that observers are told of. */
+#define DUN_LOAD_SHOWN_BYTES ((uint64_t)1 << 30)
+
+/* Loads what `point` needs. `backward`: gradients will flow through it. DUN_INTERRUPTED between two weights.
+ */
 int dun_model_create(dun_model *model, const dun_compute *compute, const dun_spec *spec,
-                     const dun_weight_source *source, const dun_point_spec *point, bool backward);
+                     const dun_weight_source *source, const dun_point_spec *point, bool backward,
+                     const dun_observer *observer);
 void dun_model_free(dun_model *model);
 
 /* Bytes of weights that training on points of the whole model will take on a device. */

@@ -248,8 +248,10 @@ int dun_local_create_other(dun_local **out, const dun_session *session, const ch
     local->session = session;
     local->engine = &local->own_engine;
     TRY(dun_session_open_device(&local->device, &local->compute, session, selector, 0));
+    dun_engine_options options = session->engine.options;
+    options.observer = NULL; /* the first device tells of the same */
     TRY(dun_engine_create(local->engine, &local->compute, dun_model_file_spec(session->model),
-                          dun_model_file_source(session->model), &session->engine.options));
+                          dun_model_file_source(session->model), &options));
     TRY(create_batch(local));
 out:
     if (rc < 0 && local)

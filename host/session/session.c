@@ -210,6 +210,7 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
         .max_sequences = keep ? sequences : PASS_TEXTS,
         .max_prompt = session->prompt.n_rows,
         .max_position = longest + own + template->n_lead,
+        .observer = session->observer,
         .rows_after_text = own,
     };
     if (backward && !keep) {

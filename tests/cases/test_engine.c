@@ -91,7 +91,7 @@ static void test_loaded_parts(void **state) {
     check_ok(dun_compute_create(&naive, device, spec.head_dim, "naive")); /* keeps weights as they are */
     const dun_weight_source source = dun_random_model_source(&random);
     info->largest_buffer_bytes = LARGEST;
-    int rc = dun_model_create(&model, &naive, &spec, &source, &point, false);
+    int rc = dun_model_create(&model, &naive, &spec, &source, &point, false, NULL);
     info->largest_buffer_bytes = kept;
     check_ok(rc);
     assert_int_equal(model.embedding.n_parts, 4);

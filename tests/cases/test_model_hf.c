@@ -3,6 +3,7 @@
  * wrong are refused. */
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/interrupt.h"
 #include "base/mem.h"
 #include "io/model_file.h"
 #include "twin_models.h"
@@ -195,6 +196,20 @@ static void test_no_memory(void **state) {
     assert_true(n > 8);
 }
 
+/* Last, since nothing undoes it: whoever wants this process to stop need not wait for a model. */
+static void test_interrupted(void **state) {
+    (void)state;
+    dun_model_file *model = NULL;
+    twin_write_folder(&twin_models[0], false);
+    dun_interrupt();
+    assert_int_equal(dun_model_file_open(&model, TWIN_FOLDER, DUN_MODEL_SPEC), DUN_OK);
+    dun_model_file_free(model);
+    model = NULL;
+    assert_int_equal(dun_model_file_open(&model, TWIN_FOLDER, DUN_MODEL_WEIGHTS), DUN_INTERRUPTED);
+    assert_non_null(strstr(dun_error_message(), "interrupted while " TWIN_FOLDER));
+    assert_null(model);
+}
+
 static int remove_all(void **state) {
     (void)state;
     twin_remove();
@@ -203,10 +218,9 @@ static int remove_all(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twins),
-        cmocka_unit_test(test_wrong_indices),
-        cmocka_unit_test(test_wrong_weights),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_twins),         cmocka_unit_test(test_wrong_indices),
+        cmocka_unit_test(test_wrong_weights), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, remove_all);
 }
