@@ -55,7 +55,8 @@ static void count_quoted(cutting *c, const dun_cutter *cut, const char *text) {
     }
 }
 
-static int measure(cutting *out, const dun_text_file *text, const dun_dialect *dialect) {
+/* `mend`: wrong quotes are taken as the records' reader takes them in a mild text, instead of ending it. */
+static int measure(cutting *out, const dun_text_file *text, const dun_dialect *dialect, bool mend) {
     int rc = DUN_OK;
     size_t *times = NULL, n_blank = 0;
     dun_cutter cut = {.at = text->bytes + dialect->begin,
@@ -66,9 +67,7 @@ static int measure(cutting *out, const dun_text_file *text, const dun_dialect *d
     *out = (cutting){0};
     TRY_NEW(times, DUN_RECORD_COLUMNS + 2);
     while (dun_cutter_skip_blank(&cut, &n_blank)) {
-        /* With wrong quotes a file of tabs is one in which they mean nothing. */
-        const bool mild = text->mild && dialect->delimiter != '\t';
-        enum dun_cut fault = mild ? dun_cutter_next_mild(&cut) : dun_cutter_next(&cut);
+        enum dun_cut fault = mend ? dun_cutter_next_mild(&cut) : dun_cutter_next(&cut);
         if (fault == DUN_CUT_NO_MEMORY)
             TRY(DUN_FAILED);
         out->broken |= fault != DUN_CUT_WHOLE;
@@ -104,11 +103,11 @@ static int measure_tabs(cutting *out, dun_dialect *dialect, const dun_text_file 
     int rc;
     cutting quoted;
     dialect->quotes = false;
-    TRY(measure(out, text, dialect));
+    TRY(measure(out, text, dialect, false));
     if (!memchr(text->bytes, '"', text->length))
         goto out;
     dialect->quotes = true;
-    TRY(measure(&quoted, text, dialect));
+    TRY(measure(&quoted, text, dialect, false)); /* wrong ones are none */
     dialect->quotes = agrees(&quoted) && (quoted.n_needed > 0 || quoted.n_quoted == quoted.n_cells);
     if (dialect->quotes)
         *out = quoted;
@@ -116,25 +115,32 @@ out:
     return rc;
 }
 
-/* Tries the delimiters in order. */
-static int find_delimiter(dun_dialect *out, const dun_text_file *text, const char *candidates) {
+/* Tries the delimiters in order. *broken: the one that is taken meets wrong quotes. */
+static int find_delimiter(bool *broken, dun_dialect *out, const dun_text_file *text, const char *candidates,
+                          bool mend) {
     int rc = DUN_OK;
     dun_dialect best = *out;
     size_t best_share = 0;
     best.delimiter = '\0';
     best.quotes = true;
+    *broken = false;
     for (const char *c = candidates; *c; c++) {
         cutting found;
         out->delimiter = *c;
         out->quotes = true;
-        TRY(*c == '\t' ? measure_tabs(&found, out, text) : measure(&found, text, out));
+        TRY(*c == '\t' ? measure_tabs(&found, out, text) : measure(&found, text, out, mend));
         out->n_columns = found.n_first;
-        if (c == candidates && found.broken && found.n_records == 0)
+        if (agrees(&found)) {
+            best = *out;
+            *broken = false;
+            break;
+        }
+        if (c == candidates && found.broken && found.n_records == 0) {
             best = *out; /* its first record says what is wrong */
-        else if (!best.delimiter)
+            *broken = true;
+        } else if (!best.delimiter) {
             best.n_columns = found.n_records > 0;
-        if (agrees(&found))
-            goto out;
+        }
         /* Else the one by which most records have as many columns; a fault will then say itself. */
         const size_t share = found.n_records ? found.n_usual * 100 / found.n_records : 0;
         if (found.usual < 2 || share < (found.n_first < 2 ? 90 : 50) || share <= best_share)
@@ -142,6 +148,7 @@ static int find_delimiter(dun_dialect *out, const dun_text_file *text, const cha
         best = *out;
         best.n_columns = found.usual;
         best_share = share;
+        *broken = found.broken;
     }
     *out = best;
 out:
@@ -222,7 +229,7 @@ static void set(dun_dialect *out, enum dun_format format, size_t n_columns) {
 /* A form by its name, or by the ending and the content. */
 static int find_form(dun_dialect *out, const dun_text_file *text, enum dun_format form, bool known) {
     int rc = DUN_OK;
-    bool lines, json = is_json(&lines, text, out);
+    bool broken, lines, json = is_json(&lines, text, out);
     const bool json_wanted = known && (form == DUN_JSON || form == DUN_JSONL);
     const bool table_wanted = known && (form == DUN_TSV || form == DUN_CSV);
     char only[2] = {named_delimiter(out, text), '\0'};
@@ -236,7 +243,9 @@ static int find_form(dun_dialect *out, const dun_text_file *text, enum dun_forma
     else if (known && form == DUN_PLAIN)
         set(out, DUN_PLAIN, 1);
     else {
-        TRY(find_delimiter(out, text, candidates));
+        TRY(find_delimiter(&broken, out, text, candidates, false));
+        if (broken && text->mild) /* else what can be read strictly is read in the same way */
+            TRY(find_delimiter(&broken, out, text, candidates, true));
         out->format = out->delimiter == '\t' ? DUN_TSV : out->delimiter ? DUN_CSV : known ? form : DUN_PLAIN;
     }
 out:
