@@ -69,7 +69,7 @@ static bool check_file_system(dun_driver_cache *out, const char *folder) {
         return fault(out, path, " is a file, not a folder");
     if (faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) < 0) {
         const char *why = strerror(errno);
-        snprintf(out->fault, sizeof out->fault, "%s cannot be written: %s", path, why);
+        snprintf(out->fault, sizeof out->fault, "%.900s cannot be written: %s", path, why);
         return false;
     }
     if (statvfs(path, &disk) < 0)
