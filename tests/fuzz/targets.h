@@ -15,6 +15,8 @@
     X(index)                                                                                                 \
     X(hfconfig)                                                                                              \
     X(tokenizer)                                                                                             \
+    X(tokenizerjson)                                                                                         \
+    X(scores)                                                                                                \
     X(config)                                                                                                \
     X(json)                                                                                                  \
     X(labels)                                                                                                \
