@@ -41,10 +41,7 @@ static int make_settings(json_t *settings, const dun_config *config) {
     dun_str name = {0}, value = {0};
     for (int id = 0; id < DUN_N_KEYS; id++) {
         const dun_config_key *key = &dun_config_key_table[id];
-        bool left_out = !(key->traits & (DUN_TRAIT_POINT | DUN_TRAIT_ANSWER));
-        if (!left_out && key->traits & DUN_TRAIT_LATER)
-            TRY(dun_config_is(&left_out, config, (enum dun_config_id)id, key->initial));
-        if (left_out)
+        if (!(key->traits & (DUN_TRAIT_POINT | DUN_TRAIT_ANSWER)))
             continue;
         dun_str_clear(&name);
         dun_str_clear(&value);
