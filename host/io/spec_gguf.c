@@ -335,11 +335,11 @@ int dun_spec_gguf(dun_weights_from *out, const dun_gguf *file) {
     TRY(read_reals(spec, arch, file));
     TRY(dun_spec_finish(spec, out->file));
     TRY(check_value_length(spec, arch, file));
+    TRY(read_vocabulary(spec, file));
     if (spec->traits.position == DUN_POSITION_ROPE)
         TRY(dun_spec_gguf_scaling(spec, arch, file));
     TRY(dun_spec_gguf_windows(spec, arch, file));
     TRY(read_family(spec, arch, file));
-    TRY(read_vocabulary(spec, file));
     TRY(dun_spec_finish(spec, out->file));
 out:
     return rc;

@@ -115,6 +115,11 @@ int dun_spec_gguf_scaling(dun_spec *spec, const dun_arch *arch, const dun_gguf *
     TRY(read_named_scaling(spec, arch, file));
     if (strcmp(arch->name, "llama") == 0) /* elsewhere it is a leftover */
         TRY(read_divisors(rope->divisor, &freqs, file, spec, "rope_freqs.weight"));
+    if (strcmp(arch->name, "llama") == 0 && !freqs && spec->vocab == 128256 && spec->context == 131072)
+        dun_warn(
+            "%s looks like Llama 3.1 or later but lacks the tensor 'rope_freqs.weight', as files of early "
+            "converters do; long texts are read otherwise than the model was trained for",
+            dun_gguf_name(file));
     TRY(read_divisors(rope->divisor, &shorts, file, spec, "rope_factors_short.weight"));
     TRY(read_divisors(rope->long_divisor, &longs, file, spec, "rope_factors_long.weight"));
     if (shorts != longs)

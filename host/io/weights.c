@@ -22,22 +22,24 @@ struct dun_weights {
 /* What a tensor that no slot takes would have done, by part of its name. */
 static const struct {
     const char *part, *feature;
+    bool instead; /* of a weight, which is then missing */
 } extras[] = {
-    {"_exp", "mixtures of experts are not supported"},
-    {"experts", "mixtures of experts are not supported"},
-    {"vision", "pictures are not supported"},
-    {"lora", "adapters are not supported; merge it into its model first"},
-    {"qweight", "weights quantised by GPTQ or AWQ are not supported"},
-    {"qzeros", "weights quantised by GPTQ or AWQ are not supported"},
-    {".scales", "weights quantised by MLX or GPTQ are not supported"},
-    {"absmax", "weights quantised by bitsandbytes are not supported"},
-    {"weight_scale", "weights in FP8 are not supported"},
-    {"rope_freqs", "scaled rotary positions are not supported"},
-    {"rope_factors", "scaled rotary positions are not supported"},
-    {"attn_q_norm", "normalised queries are not supported"},
-    {"attn_k_norm", "normalised keys are not supported"},
-    {"bias", "biases are not supported there"},
+    {"_exp", "mixtures of experts are not supported", false},
+    {"experts", "mixtures of experts are not supported", false},
+    {"vision", "pictures are not supported", false},
+    {"lora", "adapters are not supported; merge it into its model first", false},
+    {"qweight", "weights quantised by GPTQ or AWQ are not supported", true},
+    {"qzeros", "weights quantised by GPTQ or AWQ are not supported", true},
+    {".scales", "weights quantised by MLX are not supported", true},
+    {"absmax", "weights quantised by bitsandbytes are not supported", true},
+    {"weight_scale", "weights in FP8 are not supported", true},
+    {"rope_freqs", "scaled rotary positions are not supported", false},
+    {"rope_factors", "scaled rotary positions are not supported", false},
+    {"attn_q_norm", "normalised queries are not supported", false},
+    {"attn_k_norm", "normalised keys are not supported", false},
+    {"bias", "biases are not supported there", false},
 };
+enum { N_EXTRAS = sizeof extras / sizeof extras[0] };
 
 static dun_raw_rows *rows_of(const dun_weights *weights, enum dun_slot slot, uint32_t layer) {
     size_t at = dun_slot_table[slot].per_layer ? layer : 0;
@@ -161,6 +163,21 @@ out:
     return rc;
 }
 
+/* A tensor that is not there: perhaps others stand for it, of a form that is not read. */
+static int refuse_missing(const dun_weights *weights, enum dun_slot slot, uint32_t layer) {
+    const dun_weights_from *from = &weights->from;
+    char name[NAME_BYTES];
+    dun_layout_name(name, sizeof name, from->form, from->arch, slot, layer);
+    for (size_t i = 0; i < from->list.n; i++)
+        for (size_t k = 0; k < N_EXTRAS; k++)
+            if (extras[k].instead && strstr(from->list.tensors[i].name, extras[k].part))
+                return dun_error(DUN_BAD_INPUT,
+                                 "%s: has tensor '%s' (%s) and lacks '%s'; expected F32, F16 or BF16",
+                                 from->file, from->list.tensors[i].name, extras[k].feature, name);
+    return dun_error(DUN_BAD_INPUT, "%s: tensor '%s' is missing; expected it in a %s model of %u layers",
+                     from->file, name, from->arch->name, from->spec.n_layers);
+}
+
 /* Finds and checks the tensor of one slot and layer. */
 static int fill_slot(dun_weights *weights, enum dun_slot slot, uint32_t layer) {
     int rc;
@@ -169,12 +186,8 @@ static int fill_slot(dun_weights *weights, enum dun_slot slot, uint32_t layer) {
     dun_layout_find(&place, from->form, from->arch, &from->spec, slot, layer, &from->list);
     if (!place.tensor && slot == DUN_W_EMBED && from->spec.tied_head) /* one table, under the other's name */
         dun_layout_find(&place, from->form, from->arch, &from->spec, DUN_W_HEAD, 0, &from->list);
-    if (!place.tensor) {
-        char name[NAME_BYTES];
-        dun_layout_name(name, sizeof name, from->form, from->arch, slot, layer);
-        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor '%s' is missing; expected it in a %s model of %u layers",
-                      from->file, name, from->arch->name, from->spec.n_layers));
-    }
+    if (!place.tensor)
+        TRY(refuse_missing(weights, slot, layer));
     if (place.part == DUN_PART_EACH) {
         TRY(gather(rows_of(weights, slot, layer), weights, &place, slot, layer));
         goto out;
@@ -197,7 +210,7 @@ static int refuse_extra(const dun_weights *weights) {
         return DUN_OK;
     const dun_stored *extra = &from->list.tensors[i];
     const char *feature = "it is unknown";
-    for (size_t k = 0; k < sizeof extras / sizeof extras[0]; k++)
+    for (size_t k = 0; k < N_EXTRAS; k++)
         if (strstr(extra->name, extras[k].part)) {
             feature = extras[k].feature;
             break;
