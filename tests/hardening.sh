@@ -283,6 +283,40 @@ if [ "$(id -u)" -ne 0 ]; then
     bad_output folder/run
 fi
 
+# 22: folders
+hf() {
+    rm -rf hf && mkdir hf
+    [ $# -eq 0 ] || printf '%s' "$1" >hf/config.json
+    [ $# -lt 2 ] || printf '%s' "$2" >hf/model.safetensors.index.json
+}
+bad_hf() {
+    bad_training 3 "$1" --set model.path=hf
+}
+sizes='"num_hidden_layers":2,"hidden_size":8,"num_attention_heads":2,"vocab_size":9,"intermediate_size":8'
+hf && bad_hf 'hf: is a folder without a model'
+hf '{"model_type":"llama"}' && bad_hf 'hf: holds neither model.safetensors nor model.safetensors.index.json'
+hf '{"model_type":' '{}' && bad_hf 'hf/config.json:1:'
+hf '[]' '{}' && bad_hf 'hf/config.json'
+hf "{\"model_type\":\"llama\",$sizes}" '{"weight_map":{"a":"../m.safetensors"}}' && bad_hf "'../m.safetensors'"
+hf "{\"model_type\":\"llama\",$sizes}" '{"weight_map":{"a":"gone.safetensors"}}' && bad_hf 'gone.safetensors: is not there'
+printf '\10\0\0\0\0\0\0\0{}      ' >hf/gone.safetensors && bad_hf "tensor 'a' is in gone.safetensors"
+hf '{"model_type":"llama"}' && cp hf/config.json hf/pytorch_model.bin && bad_hf 'hf: holds pickled weights'
+empty() {
+    hf "$1" && printf '\10\0\0\0\0\0\0\0{}      ' >hf/model.safetensors
+}
+empty '{"model_type":"mamba"}' && bad_hf "architecture 'mamba' is not supported (recurrent layers)"
+empty '{"model_type":"llama","num_hidden_layers":1e9}' && bad_hf "key 'num_hidden_layers' is 1e+09"
+empty '{"model_type":"llama","quantization_config":{"quant_method":"awq"}}' && bad_hf 'quantised by awq'
+empty "{\"model_type\":\"llama\",$sizes}" && bad_hf "' is missing; expected it in a llama model of 2 layers"
+# 24: the other order of bytes (parts: test_gguf_parts)
+spoil m.gguf 4 '\0\0\0\3' && bad_model 'is GGUF version 3 in big-endian order; expected little-endian'
+# 25: another program's manifest, whose blob is gone
+mkdir -p o/manifests/r/l/n
+echo '{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:ab"}]}' >o/manifests/r/l/n/tag
+bad_training 3 'names the blob o/blobs/sha256-ab, which is not there' --set model.path=o/manifests/r/l/n/tag
+mkdir -p models--a--b/snapshots
+bad_training 3 'models--a--b: holds no snapshot' --set model.path=models--a--b
+
 if [ $n_failed -gt 0 ]; then
     echo "$n_failed failures in $n_cases cases"
     exit 1

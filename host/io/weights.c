@@ -180,14 +180,16 @@ static int refuse_missing(const dun_weights *weights, enum dun_slot slot, uint32
 
 /* Finds and checks the tensor of one slot and layer. */
 static int fill_slot(dun_weights *weights, enum dun_slot slot, uint32_t layer) {
-    int rc;
+    int rc = DUN_OK;
     const dun_weights_from *from = &weights->from;
     dun_place place;
     dun_layout_find(&place, from->form, from->arch, &from->spec, slot, layer, &from->list);
     if (!place.tensor && slot == DUN_W_EMBED && from->spec.tied_head) /* one table, under the other's name */
         dun_layout_find(&place, from->form, from->arch, &from->spec, DUN_W_HEAD, 0, &from->list);
-    if (!place.tensor)
-        TRY(refuse_missing(weights, slot, layer));
+    if (!place.tensor) {
+        rc = refuse_missing(weights, slot, layer);
+        goto out;
+    }
     if (place.part == DUN_PART_EACH) {
         TRY(gather(rows_of(weights, slot, layer), weights, &place, slot, layer));
         goto out;
