@@ -73,76 +73,75 @@ static dun_tokenizer *make(const parts *p) {
 #define SPLIT(pattern, behavior)                                                                             \
     "{\"type\":\"Split\",\"pattern\":{" pattern "},\"behavior\":\"" behavior "\"}"
 
+static const struct {
+    parts plan;
+    const char *text, *pieces;
+} part_cases[] = {
+    {{0}, "abcc", "ab|cc"},
+    {{0}, "axb", "ab"}, /* what has no token is left out */
+    {{.flags = "\"unk_token\":\"<unk>\","}, "axxb", "a|<unk>|<unk>|b"},
+    {{.flags = "\"unk_token\":\"<unk>\",\"fuse_unk\":true,"}, "axxbx", "a|<unk>|b|<unk>"},
+    {{.flags = "\"unk_token\":\"<unk>\",\"byte_fallback\":true,"}, "a\nx", "a|\n|<unk>"},
+    {{.flags = "\"ignore_merges\":true,"}, "abc", "abc"},
+    {{.flags = "\"ignore_merges\":false,"}, "abc", "ab|c"},
+    {NORMAL("{\"type\":\"NFC\"}"), "e\u0301a", "\u00e9|a"},
+    {NORMAL("{\"type\":\"NFD\"}"), "\u00e9a", "e|\u0301|a"},
+    {NORMAL("{\"type\":\"NFKC\"}"), "\u00b9", "1"},
+    {NORMAL("{\"type\":\"NFKD\"}"), "\u00b2e", "2|e"},
+    {NORMAL("{\"type\":\"Lowercase\"}"), "ABC", "ab|c"},
+    {NORMAL("{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false}"), " \ta\u3000", "a"},
+    {NORMAL("{\"type\":\"Replace\",\"pattern\":{\"String\":\"--\"},\"content\":\"a\"}"), "--b", "ab"},
+    {NORMAL("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"[0-9]+\"},\"content\":\"c\"}"), "12a2", "c|a|c"},
+    {NORMAL("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"-\"},"
+            "{\"type\":\"Replace\",\"pattern\":{\"String\":\"-\"},\"content\":\"a\"}]}"),
+     "b", "ab"},
+    {PRE(METASPACE("always", "false")), "ca a", " |c|a| a"},
+    {PRE(METASPACE("never", "false")), "a b", "a| |b"},
+    {PRE(METASPACE("first", "true")), " a", " a"}, /* one is there already */
+    {PRE(METASPACE("first", "true")), "a", " a"},
+    {{.pre = METASPACE("first", "false"), .added = ADDED("<x>", "")}, "a<x>a", " a|<x>|a"},
+    {{.pre = METASPACE("always", "false"), .added = ADDED("<x>", "")}, "a<x>a", " a|<x>| a"},
+    {PRE("{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"), "a ab", "a| |ab"},
+    {PRE("{\"type\":\"ByteLevel\",\"add_prefix_space\":true}"), "ac", " a|c"},
+    {PRE("{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"), "c c", "c| |c"},
+    {PRE("{\"type\":\"Digits\",\"individual_digits\":true}"), "ab12", "ab|1|2"},
+    {PRE("{\"type\":\"Punctuation\"}"), "cc-c", "cc|-|c"},
+    {PRE(SPLIT("\"String\":\"b\"", "Isolated")), "abcc", "a|b|cc"},
+    {PRE(SPLIT("\"Regex\":\"b+\"", "Removed")), "abcc", "a|cc"},
+    {PRE(SPLIT("\"String\":\"b\"", "MergedWithPrevious")), "abcc", "ab|cc"},
+    {PRE(SPLIT("\"String\":\"a\"", "MergedWithNext")), "cabcc", "c|ab|cc"},
+    {PRE(SPLIT("\"String\":\"c\"", "Contiguous")), "bcc", "b|cc"},
+    {PRE("{\"type\":\"Whitespace\"}"), "cc c!", "cc|c|!"},
+    {PRE("{\"type\":\"WhitespaceSplit\"}"), "c\u3000c", "c|c"},
+    {PRE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\"},{\"type\":\"Punctuation\"}]}"),
+     "a1-", "a|1|-"},
+    {{.added = ADDED("bcc", ",\"normalized\":false")}, "abccb", "a|bcc|b"},
+    {{.added = "{\"id\":17,\"content\":\"abc\",\"special\":true}"}, "aabcb", "a|abc|b"},
+    {{.added = ADDED("<x>", ",\"lstrip\":true")}, "a <x>b", "a|<x>|b"},
+    {{.added = ADDED("<x>", ",\"rstrip\":true")}, "a<x>\n\tb", "a|<x>|b"},
+    {{.added = ADDED("ca", ",\"single_word\":true")}, "ca-ca-bca-cab", "ca|-|ca|-|b|c|a|-|c|ab"},
+    {{.added = ADDED("C", ",\"normalized\":true"), .normalizer = "{\"type\":\"Lowercase\"}"}, "aCc", "a|C|C"},
+    {{.added = ADDED("C", ",\"normalized\":false"), .normalizer = "{\"type\":\"Lowercase\"}"},
+     "aCc",
+     "a|C|c"},
+    {{.post = TEMPLATE(TOKEN("<s>") "," TEXT)}, "a", "<s>|a"},
+    {{.post = TEMPLATE(TOKEN("<s>") "," TOKEN("c") "," TEXT)}, "a", "<s>|c|cc|a"},
+    {{.post = TEMPLATE(TEXT "," TOKEN("<s>"))}, "a", "a"}, /* left out, with a warning */
+    {{.post = "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}," TEMPLATE(
+          TOKEN("c") "," TEXT) "," TEMPLATE(TOKEN("<s>") "," TEXT) "]}"},
+     "a",
+     "<s>|c|cc|a"},
+};
+
 static void test_parts(void **state) {
     (void)state;
-    static const struct {
-        parts plan;
-        const char *text, *pieces;
-    } cases[] = {
-        {{0}, "abcc", "ab|cc"},
-        {{0}, "axb", "ab"}, /* what has no token is left out */
-        {{.flags = "\"unk_token\":\"<unk>\","}, "axxb", "a|<unk>|<unk>|b"},
-        {{.flags = "\"unk_token\":\"<unk>\",\"fuse_unk\":true,"}, "axxbx", "a|<unk>|b|<unk>"},
-        {{.flags = "\"unk_token\":\"<unk>\",\"byte_fallback\":true,"}, "a\nx", "a|\n|<unk>"},
-        {{.flags = "\"ignore_merges\":true,"}, "abc", "abc"},
-        {{.flags = "\"ignore_merges\":false,"}, "abc", "ab|c"},
-        {NORMAL("{\"type\":\"NFC\"}"), "e\u0301a", "\u00e9|a"},
-        {NORMAL("{\"type\":\"NFD\"}"), "\u00e9a", "e|\u0301|a"},
-        {NORMAL("{\"type\":\"NFKC\"}"), "\u00b9", "1"},
-        {NORMAL("{\"type\":\"NFKD\"}"), "\u00b2e", "2|e"},
-        {NORMAL("{\"type\":\"Lowercase\"}"), "ABC", "ab|c"},
-        {NORMAL("{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false}"), " \ta\u3000", "a"},
-        {NORMAL("{\"type\":\"Replace\",\"pattern\":{\"String\":\"--\"},\"content\":\"a\"}"), "--b", "ab"},
-        {NORMAL("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"[0-9]+\"},\"content\":\"c\"}"), "12a2",
-         "c|a|c"},
-        {NORMAL("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"-\"},"
-                "{\"type\":\"Replace\",\"pattern\":{\"String\":\"-\"},\"content\":\"a\"}]}"),
-         "b", "ab"},
-        {PRE(METASPACE("always", "false")), "ca a", " |c|a| a"},
-        {PRE(METASPACE("never", "false")), "a b", "a| |b"},
-        {PRE(METASPACE("first", "true")), " a", " a"}, /* one is there already */
-        {PRE(METASPACE("first", "true")), "a", " a"},
-        {{.pre = METASPACE("first", "false"), .added = ADDED("<x>", "")}, "a<x>a", " a|<x>|a"},
-        {{.pre = METASPACE("always", "false"), .added = ADDED("<x>", "")}, "a<x>a", " a|<x>| a"},
-        {PRE("{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"), "a ab", "a| |ab"},
-        {PRE("{\"type\":\"ByteLevel\",\"add_prefix_space\":true}"), "ac", " a|c"},
-        {PRE("{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"), "c c", "c| |c"},
-        {PRE("{\"type\":\"Digits\",\"individual_digits\":true}"), "ab12", "ab|1|2"},
-        {PRE("{\"type\":\"Punctuation\"}"), "cc-c", "cc|-|c"},
-        {PRE(SPLIT("\"String\":\"b\"", "Isolated")), "abcc", "a|b|cc"},
-        {PRE(SPLIT("\"Regex\":\"b+\"", "Removed")), "abcc", "a|cc"},
-        {PRE(SPLIT("\"String\":\"b\"", "MergedWithPrevious")), "abcc", "ab|cc"},
-        {PRE(SPLIT("\"String\":\"a\"", "MergedWithNext")), "cabcc", "c|ab|cc"},
-        {PRE(SPLIT("\"String\":\"c\"", "Contiguous")), "bcc", "b|cc"},
-        {PRE("{\"type\":\"Whitespace\"}"), "cc c!", "cc|c|!"},
-        {PRE("{\"type\":\"WhitespaceSplit\"}"), "c\u3000c", "c|c"},
-        {PRE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\"},{\"type\":\"Punctuation\"}]}"),
-         "a1-", "a|1|-"},
-        {{.added = ADDED("bcc", ",\"normalized\":false")}, "abccb", "a|bcc|b"},
-        {{.added = "{\"id\":17,\"content\":\"abc\",\"special\":true}"}, "aabcb", "a|abc|b"},
-        {{.added = ADDED("<x>", ",\"lstrip\":true")}, "a <x>b", "a|<x>|b"},
-        {{.added = ADDED("<x>", ",\"rstrip\":true")}, "a<x>\n\tb", "a|<x>|b"},
-        {{.added = ADDED("ca", ",\"single_word\":true")}, "ca-ca-bca-cab", "ca|-|ca|-|b|c|a|-|c|ab"},
-        {{.added = ADDED("C", ",\"normalized\":true"), .normalizer = "{\"type\":\"Lowercase\"}"},
-         "aCc",
-         "a|C|C"},
-        {{.added = ADDED("C", ",\"normalized\":false"), .normalizer = "{\"type\":\"Lowercase\"}"},
-         "aCc",
-         "a|C|c"},
-        {{.post = TEMPLATE(TOKEN("<s>") "," TEXT)}, "a", "<s>|a"},
-        {{.post = TEMPLATE(TOKEN("<s>") "," TOKEN("c") "," TEXT)}, "a", "<s>|c|cc|a"},
-        {{.post = TEMPLATE(TEXT "," TOKEN("<s>"))}, "a", "a"}, /* left out, with a warning */
-        {{.post = "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}," TEMPLATE(
-              TOKEN("c") "," TEXT) "," TEMPLATE(TOKEN("<s>") "," TEXT) "]}"},
-         "a",
-         "<s>|c|cc|a"},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        dun_tokenizer *tokenizer = make(&cases[i].plan);
+    for (size_t i = 0; i < COUNT(part_cases); i++) {
+        dun_tokenizer *tokenizer = make(&part_cases[i].plan);
         dun_str found = {0};
-        encode_to_text(&found, tokenizer, cases[i].text, strlen(cases[i].text), "|");
-        if (strcmp(found.bytes, cases[i].pieces) != 0)
-            fail_msg("case %zu, %s: %s\ninstead of %s", i, cases[i].text, found.bytes, cases[i].pieces);
+        encode_to_text(&found, tokenizer, part_cases[i].text, strlen(part_cases[i].text), "|");
+        if (strcmp(found.bytes, part_cases[i].pieces) != 0)
+            fail_msg("case %zu, %s: %s\ninstead of %s", i, part_cases[i].text, found.bytes,
+                     part_cases[i].pieces);
         dun_str_free(&found);
         dun_tokenizer_free(tokenizer);
     }

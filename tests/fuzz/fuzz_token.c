@@ -35,17 +35,8 @@ void fuzz_tokenizerjson(const uint8_t *bytes, size_t length) {
 
 /* Any text, by a vocabulary whose scores are equal in pairs, with spaces in front and added tokens. */
 void fuzz_scores(const uint8_t *bytes, size_t length) {
-    static const char *const texts[] = {"<unk>",
-                                        "\xe2\x96\x81",
-                                        "a",
-                                        "b",
-                                        "ab",
-                                        "\xe2\x96\x81"
-                                        "a",
-                                        "aa",
-                                        "xy",
-                                        "<s>",
-                                        "\n\n"};
+    static const char *const texts[] = {"<unk>", "\xe2\x96\x81", "a",   "b",   "ab", "\xe2\x96\x81\x61",
+                                        "aa",    "xy",           "<s>", "\n\n"};
     static const float scores[] = {0, -2, -3, -3, -1, -1, -1, -4, 0, 0};
     enum { N = sizeof texts / sizeof texts[0] };
     static dun_tokenizer *tokenizer;
