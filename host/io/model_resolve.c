@@ -45,11 +45,9 @@ static int find_gguf(char **first, size_t *n, dun_str *names, const char *folder
     int rc;
     dun_model_entries entries = {0};
     *n = 0;
-    TRY(dun_walk_folder(&entries, folder, ""));
+    TRY(dun_walk_files(&entries, folder));
     for (size_t i = 0; i < entries.n; i++) {
         const dun_model_entry *entry = &entries.entries[i];
-        if (strchr(entry->name, '/') || !ends_with(entry->name, ".gguf"))
-            continue;
         TRY(dun_str_addf(names, "%s%s", *n ? ", " : "", entry->name));
         if ((*n)++ == 0) {
             dun_str path = {0}; /* not the one behind a link: names of parts count */

@@ -184,6 +184,10 @@ int dun_walk_folder(dun_model_entries *out, const char *folder, const char *pref
     return walk(out, folder, prefix, 0);
 }
 
+int dun_walk_files(dun_model_entries *out, const char *folder) {
+    return walk(out, folder, "", MAX_DEPTH);
+}
+
 int dun_walk_lmstudio(dun_model_entries *out, const char *folder) {
     return walk(out, folder, "lmstudio:", 0);
 }

@@ -11,6 +11,9 @@
  * names are `prefix` and the path below `folder`. */
 int dun_walk_folder(dun_model_entries *out, const char *folder, const char *prefix);
 
+/* The GGUF files of the folder itself alone. */
+int dun_walk_files(dun_model_entries *out, const char *folder);
+
 /* Hugging Face's cache: models--ORG--NAME/snapshots/COMMIT, the commit that refs/main names, else the last by
  * name. */
 int dun_walk_hub(dun_model_entries *out, const char *folder);

@@ -140,6 +140,47 @@ static void test_refusals(void **state) {
     assert_int_equal(dun_mem_live(), live);
 }
 
+static void hear(void *self, const char *message) {
+    snprintf(self, 400, "%s", message);
+}
+
+/* A folder with one GGUF model is that model; with several they are named; with config.json and safetensors
+ * too those come first, and it is said. */
+static void test_folders(void **state) {
+    (void)state;
+    static const char folder[] = BINARY_DIR "/test_model_file.d",
+                      one[] = BINARY_DIR "/test_model_file.d/one.gguf";
+    static const char two[] = BINARY_DIR "/test_model_file.d/two.gguf";
+    static const char config[] = BINARY_DIR "/test_model_file.d/config.json";
+    static const char weights[] = BINARY_DIR "/test_model_file.d/model.safetensors";
+    dun_model_file *model = NULL;
+    char heard[400] = "";
+    expect_ok(dun_dir_make(folder));
+    expect_ok(gguf_builder_tiny_llama(one, &sample_spec, DUN_QUANT_F32, 1));
+    expect_ok(dun_model_file_open(&model, folder, DUN_MODEL_SPEC));
+    assert_string_equal(dun_model_file_path(model), one);
+    dun_model_file_free(model);
+    model = NULL;
+    expect_ok(gguf_builder_tiny_llama(two, &sample_spec, DUN_QUANT_F32, 1));
+    assert_int_equal(dun_model_file_open(&model, folder, DUN_MODEL_SPEC), DUN_BAD_INPUT);
+    assert_non_null(
+        strstr(dun_error_message(), "holds several models: one.gguf, two.gguf; expected one of them"));
+    write_bytes(config, "{}", 2);
+    write_bytes(weights, "\2\0\0\0\0\0\0\0{}", 10);
+    dun_warn_listen(hear, heard);
+    assert_int_equal(dun_model_file_open(&model, folder, DUN_MODEL_SPEC), DUN_BAD_INPUT);
+    dun_warn_ignore(heard);
+    assert_non_null(strstr(dun_error_message(), "config.json: key 'model_type' is missing"));
+    assert_non_null(
+        strstr(heard, "holds safetensors with config.json, which are read, and one.gguf, two.gguf"));
+    assert_null(model);
+    unlink(one);
+    unlink(two);
+    unlink(config);
+    unlink(weights);
+    rmdir(folder);
+}
+
 static void test_no_memory(void **state) {
     (void)state;
     size_t live = dun_mem_live();
@@ -158,9 +199,8 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_vocabularies), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_whole),   cmocka_unit_test(test_parts),    cmocka_unit_test(test_vocabularies),
+        cmocka_unit_test(test_folders), cmocka_unit_test(test_refusals), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
