@@ -9,6 +9,8 @@
   losses.json       losses with gradients, centroid updates, boids
   tiny              tests/fixtures/tiny-{a,b,c,d}.gguf, random models, with tiny-{a,b,c,d}.json: every block's
                     output, logits and gradients; tiny-tokens.json: texts and ids of their tokenizer
+  families          tests/fixtures/families/NAME: random models of every architecture as folders, each with its
+                    reference.json: points, largest logits and a gradient
 
 --only makes some of them. --verify FILE... makes nothing: it recomputes what each FILE says from the
 inputs in that FILE (curve.json reads the curve.tsv beside it) and prints how far apart they are.
@@ -35,6 +37,7 @@ except ModuleNotFoundError:
     sys.exit("make-reference: no PyTorch here; run tools/pytorch-env, then build/pytorch-env/bin/python "
              "tools/make-reference.py")
 
+import reference_families
 import reference_json
 import reference_losses
 import reference_model
@@ -47,7 +50,7 @@ DEFAULT_SEED = 20
 THREADS = 2
 
 # Largest difference, relative to the largest value of a vector, that --verify accepts.
-TOLERANCE = {"tokens": 0.0, "losses": 1e-5, "model": 2e-5, "curve": 2e-4, "tiny": 2e-5}
+TOLERANCE = {"tokens": 0.0, "losses": 1e-5, "model": 2e-5, "curve": 2e-4, "tiny": 2e-5, "families": 1e-6}
 
 
 def make_tokens(args):
@@ -80,8 +83,12 @@ def make_tiny(args):
     reference_json.write(args.out / "tiny-tokens.json", reference_tiny.make_tiny_tokens(paths))
 
 
+def make_families(args):
+    reference_families.make(args.fixtures / "families", args.seed)
+
+
 PRODUCTS = {"tokens": make_tokens, "losses": make_losses, "model": make_model, "curve": make_curve,
-            "tiny": make_tiny}
+            "tiny": make_tiny, "families": make_families}
 NEED_MODEL = {"tokens", "model", "curve"}
 
 
@@ -101,6 +108,8 @@ def recompute(path, args):
         return "tokens", reference_model.recompute_tokens(document, args.fixtures / document["model"])
     if path.stem.startswith("tiny-"):
         return "tiny", reference_tiny.recompute_tiny(document, args.fixtures / document["model"])
+    if path.stem == "reference":
+        return "families", reference_families.recompute(document, path.parent)
     raise SystemExit(f"make-reference: {path}: unknown name; one of the files this script writes")
 
 

@@ -1,7 +1,8 @@
 /* Models beside what transformers computes of them: a folder of NAME/hf, NAME/model.gguf and
  * NAME/reference.json (of a GGUF file that means another model, NAME/reference-gguf.json). Prints how far
  * token ids, points, top logits and the prompt's gradient are for each form of each model; exit 1 where one
- * is too far. A stored format that is refused with one to ask for is neither near nor far. By hand:
+ * is too far. A stored format that is refused with one to ask for is neither near nor far. In the test run it
+ * goes through tests/fixtures/families; by hand:
  *
  *     reference_models FOLDER [NAME...]          all models, or those whose names begin so
  *
@@ -150,7 +151,8 @@ static int open_scene(scene *s, dun_device *device, const dun_model_file *model,
         .max_rows = s->P * s->n_cases,
         .max_sequences = s->n_cases,
         .max_prompt = s->P,
-        .max_position = longest + s->P};
+        .max_position = longest + s->P,
+        .rows_after_text = s->P};
     TRY(dun_compute_create(&s->compute, device, spec->head_dim, "auto"));
     TRY(dun_engine_create(&s->engine, &s->compute, spec, dun_model_file_source(model), &options));
     TRY(dun_engine_create_cache(&s->engine, rows));
