@@ -97,7 +97,7 @@ for folder in none empty dots; do
     done
     place $folder
     ends 0 export whole --format peft --out place
-    [ -s place/adapter_config.json ] && [ ! -e place/.dunlin ] || fail "export into $folder: $(ls -A place)"
+    [[ -s place/adapter_config.json && ! -e place/.dunlin ]] || fail "export into $folder: $(ls -A place)"
 done
 refused none 2 'two of the runs have output.dir = place' train broken.ini broken.ini --set output.dir=place
 [ ! -e place ] || fail 'two runs of one folder: it is made'
@@ -245,7 +245,10 @@ for row in 'held=true host="far" boot="other" @now|refuses' \
             goes_on copy
             ;;
         'takes over') goes_on copy && says err 'copy: taken over from process' ;;
-        *) goes_on copy && ! grep -q 'taken over' err || fail "${row%|*}: $(cat err)" ;;
+        *)
+            goes_on copy
+            ! grep -q 'taken over' err || fail "${row%|*}: $(cat err)"
+            ;;
     esac
 done
 # One of 0.1 has no mark, and gets one; a damaged mark is nobody's to overwrite.

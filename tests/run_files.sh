@@ -130,7 +130,7 @@ mkdir -p "$HOME/texts" && cp data.tsv valid.tsv "$HOME/texts"
     done
     rm -rf run
     DUNLIN_DATA_TRAIN='~/texts/data.tsv' ends 0 train -q config.ini --set 'output.dir=~/runs/x'
-    [ -s "$HOME/runs/x/metrics.json" ] && [ ! -e '~' ] || fail 'output.dir = ~/runs/x'
+    [[ -s $HOME/runs/x/metrics.json && ! -e '~' ]] || fail 'output.dir = ~/runs/x'
     ends 0 train -q config.ini --sweep 'data.train=~/texts/data.tsv,data.tsv' --out sweep
     says sweep/001-*/config.ini "train = $HOME/texts/data.tsv"
     ends 3 train config.ini --set 'data.train=~/no.tsv' --out never

@@ -5,7 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "cmd/shell/common.h"
-#include "io/asked.h"
+#include "io/data/asked.h"
 #include "session/answer.h"
 #include "session/classifier.h"
 

@@ -7,13 +7,13 @@
 #include "cmd/out.h"
 #include "cmd/starter.h"
 #include "config/paths.h"
-#include "io/dataset.h"
-#include "io/doubles.h"
-#include "io/judge.h"
+#include "io/data/dataset.h"
+#include "io/data/doubles.h"
+#include "io/data/judge.h"
+#include "io/data/split.h"
+#include "io/data/split_copy.h"
+#include "io/data/text_file.h"
 #include "io/model_file.h"
-#include "io/split.h"
-#include "io/split_copy.h"
-#include "io/text_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

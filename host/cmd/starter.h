@@ -3,8 +3,8 @@
 #define DUN_STARTER_H
 
 #include "base/str.h"
-#include "io/dataset.h"
-#include "io/judge.h"
+#include "io/data/dataset.h"
+#include "io/data/judge.h"
 
 #include <limits.h>
 

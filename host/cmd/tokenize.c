@@ -5,7 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "config/paths.h"
-#include "io/lines.h"
+#include "io/data/lines.h"
 #include "io/model_file.h"
 #include "session/model_name.h"
 

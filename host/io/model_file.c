@@ -4,8 +4,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "io/model_resolve.h"
-#include "io/model_store.h"
+#include "io/model/model_resolve.h"
+#include "io/model/model_store.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "io/lines.h"
+#include "io/data/lines.h"
 
 #include <errno.h>
 #include <math.h>

@@ -54,5 +54,5 @@ out:
 }
 
 float dun_embedding_peft_scale(const dun_spec *spec) {
-    return spec->embedding_scale ? spec->embedding_scale : 1;
+    return spec->embedding_scale > 0 ? spec->embedding_scale : 1;
 }

@@ -114,7 +114,7 @@ static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
                      saved->model_name, "model_hash", hash, "classes", classes.bytes);
     if (!*out)
         TRY(dun_error(DUN_FAILED, "out of memory for the prompt's metadata"));
-    if (saved->scale && (saved->scale < 1 || saved->scale > 1)) {
+    if (saved->scale > 0 && (saved->scale < 1 || saved->scale > 1)) {
         snprintf(scale, sizeof scale, "%.9g", (double)saved->scale);
         TRY(dun_json_set(*out, "embedding_scale", json_string(scale)));
     }

@@ -6,7 +6,7 @@
 #include "base/interrupt.h"
 #include "base/mem.h"
 #include "config/paths.h"
-#include "io/doubles.h"
+#include "io/data/doubles.h"
 #include "session/local.h"
 #include "session/session_inside.h"
 

@@ -3,7 +3,7 @@
 #define DUN_TEXTS_H
 
 #include "base/str.h"
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 #include "io/token/tokenizer.h"
 
 /* A growing list of token ids. */

@@ -1,6 +1,6 @@
 /* What the names of columns say: whole names, words of them, and names that say nothing. */
 #include "data_expect.h"
-#include "io/column_names.h"
+#include "io/data/column_names.h"
 
 static const struct {
     const char *name;

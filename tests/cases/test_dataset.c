@@ -1,6 +1,6 @@
 /* Data sets: what every format gives, and what is refused at which line. */
 #include "data_expect.h"
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* gzip: members, damage at every byte, caps, and every allocation failing. */
 #include "data_expect.h"
-#include "io/gzip.h"
+#include "io/data/gzip.h"
 
 #include <stdlib.h>
 #include <zlib.h>

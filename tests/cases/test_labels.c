@@ -1,6 +1,6 @@
 /* Labels: maps, the order of gathered ones, and what a label of a file may be. */
 #include "data_expect.h"
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 
 #include <stdlib.h>
 

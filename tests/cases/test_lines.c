@@ -1,6 +1,6 @@
 /* Texts one by one: lines and JSON lines, what is repaired, and what is refused. */
 #include "data_expect.h"
-#include "io/lines.h"
+#include "io/data/lines.h"
 
 #include <stdlib.h>
 #include <unistd.h>

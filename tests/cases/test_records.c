@@ -1,7 +1,7 @@
 /* The one reader of records: the dialect that it finds in a text and the records it cuts; what is refused,
  * and what becomes of it where every record is to be answered. */
 #include "data_expect.h"
-#include "io/records.h"
+#include "io/data/records.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "io/spec_hf.h"
+#include "io/model/spec_hf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

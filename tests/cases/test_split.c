@@ -2,8 +2,8 @@
  */
 #include "base/rng.h"
 #include "data_expect.h"
-#include "io/doubles.h"
-#include "io/split.h"
+#include "io/data/doubles.h"
+#include "io/data/split.h"
 
 #include <stdlib.h>
 

@@ -265,12 +265,12 @@ static void test_lr_scale(void **state) {
     check_ok(dun_config_put(&t.config, DUN_KEY_prompt_lr_scale, "auto", "test"));
     train_run_all(&t, "scaled");
     const dun_spec *spec = dun_model_file_spec(t.session.model);
-    double sum = 0, squares = 0, n = 0;
+    double sum = 0, squares = 0, n = (double)spec->vocab * spec->width;
     float row[64];
     assert_true(spec->width <= 64);
     for (uint32_t id = 0; id < spec->vocab; id++) {
         check_ok(dun_model_file_read(row, t.session.model, DUN_W_EMBED, 0, id, 1));
-        for (uint32_t i = 0; i < spec->width; i++, n++) {
+        for (uint32_t i = 0; i < spec->width; i++) {
             sum += (double)row[i];
             squares += (double)row[i] * (double)row[i];
         }

@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "gguf_builder.h"
-#include "io/spec_gguf.h"
+#include "io/model/spec_gguf.h"
 #include "model/quant.h"
 
 #include <setjmp.h>

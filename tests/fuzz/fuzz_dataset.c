@@ -1,7 +1,7 @@
 /* Labelled texts. The first byte of an input chooses the options, the rest is the file. */
 #include "base/err.h"
 #include "base/utf8.h"
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 #include "targets.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "io/gzip.h"
+#include "io/data/gzip.h"
 #include "io/store/safetensors.h"
 #include "run/checkpoint.h"
 #include "session/runfile.h"

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "io/spec_hf.h"
+#include "io/model/spec_hf.h"
 #include "io/store/gguf.h"
 #include "io/store/shards.h"
 #include "targets.h"

@@ -3,9 +3,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "io/asked.h"
-#include "io/judge.h"
-#include "io/records.h"
+#include "io/data/asked.h"
+#include "io/data/judge.h"
+#include "io/data/records.h"
 #include "targets.h"
 
 #include <string.h>

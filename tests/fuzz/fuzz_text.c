@@ -4,9 +4,9 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "config/config.h"
-#include "io/dataset.h"
-#include "io/gzip.h"
-#include "io/lines.h"
+#include "io/data/dataset.h"
+#include "io/data/gzip.h"
+#include "io/data/lines.h"
 #include "targets.h"
 
 #include <string.h>

@@ -4,8 +4,8 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "io/encoding.h"
-#include "io/lines.h"
+#include "io/data/encoding.h"
+#include "io/data/lines.h"
 
 #include <string.h>
 #include <strings.h>

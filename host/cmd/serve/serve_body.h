@@ -1,5 +1,5 @@
 /* The body of POST /classify: what its head may say of it, and the texts in it. Byte order marks, UTF-16 and
- * line ends are those of files (io/encoding.h, io/lines.h). */
+ * line ends are those of files (io/data/encoding.h, io/data/lines.h). */
 #ifndef DUN_SERVE_BODY_H
 #define DUN_SERVE_BODY_H
 

@@ -1,8 +1,8 @@
 /* A GGUF file as a model: its metadata's sizes, its tensors as weights, its vocabulary as a tokenizer. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "io/model_store.h"
-#include "io/spec_gguf.h"
+#include "io/model/model_store.h"
+#include "io/model/spec_gguf.h"
 #include "io/token/read_gguf.h"
 
 typedef struct {

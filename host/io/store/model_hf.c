@@ -5,8 +5,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "io/model_store.h"
-#include "io/spec_hf.h"
+#include "io/model/model_store.h"
+#include "io/model/spec_hf.h"
 #include "io/store/shards.h"
 #include "io/token/read_json.h"
 

@@ -3,8 +3,8 @@
 #ifndef DUN_SHARDS_H
 #define DUN_SHARDS_H
 
+#include "io/model/stored.h"
 #include "io/store/safetensors.h"
-#include "io/stored.h"
 
 typedef struct {
     dun_safetensors *files;

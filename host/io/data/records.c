@@ -1,0 +1,139 @@
+/* Opens a text as records and hands them out; what the forms have in common. */
+#include "io/data/records.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "io/data/records_inside.h"
+
+#include <string.h>
+#include <strings.h>
+
+static int begin_line(dun_records *r) {
+    return dun_cutter_skip_blank(&r->cut, &r->n_blank);
+}
+
+static const struct {
+    const char *name;
+    const char *endings[3];
+    int (*begin)(dun_records *r); /* goes to where a record begins: 1; 0: none is left */
+    int (*next)(dun_records *r);
+    bool delimited;
+} forms[DUN_N_FORMATS] = {
+    [DUN_TSV] = {"tsv", {".tsv", ".tab"}, begin_line, dun_delimited_next, true},
+    [DUN_CSV] = {"csv", {".csv"}, begin_line, dun_delimited_next, true},
+    [DUN_JSONL] = {"jsonl", {".jsonl", ".ndjson"}, begin_line, dun_json_line_next, false},
+    [DUN_JSON] = {"json", {".json"}, dun_json_begin, dun_json_span_next, false},
+    [DUN_FASTTEXT] = {"fasttext", {".ft", ".fasttext"}, begin_line, dun_fasttext_next, false},
+    [DUN_PLAIN] = {"lines", {".txt"}, begin_line, dun_plain_next, false},
+};
+
+const char *dun_format_name(enum dun_format format) {
+    return forms[format].name;
+}
+
+const char *dun_delimiter_name(char delimiter) {
+    return delimiter == '\t'  ? "tabs"
+           : delimiter == ',' ? "commas"
+           : delimiter == ';' ? "semicolons"
+           : delimiter == '|' ? "bars"
+                              : " ";
+}
+
+bool dun_format_by_ending(enum dun_format *out, const char *name) {
+    size_t length = strlen(name);
+    if (length > 3 && strcasecmp(name + length - 3, ".gz") == 0)
+        length -= 3;
+    for (int i = 0; i < DUN_PLAIN; i++)
+        for (size_t j = 0; j < 3 && forms[i].endings[j]; j++) {
+            const char *ending = forms[i].endings[j];
+            size_t n = strlen(ending);
+            *out = (enum dun_format)i;
+            if (length > n && strncasecmp(name + length - n, ending, n) == 0)
+                return true;
+        }
+    return false;
+}
+
+int dun_records_open(dun_records **out, const dun_text_file *text, const dun_dialect *dialect) {
+    int rc = DUN_OK;
+    dun_records *records = NULL;
+    *out = NULL;
+    TRY_NEW(records, 1);
+    records->text = text;
+    records->dialect = *dialect;
+    records->cut.delimiter = dialect->delimiter;
+    records->cut.line_end = dialect->line_end;
+    records->cut.quotes = dialect->quotes;
+    records->cut.at = text->bytes + dialect->begin;
+    records->cut.end = text->bytes + text->length;
+    records->cut.line = 1 + (dialect->begin > 0);
+    *out = records;
+out:
+    return rc;
+}
+
+void dun_records_close(dun_records *records) {
+    if (!records)
+        return;
+    for (size_t i = 0; i < records->n_titles; i++)
+        dun_free(records->titles[i]);
+    dun_free(records->titles);
+    dun_json_columns_free(records);
+    dun_cutter_free(&records->cut);
+    dun_free(records);
+}
+
+int dun_records_next(dun_record *record, dun_records *records) {
+    int rc;
+    dun_cutter *cut = &records->cut;
+    *record = (dun_record){0};
+    TRY(forms[records->dialect.format].begin(records));
+    if (rc == 0)
+        goto out;
+    record->line = cut->line;
+    record->at = (size_t)(cut->at - records->text->bytes);
+    TRY(forms[records->dialect.format].next(records));
+    record->end = (size_t)(cut->at - records->text->bytes);
+    record->last_line = cut->line - (record->end > record->at && cut->at[-1] == cut->line_end);
+    record->cells = cut->cells;
+    record->n = cut->n;
+out:
+    return rc;
+}
+
+int dun_records_read_header(dun_records *records) {
+    int rc = DUN_OK;
+    dun_record record;
+    if (!forms[records->dialect.format].delimited)
+        goto out;
+    TRY(dun_records_next(&record, records));
+    if (rc == 0 || records->n_titles)
+        goto out;
+    TRY_NEW(records->titles, record.n);
+    for (size_t i = 0; i < record.n; i++) {
+        const size_t n = record.cells[i].length;
+        TRY_PTR(records->titles[i],
+                dun_strndup(record.cells[i].bytes, n < DUN_TITLE_BYTES ? n : DUN_TITLE_BYTES));
+        records->n_titles++;
+    }
+out:
+    return rc < 0 ? rc : DUN_OK;
+}
+
+const char *dun_records_title(const dun_records *records, size_t column) {
+    return column < records->n_titles    ? records->titles[column]
+           : column < records->n_columns ? records->columns[column].key
+                                         : NULL;
+}
+
+size_t dun_records_blank(const dun_records *records) {
+    return records->n_blank;
+}
+
+size_t dun_records_mended(const dun_records *records) {
+    return records->cut.n_mended;
+}
+
+size_t dun_records_line(const dun_records *records) {
+    return records->cut.line;
+}

@@ -1,0 +1,156 @@
+/* The table of places where models lie, and how each is walked. */
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "io/model/model_places.h"
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "io/model/model_walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Where a place is: the first variable that is set, and what follows it; else below the home; else a fixed
+ * path. */
+typedef struct {
+    const char *variable, *below_variable;
+    const char *below_home;
+    const char *fixed;
+} location;
+
+static const struct {
+    location at;
+    int (*walk)(dun_model_entries *out, const char *folder);
+} places[] = {
+    {{.variable = "HF_HUB_CACHE", .below_variable = ""}, dun_walk_hub},
+    {{.variable = "HF_HOME", .below_variable = "/hub"}, dun_walk_hub},
+    {{.variable = "XDG_CACHE_HOME", .below_variable = "/huggingface/hub"}, dun_walk_hub},
+    {{.below_home = "/.cache/huggingface/hub"}, dun_walk_hub},
+    {{.variable = "OLLAMA_MODELS", .below_variable = ""}, dun_walk_ollama},
+    {{.below_home = "/.ollama/models"}, dun_walk_ollama},
+    {{.fixed = "/usr/share/ollama/.ollama/models"}, dun_walk_ollama},
+    {{.below_home = "/.lmstudio/models"}, dun_walk_lmstudio},
+    {{.below_home = "/.cache/lm-studio/models"}, dun_walk_lmstudio},
+};
+
+static int place_path(dun_str *out, const location *at) {
+    const char *variable = at->variable ? getenv(at->variable) : NULL, *home = getenv("HOME");
+    if (variable && *variable)
+        return dun_str_addf(out, "%s%s", variable, at->below_variable);
+    if (at->below_home && home && *home)
+        return dun_str_addf(out, "%s%s", home, at->below_home);
+    return at->fixed ? dun_str_addf(out, "%s", at->fixed) : DUN_OK;
+}
+
+static int list_places(dun_model_entries *out) {
+    int rc = DUN_OK;
+    dun_str path = {0};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        dun_str_clear(&path);
+        TRY(place_path(&path, &places[i].at));
+        if (path.length)
+            TRY(places[i].walk(out, path.bytes));
+    }
+out:
+    dun_str_free(&path);
+    return rc;
+}
+
+/* The folders of DUNLIN_MODELS. */
+static int list_own(dun_model_entries *out) {
+    int rc = DUN_OK;
+    const char *folders = getenv("DUNLIN_MODELS");
+    char *folder = NULL;
+    while (folders && *folders) {
+        const size_t length = strcspn(folders, ":");
+        TRY_PTR(folder, dun_strndup(folders, length));
+        if (length)
+            TRY(dun_walk_folder(out, folder, ""));
+        dun_free(folder);
+        folder = NULL;
+        folders += length + (folders[length] == ':');
+    }
+out:
+    dun_free(folder);
+    return rc;
+}
+
+int dun_model_entries_list(dun_model_entries *out, const char *const *folders) {
+    int rc = DUN_OK;
+    *out = (dun_model_entries){0};
+    for (; *folders; folders++)
+        TRY(dun_walk_folder(out, *folders, ""));
+    TRY(list_own(out));
+    TRY(list_places(out));
+out:
+    if (rc < 0)
+        dun_model_entries_free(out);
+    return rc;
+}
+
+void dun_model_entries_free(dun_model_entries *entries) {
+    for (size_t i = 0; i < entries->n; i++) {
+        dun_free(entries->entries[i].name);
+        dun_free(entries->entries[i].path);
+        dun_free(entries->entries[i].fault);
+    }
+    dun_free(entries->entries);
+    *entries = (dun_model_entries){0};
+}
+
+/* Whether `part` stands somewhere in `text`, letters of either case being equal. */
+static bool contains(const char *text, const char *part) {
+    const size_t length = strlen(part);
+    for (; strlen(text) >= length; text++)
+        if (strncasecmp(text, part, length) == 0)
+            return true;
+    return false;
+}
+
+/* Ollama's own habit: a name without a tag has the tag "latest". */
+static bool is_name(const char *name, const char *wanted) {
+    const size_t length = strlen(wanted);
+    const bool untagged = strncmp(wanted, "ollama:", 7) == 0 && !strchr(wanted + 7, ':');
+    return strcasecmp(name, wanted) == 0 ||
+           (untagged && strncasecmp(name, wanted, length) == 0 && strcasecmp(name + length, ":latest") == 0);
+}
+
+static int refuse_several(const dun_model_entries *entries, const char *name) {
+    int rc = DUN_OK;
+    dun_str list = {0};
+    for (size_t i = 0; i < entries->n; i++)
+        if (contains(entries->entries[i].name, name))
+            TRY(dun_str_addf(&list, "%s%s", list.length ? ", " : "", entries->entries[i].name));
+    TRY(dun_error(DUN_USAGE, "%s: several models have this in their names: %s; name one of them", name,
+                  list.bytes));
+out:
+    dun_str_free(&list);
+    return rc;
+}
+
+int dun_model_entries_find(const dun_model_entry **out, bool *exact, const dun_model_entries *entries,
+                           const char *name) {
+    int rc = DUN_OK;
+    const dun_model_entry *found = NULL;
+    *out = NULL;
+    *exact = false;
+    for (size_t i = 0; i < entries->n && !*exact; i++)
+        if (is_name(entries->entries[i].name, name)) {
+            *out = &entries->entries[i];
+            *exact = true;
+        }
+    if (*exact)
+        goto out;
+    for (size_t i = 0; i < entries->n; i++) {
+        const dun_model_entry *entry = &entries->entries[i];
+        if (!contains(entry->name, name))
+            continue;
+        if (found && strcmp(found->path, entry->path) != 0)
+            TRY(refuse_several(entries, name));
+        found = found ? found : entry;
+    }
+    *out = found;
+out:
+    return rc;
+}
