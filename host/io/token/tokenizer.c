@@ -211,7 +211,8 @@ static int encode_valid(dun_tokens *out, dun_tokenizer *t, const char *text, siz
         if (next.begin < next.end)
             TRY(dun_tokens_add(out, next.id, next.begin, next.end));
     }
-    order_spans(out->spans + first, out->n - first);
+    if (out->n > first)
+        order_spans(out->spans + first, out->n - first);
 out:
     return rc;
 }
