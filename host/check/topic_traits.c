@@ -139,31 +139,52 @@ static void cap(dun_check *c, int N, int C, bool backward) {
     dun_check_close_floor(c, dx, want, act_tolerance, 0.1);
 }
 
-enum { N_NORMS = 4 * 4, N_ACTS = 4 * 2 * 2 * 2, N_KINDS = N_NORMS + N_ACTS + 3 };
+/* The kernels come by turns, so that a test of few cases, scattered over the list, launches them all. */
+enum { NORMS_FWD, NORMS_BWD, ACT_FWD, ACT_BWD, POSITION_FWD, CAP_FWD, CAP_BWD, N_KERNELS, N_WAYS = 16 };
+
+static void run_norm(dun_check *c, size_t index, bool backward, size_t way, int N, int C) {
+    const size_t kind = way % 4;
+    const bool second = way / 4 % 2; /* of a high mean, or adding to what is there */
+    dun_check_begin(c, index, "norms_%s%s, %s, %d rows of %d", backward ? "bwd" : "fwd",
+                    !second    ? ""
+                    : backward ? " beta"
+                               : " of a high mean",
+                    norms[kind].name, N, C);
+    norm(c, kind, N, C, second && !backward && norms[kind].centred ? 30.0 : 0.0, backward,
+         backward && second);
+}
+
+static void run_act(dun_check *c, size_t index, bool backward, size_t way, int N, int F) {
+    static const char *const acts[] = {"SiLU", "GELU", "GELU by tanh", "ReLU"};
+    const bool gated = way / 4 % 2, large = way / 8 % 2;
+    dun_check_begin(c, index, "act_%s, %s%s%s, %d rows of %d", backward ? "bwd" : "fwd", acts[way % 4],
+                    gated ? ", gated" : "", large ? ", large" : "", N, F);
+    act(c, (dun_ref_act)(way % 4), gated, N, F, large ? 100.0 : 1.0, backward);
+}
 
 static void run(dun_check *c, size_t index) {
     static const int rows[] = {1, 2, 5, 37};
-    static const char *const acts[] = {"SiLU", "GELU", "GELU by tanh", "ReLU"};
-    size_t kind = index % N_KINDS, width = index / N_KINDS, way = kind / 4 % 4;
-    int N = rows[(kind + width) % 4], C = dun_check_widths[width];
-    if (kind < N_NORMS) {
-        static const char *const ways[] = {"_fwd", "_fwd of a high mean", "_bwd", "_bwd beta"};
-        dun_check_begin(c, index, "norms%s, %s, %d rows of %d", ways[way], norms[kind % 4].name, N, C);
-        norm(c, kind % 4, N, C, way == 1 && norms[kind % 4].centred ? 30.0 : 0.0, way >= 2, way == 3);
-    } else if (kind < N_NORMS + N_ACTS) {
-        const int which = (int)(kind - N_NORMS), gated = which / 4 % 2;
-        const bool large = which / 8 % 2, backward = which / 16;
-        dun_check_begin(c, index, "act_%s, %s%s%s, %d rows of %d", backward ? "bwd" : "fwd", acts[which % 4],
-                        gated ? ", gated" : "", large ? ", large" : "", N, C);
-        act(c, (dun_ref_act)(which % 4), gated, N, C, large ? 100.0 : 1.0, backward);
-    } else if (kind == N_NORMS + N_ACTS) {
+    const size_t kernel = index % N_KERNELS, way = index / N_KERNELS % N_WAYS;
+    const size_t width = index / N_KERNELS / N_WAYS;
+    const int N = rows[(way + way / 4 + width) % 4], C = dun_check_widths[width];
+    switch (kernel) {
+    case NORMS_FWD:
+    case NORMS_BWD:
+        run_norm(c, index, kernel == NORMS_BWD, way, N, C);
+        break;
+    case ACT_FWD:
+    case ACT_BWD:
+        run_act(c, index, kernel == ACT_BWD, way, N, C);
+        break;
+    case POSITION_FWD:
         dun_check_begin(c, index, "position_fwd, %d rows of %d", N, C);
         position(c, N, C);
-    } else {
-        bool backward = kind == N_KINDS - 1;
-        dun_check_begin(c, index, "cap_%s, %d rows of %d", backward ? "bwd" : "fwd", N, C);
-        cap(c, N, C, backward);
+        break;
+    default:
+        dun_check_begin(c, index, "cap_%s, %d rows of %d", kernel == CAP_BWD ? "bwd" : "fwd", N, C);
+        cap(c, N, C, kernel == CAP_BWD);
     }
 }
 
-const dun_check_topic dun_check_traits = {"traits", (size_t)N_KINDS *DUN_CHECK_N_WIDTHS, run, false};
+const dun_check_topic dun_check_traits = {"traits", (size_t)N_KERNELS *N_WAYS *DUN_CHECK_N_WIDTHS, run,
+                                          false};
