@@ -108,12 +108,22 @@ END
 
 # Two that fit, none, and one that is broken.
 ends 2 tokenize --model .gguf
-says err 'several models have this in their names: '
-says err 'here.gguf, '
+says err 'several models fit: '
+says err "here.gguf ($work/models/here.gguf), "
 says err 'hf:org/tiny/tiny.gguf'
 ends 3 tokenize --model ollama:host/a/b:gone
 says err 'ollama:host/a/b:gone: its manifest names a blob that is not there'
 ends 3 tokenize --model ollama:nobody
+
+# One name, two models: equal letters go before letters of another case, two of the same name are refused with both.
+cp "$tiny" models/Case.gguf
+printf 'GGUF' >more/case.gguf
+ends 0 tokenize --model Case.gguf
+cp "$tiny" more/deep/here.gguf
+cp "$tiny" more/here.gguf
+ends 2 tokenize --model here.gguf
+says err "here.gguf ($work/models/here.gguf), here.gguf ($work/more/here.gguf)"
+rm more/here.gguf more/deep/here.gguf more/case.gguf
 
 # A file that is there wins over a name, and what a run stores is a path.
 mkdir studio && cp "$tiny" studio/studio

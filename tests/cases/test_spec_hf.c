@@ -225,6 +225,10 @@ static const struct {
      "\"head_dim\":16,\"sliding_window\":8,\"layer_types\":[\"linear_attention\",\"full_attention\","
      "\"full_attention\",\"full_attention\"]",
      "'layer_types' is 'linear_attention'", "sliding_attention"},
+    {"gemma3_text",
+     "\"head_dim\":16,\"sliding_window\":10,\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\"},"
+     "\"sliding_attention\":{\"rope_type\":\"linear\",\"factor\":4}}",
+     "'rope_type' is 'linear'", "default, for sliding_attention"},
     {"smollm3", "\"no_rope_layers\":[1]", "'no_rope_layers' has 1 values", "expected 4"},
     {"smollm3", "\"no_rope_layers\":[1,1,1,null]", "'no_rope_layers' is null", "1 for each layer that turns"},
     {"granite", "\"attention_multiplier\":-1", "'attention_multiplier' is -1", "at least"},

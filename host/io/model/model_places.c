@@ -109,21 +109,33 @@ static bool contains(const char *text, const char *part) {
 }
 
 /* Ollama's own habit: a name without a tag has the tag "latest". */
-static bool is_name(const char *name, const char *wanted) {
+static bool is_latest(const char *name, const char *wanted) {
     const size_t length = strlen(wanted);
-    const bool untagged = strncmp(wanted, "ollama:", 7) == 0 && !strchr(wanted + 7, ':');
-    return strcasecmp(name, wanted) == 0 ||
-           (untagged && strncasecmp(name, wanted, length) == 0 && strcasecmp(name + length, ":latest") == 0);
+    return strncmp(wanted, "ollama:", 7) == 0 && !strchr(wanted + 7, ':') &&
+           strncasecmp(name, wanted, length) == 0 && strcasecmp(name + length, ":latest") == 0;
 }
 
-static int refuse_several(const dun_model_entries *entries, const char *name) {
+static bool is_name(const char *name, const char *wanted) {
+    return strcmp(name, wanted) == 0 || is_latest(name, wanted);
+}
+
+static bool is_name_in_other_case(const char *name, const char *wanted) {
+    return strcasecmp(name, wanted) == 0;
+}
+
+/* Ways of meaning a model, the surest first. */
+static bool (*const ways[])(const char *name, const char *wanted) = {is_name, is_name_in_other_case,
+                                                                     contains};
+enum { N_WAYS = sizeof ways / sizeof *ways };
+
+static int refuse_several(const dun_model_entries *entries, const char *name, size_t way) {
     int rc = DUN_OK;
     dun_str list = {0};
     for (size_t i = 0; i < entries->n; i++)
-        if (contains(entries->entries[i].name, name))
-            TRY(dun_str_addf(&list, "%s%s", list.length ? ", " : "", entries->entries[i].name));
-    TRY(dun_error(DUN_USAGE, "%s: several models have this in their names: %s; name one of them", name,
-                  list.bytes));
+        if (ways[way](entries->entries[i].name, name))
+            TRY(dun_str_addf(&list, "%s%s (%s)", list.length ? ", " : "", entries->entries[i].name,
+                             entries->entries[i].path));
+    TRY(dun_error(DUN_USAGE, "%s: several models fit: %s; name one of them, or its path", name, list.bytes));
 out:
     dun_str_free(&list);
     return rc;
@@ -132,25 +144,21 @@ out:
 int dun_model_entries_find(const dun_model_entry **out, bool *exact, const dun_model_entries *entries,
                            const char *name) {
     int rc = DUN_OK;
-    const dun_model_entry *found = NULL;
     *out = NULL;
-    *exact = false;
-    for (size_t i = 0; i < entries->n && !*exact; i++)
-        if (is_name(entries->entries[i].name, name)) {
-            *out = &entries->entries[i];
-            *exact = true;
+    *exact = true;
+    for (size_t way = 0; way < N_WAYS && !*out; way++) {
+        const dun_model_entry *found = NULL;
+        for (size_t i = 0; i < entries->n; i++) {
+            const dun_model_entry *entry = &entries->entries[i];
+            if (!ways[way](entry->name, name))
+                continue;
+            if (found && strcmp(found->path, entry->path) != 0)
+                TRY(refuse_several(entries, name, way));
+            found = found ? found : entry;
         }
-    if (*exact)
-        goto out;
-    for (size_t i = 0; i < entries->n; i++) {
-        const dun_model_entry *entry = &entries->entries[i];
-        if (!contains(entry->name, name))
-            continue;
-        if (found && strcmp(found->path, entry->path) != 0)
-            TRY(refuse_several(entries, name));
-        found = found ? found : entry;
+        *out = found;
+        *exact = ways[way] != contains;
     }
-    *out = found;
 out:
     return rc;
 }

@@ -99,11 +99,26 @@ out:
     return rc;
 }
 
+/* The path with its folder made absolute. The last name stays, though it be a link: those of models in
+ * several parts say which part they are. NULL with the error recorded. */
+static char *settle(const char *path) {
+    const char *slash = strrchr(path, '/');
+    dun_str out = {0};
+    char *folder = dun_strndup(path, slash ? (size_t)(slash - path) : 0), *copy = NULL;
+    char *real = folder ? realpath(slash == path ? "/" : slash ? folder : ".", NULL) : NULL;
+    if (folder && dun_str_addf(&out, "%s/%s", real ? real : folder, slash ? slash + 1 : path) == DUN_OK)
+        copy = dun_strdup(out.bytes);
+    free(real);
+    dun_free(folder);
+    dun_str_free(&out);
+    return copy;
+}
+
 /* Takes over `name`. What is there already under that name is not added again. */
 static int add(dun_model_entries *out, char *name, const char *path, uint64_t bytes, const char *fault) {
     int rc = DUN_OK;
-    char *real = realpath(path, NULL), *copy = NULL, *why = NULL;
-    TRY_PTR(copy, dun_strdup(real ? real : path));
+    char *copy = NULL, *why = NULL;
+    TRY_PTR(copy, settle(path));
     if (fault)
         TRY_PTR(why, dun_strdup(fault));
     for (size_t i = 0; i < out->n; i++)
@@ -113,7 +128,6 @@ static int add(dun_model_entries *out, char *name, const char *path, uint64_t by
     out->entries[out->n++] = (dun_model_entry){.name = name, .path = copy, .bytes = bytes, .fault = why};
     name = copy = why = NULL;
 out:
-    free(real);
     dun_free(name);
     dun_free(copy);
     dun_free(why);

@@ -227,7 +227,8 @@ static int read_reals(dun_spec *spec, const dun_arch *arch, const dun_gguf *file
     }
     if (spec->traits.position != DUN_POSITION_ROPE)
         goto out;
-    spec->rope_base = 10000;
+    spec->rope_base = strcmp(arch->name, "gemma3") == 0 ? 1e6f : 10000;
+    TRY(dun_spec_gguf_real(&spec->rope_base, file, "*.rope.global.freq_base", arch, 1)); /* Ollama's name */
     TRY(dun_spec_gguf_real(&spec->rope_base, file, "*.rope.freq_base", arch, 1));
 out:
     return rc;

@@ -164,6 +164,7 @@ int dun_spec_gguf_windows(dun_spec *spec, const dun_arch *arch, const dun_gguf *
         spec->rope_base_window = 10000;
     if (strcmp(arch->name, "olmo2") == 0) /* of Olmo 3, whose sliding layers are not scaled */
         spec->rope_base_window = spec->rope_base;
+    TRY(dun_spec_gguf_real(&spec->rope_base_window, file, "*.rope.local.freq_base", arch, 1)); /* Ollama's */
     TRY(dun_spec_gguf_real(&spec->rope_base_window, file, "*.rope.freq_base_swa", arch, 1));
 out:
     return rc;

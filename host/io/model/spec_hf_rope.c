@@ -156,6 +156,18 @@ out:
     return rc;
 }
 
+/* Layers with a window turn as they are. */
+static int refuse_scaling(const dun_hf_config *sliding) {
+    int rc;
+    const char *type = "default";
+    TRY(dun_hf_text(&type, sliding, "rope_type|type"));
+    if (strcmp(type, "default") != 0)
+        TRY(dun_hf_refuse(sliding, "rope_type", dun_hf_find(sliding, "rope_type|type"),
+                          "default, for sliding_attention"));
+out:
+    return rc;
+}
+
 /* An object among the values of a config; empty where it is not there. */
 static int find_object(dun_hf_config *out, const dun_hf_config *config, const char *names) {
     const json_t *found = dun_hf_find(config, names);
@@ -187,8 +199,10 @@ int dun_hf_positions(dun_spec *spec, const dun_hf_config *config) {
     } else if (is_arch(spec, "olmo2")) { /* of Olmo 3, whose sliding layers are not scaled */
         spec->rope_base_window = spec->rope_base;
     }
-    if (sliding.object)
+    if (sliding.object) {
+        TRY(refuse_scaling(&sliding));
         TRY(dun_hf_float(&spec->rope_base_window, &sliding, "rope_theta", 1));
+    }
 out:
     return rc;
 }

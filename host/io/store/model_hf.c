@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     dun_shards shards;
@@ -103,19 +104,43 @@ out:
     return rc;
 }
 
+/* What a run stands on beside the tensors: a text's tokens depend on the tokenizer's files. */
+static int hash_files(uint64_t *hash, const char *folder) {
+    static const char *const names[] = {"config.json", "tokenizer.json", "tokenizer_config.json"};
+    int rc = DUN_OK;
+    dun_str path = {0};
+    dun_file file = {0};
+    *hash = DUN_HASH_START;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        dun_str_clear(&path);
+        TRY(dun_str_addf(&path, "%s/%s", folder, names[i]));
+        if (access(path.bytes, F_OK) != 0)
+            continue;
+        TRY(dun_file_map(&file, path.bytes));
+        *hash = dun_hash(*hash, file.bytes, file.length);
+        dun_file_unmap(&file);
+        file = (dun_file){0};
+    }
+out:
+    dun_file_unmap(&file);
+    dun_str_free(&path);
+    return rc;
+}
+
 static int hf_open(dun_model_file *model, const char *path, unsigned parts) {
     int rc = DUN_OK;
     dun_str config = {0};
     dun_file file = {0};
     hf_model *m = NULL;
+    uint64_t hash;
     TRY_NEW(m, 1);
     model->self = m;
     TRY(dun_str_addf(&config, "%s/config.json", path));
     TRY(read_config(m, &file, config.bytes));
     if (parts != DUN_MODEL_TOKENIZER) {
         TRY(dun_shards_open(&m->shards, path));
-        TRY(read_weights(model, m, path, config.bytes, dun_hash(DUN_HASH_START, file.bytes, file.length),
-                         parts));
+        TRY(hash_files(&hash, path));
+        TRY(read_weights(model, m, path, config.bytes, hash, parts));
     }
     if (parts & DUN_MODEL_TOKENIZER)
         TRY(dun_tokenizer_read_json(&model->tokenizer, path));
