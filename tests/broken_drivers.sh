@@ -122,6 +122,21 @@ bc-one program\.bc is damaged or cut short; delete
 END
 [ -n "$(find kept/pocl -name '*.so')" ] || fail "what stands in holds nothing"
 
+# A page that was lost within a program is seen by the driver alone, perhaps in the first build of a process: what ends
+# it tells of the folder.
+lose_page() {
+    dd if=/dev/zero of="$1" bs=4096 seek=1 count=1 conv=notrunc status=none
+}
+rm -rf broken
+cp -r pocl broken
+each_file program.bc lose_page
+if POCL_CACHE_DIR=$work/broken "$dunlin" classify run texts.txt >out 2>err; then
+    cmp -s out right || fail "a lost page: other answers"
+else
+    says err "$work/broken"
+    matches err 'delete that folder'
+fi
+
 # --- the folder itself.
 folder() {
     name="folder: $1"

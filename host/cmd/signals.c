@@ -128,7 +128,7 @@ static void tell_ends_by_drivers(void) {
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         if (sigaction(faults[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
             take_fault(faults[i]);
-    dun_driver_on_build(take_abort_again);
+    dun_driver_on_work(take_abort_again);
     (void)atexit(tell_exit);
 }
 

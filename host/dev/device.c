@@ -169,7 +169,9 @@ static int list_with_ids(dun_device_info **infos, cl_device_id **ids, size_t *n)
     TRY_NEW(*infos, CAPACITY);
     TRY_NEW(*ids, CAPACITY);
     dun_driver_prepare();
-    TRY(walk(*infos, *ids, CAPACITY, n));
+    rc = walk(*infos, *ids, CAPACITY, n);
+    dun_driver_worked();
+    TRY(rc);
     for (size_t i = 0; i < *n; i++)
         if (dun_quirk_of(&(*infos)[i], DUN_QUIRK_CACHES_ITSELF))
             dun_driver_tell_cache();

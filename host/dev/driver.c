@@ -149,11 +149,11 @@ bool dun_driver_has_passed(uint64_t key) {
     return driver.passed == key;
 }
 
-void dun_driver_on_build(void (*hear)(void)) {
+void dun_driver_on_work(void (*hear)(void)) {
     driver.on_build = hear;
 }
 
-void dun_driver_built(void) {
+void dun_driver_worked(void) {
     if (driver.on_build)
         driver.on_build();
 }

@@ -26,10 +26,10 @@ bool dun_driver_cache_filled(void);
 void dun_driver_note_passed(uint64_t key);
 bool dun_driver_has_passed(uint64_t key);
 
-/* Who is called after a driver has compiled in this process: compilers put handlers of signals over those of
- * the program. To be set before there are threads. */
-void dun_driver_on_build(void (*hear)(void));
-void dun_driver_built(void);
+/* Who is called after a driver was first asked for its devices, and after each time that it compiled:
+ * compilers put handlers of signals over those of the program. To be set before there are threads. */
+void dun_driver_on_work(void (*hear)(void));
+void dun_driver_worked(void);
 
 /* What there is to say when the process is ended from inside a driver: whole lines, or "" before the first
  * OpenCL call and after dun_driver_dismiss. May be called in signal handlers. */

@@ -65,7 +65,7 @@ static int compile(dun_program *program, const char *text, const char *defines) 
                clCreateProgramWithSource(device->context, 1, &text, NULL, &code));
     cl_int code = dun_fault_here() ? CL_OUT_OF_HOST_MEMORY
                                    : clBuildProgram(program->program, 1, &device->id, defines, NULL, NULL);
-    dun_driver_built();
+    dun_driver_worked();
     if (code != CL_SUCCESS)
         TRY(build_failed(program, defines, code));
 out:

@@ -43,7 +43,7 @@ static cl_program load(cl_int *code, dun_device *device, const char *defines, co
         *code = clBuildProgram(program, 1, &device->id, defines, NULL, NULL);
     else if (*code == CL_SUCCESS)
         *code = CL_INVALID_BINARY;
-    dun_driver_built();
+    dun_driver_worked();
     if (*code == CL_SUCCESS && !has_kernels(program))
         *code = CL_INVALID_BINARY;
     if (*code != CL_SUCCESS)
