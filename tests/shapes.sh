@@ -137,6 +137,12 @@ shape 'columns without a name behind the text, as spilled commas leave them'
 says err-train '10 texts go on in columns without a name'
 says out 'words, and, more"'
 
+shape 'a header with one name less than rows have cells, as R writes it'
+(echo 'text,label'; rows 10 '%n,%t,%a') | is short.csv
+says out '"text":"a text of number 0 words"'
+(echo 'text , label'; rows 10 '%t,%a,') | is comma.csv
+says out '"text":"a text of number 0 words"'
+
 shape 'blank lines, rows of empty fields, empty texts'
 (rows 30 '%t,%a'; printf '\n  \n,\n,good\n'; rows 10 'more of %t,%a'; printf '\n') >blank.csv
 read_as 40 42 blank.csv

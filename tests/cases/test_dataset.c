@@ -94,6 +94,8 @@ static const struct {
     {"d.tsv", "\"a \"\"b\"\"\"\tx\n\"c\td\"\ty\n", "0|a \"b\"|1\n1|c\td|2\n", {0}},
     {"d.txt", "__label__x a b\n__label__y c\n", "0|a b|1\n1|c|2\n", {0}},
     {"d.csv", "l,t,,\nx,a,,\ny,b, c,d\n", "0|a|2\n1|b, c,d|3\n", {"t", "l", true, 0, 0}},
+    {"d.csv", "text , label\n1,a,x\n2,b,y\n", "0|a|2\n1|b|3\n", {"text", "label", true, 0, 0}},
+    {"d.csv", "text,label\na,x,\nb,y, \n", "0|a|2\n1|b|3\n", {"text", "label", true, 0, 0}},
     {"d.csv", "a,x,\nb,y\nc,x\nd,y\n", "0|a|1\n1|b|2\n0|c|3\n1|d|4\n", {0}},
     {"d.jsonl",
      "{\"s\":\"a\",\"0\":true}\n{\"s\":\"b\",\"0\":false}\n",

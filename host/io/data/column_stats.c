@@ -97,7 +97,7 @@ static int count_cell(dun_column *c, const dun_cell *cell) {
     c->n_numbers += dun_column_is_number(value.bytes, value.length);
     c->n_spaced += memchr(value.bytes, ' ', value.length) != NULL;
     c->n_again +=
-        c->title && strlen(c->title) == cell->length && memcmp(c->title, cell->bytes, cell->length) == 0;
+        c->title && strlen(c->title) == value.length && memcmp(c->title, value.bytes, value.length) == 0;
     if (!c->many)
         TRY(count_value(c, &value));
 out:
@@ -114,12 +114,15 @@ out:
     return rc;
 }
 
-static int take_first(dun_columns *out, const dun_record *record, size_t n_columns) {
+static int take_first(dun_columns *out, dun_records *records, size_t n_columns) {
     int rc;
+    TRY(dun_records_read_header(records));
+    if (!dun_records_title(records, 0))
+        goto out; /* there is no line */
     TRY(add_columns(out, n_columns));
     for (size_t i = 0; i < n_columns; i++) {
-        const dun_cell none = {"", 0, DUN_CELL_TEXT}, *cell = i < record->n ? &record->cells[i] : &none;
-        TRY_PTR(out->columns[i].title, dun_strndup(cell->bytes, cell->length));
+        const char *title = dun_records_title(records, i);
+        TRY_PTR(out->columns[i].title, dun_strdup(title ? title : ""));
     }
 out:
     return rc;
@@ -164,18 +167,16 @@ int dun_columns_measure(dun_columns *out, const dun_text_file *text, const dun_d
     dun_records *records = NULL;
     dun_record record;
     const bool is_table = dialect->format == DUN_TSV || dialect->format == DUN_CSV;
-    bool first = is_table;
     *out = (dun_columns){0};
     TRY(dun_records_open(&records, text, dialect));
+    if (is_table)
+        TRY(take_first(out, records, dialect->n_columns));
     for (;;) {
         TRY(dun_records_next(&record, records));
         if (rc == 0)
             break;
-        if (first)
-            TRY(take_first(out, &record, dialect->n_columns));
-        else if (!is_table || record.n == dialect->n_columns)
+        if (!is_table || record.n == dialect->n_columns)
             TRY(count_record(out, &record));
-        first = false;
     }
     for (size_t i = 0; i < out->n && !is_table; i++)
         if (dun_records_title(records, i))

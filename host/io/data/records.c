@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "io/data/records_inside.h"
 
 #include <string.h>
@@ -101,19 +102,47 @@ out:
     return rc;
 }
 
+/* A header with one name less than rows have cells: R's and pandas' rows then begin with a number or name of
+ * their own. Unless the last cell is empty in all of them, as rows that end with a delimiter have it. */
+static int first_has_no_title(bool *out, const dun_records *records, const dun_record *header) {
+    int rc = DUN_OK;
+    const size_t n = records->dialect.n_columns;
+    size_t n_blank = 0;
+    dun_cutter cut = {.at = records->cut.at,
+                      .end = records->cut.end,
+                      .delimiter = records->cut.delimiter,
+                      .line_end = records->cut.line_end,
+                      .quotes = records->cut.quotes};
+    *out = false;
+    while (header->n + 1 == n && !*out && dun_cutter_skip_blank(&cut, &n_blank)) {
+        if (dun_cutter_next_mild(&cut) == DUN_CUT_NO_MEMORY)
+            TRY(DUN_FAILED);
+        *out = cut.n == n && dun_utf8_trim(cut.cells[n - 1].bytes, cut.cells[n - 1].length).length > 0;
+    }
+out:
+    dun_cutter_free(&cut);
+    return rc;
+}
+
 int dun_records_read_header(dun_records *records) {
     int rc = DUN_OK;
     dun_record record;
+    bool shifted;
     if (!forms[records->dialect.format].delimited)
         goto out;
     TRY(dun_records_next(&record, records));
     if (rc == 0 || records->n_titles)
         goto out;
-    TRY_NEW(records->titles, record.n);
+    TRY(first_has_no_title(&shifted, records, &record));
+    TRY_NEW(records->titles, record.n + shifted);
+    if (shifted) {
+        TRY_PTR(records->titles[0], dun_strdup(""));
+        records->n_titles++;
+    }
     for (size_t i = 0; i < record.n; i++) {
-        const size_t n = record.cells[i].length;
-        TRY_PTR(records->titles[i],
-                dun_strndup(record.cells[i].bytes, n < DUN_TITLE_BYTES ? n : DUN_TITLE_BYTES));
+        const dun_slice title = dun_utf8_trim(record.cells[i].bytes, record.cells[i].length);
+        const size_t n = title.length < DUN_TITLE_BYTES ? title.length : DUN_TITLE_BYTES;
+        TRY_PTR(records->titles[records->n_titles], dun_strndup(title.bytes, n));
         records->n_titles++;
     }
 out:

@@ -83,8 +83,9 @@ int dun_records_open(dun_records **out, const dun_text_file *text, const dun_dia
  * that something follows, is refused. */
 int dun_records_next(dun_record *record, dun_records *records);
 
-/* Takes the first record as the columns' titles (TSV and CSV; else nothing is done). Before the first
- * dun_records_next. */
+/* Takes the first record as the columns' titles, without blanks around them (TSV and CSV; else nothing is
+ * done). One title less than columns: the first has none, unless all rows end with a delimiter. Before the
+ * first dun_records_next. */
 int dun_records_read_header(dun_records *records);
 
 /* The title of a column: a name from the header, a JSON key; NULL without one. */
