@@ -41,6 +41,7 @@ def test_bodies(server):
     for kind, body, wanted in (
             ("application/json", text.encode("utf-8-sig"), alone), ("application/json", text.encode("utf-16"), alone),
             ("", b"\xfe\xff" + text.encode("utf-16-be"), alone), ("text/plain", text.encode("utf-16"), alone),
+            ("", b'{"id": 1234567890123456789, ' + text.encode()[1:], alone),
             ("text/plain", text.encode(), alone), ("text/plain", b" \r\n" + text.encode("utf-8"), alone),
             ("text/plain", lines.encode(), together),
             ("text/plain; charset=utf-8", lines.encode("utf-8-sig"), together),

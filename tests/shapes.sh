@@ -106,6 +106,8 @@ rows 10 '{"text":"%t","label":"%a"}' | is a.jsonl
 rows 10 '{"text":"%t",
   "label":"%a"}' | is objects.json
 rows 10 '{"text":"%t","label":["%a"]}' | is lists.jsonl
+rows 10 '{"id":123456789012345678%n,"text":"%t","label":"%a"}' | is ids.jsonl
+says out '"text":"a text of number 0 words"'
 # The classes are numbers, true and false.
 for value in 'true false' '1 0' '1.0 0'; do
     rows 10 '{"text":"%t","label":%a}' | sed "s/:good/:${value% *}/; s/:bad/:${value#* }/" >values.jsonl

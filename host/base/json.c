@@ -28,6 +28,7 @@ void dun_json_own_memory(void) {
 typedef struct {
     const char *name, *bytes;
     size_t length, first_line;
+    bool any_integer; /* also what a double cannot hold */
 } document;
 
 /* The line and column of the character at `at`. */
@@ -58,7 +59,8 @@ static size_t string_end(const document *d, size_t at) {
     return at;
 }
 
-/* The end of the number that starts at `at`; refuses one of digits alone that a double cannot hold. */
+/* The end of the number that starts at `at`; refuses one of digits alone that a double cannot hold,
+ * unless any is wanted. */
 static int check_number(size_t *end, const document *d, size_t at) {
     bool whole = true;
     json_int_t value = 0;
@@ -72,7 +74,7 @@ static int check_number(size_t *end, const document *d, size_t at) {
             value = value * 10 + (c - '0');
     }
     *end = at;
-    if (whole && value > DUN_JSON_INTEGER)
+    if (whole && value > DUN_JSON_INTEGER && !d->any_integer)
         return refuse(d, at - 1, "the integer is beyond 2^53; a smaller one, or a real number is needed");
     return DUN_OK;
 }
@@ -136,26 +138,41 @@ out:
     return rc;
 }
 
-int dun_json_parse(json_t **out, const char *bytes, size_t length, const char *name, size_t first_line) {
+static int parse(json_t **out, const document *d) {
     int rc;
     json_error_t error;
-    const document d = {
-        .name = name, .bytes = length ? bytes : "", .length = length, .first_line = first_line};
     *out = NULL;
-    TRY(check_bytes(&d));
-    TRY(check_values(&d));
+    TRY(check_bytes(d));
+    TRY(check_values(d));
     out_of_memory = false;
-    *out = json_loadb(d.bytes, d.length, JSON_REJECT_DUPLICATES, &error);
+    *out = json_loadb(d->bytes, d->length, JSON_REJECT_DUPLICATES, &error);
+    if (!*out && d->any_integer && json_error_code(&error) == json_error_numeric_overflow)
+        *out = json_loadb(d->bytes, d->length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
     if (out_of_memory)
         TRY(DUN_FAILED); /* its message is recorded */
     if (!*out)
-        TRY(refuse_syntax(&d, &error));
+        TRY(refuse_syntax(d, &error));
 out:
     if (rc < 0) {
         json_decref(*out);
         *out = NULL;
     }
     return rc;
+}
+
+int dun_json_parse(json_t **out, const char *bytes, size_t length, const char *name, size_t first_line) {
+    return parse(
+        out,
+        &(document){.name = name, .bytes = length ? bytes : "", .length = length, .first_line = first_line});
+}
+
+int dun_json_parse_foreign(json_t **out, const char *bytes, size_t length, const char *name,
+                           size_t first_line) {
+    return parse(out, &(document){.name = name,
+                                  .bytes = length ? bytes : "",
+                                  .length = length,
+                                  .first_line = first_line,
+                                  .any_integer = true});
 }
 
 typedef struct {

@@ -24,6 +24,11 @@ void dun_json_own_memory(void);
  */
 int dun_json_parse(json_t **out, const char *bytes, size_t length, const char *name, size_t first_line);
 
+/* The same for data of others, whose keys may hold what nobody asks for: integers of 64 bits are read as they
+ * are; where one is larger, all of them as reals. */
+int dun_json_parse_foreign(json_t **out, const char *bytes, size_t length, const char *name,
+                           size_t first_line);
+
 /* Appends a value as one line without spaces: keys in the order they were set, reals with 9 significant
  * digits, which read back to the same float. DUN_FAILED: no memory, the text then unchanged. */
 int dun_json_dump(dun_str *out, const json_t *value);

@@ -119,6 +119,30 @@ static const struct {
     {"[\"99999999999999999999\"]", "[\"99999999999999999999\"]"},
 };
 
+/* Of others: integers beyond 2^53 too. */
+static void test_foreign(void **state) {
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"[1234567890123456789, -9223372036854775808]", "[1234567890123456789,-9223372036854775808]"},
+        {"{\"id\":99999999999999999999,\"n\":2}", "{\"id\":1e20,\"n\":2.0}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *json;
+        dun_str text = {0};
+        expect_ok(dun_json_parse_foreign(&json, cases[i].in, strlen(cases[i].in), "d.json", 1));
+        expect_ok(dun_json_dump(&text, json));
+        assert_string_equal(text.bytes, cases[i].out);
+        dun_str_free(&text);
+        json_decref(json);
+        expect_error(dun_json_parse_foreign(&json, LITERAL("[1,\n1e999]"), "d.json", 7), DUN_BAD_INPUT,
+                     "d.json:8:", "real number overflow");
+        assert_null(json);
+    }
+    assert_int_equal(dun_mem_live(), 0);
+}
+
 static void test_round_trips(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof round_trips / sizeof round_trips[0]; i++) {
@@ -206,9 +230,10 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refuses),     cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_round_trips), cmocka_unit_test(test_floats_survive),
-        cmocka_unit_test(test_building),    cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_refuses),        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_foreign),        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_floats_survive), cmocka_unit_test(test_building),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

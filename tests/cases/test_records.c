@@ -133,6 +133,8 @@ static const struct {
     {"d.tsv", LITERAL("a\tx\nb\nc\ty\tz\nd\tw\n"), "tsv tab 2 1<a|x> 2<b> 3<c|y|z> 4<d|w>", false},
     /* headers */
     {"d.csv", LITERAL("id,\"the \"\"text\"\"\",\n1,a,\n"), "csv , q3 [id] [the \"text\"] [] 2<1|a|>", true},
+    {"d.csv", LITERAL("text , label\n1,a,x\n2,b,\n"), "csv , q3 [] [text] [label] 2<1|a|x> 3<2|b|>", true},
+    {"d.csv", LITERAL("text,label\na,x,\nb,y, \n"), "csv , q3 [text] [label] 2<a|x|> 3<b|y| >", true},
     {"d.csv", LITERAL("text\n"), "csv q1 [text]", true},
     /* JSON: a line, an array, objects over lines; values as people write them */
     {"d.jsonl", LITERAL("{\"t\":\"a\",\"l\":\"x\"}\n{\"l\":\"y\",\"t\":\"b\"}\n"), "jsonl 0 1<a|x> 2<b|y>",
@@ -141,6 +143,9 @@ static const struct {
      "jsonl 0 1<#1|#1|#0.1|#100|?true|~>", false},
     {"d.jsonl", LITERAL("{\"a\":[\"x\"],\"b\":[1,2],\"c\":{\"d\":1},\"e\":[],\"f\":[[1]]}"),
      "jsonl 0 1<x|![1,2]|!{\"d\":1}|![]|![[1]]>", false},
+    {"d.jsonl",
+     LITERAL("{\"id\":1234567890123456789,\"t\":\"a\"}\n{\"id\":99999999999999999999,\"t\":\"b\"}"),
+     "jsonl 0 1<#1234567890123456789|a> 2<#1e+20|b>", false},
     {"d.jsonl", LITERAL("{\"a\":1}\n\n{\"b\":2}\n{\"a\":3}\n"), "jsonl 0 1<#1> 3<-|#2> 4<#3|-> blank 1",
      false},
     {"d.jsonl", LITERAL("{\"t\":\"24\\\" [\"}\n{\"t\":\"}\"}\n"), "jsonl 0 1<24\" [> 2<}>", false},

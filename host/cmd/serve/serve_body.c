@@ -27,7 +27,7 @@ static bool is_word(dun_slice word, const char *wanted) {
 
 static int read_json(dun_serve_body *body, const char *bytes, size_t length) {
     int rc = DUN_OK;
-    TRY(dun_json_parse(&body->document, bytes, length, "body", 1));
+    TRY(dun_json_parse_foreign(&body->document, bytes, length, "body", 1));
     const json_t *one = json_object_get(body->document, "text");
     const json_t *all = json_object_get(body->document, "texts");
     if (!one == !all || (one && !json_is_string(one)) || (all && !json_is_array(all)))

@@ -118,7 +118,7 @@ static int read_object(dun_records *r, const char *bytes, size_t length, size_t 
     size_t likely = 0, column;
     json_decref(r->object);
     r->object = NULL;
-    rc = dun_json_parse(&r->object, bytes, length, r->text->name, line);
+    rc = dun_json_parse_foreign(&r->object, bytes, length, r->text->name, line);
     TRY(rc == DUN_BAD_INPUT && r->text->mild ? DUN_OK : rc);
     if (!json_is_object(r->object) && !r->text->mild)
         TRY(dun_error(DUN_BAD_INPUT, "%s:%zu: an array; an object with a text and its label is needed",

@@ -19,7 +19,7 @@ const char *dun_split_format(const dun_dialect *dialect) {
 static int add_object(dun_str *out, const char *bytes, size_t length, const char *name, size_t line) {
     int rc;
     json_t *object = NULL;
-    TRY(dun_json_parse(&object, bytes, length, name, line));
+    TRY(dun_json_parse_foreign(&object, bytes, length, name, line));
     TRY(dun_json_dump(out, object));
     TRY(dun_str_add(out, "\n", 1));
 out:
