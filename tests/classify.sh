@@ -81,7 +81,9 @@ while IFS='~' read -r name content texts said; do
     warned "$said"
 done <<'ROWS'
 bad.csv~id,review\n1,a\xff\n2,\x00b\n3,c\n~a�|�b|c|~lines that are not all UTF-8: 2
-bad.csv~id,review\n1,a\n2\n3,b,c\n4,d\n~a||b|d|~records without a text: 1 (line 3)
+bad.csv~id,review\n1,a\n2\n3,b,c\n4,d\n~a||b,c|d|~records without a text: 1 (line 3)
+bad.csv~id,review\n1,a\n2,Hello, big, world\n~a|Hello, big, world|~records with more than 2 columns: 1; their texts are read to
+bad.csv~review,id\na,1\nb,c,2\nd,3\n~a|b|d|~records with more than 2 columns: 1; their texts are perhaps cut short
 bad.csv~id,review\n1,"a"b\n2,c\n3,"d\n4,e\n~\"a\"b|c|\"d|e|~records with wrong quotes: 2; they are read as they stand
 bad.tsv~id\treview\n1\ta\n2\n3\tb\n4\tc\n5\n6\n7\n8\td\n9\te\n~a||b|c||||d|e|~records without a text: 4 (line 3, 6, 7, ...)
 bad.jsonl~{"review":"a"}\n{"id":1}\nno object\n{"review":null}\n{"review":["a","b"]}\n{"review":"b"}\n~a|||||b|~records without a text: 4 (line 2, 3, 4, ...)
@@ -101,6 +103,9 @@ reads plain guess.csv 'nr,comment,votes\n1,a b c,5\n2,d e f,6\n3,g h,7\n' '1|2|3
 silent
 reads plain guess.csv 'nr,comment,votes\n1,a b c,5\n2,d e f,6\n3,g h,7\n' '5|6|7|' --text 2
 silent
+reads plain short.csv 'text , label\n1,a b,no\n2,c,yes\n3,d e,no\n' 'a b|c|d e|' --text text
+silent
+reads plain none.csv 'id,text,label\n' ''
 reads plain spilled.csv 'label,text,,\nno,a, b,\nyes,c,,\n' 'a, b|c|' --text text
 printf 'nr,comment,votes\n1,a b c,5\n2,d e f,6\n' >guess.csv
 ends 2 classify plain guess.csv --text review

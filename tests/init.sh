@@ -246,6 +246,7 @@ init 3 no --data broken.jsonl
 says err 'broken.jsonl:2:1:'
 init 3 no --data nothing.tsv
 init 2 no --data plain.tsv --label stars
+says err 'plain.tsv: has no column "stars"; name one with --label COLUMN: 0, 1'
 init 2 no --valid plain.tsv
 init 2
 printf 'x' >file

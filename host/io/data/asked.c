@@ -19,6 +19,7 @@ struct dun_asked {
     dun_judged_text judged; /* its column; of JSON by its key */
     size_t column, spill_end;
     size_t n_textless, textless[MISSED_SHOWN]; /* records without a text, lines of the first */
+    size_t n_wide;                             /* records with more columns than there are */
     dun_str text, joined;
 };
 
@@ -44,16 +45,24 @@ out:
     return rc;
 }
 
+/* Does the text, or what it goes on in, reach the last column, so that what is behind is its rest too? */
+static bool is_text_last(const dun_asked *a) {
+    return a->dialect.delimiter && (a->column + 1 == a->dialect.n_columns || a->spill_end > 0);
+}
+
 static int open_records(dun_asked *a, const char *path, const dun_asked_options *options) {
     int rc;
     TRY(dun_text_file_open_any(&a->file, path));
     TRY(dun_dialect_find(&a->dialect, &a->file, NULL));
     TRY(find_column(a, options));
     TRY(dun_records_open(&a->records, &a->file, &a->dialect));
-    if (!a->judged.header)
-        goto out;
-    TRY(dun_records_read_header(a->records));
-    a->spill_end = dun_spill_find(a->records, a->dialect.n_columns, a->column, a->dialect.n_columns);
+    const size_t n = a->dialect.n_columns;
+    if (a->judged.header) {
+        TRY(dun_records_read_header(a->records));
+        a->spill_end = dun_spill_find(a->records, n, a->column, n);
+    }
+    if (is_text_last(a))
+        a->spill_end = SIZE_MAX;
 out:
     return rc;
 }
@@ -122,6 +131,7 @@ static int next_record(const char **text, size_t *length, dun_asked *a) {
     const size_t place = place_of(a);
     dun_cell cell = place < record.n ? record.cells[place] : (dun_cell){"", 0, DUN_CELL_ABSENT};
     TRY(dun_spill_join(&cell, &a->joined, &record, place, a->spill_end, a->dialect.delimiter));
+    a->n_wide += a->dialect.delimiter && record.n > a->dialect.n_columns;
     if (cell.kind != DUN_CELL_TEXT && cell.kind != DUN_CELL_NUMBER && cell.kind != DUN_CELL_BOOL) {
         if (a->n_textless < MISSED_SHOWN)
             a->textless[a->n_textless] = record.line;
@@ -161,6 +171,10 @@ int dun_asked_tell(const dun_asked *a) {
     if (a->records && dun_records_mended(a->records))
         dun_warn("%s: records with wrong quotes: %zu; they are read as they stand", name,
                  dun_records_mended(a->records));
+    if (a->n_wide)
+        dun_warn("%s: records with more than %zu columns: %zu; their texts are %s", name,
+                 a->dialect.n_columns, a->n_wide,
+                 is_text_last(a) ? "read to the end of the record" : "perhaps cut short");
     if (textless == 0)
         goto out;
     for (size_t i = 0; i < a->n_textless && i < MISSED_SHOWN; i++)

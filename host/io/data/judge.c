@@ -139,7 +139,7 @@ static size_t find_text(double *lead, const judging *j, size_t label) {
 static bool is_header(judging *j, const char *text, const char *label) {
     size_t found[DUN_JUDGED_LABELS];
     double scores[DUN_JUDGED_LABELS];
-    j->header = j->is_table && (j->columns.n_rows > 0 || text); /* titles are looked at */
+    j->header = j->is_table; /* titles are looked at */
     if (!j->header)
         return false;
     for (size_t i = 0; i < j->columns.n; i++) {
@@ -161,23 +161,6 @@ static bool is_header(judging *j, const char *text, const char *label) {
 
 /* names */
 
-static int find_named(size_t *column, const judging *j, const char *name) {
-    size_t number = 0;
-    for (*column = 0; *column < j->columns.n; ++*column) {
-        const char *title = title_of(j, *column);
-        if (title && strcmp(title, name) == 0)
-            return DUN_OK;
-    }
-    if (!j->is_json && name[0] && !name[strspn(name, "0123456789")] && strlen(name) < 5) {
-        for (const char *c = name; *c; c++)
-            number = number * 10 + (size_t)(*c - '0');
-        *column = number;
-        if (number < j->columns.n)
-            return DUN_OK;
-    }
-    return dun_error(DUN_USAGE, "%s: has no column \"%.60s\"; there are %zu", j->name, name, j->columns.n);
-}
-
 /* A name that is unique and no number, else the number. */
 static int name_column(char **out, const judging *j, size_t column) {
     int rc = DUN_OK;
@@ -194,6 +177,51 @@ static int name_column(char **out, const judging *j, size_t column) {
 out:
     dun_str_free(&text);
     return rc;
+}
+
+/* Names of the columns, as --text and --label take them. */
+static int list_columns(dun_str *out, const judging *j) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < j->columns.n && out->length < 500; i++) {
+        char *name = NULL;
+        TRY(name_column(&name, j, i));
+        rc = dun_str_addf(out, "%s%s", i ? ", " : "", name);
+        dun_free(name);
+        TRY(rc);
+    }
+out:
+    return rc;
+}
+
+/* `wanted`: a name that no column has; NULL: several could be meant. */
+static int refuse_name(const judging *j, const char *wanted, const char *option) {
+    int rc;
+    dun_str columns = {0}, why = {0};
+    TRY(list_columns(&columns, j));
+    TRY(wanted ? dun_str_addf(&why, "has no column \"%.60s\"", wanted)
+               : dun_str_addf(&why, "several columns could be the texts"));
+    rc = dun_error(DUN_USAGE, "%s: %s; name one with %s COLUMN: %s", j->name, why.bytes, option,
+                   columns.bytes ? columns.bytes : "there is none");
+out:
+    dun_str_free(&why);
+    dun_str_free(&columns);
+    return rc;
+}
+
+static bool find_named(size_t *column, const judging *j, const char *name) {
+    size_t number = 0;
+    for (*column = 0; *column < j->columns.n; ++*column) {
+        const char *title = title_of(j, *column);
+        if (title && strcmp(title, name) == 0)
+            return true;
+    }
+    if (!j->is_json && name[0] && !name[strspn(name, "0123456789")] && strlen(name) < 5) {
+        for (const char *c = name; *c; c++)
+            number = number * 10 + (size_t)(*c - '0');
+        *column = number;
+        return number < j->columns.n;
+    }
+    return false;
 }
 
 static int missing_label(const judging *j) {
@@ -245,7 +273,8 @@ static int choose_label(dun_judged *out, const judging *j, const char *label) {
     size_t found[DUN_JUDGED_LABELS] = {0}, n;
     double scores[DUN_JUDGED_LABELS] = {0};
     if (label) {
-        TRY(find_named(&out->label, j, label));
+        if (!find_named(&out->label, j, label))
+            TRY(refuse_name(j, label, "--label"));
         TRY(add_guess(out, j, out->label, 0));
         goto out;
     }
@@ -267,8 +296,8 @@ static int choose(dun_judged *out, judging *j, const char *text, const char *lab
     if (j->is_table && !j->header && j->columns.n)
         TRY(dun_columns_count_first(&j->columns));
     out->text = j->columns.n;
-    if (text)
-        TRY(find_named(&out->text, j, text));
+    if (text && !find_named(&out->text, j, text))
+        TRY(refuse_name(j, text, "--text"));
     TRY(choose_label(out, j, label));
     if (!text)
         out->text = find_text(&lead, j, out->label);
@@ -277,34 +306,6 @@ static int choose(dun_judged *out, judging *j, const char *text, const char *lab
     TRY(name_column(&out->text_column, j, out->text));
     TRY(name_column(&out->label_column, j, out->label));
 out:
-    return rc;
-}
-
-/* Names of the columns, as --text takes them. */
-static int list_columns(dun_str *out, const judging *j) {
-    int rc = DUN_OK;
-    for (size_t i = 0; i < j->columns.n && out->length < 500; i++) {
-        char *name = NULL;
-        TRY(name_column(&name, j, i));
-        rc = dun_str_addf(out, "%s%s", i ? ", " : "", name);
-        dun_free(name);
-        TRY(rc);
-    }
-out:
-    return rc;
-}
-
-static int refuse_text(const judging *j, const char *wanted) {
-    int rc;
-    dun_str columns = {0}, why = {0};
-    TRY(list_columns(&columns, j));
-    TRY(wanted ? dun_str_addf(&why, "has no column \"%.60s\"", wanted)
-               : dun_str_addf(&why, "several columns could be the texts"));
-    rc = dun_error(DUN_USAGE, "%s: %s; name one with --text COLUMN: %s", j->name, why.bytes,
-                   columns.bytes ? columns.bytes : "there is none");
-out:
-    dun_str_free(&why);
-    dun_str_free(&columns);
     return rc;
 }
 
@@ -317,18 +318,18 @@ static int choose_text(dun_judged_text *out, judging *j, const char *wanted, boo
     j->header = out->header;
     if (j->is_table && !j->header && j->columns.n)
         TRY(dun_columns_count_first(&j->columns));
-    out->named = wanted && find_named(&out->column, j, wanted) == DUN_OK;
+    out->named = wanted && find_named(&out->column, j, wanted);
     if (out->named || j->columns.n == 0)
         goto out;
     if (wanted && must)
-        TRY(refuse_text(j, wanted));
+        TRY(refuse_name(j, wanted, "--text"));
     const size_t n = j->columns.n > 1 ? find_labels(labels, scores, j, j->columns.n) : 0;
     const bool label = n > 0 && matches(j, labels[0], DUN_NAME_TEXT) != DUN_NAME_WHOLE;
     out->column = find_text(&lead, j, label ? labels[0] : j->columns.n);
     if (out->column == j->columns.n)
         out->column = 0; /* nothing in any of them */
     else if (lead < CLOSE_SCORES)
-        TRY(refuse_text(j, NULL));
+        TRY(refuse_name(j, NULL, "--text"));
 out:
     return rc;
 }
