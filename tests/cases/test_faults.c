@@ -92,9 +92,8 @@ static void resume_broken(unsigned long n) {
 static void test_walk(void **state) {
     (void)state;
     const char *asked = getenv("FAULT_STEP");
-    const unsigned long step = asked ? strtoul(asked, NULL, 10) : STEP;
+    const unsigned long step = asked && atoi(asked) > 0 ? (unsigned long)atoi(asked) : STEP;
     unsigned long n = 1, operations = 0, walked = 0, last = 0;
-    assert_true(step > 0);
     train_run t;
     configure(&t, config);
     train_run_all(&t, "whole");
