@@ -39,7 +39,7 @@ void *dun_realloc(void *block, size_t count, size_t size) {
 
 char *dun_strndup(const char *text, size_t length) {
     char *copy = length < SIZE_MAX ? dun_calloc(length + 1, 1) : no_memory(length, 1);
-    if (copy)
+    if (copy && length > 0) /* of no bytes `text` may be NULL */
         memcpy(copy, text, length);
     return copy;
 }
