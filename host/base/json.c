@@ -92,6 +92,19 @@ static int check_bytes(const document *d) {
     return refuse(d, valid, fact);
 }
 
+/* What some writers put for numbers that JSON has no words for. */
+static int check_word(const document *d, size_t at) {
+    static const char *const words[] = {"NaN", "Infinity"};
+    char fact[80];
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const size_t n = strlen(words[i]);
+        snprintf(fact, sizeof fact, "%s is no JSON; a number or null is needed", words[i]);
+        if (d->length - at >= n && memcmp(d->bytes + at, words[i], n) == 0)
+            return refuse(d, at, fact);
+    }
+    return DUN_OK;
+}
+
 /* Depth before jansson's recursion meets it, and integers, of which it takes 64 bits. */
 static int check_values(const document *d) {
     int rc = DUN_OK;
@@ -111,6 +124,8 @@ static int check_values(const document *d) {
                 TRY(refuse(d, at, fact));
         } else if ((c == ']' || c == '}') && depth > 0) {
             depth--;
+        } else if (c == 'N' || c == 'I') {
+            TRY(check_word(d, at));
         }
     }
 out:

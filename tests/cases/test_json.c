@@ -20,6 +20,8 @@ static const struct {
     {LITERAL("[+1]"), "d.json:7:", "invalid token"},
     {LITERAL("[.5]"), "d.json:7:", "invalid token"},
     {LITERAL("[nan]"), "d.json:7:", "invalid token"},
+    {LITERAL("{\"a\": \"NaN\", \"b\": NaN}"), "d.json:7:19: ", "NaN is no JSON; a number or null is needed"},
+    {LITERAL("[1,\n-Infinity]"), "d.json:8:2: ", "Infinity is no JSON"},
     {LITERAL("{'a': 1}"), "d.json:7:", "expected"},
     {LITERAL("{\"a\": 1,}"), "d.json:7:", "expected"},
     {LITERAL("[1] x"), "d.json:7:5: ", "end of file expected"},
