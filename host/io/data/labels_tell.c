@@ -109,8 +109,8 @@ out:
     return rc;
 }
 
-/* Of equal spellings one, with the texts of all, under what is left of it for a hasty eye. */
-static int list_lookalikes(list *out, const list *spellings) {
+/* Of equal spellings the class's name, with the texts of all, under what is left of it for a hasty eye. */
+static int list_lookalikes(list *out, const list *spellings, const dun_labels *labels) {
     int rc = DUN_OK;
     dun_str fold = {0};
     for (size_t i = 0, n; i < spellings->n; i += n) {
@@ -120,7 +120,7 @@ static int list_lookalikes(list *out, const list *spellings) {
         for (size_t j = 0; j < n; j++)
             texts += first[j].n;
         TRY(dun_label_fold(&fold, first->common));
-        TRY(add_entry(out, fold.bytes, first->word, first->id, texts));
+        TRY(add_entry(out, fold.bytes, labels->names[first->id], first->id, texts));
     }
     if (out->n > 0)
         qsort(out->entries, out->n, sizeof *out->entries, compare_entries);
@@ -205,7 +205,7 @@ int dun_labels_tell(const dun_dataset_reader *r) {
     TRY(list_spellings(&spellings, r->labels));
     TRY(tell_groups(&spellings, r->name, "spellings of one label, read as one", ""));
     if (r->gather) {
-        TRY(list_lookalikes(&lookalikes, &spellings));
+        TRY(list_lookalikes(&lookalikes, &spellings, r->labels));
         TRY(tell_groups(&lookalikes, r->name, "labels that look alike are classes of their own",
                         "; where they mean the same, data.label_map gives them one class"));
     }
