@@ -181,7 +181,7 @@ static int tell_passed(const dun_dataset_reader *r) {
     int rc = DUN_OK;
     dun_str line = {0};
     const dun_dataset *dataset = r->dataset;
-    if (dun_tally_passed(&dataset->tally) == 0)
+    if (dun_tally_passed(&dataset->tally) + dataset->tally.n_blank == 0)
         goto tell_joined;
     TRY(dun_tally_tell(&line, &dataset->tally));
     if (dun_tally_too_many(&dataset->tally))

@@ -23,8 +23,9 @@ static int decode(dun_text_file *t, bool mild) {
         goto out;
     TRY(dun_utf16_decode(&text, &taken, &fault, t->bytes, t->length, encoding, true));
     if (fault < t->length && !mild)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: half a character of UTF-16 at byte %zu; is the file cut short?",
-                      t->name, t->skipped + fault));
+        TRY(dun_error(
+            DUN_BAD_INPUT, "%s: half a character of UTF-16 at byte %zu%s", t->name, t->skipped + fault,
+            t->length - fault < 4 ? "; is the file cut short?" : "; whole UTF-16, or UTF-8 is needed"));
     t->decoded = text.bytes;
     t->bytes = text.bytes ? text.bytes : "";
     t->length = text.length;
