@@ -114,6 +114,22 @@ printf 'first,second\na b c,d e f\ng h i,j k l\n' >two.csv
 ends 2 classify named two.csv
 says err 'several columns could be the texts; name one with --text COLUMN: '
 ends 2 classify plain valid.tsv --text 2
+# none NAME CONTENT MESSAGE [OPTIONS...]: no record of it has a text, so there are no answers.
+none() {
+    printf '%s\n' "$2" >"$1"
+    ends 3 classify named "$1" "${@:4}"
+    says err "$3"
+    [ ! -s out ] || fail "classify $1, '$2': answers though there is no text"
+}
+for ending in json jsonl; do
+    none no.$ending '{"review":null}' "no record has a text at the key \"review\""
+    none no.$ending '{"id":[1,2]}' "no record has a text at the key \"review\""
+    none no.$ending '{}' "no record has a text at the key \"review\""
+    none no.$ending '{"text":{"a":1}}' 'no record has a text at the key "text"' --text text
+    none no.$ending '{"version":"1","data":[{"review":"a"},{"review":"b"}]}' 'the records are in the list "data"; that list alone'
+    none no.$ending '{"data":[{"review":"a"}]}' 'the records are in the list "data"' --text review
+done
+reads named one.json '{"review":"a","spans":[{"at":1}]}' 'a|'
 ends 2 classify plain named.txt --text review
 says err 'lines have no columns'
 

@@ -156,6 +156,7 @@ prompt "$rows" '123456789' && bad_run :
 prompt "${rows/8/12}" '123456781234' && bad_run :
 prompt "${rows/1,2/4294967296,4294967296}" '12345678' && bad_run :
 prompt "{\"a\":1,\"a\":1}" '' && bad_run :
+prompt "${rows/1,2/9007199254740993}" '12345678' && bad_run ':1:61: the integer is beyond 2^53'
 prompt "${rows/prompt/other}" '12345678' && bad_run ': has no tensor prompt_embeddings'
 prompt "$rows" '1234\0\0\300\177' && bad_run ': tensor prompt_embeddings has a value that is not finite'
 prompt "$rows" '12345678' && bad_run ': has no centroids'
@@ -243,6 +244,9 @@ bad_data csv 'PK\x03\x04xl/worksheets' ': is an Excel workbook'
 bad_data tsv 'PK\x03\x04abc' ': is a ZIP archive'
 bad_data csv '<!DOCTYPE html><p>' ': is an HTML page'
 bad_data tsv '\xff\xfea\x00\t\x00n\x00\n\x00\x00\xd8' ': half a character of UTF-16 at byte 10'
+bad_data tsv '\xff\xfe\x00\xd8a\x00\t\x00n\x00\n\x00' ': half a character of UTF-16 at byte 2; whole UTF-16'
+bad_data json '{"data":[{"text":"a","label":"no"},{"text":"b","label":"yes"}]}' ': the records are in the list "data"'
+bad_data jsonl '{"text":"a","label":"no"}\n{"text":"b","label":"yes","n":NaN}\n' ':2:31: NaN is no JSON'
 bad_data jsonl '{"text":"a","label":["x","y"]}\n' ':1: the label is a list'
 bad_data csv 't\x00e\x00x\x00t\x00,\x00n\x00o\x00\n\x00' ': looks like UTF-16LE'
 bad_data csv 'a,no\n"b,yes\n' ':2'

@@ -244,6 +244,22 @@ init 3 no --data wrong.jsonl
 printf '{"text": "a"\n' >broken.jsonl
 init 3 no --data broken.jsonl
 says err 'broken.jsonl:2:1:'
+for name in wrapped.json wrapped.jsonl; do
+    printf '{"name": "a set", "data": [%s]}\n' "$(rows 12 '{"text":"%t","label":"%a"},')0" >$name
+    sed -i 's/},0/}/' $name
+    init 3 no --data $name
+    says err "$name: the records are in the list \"data\"; that list alone, or one object a line, is needed"
+done
+for value in '["x","y"]=lists' '{"is":"x"}=objects'; do
+    rows 4 "{\"text\":\"%t\",\"label\":${value%=*}}" >held.jsonl
+    init 3 no --data held.jsonl
+    says err "\"label\" holds ${value#*=} in 4 of 4 rows"
+done
+(echo 'left,right,label'; rows 12 'of %t,so %t,%a') >two.csv
+init 2 no --data two.csv
+says err 'two.csv: several columns could be the texts; name one with --text COLUMN: left, right, label'
+init 0 two --data two.csv --text right
+says out 'text in column right, label in column label'
 init 3 no --data nothing.tsv
 init 2 no --data plain.tsv --label stars
 says err 'plain.tsv: has no column "stars"; name one with --label COLUMN: 0, 1'

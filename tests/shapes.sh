@@ -148,7 +148,10 @@ says out '"text":"a text of number 0 words"'
 shape 'blank lines, rows of empty fields, empty texts'
 (rows 30 '%t,%a'; printf '\n  \n,\n,good\n'; rows 10 'more of %t,%a'; printf '\n') >blank.csv
 read_as 40 42 blank.csv
-says err-train 'read 40 of 41 rows: 1 empty text (34)'
+says err-train 'read 40 of 41 rows: 1 empty text (34); 4 blank lines'
+(rows 10 '%t,%a'; printf '\n,\n') >rows.csv
+read_as 10 11 rows.csv
+says err-train 'read 10 of 10 rows: 2 blank lines'
 
 shape 'a row without a label, or with another number of columns'
 (rows 40 '%t,%a'; printf 'none,\na,b,c\n') >uneven.csv
@@ -158,6 +161,13 @@ more=(--set data.bad_rows=skip)
 read_as 40 42 uneven.csv
 more=()
 says err-train 'read 40 of 42 rows: 1 without a label (41), 1 with another number of columns (42)'
+
+# shellcheck disable=SC2016 # as the page has it
+shape 'a JSON object with the records in a list (`{"data": [...]}`); `NaN` in JSON'
+printf '{"data":[%s]}' '{"text":"a b","label":"good"},{"text":"c d","label":"bad"}' |
+    refused wrapped.json 'the records are in the list "data"'
+printf '%s\n' '{"text":"a b","label":"good","n":NaN}' '{"text":"c d","label":"bad"}' |
+    refused nan.jsonl 'nan.jsonl:1:34: NaN is no JSON; a number or null is needed' 0
 
 shape 'more than 5 of 100 rows that would be passed over'
 (rows 40 '%t,%a'; printf 'none,\nnone,\nnone,\n') >many.csv

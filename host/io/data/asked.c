@@ -132,7 +132,7 @@ static int next_record(const char **text, size_t *length, dun_asked *a) {
     dun_cell cell = place < record.n ? record.cells[place] : (dun_cell){"", 0, DUN_CELL_ABSENT};
     TRY(dun_spill_join(&cell, &a->joined, &record, place, a->spill_end, a->dialect.delimiter));
     a->n_wide += a->dialect.delimiter && record.n > a->dialect.n_columns;
-    if (cell.kind != DUN_CELL_TEXT && cell.kind != DUN_CELL_NUMBER && cell.kind != DUN_CELL_BOOL) {
+    if (!dun_cell_is_text(&cell)) {
         if (a->n_textless < MISSED_SHOWN)
             a->textless[a->n_textless] = record.line;
         a->n_textless++;

@@ -86,11 +86,11 @@ out:
 static int count_cell(dun_column *c, const dun_cell *cell) {
     int rc = DUN_OK;
     const dun_slice value = dun_utf8_trim(cell->bytes, cell->length);
-    if (cell->kind == DUN_CELL_LIST || cell->kind == DUN_CELL_OBJECT) {
-        c->n_lists++;
-        goto out;
-    }
-    if (value.length == 0 || cell->kind == DUN_CELL_NULL || cell->kind == DUN_CELL_ABSENT)
+    c->n_lists += cell->kind == DUN_CELL_LIST;
+    c->n_objects += cell->kind == DUN_CELL_OBJECT;
+    c->holds_records |= dun_cell_holds_records(cell);
+    c->n_texts += dun_cell_is_text(cell);
+    if (value.length == 0 || !dun_cell_is_text(cell))
         goto out;
     c->n_filled++;
     c->mean_bytes += (double)value.length; /* a sum until the end */

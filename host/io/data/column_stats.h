@@ -16,7 +16,10 @@ typedef struct {
     char *title;     /* the first record's cell, "" where it has none; the JSON key; NULL in other forms */
     size_t n_filled; /* cells that hold something, without the first record's (JSON: with it) */
     size_t n_again;  /* of them, equal to the first record's */
-    size_t n_numbers, n_spaced, n_lists; /* of them: numbers; with a blank inside; JSON lists and objects */
+    size_t n_numbers, n_spaced; /* of them: numbers; with a blank inside */
+    size_t n_texts;             /* cells that are a text, number, true or false, empty ones too */
+    size_t n_lists, n_objects;  /* of JSON */
+    bool holds_records;         /* a list of objects is among them */
     double mean_bytes;
     bool many; /* more different values than a label could have; those below are then not counted */
     size_t n_values, n_once;           /* different ones; those met once */

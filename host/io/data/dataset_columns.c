@@ -115,7 +115,23 @@ out:
     return rc;
 }
 
-static int find_key(size_t *column, const dun_dataset_reader *r, const char *key, size_t line) {
+/* Of an object that is to be refused: are the records in a list of it, as it is the only one? */
+static int check_wrapped(const dun_dataset_reader *r, const dun_record *record) {
+    int rc = DUN_OK;
+    size_t list = 0;
+    dun_record next;
+    while (list < record->n && !dun_cell_holds_records(&record->cells[list]))
+        list++;
+    if (list == record->n)
+        goto out;
+    TRY(dun_records_next(&next, r->records));
+    if (rc == 0)
+        TRY(dun_records_refuse_wrapped(r->name, dun_records_title(r->records, list)));
+out:
+    return rc;
+}
+
+static int find_key(size_t *column, const dun_dataset_reader *r, const char *key, const dun_record *record) {
     int rc = DUN_OK;
     dun_str list = {0};
     const char *title;
@@ -127,7 +143,8 @@ static int find_key(size_t *column, const dun_dataset_reader *r, const char *key
     if (r->dataset->tally.n_read > 1)
         return DUN_OK; /* others had it not, as this one has not */
     TRY(list_titles(&list, r->records, "\""));
-    rc = dun_error(DUN_BAD_INPUT, "%s:%zu: no key \"%s\"; %s%s", r->name, line, key,
+    TRY(check_wrapped(r, record));
+    rc = dun_error(DUN_BAD_INPUT, "%s:%zu: no key \"%s\"; %s%s", r->name, record->line, key,
                    list.bytes ? "the keys are " : "the object is empty", list.bytes ? list.bytes : "");
 out:
     dun_str_free(&list);
@@ -137,9 +154,9 @@ out:
 int dun_dataset_find_keys(dun_dataset_reader *r, const dun_record *record) {
     int rc = DUN_OK;
     if (r->text_key && r->text == SIZE_MAX)
-        TRY(find_key(&r->text, r, r->text_key, record->line));
+        TRY(find_key(&r->text, r, r->text_key, record));
     if (r->label_key && r->label == SIZE_MAX)
-        TRY(find_key(&r->label, r, r->label_key, record->line));
+        TRY(find_key(&r->label, r, r->label_key, record));
 out:
     return rc;
 }

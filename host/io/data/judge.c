@@ -105,33 +105,6 @@ static size_t find_labels(size_t *found, double *scores, const judging *j, size_
     return n;
 }
 
-/* texts */
-
-/* The best column but for the label's, columns.n without one; *lead: by how much it is better than the next.
- */
-static size_t find_text(double *lead, const judging *j, size_t label) {
-    size_t best = j->columns.n;
-    double longest = 1, most = -1e9, next = -1e9;
-    for (size_t i = 0; i < j->columns.n; i++)
-        if (i != label && j->columns.columns[i].mean_bytes > longest)
-            longest = j->columns.columns[i].mean_bytes;
-    for (size_t i = 0; i < j->columns.n; i++) {
-        const dun_column *c = &j->columns.columns[i];
-        static const double by_name[] = {[DUN_NAME_NO] = 0, [DUN_NAME_WORD] = 2, [DUN_NAME_WHOLE] = 4};
-        if (i == label || c->n_filled == 0)
-            continue;
-        const double score = by_name[matches(j, i, DUN_NAME_TEXT)] + 3 * c->mean_bytes / longest +
-                             2 * (c->n_spaced * 2 > c->n_filled) - 2 * stands_aside(j, i);
-        next = score > most ? most : score > next ? score : next;
-        if (score > most) {
-            most = score;
-            best = i;
-        }
-    }
-    *lead = most - next;
-    return best;
-}
-
 /* header */
 
 /* Known names in the first line, or numbers below a word, or a label there that no other line has while
@@ -208,6 +181,36 @@ out:
     return rc;
 }
 
+/* texts */
+
+/* The best column but for the label's, columns.n without one. DUN_USAGE: another is as good. */
+static int find_text(size_t *found, const judging *j, size_t label) {
+    int rc = DUN_OK;
+    size_t best = j->columns.n;
+    double longest = 1, most = -1e9, next = -1e9;
+    for (size_t i = 0; i < j->columns.n; i++)
+        if (i != label && j->columns.columns[i].mean_bytes > longest)
+            longest = j->columns.columns[i].mean_bytes;
+    for (size_t i = 0; i < j->columns.n; i++) {
+        const dun_column *c = &j->columns.columns[i];
+        static const double by_name[] = {[DUN_NAME_NO] = 0, [DUN_NAME_WORD] = 2, [DUN_NAME_WHOLE] = 4};
+        if (i == label || c->n_filled == 0)
+            continue;
+        const double score = by_name[matches(j, i, DUN_NAME_TEXT)] + 3 * c->mean_bytes / longest +
+                             2 * (c->n_spaced * 2 > c->n_filled) - 2 * stands_aside(j, i);
+        next = score > most ? most : score > next ? score : next;
+        if (score > most) {
+            most = score;
+            best = i;
+        }
+    }
+    *found = best;
+    if (best < j->columns.n && most - next < CLOSE_SCORES)
+        TRY(refuse_name(j, NULL, "--text"));
+out:
+    return rc;
+}
+
 static bool find_named(size_t *column, const judging *j, const char *name) {
     size_t number = 0;
     for (*column = 0; *column < j->columns.n; ++*column) {
@@ -224,6 +227,14 @@ static bool find_named(size_t *column, const judging *j, const char *name) {
     return false;
 }
 
+/* One JSON object, with the records in a list of it. */
+static int check_wrapped(const judging *j) {
+    for (size_t i = 0; j->is_json && j->columns.n_rows == 1 && i < j->columns.n; i++)
+        if (j->columns.columns[i].holds_records)
+            return dun_records_refuse_wrapped(j->name, title_of(j, i));
+    return DUN_OK;
+}
+
 static int missing_label(const judging *j) {
     const size_t n = j->columns.n_rows;
     if (n == 0)
@@ -234,10 +245,11 @@ static int missing_label(const judging *j) {
                          j->name);
     for (size_t i = 0; i < j->columns.n; i++) {
         const dun_column *c = &j->columns.columns[i];
-        if (c->n_lists && has_label_name(j, i))
+        if (c->n_lists + c->n_objects && has_label_name(j, i))
             return dun_error(DUN_BAD_INPUT,
-                             "%s: \"%s\" holds lists in %zu of %zu rows; one label for each text is needed",
-                             j->name, title_of(j, i), c->n_lists, n);
+                             "%s: \"%s\" holds %s in %zu of %zu rows; one label for each text is needed",
+                             j->name, title_of(j, i), c->n_lists ? "lists" : "objects",
+                             c->n_lists ? c->n_lists : c->n_objects, n);
         if (c->n_values == 1 && c->n_filled == n && (j->columns.n == 2 || has_label_name(j, i)))
             return dun_error(DUN_BAD_INPUT,
                              "%s: column %zu has the same value in all %zu rows; labels of at least two "
@@ -291,16 +303,16 @@ out:
 
 static int choose(dun_judged *out, judging *j, const char *text, const char *label) {
     int rc = DUN_OK;
-    double lead;
     out->header = j->header = is_header(j, text, label);
     if (j->is_table && !j->header && j->columns.n)
         TRY(dun_columns_count_first(&j->columns));
     out->text = j->columns.n;
     if (text && !find_named(&out->text, j, text))
         TRY(refuse_name(j, text, "--text"));
+    TRY(check_wrapped(j));
     TRY(choose_label(out, j, label));
     if (!text)
-        out->text = find_text(&lead, j, out->label);
+        TRY(find_text(&out->text, j, out->label));
     if (out->text == j->columns.n || out->text == out->label)
         TRY(dun_error(DUN_BAD_INPUT, "%s: no column of texts besides the labels", j->name));
     TRY(name_column(&out->text_column, j, out->text));
@@ -309,27 +321,39 @@ out:
     return rc;
 }
 
+/* Of JSON: has any record a text there? */
+static int check_texts(const judging *j, size_t column, const char *wanted) {
+    const char *key = wanted ? wanted : "text";
+    if (!j->is_json || j->columns.n_rows == 0 ||
+        (column < j->columns.n && j->columns.columns[column].n_texts > 0))
+        return DUN_OK;
+    return dun_error(DUN_BAD_INPUT, "%s: no record has a text at the key \"%s\"; {\"%s\": \"...\"} is needed",
+                     j->name, key, key);
+}
+
 /* What would be the label is not the text, unless its name says so. */
 static int choose_text(dun_judged_text *out, judging *j, const char *wanted, bool must) {
     int rc = DUN_OK;
-    double lead, scores[DUN_JUDGED_LABELS];
+    double scores[DUN_JUDGED_LABELS];
     size_t labels[DUN_JUDGED_LABELS];
     out->header = is_header(j, wanted, NULL);
     j->header = out->header;
     if (j->is_table && !j->header && j->columns.n)
         TRY(dun_columns_count_first(&j->columns));
     out->named = wanted && find_named(&out->column, j, wanted);
+    if (!out->named)
+        TRY(check_wrapped(j));
     if (out->named || j->columns.n == 0)
-        goto out;
+        goto check;
     if (wanted && must)
         TRY(refuse_name(j, wanted, "--text"));
     const size_t n = j->columns.n > 1 ? find_labels(labels, scores, j, j->columns.n) : 0;
     const bool label = n > 0 && matches(j, labels[0], DUN_NAME_TEXT) != DUN_NAME_WHOLE;
-    out->column = find_text(&lead, j, label ? labels[0] : j->columns.n);
+    TRY(find_text(&out->column, j, label ? labels[0] : j->columns.n));
     if (out->column == j->columns.n)
         out->column = 0; /* nothing in any of them */
-    else if (lead < CLOSE_SCORES)
-        TRY(refuse_name(j, NULL, "--text"));
+check:
+    TRY(check_texts(j, out->column, wanted));
 out:
     return rc;
 }

@@ -28,7 +28,7 @@ typedef struct {
 } dun_judged;
 
 /* `text` and `label` name columns that the user knows already, or are NULL. DUN_BAD_INPUT: nothing to find,
- * with what there is and what would be right. */
+ * with what there is and what would be right; DUN_USAGE: two columns are as likely the texts. */
 int dun_judge(dun_judged *out, const dun_text_file *file, const char *text, const char *label);
 
 /* Appends a line for each column that could be the label, numbered from 1. */
@@ -44,8 +44,8 @@ typedef struct {
 } dun_judged_text;
 
 /* `wanted` (NULL or "": none) is a name or a number; where the file has no such column DUN_USAGE with those
- * it has if it `must`, else the one that looks like texts. DUN_USAGE as well where two do. The name is the
- * caller's. */
+ * it has if it `must`, else the one that looks like texts. DUN_USAGE as well where two do. DUN_BAD_INPUT:
+ * JSON without any text. The name is the caller's. */
 int dun_judge_text(dun_judged_text *out, const dun_text_file *file, const dun_dialect *dialect,
                    const char *wanted, bool must);
 

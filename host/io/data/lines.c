@@ -222,9 +222,7 @@ static const dun_cell *find_text(const dun_lines *lines, const dun_record *recor
     for (size_t i = 0; i < record->n; i++) {
         const dun_cell *cell = &record->cells[i];
         if (strcmp(dun_records_title(lines->records, i), key) == 0)
-            return cell->kind == DUN_CELL_TEXT || cell->kind == DUN_CELL_NUMBER || cell->kind == DUN_CELL_BOOL
-                       ? cell
-                       : NULL;
+            return dun_cell_is_text(cell) ? cell : NULL;
     }
     return NULL;
 }

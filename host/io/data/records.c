@@ -9,6 +9,21 @@
 #include <string.h>
 #include <strings.h>
 
+bool dun_cell_is_text(const dun_cell *cell) {
+    return cell->kind == DUN_CELL_TEXT || cell->kind == DUN_CELL_NUMBER || cell->kind == DUN_CELL_BOOL;
+}
+
+bool dun_cell_holds_records(const dun_cell *cell) {
+    return cell->kind == DUN_CELL_LIST && cell->length > 2 && memcmp(cell->bytes, "[{", 2) == 0;
+}
+
+int dun_records_refuse_wrapped(const char *name, const char *key) {
+    return dun_error(DUN_BAD_INPUT,
+                     "%s: the records are in the list \"%.60s\"; that list alone, or one object a line, is "
+                     "needed",
+                     name, key);
+}
+
 static int begin_line(dun_records *r) {
     return dun_cutter_skip_blank(&r->cut, &r->n_blank);
 }

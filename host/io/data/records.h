@@ -50,6 +50,9 @@ typedef struct {
     enum dun_cell_kind kind;
 } dun_cell;
 
+bool dun_cell_is_text(const dun_cell *cell);       /* a text, a number, true or false: one value as text */
+bool dun_cell_holds_records(const dun_cell *cell); /* of JSON: a list of objects */
+
 /* Valid until the next one is read. */
 typedef struct {
     size_t line, last_line; /* where it begins and ends, from 1 */
@@ -90,6 +93,9 @@ int dun_records_read_header(dun_records *records);
 
 /* The title of a column: a name from the header, a JSON key; NULL without one. */
 const char *dun_records_title(const dun_records *records, size_t column);
+
+/* The error for a JSON object, alone in its file, that has the records in a list. */
+int dun_records_refuse_wrapped(const char *name, const char *key);
 
 size_t dun_records_blank(const dun_records *records);  /* blank lines so far */
 size_t dun_records_mended(const dun_records *records); /* of a mild text: records with wrong quotes so far */
