@@ -141,33 +141,38 @@ out:
     return rc;
 }
 
+static int add_row(dun_fixed_rows *rows, size_t *capacity, int32_t id) {
+    int rc;
+    TRY_GROW(rows->ids, *capacity, rows->n);
+    rows->ids[rows->n++] = id;
+out:
+    return rc;
+}
+
 /* The rows of parts [from, to); prompt rows are counted on from *soft. `tokens` is scratch. */
 static int make_rows(dun_fixed_rows *rows, const dun_template *t, size_t from, size_t to, uint32_t *soft,
                      uint32_t P, dun_tokenizer *tokenizer) {
     int rc = DUN_OK;
     dun_tokens tokens = {0};
-    size_t most = P;
-    for (size_t i = from; i < to; i++)
-        most += dun_tokenizer_most(tokenizer, t->parts[i].words.bytes, t->parts[i].words.length);
-    if (from == 0 && to > 0) /* the start of everything, where a model may want its own tokens */
+    size_t capacity = 1;
+    TRY_NEW(rows->ids, capacity); /* a copy of no rows begins somewhere, too */
+    /* The start of everything, where a model may want its own tokens; with words they come with them. */
+    if (from == 0 && to > 0 && t->parts[0].kind != DUN_PART_WORDS)
         TRY(dun_tokenizer_encode(&tokens, tokenizer, "", 0));
-    TRY_NEW(rows->ids, most + tokens.n);
-    if (from == 0 && to > 0 && t->parts[0].kind == DUN_PART_WORDS) /* they come with the words */
-        tokens.n = 0;
     for (size_t j = 0; j < tokens.n; j++)
-        rows->ids[rows->n++] = (int32_t)tokens.ids[j];
+        TRY(add_row(rows, &capacity, (int32_t)tokens.ids[j]));
     for (size_t i = from; i < to; i++) {
         const dun_template_part *part = &t->parts[i];
         uint32_t n = part->n_rows ? part->n_rows : P;
         for (uint32_t j = 0; part->kind == DUN_PART_SOFT && j < n; j++)
-            rows->ids[rows->n++] = -1 - (int32_t)(*soft)++;
+            TRY(add_row(rows, &capacity, -1 - (int32_t)(*soft)++));
         tokens.n = 0;
         if (part->kind == DUN_PART_WORDS && i == 0)
             TRY(dun_tokenizer_encode(&tokens, tokenizer, part->words.bytes, part->words.length));
         else if (part->kind == DUN_PART_WORDS)
             TRY(dun_tokenizer_encode_inside(&tokens, tokenizer, part->words.bytes, part->words.length));
         for (size_t j = 0; j < tokens.n; j++)
-            rows->ids[rows->n++] = (int32_t)tokens.ids[j];
+            TRY(add_row(rows, &capacity, (int32_t)tokens.ids[j]));
     }
 out:
     dun_tokens_free(&tokens);

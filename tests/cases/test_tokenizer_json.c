@@ -311,6 +311,37 @@ static void test_spans(void **state) {
     }
 }
 
+/* What edits make of each other's results is within the bound. */
+#define REPLACE(what, content)                                                                               \
+    "{\"type\":\"Replace\",\"pattern\":{\"String\":\"" what "\"},\"content\":\"" content "\"}"
+#define FOUR(step) step "," step "," step "," step
+static void test_most(void **state) {
+    (void)state;
+    static const struct {
+        const char *steps, *text;
+    } cases[] = {
+        {REPLACE("-", "\u00e9") ",{\"type\":\"NFD\"}", "--"},  /* a token that is taken apart */
+        {REPLACE("-", "\ufdfa") ",{\"type\":\"NFKD\"}", "--"}, /* 18 characters */
+        {"{\"type\":\"Prepend\",\"prepend\":\"\ufdfa\"},{\"type\":\"NFKD\"}", "-"},
+        {REPLACE("-", "abc"), "--"},                         /* a token that no merge makes */
+        {FOUR(FOUR(REPLACE("1", "aaaaaaaaaaaaaaaa"))), "2"}, /* 16 to the power of 16 is 2^64 */
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        parts plan = {.flags = "\"unk_token\":\"<unk>\","};
+        dun_tokens tokens = {0};
+        dun_str steps = {0};
+        expect_ok(dun_str_addf(&steps, "{\"type\":\"Sequence\",\"normalizers\":[%s]}", cases[i].steps));
+        plan.normalizer = steps.bytes;
+        dun_tokenizer *tokenizer = make(&plan);
+        expect_ok(dun_tokenizer_encode(&tokens, tokenizer, cases[i].text, strlen(cases[i].text)));
+        if (tokens.n > dun_tokenizer_most(tokenizer, cases[i].text, strlen(cases[i].text)))
+            fail_msg("case %zu: %zu tokens", i, tokens.n);
+        dun_str_free(&steps);
+        dun_tokens_free(&tokens);
+        dun_tokenizer_free(tokenizer);
+    }
+}
+
 /* Marks that must be sorted, blanks that tokens take along: nothing is looked at again and again. */
 static void test_long_texts(void **state) {
     (void)state;
@@ -404,7 +435,7 @@ int main(void) {
         cmocka_unit_test(test_parts),         cmocka_unit_test(test_config),
         cmocka_unit_test(test_refused),       cmocka_unit_test(test_spans),
         cmocka_unit_test(test_long_texts),    cmocka_unit_test(test_failing_allocations),
-        cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_refused_files), cmocka_unit_test(test_most),
     };
     int failed = cmocka_run_group_tests(tests, open_folder, close_folder);
     return failed || dun_mem_live() != 0;

@@ -24,12 +24,15 @@ static void encode(dun_tokenizer *tokenizer, const char *text, size_t length) {
 void fuzz_tokenizerjson(const uint8_t *bytes, size_t length) {
     static const char text[] = "the inn <s>  12 <x>\n\xff\xc3\xa9"
                                "e\xcc\x81\xe2\x96\x81";
+    static const char ascii[] = "the inn <s>  12 <x>\n"; /* which edits may leave */
     dun_tokenizer *tokenizer = NULL;
     fuzz_file("tokenizer.json", bytes, length);
-    if (fuzz_accepted(dun_tokenizer_read_json(&tokenizer, fuzz_folder()), DUN_BAD_INPUT, DUN_BAD_INPUT))
+    if (fuzz_accepted(dun_tokenizer_read_json(&tokenizer, fuzz_folder()), DUN_BAD_INPUT, DUN_BAD_INPUT)) {
         encode(tokenizer, text, sizeof text - 1);
-    else
+        encode(tokenizer, ascii, sizeof ascii - 1);
+    } else {
         FUZZ_EXPECT(!tokenizer);
+    }
     dun_tokenizer_free(tokenizer);
 }
 

@@ -23,6 +23,13 @@ uint32_t dun_character_before(size_t *bytes, const char *text, size_t end) {
     return dun_character_at(bytes, text + end);
 }
 
+bool dun_characters_are_ascii(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if (text[i] & 0x80)
+            return false;
+    return true;
+}
+
 bool dun_character_is_space(uint32_t point) {
     if (point < 0x80)
         return point == ' ' || (point >= '\t' && point <= '\r');

@@ -10,6 +10,7 @@
 uint32_t dun_character_at(size_t *bytes, const char *text);
 uint32_t dun_character_before(size_t *bytes, const char *text, size_t end);
 
+bool dun_characters_are_ascii(const char *text, size_t length);
 bool dun_character_is_space(uint32_t point); /* White_Space */
 bool dun_character_is_word(uint32_t point);  /* a letter, mark, numeral or connector: \w */
 bool dun_character_is_mark(

@@ -175,13 +175,6 @@ out:
     return rc;
 }
 
-static bool is_ascii(const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        if (text[i] & 0x80)
-            return false;
-    return true;
-}
-
 /* Would an edit change nothing, as far as is known without doing it? */
 static bool is_idle(const edit *e, const dun_edited *from, enum dun_piece_place place) {
     const size_t n = strlen(e->what);
@@ -190,7 +183,7 @@ static bool is_idle(const edit *e, const dun_edited *from, enum dun_piece_place 
     case DUN_EDIT_NFD:
     case DUN_EDIT_NFKC:
     case DUN_EDIT_NFKD:
-        return is_ascii(from->bytes, from->length);
+        return dun_characters_are_ascii(from->bytes, from->length);
     case DUN_EDIT_PREPEND:
         return from->length == 0 || place == DUN_PIECE_INSIDE || (e->first && place != DUN_PIECE_FIRST) ||
                (n > 0 && n <= from->length && memcmp(from->bytes, e->what, n) == 0);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/token/bpe.h"
+#include "io/token/characters.h"
 #include "io/token/edits.h"
 #include "io/token/pretokenizer.h"
 #include "io/token/specials.h"
@@ -16,6 +17,7 @@
 enum {
     MAX_TEXT_BYTES = 1 << 30, /* repaired at most three times as many, which 32 bits count */
     REPLACEMENT_BYTES = 3,    /* U+FFFD */
+    MANY = 1 << 28,           /* bounds end here, far beyond any model's room */
 };
 
 struct dun_tokenizer {
@@ -32,22 +34,41 @@ struct dun_tokenizer {
     dun_str repaired; /* the text at hand, when it was not valid UTF-8 */
 };
 
-/* An edit makes no more tokens than bytes, and what replaces a part is mostly one token. */
-static void measure_edits(dun_tokenizer *tokenizer, const dun_edit *edits, size_t n) {
-    const dun_slice nothing = {"", 0};
-    for (size_t i = 0; i < n; i++) {
-        const dun_slice content = {edits[i].content, edits[i].content ? strlen(edits[i].content) : 0};
-        const bool is_token = dun_vocab_find(&tokenizer->vocab, content, nothing) != DUN_NO_TOKEN;
-        if (edits[i].kind == DUN_EDIT_PREPEND)
-            tokenizer->in_front += content.length;
-        else if (edits[i].kind != DUN_EDIT_REPLACE || !is_token || tokenizer->vocab.byte_level)
-            for (int ascii = 0; ascii < 2; ascii++)
-                tokenizer->growth[ascii] *= dun_edit_growth(&edits[i], ascii);
+static size_t most_of(size_t a, size_t b) {
+    return a > 0 && b > MANY / a ? MANY : a * b;
+}
+
+/* Is it a character that becomes one token, whatever stands around it? */
+static bool is_one_token(const dun_vocab *vocab, dun_slice content) {
+    size_t bytes;
+    if (vocab->byte_level || content.length == 0)
+        return false;
+    dun_character_at(&bytes, content.bytes);
+    return bytes == content.length &&
+           dun_vocab_find(vocab, content, (dun_slice){"", 0}) != DUN_NO_TOKEN;
+}
+
+/* Edits make no more tokens than bytes. From the last to the first, as each changes what those before made.
+ * What replaces a part is mostly one token, which it stays where nothing but what is put in front follows. */
+static void measure_edits(dun_tokenizer *t, bool *stays, const dun_edit *edits, size_t n) {
+    while (n-- > 0) {
+        const dun_edit *e = &edits[n];
+        const dun_slice content = {e->content, e->content ? strlen(e->content) : 0};
+        if (!dun_characters_are_ascii(content.bytes, content.length))
+            t->growth[1] = t->growth[0];
+        if (e->kind == DUN_EDIT_PREPEND) {
+            t->in_front += most_of(content.length, t->growth[0]);
+            continue;
+        }
+        for (int ascii = 0; ascii < 2 && !(*stays && is_one_token(&t->vocab, content)); ascii++)
+            t->growth[ascii] = most_of(t->growth[ascii], dun_edit_growth(e, ascii));
+        *stays = false;
     }
 }
 
 int dun_tokenizer_create(dun_tokenizer **out, const dun_token_description *from) {
     int rc;
+    bool stays = true;
     dun_tokenizer *t = NULL;
     TRY_NEW(t, 1);
     TRY_NEW(t->begin, from->n_begin);
@@ -61,8 +82,8 @@ int dun_tokenizer_create(dun_tokenizer **out, const dun_token_description *from)
     TRY(dun_specials_create(&t->normalized, from, true, t->normal));
     TRY(dun_bpe_create(&t->bpe, &t->vocab, from));
     t->growth[0] = t->growth[1] = 1;
-    measure_edits(t, from->normal, from->n_normal);
-    measure_edits(t, from->prepare, from->n_prepare);
+    measure_edits(t, &stays, from->prepare, from->n_prepare);
+    measure_edits(t, &stays, from->normal, from->n_normal);
     dun_vocab_settle(&t->vocab);
     *out = t;
     t = NULL;
@@ -272,18 +293,15 @@ int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *
 /* A token spells at least one byte of what the edits leave, and U+FFFD, which may stand for a single byte,
  * has three. What is put in front stands before the text, or behind an added token. */
 size_t dun_tokenizer_most(const dun_tokenizer *t, const char *text, size_t length) {
-    bool ascii = true;
-    for (size_t i = 0; i < length && ascii; i++)
-        ascii = !(text[i] & 0x80);
-    size_t most = length * t->growth[ascii];
+    size_t most = most_of(length, t->growth[dun_characters_are_ascii(text, length)]);
     if (dun_utf8_valid(text, length) != length)
-        most *= REPLACEMENT_BYTES;
+        most = most_of(most, REPLACEMENT_BYTES);
     if (t->in_front) {
         const size_t raw = dun_specials_shortest(t->raw), normalized = dun_specials_shortest(t->normalized);
         const size_t shortest = raw && (!normalized || raw < normalized) ? raw : normalized;
-        most += t->in_front * (1 + (shortest ? length / shortest : 0));
+        most += most_of(t->in_front, 1 + (shortest ? most / shortest : 0));
     }
-    return most;
+    return most < MANY ? most : MANY;
 }
 
 const char *dun_tokenizer_piece(const dun_tokenizer *tokenizer, uint32_t id, size_t *length) {

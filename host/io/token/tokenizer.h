@@ -50,7 +50,8 @@ int dun_tokenizer_encode_inside(dun_tokens *out, dun_tokenizer *tokenizer, const
 int dun_tokenizer_encode_plain(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length,
                                dun_token_span plain, bool inside);
 
-/* The most tokens with a byte of the text, whatever stands around it; without a beginning-of-text token. */
+/* The most tokens with a byte of the text, whatever stands around it; without a beginning-of-text token. No
+ * more than 2^28 is said, even of edits that could make more. */
 size_t dun_tokenizer_most(const dun_tokenizer *tokenizer, const char *text, size_t length);
 
 /* The bytes a token stands for, e.g. " Overall"; valid while the tokenizer lives. */
