@@ -221,6 +221,38 @@ static void test_missing_pre(void **state) {
     }
 }
 
+/* A text that brings the token which begins texts has it twice, as is said once. */
+static void test_begun_twice(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool inside, plain, warned;
+    } cases[] = {{"ab<s>", false, false, false},
+                 {"<s>ab", true, false, false},
+                 {"<s>ab", false, true, false},
+                 {"<s>ab", false, false, true},
+                 {"<s>", false, false, false}};
+    gguf_builder b;
+    dun_tokenizer *tokenizer = NULL;
+    build_vocabulary(&b, &good_plan);
+    gguf_builder_u32(&b, "tokenizer.ggml.bos_token_id", 257);
+    gguf_builder_bool(&b, "tokenizer.ggml.add_bos_token", 1);
+    expect_ok(create_tokenizer(&tokenizer, &b));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char heard[400] = "";
+        dun_tokens tokens = {0};
+        dun_warn_listen(hear, heard);
+        expect_ok(dun_tokenizer_encode_plain(&tokens, tokenizer, cases[i].text, strlen(cases[i].text),
+                                             (dun_token_span){0, cases[i].plain ? UINT32_MAX : 0},
+                                             cases[i].inside));
+        dun_warn_ignore(heard);
+        if (cases[i].warned ? !strstr(heard, "begins with '<s>'") : heard[0] != '\0')
+            fail_msg("case %zu: '%s'", i, heard);
+        dun_tokens_free(&tokens);
+    }
+    dun_tokenizer_free(tokenizer);
+}
+
 /* Of tokens that are spelled alike the last one is meant; the others stand for the same bytes. */
 static void test_twins(void **state) {
     (void)state;
@@ -270,11 +302,9 @@ static void test_failing_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_vocabularies),
-        cmocka_unit_test(test_bad_keys),
-        cmocka_unit_test(test_optional_keys),
-        cmocka_unit_test(test_missing_pre),
-        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_bad_vocabularies),    cmocka_unit_test(test_bad_keys),
+        cmocka_unit_test(test_optional_keys),       cmocka_unit_test(test_missing_pre),
+        cmocka_unit_test(test_begun_twice),         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_failing_allocations),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

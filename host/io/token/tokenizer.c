@@ -31,6 +31,7 @@ struct dun_tokenizer {
     size_t growth[2]; /* tokens at most for a byte of a text, and of one in ASCII */
     size_t in_front;  /* tokens at most that are put in front of a piece of text */
     uint32_t rows;    /* ids end here; 0: with the vocabulary */
+    bool begun_twice; /* a text that brings `begin` itself was warned of */
     dun_str repaired; /* the text at hand, when it was not valid UTF-8 */
 };
 
@@ -44,8 +45,7 @@ static bool is_one_token(const dun_vocab *vocab, dun_slice content) {
     if (vocab->byte_level || content.length == 0)
         return false;
     dun_character_at(&bytes, content.bytes);
-    return bytes == content.length &&
-           dun_vocab_find(vocab, content, (dun_slice){"", 0}) != DUN_NO_TOKEN;
+    return bytes == content.length && dun_vocab_find(vocab, content, (dun_slice){"", 0}) != DUN_NO_TOKEN;
 }
 
 /* Edits make no more tokens than bytes. From the last to the first, as each changes what those before made.
@@ -258,13 +258,28 @@ out:
     return rc;
 }
 
+/* A text whose tokens are from `first` on has `begin` before it. */
+static void warn_of_begun_twice(dun_tokenizer *t, const dun_tokens *tokens, size_t first) {
+    size_t length;
+    if (t->begun_twice || t->n_begin == 0 || tokens->n == first || tokens->ids[first] != t->begin[0])
+        return;
+    t->begun_twice = true;
+    dun_warn(
+        "a text begins with '%s', which the model's tokenizer puts before every text: it is there twice; "
+        "leave it out of texts and templates",
+        dun_tokenizer_piece(t, t->begin[0], &length));
+}
+
 int dun_tokenizer_encode_plain(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length,
                                dun_token_span plain, bool inside) {
     int rc = DUN_OK;
     size_t before = out->n;
     for (size_t i = 0; i < tokenizer->n_begin && !inside; i++)
         TRY(dun_tokens_add(out, tokenizer->begin[i], 0, 0));
+    const size_t first = out->n;
     TRY(encode_text(out, tokenizer, text, length, plain, inside));
+    if (!inside)
+        warn_of_begun_twice(tokenizer, out, first);
     for (size_t i = before; i < out->n && tokenizer->rows; i++)
         if (out->ids[i] >= tokenizer->rows)
             TRY(dun_error(

@@ -31,7 +31,8 @@ int dun_tokenizer_create(dun_tokenizer **out, const dun_token_description *from)
 void dun_tokenizer_free(dun_tokenizer *tokenizer);
 
 /* Appends the tokens of `length` bytes of text (any bytes; invalid UTF-8 is encoded as U+FFFD). A
- * beginning-of-text token is put first only when the model file asks for one. Spans follow each other and
+ * beginning-of-text token is put first only when the model file asks for one; the first text that brings it
+ * itself is warned of. Spans follow each other and
  * cover the text, but for bytes that the vocabulary cannot spell: of the tokens that stand for a part which
  * was normalised the first has the part's bytes, and a space put in front has none. */
 int dun_tokenizer_encode(dun_tokens *out, dun_tokenizer *tokenizer, const char *text, size_t length);
