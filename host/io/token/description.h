@@ -97,6 +97,9 @@ typedef struct {
     size_t n_begin;
 } dun_token_description;
 
+/* The byte that "<0xNN>" stands for, or -1. */
+int dun_token_byte(dun_slice text);
+
 /* Records what is wrong with one element of a part; returns DUN_BAD_INPUT. */
 int dun_token_refuse(const char *file, const char *part, size_t index, dun_slice text, const char *fault);
 

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "io/token/json_part.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,12 +48,6 @@ static int put_token(dun_json_tokenizer *r, const json_t *id, dun_slice text, co
     return DUN_OK;
 }
 
-/* "<0xNN>" stands for a byte where characters fall back to such. */
-static bool is_byte(dun_slice text) {
-    return text.length == 6 && memcmp(text.bytes, "<0x", 3) == 0 && text.bytes[5] == '>' &&
-           isxdigit((unsigned char)text.bytes[3]) && isxdigit((unsigned char)text.bytes[4]);
-}
-
 static int read_vocab(dun_json_tokenizer *r, json_t *vocab, const json_t *added) {
     int rc = DUN_OK;
     const char *text;
@@ -71,7 +64,7 @@ static int read_vocab(dun_json_tokenizer *r, json_t *vocab, const json_t *added)
     json_object_foreach(vocab, text, id) {
         const dun_slice token = {text, strlen(text)};
         TRY(put_token(r, id, token, "model.vocab"));
-        if (r->to.byte_fallback && is_byte(token))
+        if (r->to.byte_fallback && dun_token_byte(token) >= 0)
             r->kinds[json_integer_value(id)] = DUN_TOKEN_BYTE;
     }
     r->to.tokens = r->tokens;

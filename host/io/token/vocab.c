@@ -105,20 +105,6 @@ static size_t put_blanks(char *out, dun_slice text) {
     return n;
 }
 
-static int hex_digit(char c) {
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *found = c ? strchr(digits, c) : NULL;
-    return found ? (int)(found - digits) % 16 : -1;
-}
-
-/* "<0xNN>" as the byte NN, or -1. */
-static int read_byte_token(dun_slice text) {
-    if (text.length != 6 || memcmp(text.bytes, "<0x", 3) != 0 || text.bytes[5] != '>')
-        return -1;
-    int high = hex_digit(text.bytes[3]), low = hex_digit(text.bytes[4]);
-    return high < 0 || low < 0 ? -1 : 16 * high + low;
-}
-
 static int make_piece(size_t *length, char *out, dun_vocab *vocab, uint32_t id,
                       const dun_alphabet *alphabet) {
     dun_slice text = vocab->from->tokens[id];
@@ -129,7 +115,7 @@ static int make_piece(size_t *length, char *out, dun_vocab *vocab, uint32_t id,
         *length = 0;
         break;
     case DUN_TOKEN_BYTE:
-        byte = read_byte_token(text);
+        byte = dun_token_byte(text);
         if (byte < 0)
             return refuse_token(vocab, id, "is of type byte; <0x00> to <0xFF> is needed");
         vocab->byte_ids[byte] = id;
