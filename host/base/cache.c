@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/names.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,51 +144,21 @@ out:
     return rc;
 }
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Sorted, and read before the first is visited: a visitor may remove files. */
-static int read_folder(char ***names, size_t *n, const char *path) {
-    int rc = DUN_OK;
-    size_t capacity = 0;
-    struct dirent *entry;
-    DIR *dir = opendir(path);
-    *names = NULL;
-    *n = 0;
-    while (dir && (entry = readdir(dir))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        TRY_GROW(*names, capacity, *n);
-        TRY_PTR((*names)[*n], dun_strdup(entry->d_name));
-        ++*n;
-    }
-    if (*n > 1)
-        qsort(*names, *n, sizeof **names, compare_names);
-out:
-    if (dir)
-        closedir(dir);
-    return rc;
-}
-
 static int visit_kind(dun_cache_visitor *each, void *self, const char *kind) {
     int rc = DUN_OK;
     dun_str folder = {0}, path = {0};
-    char **names = NULL;
-    size_t n = 0;
+    dun_names names = {0};
     if (!dun_cache_folder(&folder))
         goto out;
     TRY(dun_str_addf(&folder, "/%s", kind));
-    TRY(read_folder(&names, &n, folder.bytes));
-    for (size_t i = 0; i < n; i++) {
+    TRY(dun_names_read(&names, folder.bytes));
+    for (size_t i = 0; i < names.n; i++) {
         dun_str_clear(&path);
-        TRY(dun_str_addf(&path, "%s/%s", folder.bytes, names[i]));
+        TRY(dun_str_addf(&path, "%s/%s", folder.bytes, names.names[i]));
         TRY(visit_file(each, self, kind, path.bytes));
     }
 out:
-    for (size_t i = 0; i < n; i++)
-        dun_free(names[i]);
-    dun_free(names);
+    dun_names_free(&names);
     dun_str_free(&path);
     dun_str_free(&folder);
     return rc;

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static int reserve(dun_str *text, size_t extra) {
     if (text->length + extra < text->capacity)
@@ -56,6 +57,19 @@ int dun_str_add_field(dun_str *text, const char *bytes, size_t length) {
         if ((unsigned char)text->bytes[at] < ' ' || text->bytes[at] == 0x7f)
             text->bytes[at] = ' ';
     return rc;
+}
+
+bool dun_text_contains(const char *text, const char *part) {
+    const size_t length = strlen(part);
+    for (; strlen(text) >= length; text++)
+        if (strncasecmp(text, part, length) == 0)
+            return true;
+    return false;
+}
+
+bool dun_text_ends_with(const char *text, const char *end) {
+    const size_t length = strlen(text), n = strlen(end);
+    return length >= n && strcasecmp(text + length - n, end) == 0;
 }
 
 void dun_str_clear(dun_str *text) {

@@ -2,6 +2,7 @@
 #ifndef DUN_STR_H
 #define DUN_STR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
@@ -22,6 +23,10 @@ int dun_str_addf(dun_str *text, const char *format, ...) __attribute__((format(p
 
 /* The same, control characters as spaces: a field that keeps to its place in a table, and to its line. */
 int dun_str_add_field(dun_str *text, const char *bytes, size_t length);
+
+/* Whether `part` stands somewhere in a text, or at its end; letters of ASCII are equal in either case. */
+bool dun_text_contains(const char *text, const char *part);
+bool dun_text_ends_with(const char *text, const char *end);
 
 void dun_str_clear(dun_str *text); /* keeps the memory */
 void dun_str_free(dun_str *text);

@@ -38,6 +38,13 @@ out:
     return rc;
 }
 
+int dun_table_add_bytes(dun_table *table, uint64_t bytes) {
+    const double kib = (double)bytes / 1024, mib = kib / 1024, gib = mib / 1024;
+    return gib >= 1   ? dun_table_add(table, "%.1f GiB", gib)
+           : mib >= 1 ? dun_table_add(table, "%.0f MiB", mib)
+                      : dun_table_add(table, "%.0f KiB", kib);
+}
+
 size_t dun_text_columns(const char *text) {
     size_t n = 0;
     for (; *text; text++)

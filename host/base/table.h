@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct {
     const char *columns; /* one letter a column: l or r, to which side it is aligned */
@@ -18,6 +19,9 @@ void dun_table_free(dun_table *table);
 
 /* Adds the next cell, control characters as '?'; the row is full after as many cells as there are columns. */
 int dun_table_add(dun_table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A cell with a size: "7.8 GiB", "94 MiB", "12 KiB". */
+int dun_table_add_bytes(dun_table *table, uint64_t bytes);
 
 /* Appends the rows, two spaces between columns, none at the ends of lines: a row of empty cells is an empty
  * line. */

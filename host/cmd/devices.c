@@ -94,13 +94,6 @@ out:
     return rc;
 }
 
-/* "7.8 GiB" */
-static int add_size(dun_table *table, uint64_t bytes) {
-    const double gib = (double)bytes / (1 << 30);
-    return gib >= 1 ? dun_table_add(table, "%.1f GiB", gib)
-                    : dun_table_add(table, "%.0f MiB", (double)bytes / (1 << 20));
-}
-
 static const char *const head[] = {"",      "device", "type",      "units", "memory", "largest",
                                    "local", "fp16",   "subgroups", "GEMM",  "tiles",  "check"};
 static const char alignment[] = "rllrrrrlllll";
@@ -161,8 +154,8 @@ static int add_row(dun_table *table, const device_list *list, uint32_t index) {
     }
     TRY(dun_table_add(table, "%s", dun_device_type_name(info->type)));
     TRY(dun_table_add(table, "%u", info->compute_units));
-    TRY(add_size(table, info->memory_bytes));
-    TRY(add_size(table, info->largest_buffer_bytes));
+    TRY(dun_table_add_bytes(table, info->memory_bytes));
+    TRY(dun_table_add_bytes(table, info->largest_buffer_bytes));
     TRY(dun_table_add(table, "%llu KiB", (unsigned long long)(info->local_bytes >> 10)));
     TRY(dun_table_add(table, "%s", yes_or_no(info->fp16)));
     TRY(dun_table_add(table, "%s", yes_or_no(info->sub_groups)));

@@ -4,22 +4,9 @@
 #include "base/str.h"
 #include "dev/device.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool contains(const char *text, const char *part) {
-    size_t length = strlen(part);
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < length && text[i] && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
-            i++;
-        if (i == length)
-            return true;
-    }
-    return false;
-}
 
 static bool is_number(const char *text) {
     return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 9;
@@ -38,7 +25,7 @@ static bool matches(const dun_device_info *info, uint32_t index, const char *wor
         return !info->error[0] && info->type == DUN_DEVICE_CPU;
     if (strcmp(word, "gpu") == 0)
         return !info->error[0] && info->type == DUN_DEVICE_GPU;
-    return contains(info->name, word) || contains(info->platform, word);
+    return dun_text_contains(info->name, word) || dun_text_contains(info->platform, word);
 }
 
 /* The first usable GPU, else the first usable device. */
