@@ -56,15 +56,6 @@ out:
     return rc;
 }
 
-/* "94 MiB" */
-static int add_bytes(dun_table *table, uint64_t bytes) {
-    const double mib = (double)bytes / (1 << 20);
-    return bytes == 0    ? dun_table_add(table, "%s", "")
-           : mib >= 1024 ? dun_table_add(table, "%.1f GiB", mib / 1024)
-           : mib >= 1    ? dun_table_add(table, "%.0f MiB", mib)
-                         : dun_table_add(table, "%.0f KiB", mib * 1024);
-}
-
 /* "135M" */
 static int add_count(dun_table *table, uint64_t count) {
     const double millions = (double)count / 1e6;
@@ -84,14 +75,14 @@ static int add_row(dun_table *table, const dun_model_entry *entry, const model_s
     TRY(dun_table_add(table, "%s", state->facts.architecture));
     TRY(add_count(table, state->facts.parameters));
     TRY(dun_table_add(table, "%s", state->facts.format ? state->facts.format : ""));
-    TRY(add_bytes(table, entry->bytes));
+    TRY(entry->bytes ? dun_table_add_bytes(table, entry->bytes) : dun_table_add(table, "%s", ""));
     if (state->fault) {
         TRY(dun_table_add(table, "%s", ""));
         TRY(dun_table_add(table, "%s", "no"));
         goto out;
     }
     TRY(dun_table_add(table, "%u", state->spec.context));
-    TRY(add_bytes(table, dun_model_bytes_to_train(&state->spec)));
+    TRY(dun_table_add_bytes(table, dun_model_bytes_to_train(&state->spec)));
 out:
     return rc;
 }

@@ -267,11 +267,6 @@ out:
     return rc;
 }
 
-static bool ends_with(const char *text, const char *end) {
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 int dun_points_write(const char *path, const float *points, const int64_t *labels, uint64_t n, uint64_t D) {
     const dun_array arrays[] = {
         {"points", "<f4", sizeof *points, 2, {n, D}, points},
@@ -281,6 +276,6 @@ int dun_points_write(const char *path, const float *points, const int64_t *label
         {"points", DUN_F32, 2, {n, D, 1, 1}, points, n * D * sizeof *points},
         {"labels", DUN_I64, 1, {n, 1, 1, 1}, labels, n * sizeof *labels},
     };
-    return ends_with(path, ".npz") ? dun_npz_write(path, arrays, 2)
-                                   : dun_safetensors_write(path, tensors, 2, NULL);
+    return dun_text_ends_with(path, ".npz") ? dun_npz_write(path, arrays, 2)
+                                            : dun_safetensors_write(path, tensors, 2, NULL);
 }

@@ -99,15 +99,6 @@ void dun_model_entries_free(dun_model_entries *entries) {
     *entries = (dun_model_entries){0};
 }
 
-/* Whether `part` stands somewhere in `text`, letters of either case being equal. */
-static bool contains(const char *text, const char *part) {
-    const size_t length = strlen(part);
-    for (; strlen(text) >= length; text++)
-        if (strncasecmp(text, part, length) == 0)
-            return true;
-    return false;
-}
-
 /* Ollama's own habit: a name without a tag has the tag "latest". */
 static bool is_latest(const char *name, const char *wanted) {
     const size_t length = strlen(wanted);
@@ -125,7 +116,7 @@ static bool is_name_in_other_case(const char *name, const char *wanted) {
 
 /* Ways of meaning a model, the surest first. */
 static bool (*const ways[])(const char *name, const char *wanted) = {is_name, is_name_in_other_case,
-                                                                     contains};
+                                                                     dun_text_contains};
 enum { N_WAYS = sizeof ways / sizeof *ways };
 
 static int refuse_several(const dun_model_entries *entries, const char *name, size_t way) {
@@ -157,7 +148,7 @@ int dun_model_entries_find(const dun_model_entry **out, bool *exact, const dun_m
             found = found ? found : entry;
         }
         *out = found;
-        *exact = ways[way] != contains;
+        *exact = ways[way] != dun_text_contains;
     }
 out:
     return rc;

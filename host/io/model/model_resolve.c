@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 static const char config_name[] = "config.json";
@@ -24,11 +23,6 @@ static bool is_there(const char *folder, const char *name) {
 static bool holds_safetensors(const char *folder) {
     return is_there(folder, config_name) &&
            (is_there(folder, "model.safetensors") || is_there(folder, "model.safetensors.index.json"));
-}
-
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text), n = strlen(end);
-    return length >= n && strcasecmp(text + length - n, end) == 0;
 }
 
 /* The path without what follows its last slash, "." where there is none. */
@@ -142,7 +136,7 @@ int dun_model_resolve(char **out, const char *path) {
             TRY(resolve_folder(out, trimmed));
     } else if (dun_ollama_is_manifest(trimmed)) {
         TRY(resolve_manifest(out, trimmed));
-    } else if ((ends_with(base, ".safetensors") || ends_with(base, ".json")) &&
+    } else if ((dun_text_ends_with(base, ".safetensors") || dun_text_ends_with(base, ".json")) &&
                is_there(parent, config_name)) {
         *out = parent;
         parent = NULL;

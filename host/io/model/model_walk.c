@@ -5,59 +5,15 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "io/model/model_ollama.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 /* Folders below folders that are looked into, which also bounds a link that leads back up. */
 enum { MAX_DEPTH = 5 };
-
-typedef struct {
-    char **names;
-    size_t n, capacity;
-} name_list;
-
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void free_names(name_list *list) {
-    for (size_t i = 0; i < list->n; i++)
-        dun_free(list->names[i]);
-    dun_free(list->names);
-    *list = (name_list){0};
-}
-
-/* What a folder holds, by name; nothing of what is hidden, nothing where there is no folder. */
-static int list_names(name_list *out, const char *folder) {
-    int rc = DUN_OK;
-    DIR *dir = opendir(folder);
-    *out = (name_list){0};
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        if (entry->d_name[0] == '.')
-            continue;
-        TRY_GROW(out->names, out->capacity, out->n);
-        TRY_PTR(out->names[out->n], dun_strdup(entry->d_name));
-        out->n++;
-    }
-    if (out->n > 1)
-        qsort(out->names, out->n, sizeof *out->names, compare_names);
-out:
-    if (dir)
-        closedir(dir);
-    if (rc < 0)
-        free_names(out);
-    return rc;
-}
-
-static bool ends_with(const char *name, const char *end) {
-    const size_t length = strlen(name), n = strlen(end);
-    return length > n && strcasecmp(name + length - n, end) == 0;
-}
 
 /* The number of a file that is a part of several, NAME-00002-of-00003.gguf; 0: it is whole. */
 static unsigned part_number(const char *name) {
@@ -81,13 +37,13 @@ static uint64_t file_bytes(const char *path) {
  * begin with the first `length` bytes of `first`. */
 static int sum_bytes(uint64_t *out, const char *folder, const char *first, size_t length) {
     int rc;
-    name_list list = {0};
+    dun_names list = {0};
     dun_str path = {0};
     *out = 0;
-    TRY(list_names(&list, folder));
+    TRY(dun_names_read(&list, folder));
     for (size_t i = 0; i < list.n; i++) {
         if (first ? strncmp(list.names[i], first, length) != 0 || part_number(list.names[i]) == 0
-                  : !ends_with(list.names[i], ".safetensors"))
+                  : !dun_text_ends_with(list.names[i], ".safetensors"))
             continue;
         dun_str_clear(&path);
         TRY(dun_str_addf(&path, "%s/%s", folder, list.names[i]));
@@ -95,7 +51,7 @@ static int sum_bytes(uint64_t *out, const char *folder, const char *first, size_
     }
 out:
     dun_str_free(&path);
-    free_names(&list);
+    dun_names_free(&list);
     return rc;
 }
 
@@ -171,15 +127,15 @@ out:
 
 static int walk(dun_model_entries *out, const char *folder, const char *prefix, int depth) {
     int rc;
-    name_list list = {0};
+    dun_names list = {0};
     dun_str path = {0}, shown = {0};
-    TRY(list_names(&list, folder));
+    TRY(dun_names_read(&list, folder));
     for (size_t i = 0; i < list.n; i++) {
         dun_str_clear(&path);
         dun_str_clear(&shown);
         TRY(dun_str_addf(&path, "%s/%s", folder, list.names[i]));
         TRY(dun_str_addf(&shown, "%s%s", prefix, list.names[i]));
-        if (ends_with(list.names[i], ".gguf") && part_number(list.names[i]) <= 1)
+        if (dun_text_ends_with(list.names[i], ".gguf") && part_number(list.names[i]) <= 1)
             TRY(add_file(out, folder, list.names[i], shown.bytes));
         if (depth >= MAX_DEPTH || !dun_dir_exists(path.bytes))
             continue;
@@ -190,7 +146,7 @@ static int walk(dun_model_entries *out, const char *folder, const char *prefix, 
 out:
     dun_str_free(&shown);
     dun_str_free(&path);
-    free_names(&list);
+    dun_names_free(&list);
     return rc;
 }
 
@@ -210,7 +166,7 @@ int dun_hub_snapshot(dun_str *out, const char *repository) {
     int rc;
     dun_str path = {0};
     dun_file commit = {0};
-    name_list list = {0};
+    dun_names list = {0};
     TRY(dun_str_addf(&path, "%s/refs/main", repository));
     if (file_bytes(path.bytes)) {
         TRY(dun_file_map(&commit, path.bytes));
@@ -225,11 +181,11 @@ int dun_hub_snapshot(dun_str *out, const char *repository) {
     }
     dun_str_clear(&path);
     TRY(dun_str_addf(&path, "%s/snapshots", repository));
-    TRY(list_names(&list, path.bytes));
+    TRY(dun_names_read(&list, path.bytes));
     if (list.n)
         TRY(dun_str_addf(out, "%s/%s", path.bytes, list.names[list.n - 1]));
 out:
-    free_names(&list);
+    dun_names_free(&list);
     dun_file_unmap(&commit);
     dun_str_free(&path);
     return rc;
@@ -238,9 +194,9 @@ out:
 int dun_walk_hub(dun_model_entries *out, const char *folder) {
     int rc;
     static const char form[] = "models--";
-    name_list list = {0};
+    dun_names list = {0};
     dun_str repository = {0}, snapshot = {0}, shown = {0};
-    TRY(list_names(&list, folder));
+    TRY(dun_names_read(&list, folder));
     for (size_t i = 0; i < list.n; i++) {
         if (strncmp(list.names[i], form, strlen(form)) != 0)
             continue;
@@ -262,7 +218,7 @@ out:
     dun_str_free(&shown);
     dun_str_free(&snapshot);
     dun_str_free(&repository);
-    free_names(&list);
+    dun_names_free(&list);
     return rc;
 }
 
@@ -299,9 +255,9 @@ out:
 /* `folder` with its first `skip` bytes left out is HOST/.., `depth` folders above the manifests. */
 static int walk_manifests(dun_model_entries *out, const char *folder, size_t skip, int depth) {
     int rc;
-    name_list list = {0};
+    dun_names list = {0};
     dun_str path = {0};
-    TRY(list_names(&list, folder));
+    TRY(dun_names_read(&list, folder));
     for (size_t i = 0; i < list.n; i++) {
         dun_str_clear(&path);
         TRY(dun_str_addf(&path, "%s/%s", folder, list.names[i]));
@@ -312,7 +268,7 @@ static int walk_manifests(dun_model_entries *out, const char *folder, size_t ski
     }
 out:
     dun_str_free(&path);
-    free_names(&list);
+    dun_names_free(&list);
     return rc;
 }
 
