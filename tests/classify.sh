@@ -53,7 +53,6 @@ while IFS='~' read -r run name content texts; do
 done <<'ROWS'
 named~a.csv~id,review,stars\n1,"a, b",5\n2,c,1\n~a, b|c|
 named~a.csv~review\na b\nc\n~a b|c|
-named~only.csv~review\n~
 named~a.csv.gz~id,review\n1,a\n2,b\n~a|b|
 named~a.tsv~stars\treview\n5\ta "b"\n1\tc\n~a \"b\"|c|
 named~a.CSV~id;review\r\n1;a\r\n2;b\r\n~a|b|
@@ -65,15 +64,31 @@ named~a.jsonl~{"id":1,"review":"a\\nb"}\n\n{"review":"c","id":2}\n~a\nb|c|
 named~a.ndjson~{"review":"a"}\n{"review":3}\n{"review":true}\n{"review":["b"]}\n~a|3|true|b|
 named~a.json~[{"id":1,"review":"a"},\n{"id":2,"review":"b"}]~a|b|
 named~a.json~{\n"review": "a"}\n{"review":\n"b"}~a|b|
-named~empty.csv~~
 plain~a.csv~a b c,no\n"d ""e""",yes\n~a b c|d \"e\"|
 plain~a.csv~one text a line\nanother\n~one text a line|another|
 plain~a.tsv~a b\tno\n\tyes\n \tno\n~a b|| |
 plain~a.jsonl~{"text":"a"}\n{"text":""}\n~a||
 plain~a.ft~__label__x a b\nc d\n__label__y __label__z e\n~a b|c d|e|
 plain~a.fasttext.gz~__label__x a b\n~a b|
-plain~empty.json~~
 ROWS
+
+# Files without a record have no answers, which is said; of an empty standard input nothing is.
+while IFS='~' read -r name content said; do
+    reads named "$name" "$content" ''
+    warned "$name: holds no texts$said; there are no answers"
+done <<'ROWS'
+only.csv~review\n~, only a line that names columns
+only.csv~,,\nid,review,\n~, only a line that names columns
+none.csv~~
+none.json~~
+none.json~[]~
+none.txt~~
+blank.csv~\n~, only 1 blank line
+blank.tsv~\n \r\n\n~, only 3 blank lines
+blank.jsonl~\n\n~, only 2 blank lines
+ROWS
+ends 0 classify plain
+silent
 
 # Every record is answered, whatever it holds, and it is said.
 while IFS='~' read -r name content texts said; do
@@ -106,6 +121,8 @@ silent
 reads plain short.csv 'text , label\n1,a b,no\n2,c,yes\n3,d e,no\n' 'a b|c|d e|' --text text
 silent
 reads plain none.csv 'id,text,label\n' ''
+reads plain late.csv ',,\n ,"",\nid,text,label\n1,a b,no\n2,c,yes\n' 'a b|c|' --text text
+silent
 reads plain spilled.csv 'label,text,,\nno,a, b,\nyes,c,,\n' 'a, b|c|' --text text
 printf 'nr,comment,votes\n1,a b c,5\n2,d e f,6\n' >guess.csv
 ends 2 classify plain guess.csv --text review
@@ -121,6 +138,23 @@ none() {
     says err "$3"
     [ ! -s out ] || fail "classify $1, '$2': answers though there is no text"
 }
+while IFS='~' read -r name content message; do
+    # shellcheck disable=SC2059 # the content is a format
+    none "$name" "$(printf "$content")" "$name: no record has a text $message"
+done <<'ROWS'
+no.csv~id,review\n1,\n2, \n~in column review; what is not empty: id
+no.csv~id,review,mark\n,,\n1,,no\n,"",yes\n~in column review; what is not empty: id, mark
+no.csv~review,mark\n,\n,\n~in column review; all 2 records are empty
+no.csv~,\n~in column 0; all of the record is empty
+no.tsv~\t\n \t\n\t\n~in column 0; all 3 records are empty
+no.csv~"",""\n"",""~in column 0; all 2 records are empty
+no.ft~__label__x\n__label__y \n~in column 0; what is not empty: 1
+no.jsonl~{"review":""}\n{"review":" "}~at the key "review"; all 2 records are empty
+no.jsonl~{"review":null,"id":1,"of":"a"}~at the key "review"; what is not empty: id, of
+no.jsonl~{"review":["a","b"]}\n{"review":{"a":1}}~at the key "review"; it holds lists and objects
+no.jsonl~"a"\n"b"~at the key "review"; none of the 2 records is an object with keys
+no.json~["a"]~at the key "review"; the record is no object with keys
+ROWS
 for ending in json jsonl; do
     none no.$ending '{"review":null}' "no record has a text at the key \"review\""
     none no.$ending '{"id":[1,2]}' "no record has a text at the key \"review\""

@@ -250,6 +250,29 @@ for name in wrapped.json wrapped.jsonl; do
     init 3 no --data $name
     says err "$name: the records are in the list \"data\"; that list alone, or one object a line, is needed"
 done
+while IFS='~' read -r name content message; do
+    # shellcheck disable=SC2059 # the content is a format
+    printf "$content" >"$name"
+    init 3 no --data "$name"
+    says err "$name$message"
+    [ ! -e no ] || fail "init $name: leaves a folder"
+done <<'ROWS'
+blank.csv~\n\n\n~:4: no texts, only 3 blank lines; a text and its label
+blank.csv~,\n ,""\n~:3: no texts, only 2 blank lines
+blank.tsv~text\tlabel\n\n\t\n~:4: no texts, only 2 blank lines
+blank.jsonl~\n~:2: no texts, only 1 blank line;
+none.csv~~:1: no texts; a text
+textless.csv~text,label\n,a\n,b\n~: no record has a text in column text; what is not empty: label
+textless.jsonl~{"text":"","label":"a"}\n{"text":null,"label":"b"}\n~: no record has a text at the key "text"
+unlabelled.csv~text,label\na,\nb,\n~: column label is empty in all 2 rows
+alike.csv~text,label\na,x\nb,x\n~: column label has the same value in all 2 rows
+mixed.jsonl~{"text":"a","label":["x","y"]}\n{"text":"b","label":{"x":1}}\n~: "label" holds lists and objects in 2 of 2 rows
+ROWS
+(printf ',,\ntext,label,\n'; rows 12 '%t,%a,'; printf ',,\n,,\n') >late.csv
+init 0 late --data late.csv
+says err 'read 12 of 12 rows: 3 blank lines'
+says late/config.ini 'text_column = text'
+head -1 late/train.csv | grep -qx 'text,label,' || fail "init: the header of late.csv: $(head -2 late/train.csv)"
 for value in '["x","y"]=lists' '{"is":"x"}=objects'; do
     rows 4 "{\"text\":\"%t\",\"label\":${value%=*}}" >held.jsonl
     init 3 no --data held.jsonl

@@ -12,6 +12,7 @@
 enum { MISSED_SHOWN = 3 };
 
 struct dun_asked {
+    bool is_stdin;
     dun_lines *lines; /* NULL: a file of records */
     dun_text_file file;
     dun_dialect dialect;
@@ -20,6 +21,7 @@ struct dun_asked {
     size_t column, spill_end;
     size_t n_textless, textless[MISSED_SHOWN]; /* records without a text, lines of the first */
     size_t n_wide;                             /* records with more columns than there are */
+    size_t n;                                  /* texts so far */
     dun_str text, joined;
 };
 
@@ -82,7 +84,8 @@ int dun_asked_open(dun_asked **out, const char *path, const dun_asked_options *o
     const dun_lines_options lines = {
         .mode = mode_of(options->input), .key = told ? options->column : NULL, .mild = true};
     TRY_NEW(a, 1);
-    if (!options->input && strcmp(path, "-") != 0 && dun_format_by_ending(&format, path))
+    a->is_stdin = strcmp(path, "-") == 0;
+    if (!options->input && !a->is_stdin && dun_format_by_ending(&format, path))
         TRY(open_records(a, path, options));
     else if (told && lines.mode != DUN_LINES_JSONL)
         TRY(dun_error(
@@ -148,7 +151,9 @@ out:
 }
 
 int dun_asked_next(const char **text, size_t *length, dun_asked *a) {
-    return a->lines ? dun_lines_next(text, length, a->lines) : next_record(text, length, a);
+    const int rc = a->lines ? dun_lines_next(text, length, a->lines) : next_record(text, length, a);
+    a->n += rc == 1;
+    return rc;
 }
 
 int dun_asked_ready(dun_asked *a) {
@@ -159,12 +164,27 @@ int dun_asked_fd(const dun_asked *a) {
     return a->lines ? dun_lines_fd(a->lines) : -1;
 }
 
+/* Of standard input nothing is said, where a filter may have left nothing. */
+static void tell_none(const dun_asked *a, const char *name) {
+    const size_t n_blank = a->records ? dun_records_blank(a->records) : 0;
+    if (a->lines && a->is_stdin)
+        return;
+    if (n_blank)
+        dun_warn("%s: holds no texts, only %zu blank line%s; there are no answers", name, n_blank,
+                 n_blank == 1 ? "" : "s");
+    else
+        dun_warn("%s: holds no texts%s; there are no answers", name,
+                 a->judged.header ? ", only a line that names columns" : "");
+}
+
 int dun_asked_tell(const dun_asked *a) {
     int rc = DUN_OK;
     dun_str where = {0};
     const char *name = a->lines ? dun_lines_name(a->lines) : a->file.name;
     const size_t repaired = a->lines ? dun_lines_repaired(a->lines) : a->file.n_repaired;
     const size_t textless = a->lines ? dun_lines_textless(a->lines) : a->n_textless;
+    if (a->n == 0)
+        tell_none(a, name);
     if (repaired)
         dun_warn("%s: %s that are not all UTF-8: %zu; U+FFFD stands for what is not", name,
                  a->lines ? "texts" : "lines", repaired);

@@ -147,9 +147,17 @@ static void finish(dun_columns *out) {
     }
 }
 
+static bool has_title(const dun_column *c) {
+    return dun_utf8_trim(c->title, strlen(c->title)).length > 0;
+}
+
 int dun_columns_count_first(dun_columns *columns) {
     int rc = DUN_OK;
-    columns->n_rows++;
+    size_t n_filled = 0;
+    for (size_t i = 0; i < columns->n; i++)
+        n_filled += has_title(&columns->columns[i]);
+    columns->n_rows += n_filled > 0;
+    columns->n_empty += n_filled == 0;
     for (size_t i = 0; i < columns->n; i++) {
         dun_column *c = &columns->columns[i];
         const dun_cell cell = {c->title, strlen(c->title), DUN_CELL_TEXT};
@@ -175,9 +183,16 @@ int dun_columns_measure(dun_columns *out, const dun_text_file *text, const dun_d
         TRY(dun_records_next(&record, records));
         if (rc == 0)
             break;
-        if (!is_table || record.n == dialect->n_columns)
+        if (is_table && dun_record_is_empty(&record))
+            out->n_empty++;
+        else if (is_table && record.n != dialect->n_columns)
+            out->n_uneven++;
+        else
             TRY(count_record(out, &record));
     }
+    out->n_blank = dun_records_blank(records);
+    out->n_before = dun_records_empty(records);
+    out->n_lines = dun_records_line(records);
     for (size_t i = 0; i < out->n && !is_table; i++)
         if (dun_records_title(records, i))
             TRY_PTR(out->columns[i].title, dun_strdup(dun_records_title(records, i)));

@@ -31,7 +31,11 @@ typedef struct {
 typedef struct {
     dun_column *columns; /* [n] */
     size_t n, capacity;
-    size_t n_rows; /* without the first one, but in JSON */
+    size_t n_rows;   /* without the first one, but in JSON */
+    size_t n_uneven; /* records that were left out, of another number of columns than the rest */
+    size_t n_empty,
+        n_before; /* TSV and CSV: rows of empty fields, which are none of these; those before the first */
+    size_t n_blank, n_lines; /* blank lines; the line behind the last */
 } dun_columns;
 
 /* Reads all of the text; records of another number of columns than the rest are left out. */

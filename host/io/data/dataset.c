@@ -24,13 +24,6 @@ static bool is_blank(const dun_cell *cell) {
     return dun_utf8_trim(cell->bytes, cell->length).length == 0;
 }
 
-static bool is_blank_row(const dun_record *record) {
-    size_t i = 0;
-    while (i < record->n && is_blank(&record->cells[i]))
-        i++;
-    return i == record->n;
-}
-
 /* Has it as many columns as the others? Empty ones at its end are fine. */
 static bool is_even(const dun_dataset_reader *r, const dun_record *record) {
     const size_t wanted = r->dialect.n_columns;
@@ -106,7 +99,7 @@ static int read_record(dun_dataset_reader *r, const dun_record *record) {
     const bool skip = r->options->skip_bad_rows;
     const size_t line = record->line;
     dun_tally *tally = &r->dataset->tally;
-    if (!r->text_key && is_blank_row(record)) {
+    if (!r->text_key && dun_record_is_empty(record)) {
         tally->n_blank++;
         goto out;
     }
@@ -147,7 +140,7 @@ static int read_all(dun_dataset_reader *r) {
             break;
         TRY(read_record(r, &record));
     }
-    dataset->tally.n_blank += dun_records_blank(r->records);
+    dataset->tally.n_blank += dun_records_blank(r->records) + dun_records_empty(r->records);
     dataset->bytes = r->bytes.bytes;
     r->bytes = (dun_str){0};
     const char *at = dataset->bytes;
@@ -163,8 +156,7 @@ out:
 static int check_classes(const dun_dataset_reader *r) {
     const dun_dataset *dataset = r->dataset;
     if (dataset->n == 0)
-        return dun_error(DUN_BAD_INPUT, "%s:%zu: no texts; a text and its label are needed in every line",
-                         r->name, dun_records_line(r->records));
+        return dun_tally_refuse_none(r->name, dun_records_line(r->records), 0);
     for (size_t i = 1; i < dataset->n; i++)
         if (dataset->examples[i].label != dataset->examples[0].label)
             return DUN_OK;
@@ -181,6 +173,8 @@ static int tell_passed(const dun_dataset_reader *r) {
     int rc = DUN_OK;
     dun_str line = {0};
     const dun_dataset *dataset = r->dataset;
+    if (dataset->tally.n_read == 0)
+        TRY(dun_tally_refuse_none(r->name, dun_records_line(r->records), dataset->tally.n_blank));
     if (dun_tally_passed(&dataset->tally) + dataset->tally.n_blank == 0)
         goto tell_joined;
     TRY(dun_tally_tell(&line, &dataset->tally));

@@ -7,63 +7,48 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/data/column_names.h"
-#include "io/data/column_stats.h"
+#include "io/data/judge_inside.h"
 
 #include <string.h>
 
 /* Two columns whose scores differ by less are for people to tell apart. */
 static const double CLOSE_SCORES = 0.5;
 
-typedef struct {
-    const char *name; /* of the file */
-    dun_columns columns;
-    bool is_table, is_json, header;
-} judging;
-
-static const char *title_of(const judging *j, size_t column) {
-    return j->header || j->is_json ? j->columns.columns[column].title : NULL;
-}
-
-static enum dun_name_match matches(const judging *j, size_t column, enum dun_name_meaning meaning) {
-    const char *title = title_of(j, column);
-    return title ? dun_name_matches(title, strlen(title), meaning) : DUN_NAME_NO;
-}
-
 /* labels */
 
 /* At least two texts a value on average, and half of all rows have one. */
-static bool could_be_label(const judging *j, const dun_column *c) {
+static bool could_be_label(const dun_judging *j, const dun_column *c) {
     return !c->many && c->n_values >= 2 && c->n_values * 2 <= c->n_filled + 1 && c->mean_bytes <= 64 &&
            c->n_filled * 2 >= j->columns.n_rows;
 }
 
-static bool has_label_name(const judging *j, size_t i) {
-    return matches(j, i, DUN_NAME_LABEL) == DUN_NAME_WHOLE;
+static bool has_label_name(const dun_judging *j, size_t i) {
+    return dun_judging_matches(j, i, DUN_NAME_LABEL) == DUN_NAME_WHOLE;
 }
-static bool has_label_word(const judging *j, size_t i) {
-    return matches(j, i, DUN_NAME_LABEL) == DUN_NAME_WORD;
+static bool has_label_word(const dun_judging *j, size_t i) {
+    return dun_judging_matches(j, i, DUN_NAME_LABEL) == DUN_NAME_WORD;
 }
-static bool stands_aside(const judging *j, size_t i) {
-    return matches(j, i, DUN_NAME_ASIDE) != DUN_NAME_NO && !has_label_name(j, i);
+static bool stands_aside(const dun_judging *j, size_t i) {
+    return dun_judging_matches(j, i, DUN_NAME_ASIDE) != DUN_NAME_NO && !has_label_name(j, i);
 }
-static bool is_words(const judging *j, size_t i) {
+static bool is_words(const dun_judging *j, size_t i) {
     return j->columns.columns[i].n_numbers * 10 < j->columns.columns[i].n_filled;
 }
-static bool is_full(const judging *j, size_t i) {
+static bool is_full(const dun_judging *j, size_t i) {
     return j->columns.columns[i].n_filled * 100 >= j->columns.n_rows * 95;
 }
-static bool has_few_values(const judging *j, size_t i) {
+static bool has_few_values(const dun_judging *j, size_t i) {
     return j->columns.columns[i].n_values <= 20;
 }
-static bool is_measure(const judging *j, size_t i) {
+static bool is_measure(const dun_judging *j, size_t i) {
     return !is_words(j, i) && !has_few_values(j, i);
 }
-static bool has_values_once(const judging *j, size_t i) {
+static bool has_values_once(const dun_judging *j, size_t i) {
     return j->columns.columns[i].n_once * 4 > j->columns.columns[i].n_values;
 }
 
 static const struct {
-    bool (*holds)(const judging *j, size_t column);
+    bool (*holds)(const dun_judging *j, size_t column);
     double score;
 } features[] = {
     {has_label_name, 5},   {has_label_word, 3},
@@ -75,7 +60,7 @@ static const struct {
     {has_values_once, -1}, /* a quarter of the values came once */
 };
 
-static double label_score(const judging *j, size_t column) {
+static double label_score(const dun_judging *j, size_t column) {
     double score = 0;
     for (size_t i = 0; i < sizeof features / sizeof *features; i++)
         if (features[i].holds(j, column))
@@ -84,7 +69,7 @@ static double label_score(const judging *j, size_t column) {
 }
 
 /* Of equals the last comes first: labels tend to follow texts. */
-static size_t find_labels(size_t *found, double *scores, const judging *j, size_t not ) {
+static size_t find_labels(size_t *found, double *scores, const dun_judging *j, size_t not ) {
     size_t n = 0;
     for (size_t column = 0; column < j->columns.n; column++) {
         if (column == not || !could_be_label(j, &j->columns.columns[column]))
@@ -109,7 +94,7 @@ static size_t find_labels(size_t *found, double *scores, const judging *j, size_
 
 /* Known names in the first line, or numbers below a word, or a label there that no other line has while
  * theirs come again and again. */
-static bool is_header(judging *j, const char *text, const char *label) {
+static bool is_header(dun_judging *j, const char *text, const char *label) {
     size_t found[DUN_JUDGED_LABELS];
     double scores[DUN_JUDGED_LABELS];
     j->header = j->is_table; /* titles are looked at */
@@ -118,7 +103,7 @@ static bool is_header(judging *j, const char *text, const char *label) {
     for (size_t i = 0; i < j->columns.n; i++) {
         const dun_column *c = &j->columns.columns[i];
         const bool named = (text && strcmp(c->title, text) == 0) || (label && strcmp(c->title, label) == 0);
-        const bool known = matches(j, i, DUN_NAME_TEXT) == DUN_NAME_WHOLE || has_label_name(j, i);
+        const bool known = dun_judging_matches(j, i, DUN_NAME_TEXT) == DUN_NAME_WHOLE || has_label_name(j, i);
         const bool counted = c->n_numbers >= 2 && c->n_numbers == c->n_filled && *c->title &&
                              !dun_column_is_number(c->title, strlen(c->title));
         if (named || ((known || counted) && c->n_again == 0))
@@ -132,59 +117,10 @@ static bool is_header(judging *j, const char *text, const char *label) {
     return false;
 }
 
-/* names */
-
-/* A name that is unique and no number, else the number. */
-static int name_column(char **out, const judging *j, size_t column) {
-    int rc = DUN_OK;
-    dun_str text = {0};
-    const char *title = title_of(j, column);
-    bool usable = title && *title && strlen(title) < 200 && title[strspn(title, "0123456789")];
-    for (size_t i = 0; usable && i < j->columns.n; i++)
-        usable = i == column || !title_of(j, i) || strcmp(title_of(j, i), title) != 0;
-    for (const char *c = title; usable && *c; c++)
-        usable = (unsigned char)*c >= ' ' && *c != 127;
-    TRY(usable || j->is_json ? dun_str_addf(&text, "%s", title) : dun_str_addf(&text, "%zu", column));
-    *out = text.bytes;
-    text = (dun_str){0};
-out:
-    dun_str_free(&text);
-    return rc;
-}
-
-/* Names of the columns, as --text and --label take them. */
-static int list_columns(dun_str *out, const judging *j) {
-    int rc = DUN_OK;
-    for (size_t i = 0; i < j->columns.n && out->length < 500; i++) {
-        char *name = NULL;
-        TRY(name_column(&name, j, i));
-        rc = dun_str_addf(out, "%s%s", i ? ", " : "", name);
-        dun_free(name);
-        TRY(rc);
-    }
-out:
-    return rc;
-}
-
-/* `wanted`: a name that no column has; NULL: several could be meant. */
-static int refuse_name(const judging *j, const char *wanted, const char *option) {
-    int rc;
-    dun_str columns = {0}, why = {0};
-    TRY(list_columns(&columns, j));
-    TRY(wanted ? dun_str_addf(&why, "has no column \"%.60s\"", wanted)
-               : dun_str_addf(&why, "several columns could be the texts"));
-    rc = dun_error(DUN_USAGE, "%s: %s; name one with %s COLUMN: %s", j->name, why.bytes, option,
-                   columns.bytes ? columns.bytes : "there is none");
-out:
-    dun_str_free(&why);
-    dun_str_free(&columns);
-    return rc;
-}
-
 /* texts */
 
 /* The best column but for the label's, columns.n without one. DUN_USAGE: another is as good. */
-static int find_text(size_t *found, const judging *j, size_t label) {
+static int find_text(size_t *found, const dun_judging *j, size_t label) {
     int rc = DUN_OK;
     size_t best = j->columns.n;
     double longest = 1, most = -1e9, next = -1e9;
@@ -196,7 +132,7 @@ static int find_text(size_t *found, const judging *j, size_t label) {
         static const double by_name[] = {[DUN_NAME_NO] = 0, [DUN_NAME_WORD] = 2, [DUN_NAME_WHOLE] = 4};
         if (i == label || c->n_filled == 0)
             continue;
-        const double score = by_name[matches(j, i, DUN_NAME_TEXT)] + 3 * c->mean_bytes / longest +
+        const double score = by_name[dun_judging_matches(j, i, DUN_NAME_TEXT)] + 3 * c->mean_bytes / longest +
                              2 * (c->n_spaced * 2 > c->n_filled) - 2 * stands_aside(j, i);
         next = score > most ? most : score > next ? score : next;
         if (score > most) {
@@ -206,15 +142,15 @@ static int find_text(size_t *found, const judging *j, size_t label) {
     }
     *found = best;
     if (best < j->columns.n && most - next < CLOSE_SCORES)
-        TRY(refuse_name(j, NULL, "--text"));
+        TRY(dun_judging_refuse_name(j, NULL, "--text"));
 out:
     return rc;
 }
 
-static bool find_named(size_t *column, const judging *j, const char *name) {
+static bool find_named(size_t *column, const dun_judging *j, const char *name) {
     size_t number = 0;
     for (*column = 0; *column < j->columns.n; ++*column) {
-        const char *title = title_of(j, *column);
+        const char *title = dun_judging_title(j, *column);
         if (title && strcmp(title, name) == 0)
             return true;
     }
@@ -227,42 +163,7 @@ static bool find_named(size_t *column, const judging *j, const char *name) {
     return false;
 }
 
-/* One JSON object, with the records in a list of it. */
-static int check_wrapped(const judging *j) {
-    for (size_t i = 0; j->is_json && j->columns.n_rows == 1 && i < j->columns.n; i++)
-        if (j->columns.columns[i].holds_records)
-            return dun_records_refuse_wrapped(j->name, title_of(j, i));
-    return DUN_OK;
-}
-
-static int missing_label(const judging *j) {
-    const size_t n = j->columns.n_rows;
-    if (n == 0)
-        return dun_error(DUN_BAD_INPUT, "%s: no texts; a text and its label are needed in every line",
-                         j->name);
-    if (j->columns.n < 2)
-        return dun_error(DUN_BAD_INPUT, "%s: one column only; a text and its label are needed in every line",
-                         j->name);
-    for (size_t i = 0; i < j->columns.n; i++) {
-        const dun_column *c = &j->columns.columns[i];
-        if (c->n_lists + c->n_objects && has_label_name(j, i))
-            return dun_error(DUN_BAD_INPUT,
-                             "%s: \"%s\" holds %s in %zu of %zu rows; one label for each text is needed",
-                             j->name, title_of(j, i), c->n_lists ? "lists" : "objects",
-                             c->n_lists ? c->n_lists : c->n_objects, n);
-        if (c->n_values == 1 && c->n_filled == n && (j->columns.n == 2 || has_label_name(j, i)))
-            return dun_error(DUN_BAD_INPUT,
-                             "%s: column %zu has the same value in all %zu rows; labels of at least two "
-                             "classes are needed",
-                             j->name, i, n);
-    }
-    return dun_error(DUN_BAD_INPUT,
-                     "%s: no column looks like labels, a few values that come again and again; name it with "
-                     "--label COLUMN, a name or a number from 0",
-                     j->name);
-}
-
-static int add_guess(dun_judged *out, const judging *j, size_t column, double score) {
+static int add_guess(dun_judged *out, const dun_judging *j, size_t column, double score) {
     int rc;
     dun_str samples = {0};
     const dun_column *c = &j->columns.columns[column];
@@ -270,7 +171,7 @@ static int add_guess(dun_judged *out, const judging *j, size_t column, double sc
     for (int i = 0; i < DUN_COLUMN_SAMPLES && c->samples[i]; i++)
         TRY(dun_str_addf(&samples, "%s%s", i ? ", " : "", c->samples[i]));
     TRY(dun_str_addf(&samples, c->many || c->n_values > DUN_COLUMN_SAMPLES ? ", ..." : ""));
-    TRY(name_column(&guess->column, j, column));
+    TRY(dun_judging_name(&guess->column, j, column));
     guess->n_values = c->n_values;
     guess->score = score;
     guess->samples = samples.bytes;
@@ -280,19 +181,19 @@ out:
     return rc;
 }
 
-static int choose_label(dun_judged *out, const judging *j, const char *label) {
+static int choose_label(dun_judged *out, const dun_judging *j, const char *label) {
     int rc = DUN_OK;
     size_t found[DUN_JUDGED_LABELS] = {0}, n;
     double scores[DUN_JUDGED_LABELS] = {0};
     if (label) {
         if (!find_named(&out->label, j, label))
-            TRY(refuse_name(j, label, "--label"));
+            TRY(dun_judging_refuse_name(j, label, "--label"));
         TRY(add_guess(out, j, out->label, 0));
         goto out;
     }
     n = find_labels(found, scores, j, out->text);
     if (n == 0)
-        TRY(missing_label(j));
+        TRY(dun_judging_refuse_labels(j));
     for (size_t i = 0; i < n; i++)
         TRY(add_guess(out, j, found[i], scores[i]));
     out->label = found[0];
@@ -301,38 +202,28 @@ out:
     return rc;
 }
 
-static int choose(dun_judged *out, judging *j, const char *text, const char *label) {
+static int choose(dun_judged *out, dun_judging *j, const char *text, const char *label) {
     int rc = DUN_OK;
     out->header = j->header = is_header(j, text, label);
     if (j->is_table && !j->header && j->columns.n)
         TRY(dun_columns_count_first(&j->columns));
     out->text = j->columns.n;
     if (text && !find_named(&out->text, j, text))
-        TRY(refuse_name(j, text, "--text"));
-    TRY(check_wrapped(j));
+        TRY(dun_judging_refuse_name(j, text, "--text"));
+    TRY(dun_judging_check_wrapped(j));
     TRY(choose_label(out, j, label));
     if (!text)
         TRY(find_text(&out->text, j, out->label));
     if (out->text == j->columns.n || out->text == out->label)
         TRY(dun_error(DUN_BAD_INPUT, "%s: no column of texts besides the labels", j->name));
-    TRY(name_column(&out->text_column, j, out->text));
-    TRY(name_column(&out->label_column, j, out->label));
+    TRY(dun_judging_name(&out->text_column, j, out->text));
+    TRY(dun_judging_name(&out->label_column, j, out->label));
 out:
     return rc;
 }
 
-/* Of JSON: has any record a text there? */
-static int check_texts(const judging *j, size_t column, const char *wanted) {
-    const char *key = wanted ? wanted : "text";
-    if (!j->is_json || j->columns.n_rows == 0 ||
-        (column < j->columns.n && j->columns.columns[column].n_texts > 0))
-        return DUN_OK;
-    return dun_error(DUN_BAD_INPUT, "%s: no record has a text at the key \"%s\"; {\"%s\": \"...\"} is needed",
-                     j->name, key, key);
-}
-
 /* What would be the label is not the text, unless its name says so. */
-static int choose_text(dun_judged_text *out, judging *j, const char *wanted, bool must) {
+static int choose_text(dun_judged_text *out, dun_judging *j, const char *wanted, bool must) {
     int rc = DUN_OK;
     double scores[DUN_JUDGED_LABELS];
     size_t labels[DUN_JUDGED_LABELS];
@@ -342,38 +233,38 @@ static int choose_text(dun_judged_text *out, judging *j, const char *wanted, boo
         TRY(dun_columns_count_first(&j->columns));
     out->named = wanted && find_named(&out->column, j, wanted);
     if (!out->named)
-        TRY(check_wrapped(j));
+        TRY(dun_judging_check_wrapped(j));
     if (out->named || j->columns.n == 0)
         goto check;
     if (wanted && must)
-        TRY(refuse_name(j, wanted, "--text"));
+        TRY(dun_judging_refuse_name(j, wanted, "--text"));
     const size_t n = j->columns.n > 1 ? find_labels(labels, scores, j, j->columns.n) : 0;
-    const bool label = n > 0 && matches(j, labels[0], DUN_NAME_TEXT) != DUN_NAME_WHOLE;
+    const bool label = n > 0 && dun_judging_matches(j, labels[0], DUN_NAME_TEXT) != DUN_NAME_WHOLE;
     TRY(find_text(&out->column, j, label ? labels[0] : j->columns.n));
     if (out->column == j->columns.n)
         out->column = 0; /* nothing in any of them */
 check:
-    TRY(check_texts(j, out->column, wanted));
+    TRY(dun_judging_check_texts(j, out->column, wanted));
 out:
     return rc;
 }
 
-static int begin(judging *j, const dun_text_file *file, const dun_dialect *dialect) {
-    *j = (judging){.name = file->name,
-                   .is_json = dialect->format == DUN_JSON || dialect->format == DUN_JSONL,
-                   .is_table = dialect->format == DUN_TSV || dialect->format == DUN_CSV};
+static int begin(dun_judging *j, const dun_text_file *file, const dun_dialect *dialect) {
+    *j = (dun_judging){.name = file->name,
+                       .is_json = dialect->format == DUN_JSON || dialect->format == DUN_JSONL,
+                       .is_table = dialect->format == DUN_TSV || dialect->format == DUN_CSV};
     return dun_columns_measure(&j->columns, file, dialect);
 }
 
 int dun_judge_text(dun_judged_text *out, const dun_text_file *file, const dun_dialect *dialect,
                    const char *wanted, bool must) {
     int rc;
-    judging j;
+    dun_judging j;
     *out = (dun_judged_text){0};
     TRY(begin(&j, file, dialect));
     TRY(choose_text(out, &j, wanted && *wanted ? wanted : NULL, must));
     if (out->column < j.columns.n)
-        TRY(name_column(&out->name, &j, out->column));
+        TRY(dun_judging_name(&out->name, &j, out->column));
 out:
     dun_columns_free(&j.columns);
     return rc;
@@ -382,7 +273,7 @@ out:
 int dun_judge(dun_judged *out, const dun_text_file *file, const char *text, const char *label) {
     int rc;
     enum dun_format ending;
-    judging j = {0};
+    dun_judging j = {0};
     *out = (dun_judged){0};
     TRY(dun_dialect_find(&out->dialect, file, "auto"));
     out->format = dun_format_name(out->dialect.format);

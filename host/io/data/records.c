@@ -17,6 +17,13 @@ bool dun_cell_holds_records(const dun_cell *cell) {
     return cell->kind == DUN_CELL_LIST && cell->length > 2 && memcmp(cell->bytes, "[{", 2) == 0;
 }
 
+bool dun_record_is_empty(const dun_record *record) {
+    size_t i = 0;
+    while (i < record->n && dun_utf8_trim(record->cells[i].bytes, record->cells[i].length).length == 0)
+        i++;
+    return i == record->n;
+}
+
 int dun_records_refuse_wrapped(const char *name, const char *key) {
     return dun_error(DUN_BAD_INPUT,
                      "%s: the records are in the list \"%.60s\"; that list alone, or one object a line, is "
@@ -145,8 +152,12 @@ int dun_records_read_header(dun_records *records) {
     bool shifted;
     if (!forms[records->dialect.format].delimited)
         goto out;
-    TRY(dun_records_next(&record, records));
-    if (rc == 0 || records->n_titles)
+    if (records->n_titles)
+        goto out;
+    while ((rc = dun_records_next(&record, records)) == 1 && dun_record_is_empty(&record))
+        records->n_empty++;
+    TRY(rc);
+    if (rc == 0)
         goto out;
     TRY(first_has_no_title(&shifted, records, &record));
     TRY_NEW(records->titles, record.n + shifted);
@@ -172,6 +183,10 @@ const char *dun_records_title(const dun_records *records, size_t column) {
 
 size_t dun_records_blank(const dun_records *records) {
     return records->n_blank;
+}
+
+size_t dun_records_empty(const dun_records *records) {
+    return records->n_empty;
 }
 
 size_t dun_records_mended(const dun_records *records) {

@@ -61,6 +61,8 @@ typedef struct {
     size_t n;
 } dun_record;
 
+bool dun_record_is_empty(const dun_record *record); /* nothing but blanks in any cell */
+
 typedef struct dun_records dun_records;
 
 /* The dialect of a text. `format` is a word of data.format, or NULL or "auto": by the name's ending (".gz"
@@ -87,8 +89,8 @@ int dun_records_open(dun_records **out, const dun_text_file *text, const dun_dia
 int dun_records_next(dun_record *record, dun_records *records);
 
 /* Takes the first record as the columns' titles, without blanks around them (TSV and CSV; else nothing is
- * done). One title less than columns: the first has none, unless all rows end with a delimiter. Before the
- * first dun_records_next. */
+ * done), behind empty records, which are counted. One title less than columns: the first has none, unless all
+ * rows end with a delimiter. Before the first dun_records_next. */
 int dun_records_read_header(dun_records *records);
 
 /* The title of a column: a name from the header, a JSON key; NULL without one. */
@@ -97,7 +99,8 @@ const char *dun_records_title(const dun_records *records, size_t column);
 /* The error for a JSON object, alone in its file, that has the records in a list. */
 int dun_records_refuse_wrapped(const char *name, const char *key);
 
-size_t dun_records_blank(const dun_records *records);  /* blank lines so far */
+size_t dun_records_blank(const dun_records *records);  /* blank lines so far, and */
+size_t dun_records_empty(const dun_records *records);  /* empty records before the header */
 size_t dun_records_mended(const dun_records *records); /* of a mild text: records with wrong quotes so far */
 size_t dun_records_line(const dun_records *records);   /* the line that is read next */
 void dun_records_close(dun_records *records);

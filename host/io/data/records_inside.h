@@ -35,7 +35,7 @@ struct dun_records {
     const dun_text_file *text;
     dun_dialect dialect;
     dun_cutter cut; /* of all forms: at, end, line, cells; the rest of delimited ones */
-    size_t n_blank;
+    size_t n_blank, n_empty;
     char **titles; /* [n_titles] of a header, zero-terminated */
     size_t n_titles;
     dun_json_column *columns; /* [n_columns] */

@@ -64,8 +64,9 @@ int dun_split_copy(dun_str *out, const dun_text_file *text, const dun_dialect *d
     if (!is_rewritten(dialect))
         TRY(dun_str_add(out, text->bytes, dialect->begin));
     if (header) {
-        TRY(dun_records_next(&record, records));
-        TRY(rc == 1 ? add_record(out, text, dialect, &record) : DUN_OK);
+        while ((rc = dun_records_next(&record, records)) == 1 && dun_record_is_empty(&record))
+            ;
+        TRY(rc == 1 ? add_record(out, text, dialect, &record) : rc);
     }
     while (i < dataset->n) {
         TRY(dun_records_next(&record, records));

@@ -3,6 +3,8 @@
 
 #include "base/err.h"
 
+#include <stdio.h>
+
 static const struct {
     const char *one, *many;
 } words[DUN_N_PASSED] = {
@@ -74,4 +76,12 @@ int dun_tally_tell(dun_str *out, const dun_tally *tally) {
     }
 out:
     return rc;
+}
+
+int dun_tally_refuse_none(const char *name, size_t line, size_t n_blank) {
+    char found[64] = "";
+    if (n_blank)
+        snprintf(found, sizeof found, ", only %zu blank line%s", n_blank, n_blank == 1 ? "" : "s");
+    return dun_error(DUN_BAD_INPUT, "%s:%zu: no texts%s; a text and its label are needed in every line", name,
+                     line, found);
 }

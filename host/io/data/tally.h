@@ -31,4 +31,8 @@ bool dun_tally_too_many(const dun_tally *tally);
 /* Appends "read 4,812 of 4,815 rows: 2 empty texts (17, 90), 1 without a label (401)". */
 int dun_tally_tell(dun_str *out, const dun_tally *tally);
 
+/* DUN_BAD_INPUT: up to this line there was nothing but so many blank lines, rows of empty fields among them.
+ */
+int dun_tally_refuse_none(const char *name, size_t line, size_t n_blank);
+
 #endif
