@@ -101,27 +101,58 @@ static void trace_copy(dun_device *device, cl_event event, const char *name, siz
 int dun_buffer_write(dun_buffer *buffer, size_t offset_bytes, const void *data, size_t bytes) {
     int rc = DUN_OK;
     cl_event event = NULL;
+    dun_device *device = buffer->device;
     if (bytes == 0)
         goto out;
-    TRY_CL(buffer->device, "writing a buffer",
-           clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0,
-                                NULL, traced(&event)));
-    trace_copy(buffer->device, event, "write", bytes);
+    if (bytes <= DUN_STAGED_BYTES) {
+        TRY(dun_staging_write(device, buffer->mem, offset_bytes, data, bytes, traced(&event)));
+    } else {
+        device->n_waits++;
+        TRY_CL(device, "writing a buffer",
+               clEnqueueWriteBuffer(device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0, NULL,
+                                    traced(&event)));
+        dun_staging_arrived(device);
+    }
+    trace_copy(device, event, "write", bytes);
 out:
     return rc;
 }
 
-int dun_buffer_read(void *data, const dun_buffer *buffer, size_t offset_bytes, size_t bytes) {
+/* Queues a read, and waits for it and all before it where it is the last. */
+static int read_part(const dun_buffer_part *part, bool last) {
     int rc = DUN_OK;
     cl_event event = NULL;
-    if (bytes == 0)
-        goto out;
-    TRY_CL(buffer->device, "reading a buffer",
-           clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset_bytes, bytes, data, 0,
-                               NULL, traced(&event)));
-    trace_copy(buffer->device, event, "read", bytes);
+    dun_device *device = part->buffer->device;
+    device->n_waits += last;
+    TRY_CL(device, "reading a buffer",
+           clEnqueueReadBuffer(device->queue, part->buffer->mem, last ? CL_TRUE : CL_FALSE,
+                               part->offset_bytes, part->bytes, part->data, 0, NULL, traced(&event)));
+    trace_copy(device, event, "read", part->bytes);
+    if (last)
+        dun_staging_arrived(device);
 out:
     return rc;
+}
+
+int dun_buffer_read_parts(const dun_buffer_part *parts, size_t n) {
+    int rc = DUN_OK;
+    size_t queued = 0;
+    while (n > 0 && parts[n - 1].bytes == 0)
+        n--;
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].bytes == 0)
+            continue;
+        TRY(read_part(&parts[i], i == n - 1));
+        queued++;
+    }
+out:
+    if (rc < 0 && queued > 0) /* what is queued must not arrive after its place is gone */
+        (void)clFinish(parts->buffer->device->queue);
+    return rc;
+}
+
+int dun_buffer_read(void *data, const dun_buffer *buffer, size_t offset_bytes, size_t bytes) {
+    return dun_buffer_read_parts(&(dun_buffer_part){data, buffer, offset_bytes, bytes}, 1);
 }
 
 int dun_buffer_fill(dun_buffer *buffer, uint8_t value) {
@@ -149,6 +180,7 @@ int dun_buffer_map(void **out, dun_buffer *buffer) {
     int rc = DUN_OK;
     cl_int code = CL_SUCCESS;
     *out = NULL;
+    buffer->device->n_waits++;
     if (!dun_fault_here())
         *out = clEnqueueMapBuffer(buffer->device->queue, buffer->mem, CL_TRUE, CL_MAP_WRITE, 0, buffer->bytes,
                                   0, NULL, NULL, &code);

@@ -27,9 +27,20 @@ void dun_buffer_free(dun_buffer *buffer);
 int dun_buffer_create_part(dun_buffer *out, const dun_buffer *whole, size_t offset_bytes, size_t bytes,
                            const char *what);
 
-/* Copies bytes in or out; both wait until done. */
+/* Copies bytes in. `data` is the caller's again at once; only what is large is waited for. */
 int dun_buffer_write(dun_buffer *buffer, size_t offset_bytes, const void *data, size_t bytes);
+
+/* Copies bytes out, and waits until they are there. */
 int dun_buffer_read(void *data, const dun_buffer *buffer, size_t offset_bytes, size_t bytes);
+
+typedef struct {
+    void *data;
+    const dun_buffer *buffer;
+    size_t offset_bytes, bytes;
+} dun_buffer_part;
+
+/* The same for n parts of buffers of one device, with one wait for all of them. */
+int dun_buffer_read_parts(const dun_buffer_part *parts, size_t n);
 
 /* Sets every byte, without waiting. */
 int dun_buffer_fill(dun_buffer *buffer, uint8_t value);

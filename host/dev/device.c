@@ -217,6 +217,7 @@ int dun_device_open(dun_device **out, const char *selector) {
     TRY_CL_NEW(device->queue, device, "creating a command queue",
                clCreateCommandQueue(device->context, device->id,
                                     dun_trace_is_on() ? CL_QUEUE_PROFILING_ENABLE : 0, &code));
+    TRY(dun_staging_create(device));
     *out = device;
     device = NULL;
 out:
@@ -232,6 +233,7 @@ void dun_device_close(dun_device *device) {
         return;
     if (dun_trace_is_on())
         dun_trace_drain();
+    dun_staging_free(device);
     CL_RELEASE(clReleaseEvent, device->mark);
     CL_RELEASE(clReleaseCommandQueue, device->queue);
     CL_RELEASE(clReleaseContext, device->context);
@@ -267,7 +269,13 @@ out:
 
 int dun_device_finish(dun_device *device) {
     int rc = DUN_OK;
+    device->n_waits++;
     TRY_CL(device, "waiting for the device", clFinish(device->queue));
+    dun_staging_arrived(device);
 out:
     return rc;
+}
+
+uint64_t dun_device_waits(const dun_device *device) {
+    return device->n_waits;
 }

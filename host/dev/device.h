@@ -66,6 +66,11 @@ int dun_device_flush(dun_device *device);
 /* Waits until every launched kernel and copy is done. */
 int dun_device_finish(dun_device *device);
 
+/* How often the host stood still until the device had done all that was queued: each read, each time it was
+ * finished, writes too large to be copied first. (Waiting for room in a deep queue, which leaves the device
+ * at work, is none.) */
+uint64_t dun_device_waits(const dun_device *device);
+
 /* OpenCL objects created and not yet released, over all devices; zero at exit. */
 size_t dun_device_live_objects(void);
 

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "dev/device.h"
+#include "dev/staging.h"
 
 #include <CL/cl.h>
 
@@ -16,6 +17,8 @@ struct dun_device {
     dun_device_watch watch;
     cl_event mark; /* the queue some launches ago, see queue.c; or NULL */
     uint32_t n_launched;
+    uint64_t n_waits; /* see dun_device_waits */
+    dun_staging staging;
     char *refused; /* why nothing is built on it (driver_try.h), or NULL */
 };
 

@@ -120,12 +120,8 @@ out:
 }
 
 int dun_loss_read(float *value, float *distances, const dun_loss *loss, uint32_t n_points) {
-    int rc = DUN_OK;
-    if (value)
-        TRY(dun_buffer_read(value, &loss->value, 0, sizeof *value));
-    if (distances)
-        TRY(dun_buffer_read(distances, &loss->distance, 0,
-                            (size_t)n_points * loss->n_classes * sizeof *distances));
-out:
-    return rc;
+    const size_t bytes = (size_t)n_points * loss->n_classes * sizeof *distances;
+    const dun_buffer_part parts[] = {{value, &loss->value, 0, value ? sizeof *value : 0},
+                                     {distances, &loss->distance, 0, distances ? bytes : 0}};
+    return dun_buffer_read_parts(parts, 2);
 }

@@ -212,9 +212,11 @@ static int collect(dun_trainer *t) {
     size_t n = (size_t)session->labels.n_classes * dun_session_point_width(session);
     TRY(dun_average_swap_in(&t->average));
     TRY_NEW(t->result->centroids, n);
-    TRY(dun_buffer_read(t->result->centroids, &t->centroids, 0, n * sizeof(float)));
-    TRY(dun_buffer_read(session->prompt.rows, &session->engine.prompt, 0,
-                        (size_t)session->prompt.n_rows * session->prompt.width * sizeof(float)));
+    const size_t floats = (size_t)session->prompt.n_rows * session->prompt.width;
+    const dun_buffer_part parts[] = {
+        {t->result->centroids, &t->centroids, 0, n * sizeof(float)},
+        {session->prompt.rows, &session->engine.prompt, 0, floats * sizeof(float)}};
+    TRY(dun_buffer_read_parts(parts, 2));
 out:
     return rc;
 }

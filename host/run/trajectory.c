@@ -141,8 +141,10 @@ int dun_trajectory_step(dun_trajectory *t, uint64_t step, const dun_buffer *poin
     if (!t->file.path || frames_after(s, step) == frames_after(s, step - 1))
         return DUN_OK;
     frame_head h = {.step = step, .n = n < s->n_points ? n : s->n_points};
-    TRY(dun_buffer_read(t->values, points, 0, h.n * row));
-    TRY(dun_buffer_read(t->values + (size_t)s->n_points * s->width, centroids, 0, s->n_classes * row));
+    const dun_buffer_part parts[] = {
+        {t->values, points, 0, h.n * row},
+        {t->values + (size_t)s->n_points * s->width, centroids, 0, s->n_classes * row}};
+    TRY(dun_buffer_read_parts(parts, 2));
     memset(t->frame, 0, frame_bytes(s));
     memcpy(t->frame, &h, sizeof h);
     memcpy(t->frame + sizeof h, labels, h.n * sizeof *labels);
