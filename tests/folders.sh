@@ -176,6 +176,7 @@ for round in 1 2 3; do
     begin killed-$round
     end KILL
     says killed-$round/.dunlin '"held":true'
+    touch "killed-$round/report.html.tmp$pid-0badcafe" "killed-$round/notes.tmp1x"
     tries=()
     for i in 1 2 3; do
         "$dunlin" train -q --resume killed-$round >out-$i 2>err-$i &
@@ -193,6 +194,8 @@ for round in 1 2 3; do
         [ $status -eq 1 ] || left=$((left + 1))
     done
     [ $left -eq 1 ] || fail "killed-$round: $left of 3 went on: $(cat err-?)"
+    [ "$(find killed-$round -name '*.tmp*')" = killed-$round/notes.tmp1x ] ||
+        fail "killed-$round: what it was writing stays: $(ls killed-$round)"
     says <(cat err-?) "killed-$round: taken over from process $pid on host $(hostname)"
 done
 
@@ -231,15 +234,16 @@ for row in 'held=true host="far" boot="other" @now|refuses' \
     'held=true host="far" boot="other" @20minutes-ago|takes over' \
     'held=false host="far" boot="other" @now|goes on' \
     "held=true pid=$$ start=1 @now|takes over" \
-    'held=true boot="before" @now|takes over' \
-    'held=true pid=999999999 host="a-container" @now|takes over'; do
+    'held=true boot="before" @now|refuses' \
+    'held=true boot="before" @20minutes-ago|takes over' \
+    'held=true pid=999999999 host="a-container" pids="other" @now|takes over'; do
     read -ra changes <<<"${row%|*}"
     rm -rf copy && cp -r kept copy
     record copy "${changes[@]/minutes-ago/ minutes ago}"
     case ${row#*|} in
         refuses)
             ends 1 train -q --resume copy
-            says err 'on host far works there since'
+            matches err "on host (far|$(hostname)) works there since"
             says err 'copy/.dunlin'
             rm copy/.dunlin # as the message says
             goes_on copy

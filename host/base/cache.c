@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/leftovers.h"
 #include "base/mem.h"
 #include "base/names.h"
 
@@ -114,6 +115,7 @@ bool dun_cache_keep(char *problem, size_t problem_size, const char *kind, const 
     TRY(dun_str_add(&file, key->bytes, key->length));
     TRY(dun_str_add(&file, length ? bytes : "", length));
     TRY(dun_dir_make(folder));
+    dun_leftovers_clear(folder, NULL, 0);
     TRY(dun_file_write(path.bytes, file.bytes, file.length));
 out:
     if (rc < 0 && path.length)

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/leftovers.h"
 #include "base/mem.h"
 #include "base/stream.h"
 
@@ -163,11 +164,20 @@ static void keep_owner(const target *t) {
     (void)fchmod(t->fd, t->old.st_mode & 0777);
 }
 
+/* Those beside the file. */
+static void clear_leftovers(const char *path) {
+    char copy[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    strcpy(copy, path);
+    dun_leftovers_clear(dirname(copy), slash ? slash + 1 : path, 0);
+}
+
 static int make_temp(target *t) {
     char name[PATH_MAX];
-    if (snprintf(name, sizeof name, "%s.tmp%ld", t->real, (long)getpid()) >= (int)sizeof name)
+    if (!dun_leftover_name(name, sizeof name, t->real))
         return cannot(t, ENAMETOOLONG);
     (void)unlink(name); /* of a process that was killed and had the same number */
+    clear_leftovers(t->real);
     errno = EACCES;
     t->fd = dun_fault_here() ? -1 : open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (t->fd < 0)

@@ -4,13 +4,15 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/leftovers.h"
+#include "base/machine.h"
 #include "base/mem.h"
 #include "base/stream.h"
+#include "run/claim_keeper.h"
 #include "run/claim_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -30,10 +32,7 @@ struct dun_claim {
     dun_str record;  /* of that holder: what stands in the file while the claim is ours */
     dun_str parting; /* what stands there then */
     dun_str before;  /* whose it was; "": it was given back */
-    pthread_t keeper;
-    pthread_mutex_t lock; /* of `ending` */
-    pthread_cond_t end;
-    bool keeps, ending;
+    dun_claim_keeper keeper;
 };
 
 static char *path_of(const char *folder, const char *name) {
@@ -61,14 +60,15 @@ static int read_record(dun_holder *holder, int fd, const char *path) {
 /* Somebody has the lock; the record is his once he has written it. */
 static int refuse_locked(const dun_claim *claim) {
     enum { TRIES = 100 };
+    static const dun_sight held = {.lock = DUN_LOCK_NONE}; /* for us */
     dun_holder holder = {0};
     for (int i = 0; i < TRIES; i++) {
-        if (read_record(&holder, claim->fd, claim->path) == DUN_OK && dun_holder_is_alive(&holder, false, 0))
+        if (read_record(&holder, claim->fd, claim->path) == DUN_OK && dun_holder_is_alive(&holder, &held))
             break;
         holder.held = false;
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
-    return dun_holder_refuse(&holder, claim->path);
+    return dun_holder_refuse(&holder, true, claim->path);
 }
 
 static bool same_file(const char *path, int fd) {
@@ -145,6 +145,14 @@ static int open_gate(double *now, const char *path) {
                      path);
 }
 
+/* What is left of files that a holder wrote when it was killed. */
+static void clear_leftovers(const dun_claim *claim, pid_t was) {
+    dun_str folder = {0};
+    if (dun_str_add(&folder, claim->path, (size_t)(strrchr(claim->path, '/') - claim->path)) == DUN_OK)
+        dun_leftovers_clear(folder.bytes, NULL, was);
+    dun_str_free(&folder);
+}
+
 /* Judges the record and puts ours in its place. */
 static int settle(dun_claim *claim, bool *held, double now) {
     int rc = DUN_OK;
@@ -153,12 +161,16 @@ static int settle(dun_claim *claim, bool *held, double now) {
     TRY(read_record(&holder, claim->fd, claim->path));
     if (fstat(claim->fd, &info) < 0)
         TRY(dun_error(DUN_FAILED, "%s: %s", claim->path, strerror(errno)));
-    *held = dun_holder_is_alive(&holder, claim->locked, now - seconds_of(info.st_mtim));
+    const dun_sight sight = {.lock = claim->locked ? DUN_LOCK_OURS : DUN_LOCK_NONE,
+                             .untouched_s = now - seconds_of(info.st_mtim),
+                             .up_s = dun_machine_up()};
+    *held = dun_holder_is_alive(&holder, &sight);
     if (*held)
-        TRY(dun_holder_refuse(&holder, claim->path));
+        TRY(dun_holder_refuse(&holder, false, claim->path));
     if (holder.held)
         TRY(dun_str_addf(&claim->before, "process %ld on host %s, which worked there since %s",
                          (long)holder.pid, holder.host, holder.since));
+    const pid_t was = holder.held ? holder.pid : 0;
     dun_holder_self(&claim->holder);
     if (*holder.from) /* of a run that is gone on with: its paths are from there */
         strcpy(claim->holder.from, holder.from);
@@ -167,6 +179,7 @@ static int settle(dun_claim *claim, bool *held, double now) {
     holder.held = false;
     TRY(dun_holder_write(&claim->parting, &holder));
     TRY(write_record(claim, &claim->record));
+    clear_leftovers(claim, was);
 out:
     return rc;
 }
@@ -182,55 +195,6 @@ static int settle_through_gate(dun_claim *claim, bool *held, const char *folder)
 out:
     dun_free(path);
     return rc;
-}
-
-static void *keep(void *self) {
-    dun_claim *claim = self;
-    struct timespec at;
-    pthread_mutex_lock(&claim->lock);
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    while (!claim->ending) {
-        at.tv_sec += DUN_CLAIM_TOUCH_S;
-        while (!claim->ending && pthread_cond_timedwait(&claim->end, &claim->lock, &at) != ETIMEDOUT)
-            ;
-        (void)futimens(claim->fd, NULL); /* the next one may do */
-        clock_gettime(CLOCK_MONOTONIC, &at);
-    }
-    pthread_mutex_unlock(&claim->lock);
-    return NULL;
-}
-
-static void free_signs(dun_claim *claim) {
-    pthread_cond_destroy(&claim->end);
-    pthread_mutex_destroy(&claim->lock);
-}
-
-/* A thread, for neither a step nor what comes before the first (a driver that compiles, texts that are read)
- * need end within ten minutes. */
-static int start_keeper(dun_claim *claim) {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&claim->end, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&claim->lock, NULL);
-    const int code = dun_fault_here() ? EAGAIN : pthread_create(&claim->keeper, NULL, keep, claim);
-    claim->keeps = code == 0;
-    return code
-               ? dun_error(DUN_FAILED, "%s: no thread can be started for it: %s", claim->path, strerror(code))
-               : DUN_OK;
-}
-
-static void stop_keeper(dun_claim *claim) {
-    if (!claim->keeps)
-        return;
-    pthread_mutex_lock(&claim->lock);
-    claim->ending = true;
-    pthread_cond_signal(&claim->end);
-    pthread_mutex_unlock(&claim->lock);
-    pthread_join(claim->keeper, NULL);
-    free_signs(claim);
-    claim->keeps = false;
 }
 
 /* The file, locked where that can be, and the record ours. */
@@ -269,7 +233,7 @@ int dun_claim_take(dun_claim **out, bool *held, const char *folder) {
     claim->fd = -1;
     TRY_PTR(claim->path, path_of(folder, mark));
     TRY(take(claim, held, folder));
-    rc = start_keeper(claim);
+    rc = dun_claim_keeper_start(&claim->keeper, claim->fd, claim->path);
     *out = claim;
     claim = NULL;
     if (rc < 0) {
@@ -308,13 +272,13 @@ out:
 
 int dun_claim_refuse_held(const char *folder) {
     int rc = DUN_OK;
-    double untouched_s = 0;
+    dun_sight sight = {.lock = DUN_LOCK_UNTRIED, .up_s = dun_machine_up()};
     dun_holder holder;
     char *path = NULL;
     TRY_PTR(path, path_of(folder, mark));
-    TRY(look(&holder, &untouched_s, path));
-    if (dun_holder_is_alive(&holder, false, untouched_s))
-        TRY(dun_holder_refuse(&holder, path));
+    TRY(look(&holder, &sight.untouched_s, path));
+    if (dun_holder_is_alive(&holder, &sight))
+        TRY(dun_holder_refuse(&holder, false, path));
 out:
     dun_free(path);
     return rc;
@@ -365,7 +329,7 @@ out:
 void dun_claim_give_back(dun_claim *claim) {
     if (!claim)
         return;
-    stop_keeper(claim);
+    dun_claim_keeper_stop(&claim->keeper);
     if (claim->parting.length && says(claim->fd, &claim->record) &&
         pwrite(claim->fd, claim->parting.bytes, claim->parting.length, 0) == (ssize_t)claim->parting.length)
         (void)!ftruncate(claim->fd, (off_t)claim->parting.length);
@@ -377,7 +341,7 @@ void dun_claim_undo(dun_claim *claim) {
         dun_claim_give_back(claim);
         return;
     }
-    stop_keeper(claim);
+    dun_claim_keeper_stop(&claim->keeper);
     if (same_file(claim->path, claim->fd) && says(claim->fd, &claim->record))
         (void)unlink(claim->path);
     free_claim(claim);

@@ -4,24 +4,15 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/machine.h"
 #include "base/process.h"
 #include "base/utf8.h"
 #include "run/claim.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static void read_boot(char boot[DUN_BOOT_BYTES]) {
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, boot, DUN_BOOT_BYTES - 1);
-    if (fd >= 0)
-        close(fd);
-    boot[n > 0 ? n : 0] = '\0';
-    boot[strcspn(boot, "\n")] = '\0';
-}
 
 static void read_host(char host[DUN_HOST_BYTES]) {
     if (gethostname(host, DUN_HOST_BYTES) < 0)
@@ -34,7 +25,8 @@ void dun_holder_self(dun_holder *self) {
     const time_t now = (time_t)dun_clock_now();
     *self = (dun_holder){.held = true, .pid = getpid(), .start = dun_process_began(getpid())};
     read_host(self->host);
-    read_boot(self->boot);
+    dun_machine_boot(self->boot);
+    dun_machine_pids(self->pids);
     gmtime_r(&now, &parts);
     strftime(self->since, sizeof self->since, "%Y-%m-%dT%H:%M:%SZ", &parts);
     if (!getcwd(self->from, sizeof self->from))
@@ -53,6 +45,7 @@ int dun_holder_write(dun_str *out, const dun_holder *holder) {
     TRY(dun_json_set(record, "version", json_string(DUN_VERSION)));
     TRY(dun_json_set(record, "host", text_json(holder->host)));
     TRY(dun_json_set(record, "boot", text_json(holder->boot)));
+    TRY(dun_json_set(record, "pids", text_json(holder->pids)));
     TRY(dun_json_set(record, "pid", json_integer((json_int_t)holder->pid)));
     TRY(dun_json_set(record, "start", json_integer((json_int_t)holder->start)));
     TRY(dun_json_set(record, "since", json_string(holder->since)));
@@ -85,6 +78,7 @@ int dun_holder_read(dun_holder *holder, const char *bytes, size_t n, const char 
     holder->start = (uint64_t)json_integer_value(json_object_get(record, "start"));
     copy_text(holder->host, sizeof holder->host, record, "host");
     copy_text(holder->boot, sizeof holder->boot, record, "boot");
+    copy_text(holder->pids, sizeof holder->pids, record, "pids");
     copy_text(holder->since, sizeof holder->since, record, "since");
     copy_text(holder->from, sizeof holder->from, record, "from");
 out:
@@ -92,35 +86,50 @@ out:
     return rc;
 }
 
-static bool is_same_boot(const dun_holder *holder) {
+bool dun_holder_is_here(const dun_holder *holder) {
     char boot[DUN_BOOT_BYTES];
-    read_boot(boot);
+    dun_machine_boot(boot);
     return *boot && strcmp(holder->boot, boot) == 0;
 }
 
-bool dun_holder_is_here(const dun_holder *holder) {
+static bool is_process(const dun_holder *holder) {
+    return holder->start && dun_process_began(holder->pid) == holder->start;
+}
+
+/* Can its number be asked for? */
+static bool is_in_sight(const dun_holder *holder) {
+    char pids[DUN_PIDS_BYTES];
+    dun_machine_pids(pids);
+    return dun_holder_is_here(holder) && *pids && strcmp(holder->pids, pids) == 0;
+}
+
+/* A host of this name that was another kernel: this one before it was started anew, unless the file was
+ * touched since. Another one of the same name would have touched it within the last minute and a half. */
+static bool is_before_start(const dun_holder *holder, const dun_sight *sight) {
     char host[DUN_HOST_BYTES];
     read_host(host);
-    return strcmp(holder->host, host) == 0 || is_same_boot(holder);
+    return *holder->boot && !dun_holder_is_here(holder) && strcmp(holder->host, host) == 0 &&
+           sight->untouched_s > sight->up_s && sight->untouched_s > 3 * DUN_CLAIM_TOUCH_S;
 }
 
-bool dun_holder_is_alive(const dun_holder *holder, bool locked, double untouched_s) {
+bool dun_holder_is_alive(const dun_holder *holder, const dun_sight *sight) {
     if (!holder->held)
         return false;
-    if (!dun_holder_is_here(holder))
-        return untouched_s < DUN_CLAIM_STALE_S;
-    return !locked && is_same_boot(holder) && holder->start &&
-           dun_process_began(holder->pid) == holder->start;
+    if (dun_holder_is_here(holder) && sight->lock != DUN_LOCK_NONE)
+        return sight->lock == DUN_LOCK_UNTRIED && is_in_sight(holder) && is_process(holder);
+    if (is_in_sight(holder))
+        return is_process(holder);
+    return sight->untouched_s < DUN_CLAIM_STALE_S && !is_before_start(holder, sight);
 }
 
-int dun_holder_refuse(const dun_holder *holder, const char *path) {
+int dun_holder_refuse(const dun_holder *holder, bool locks, const char *path) {
     const char *slash = strrchr(path, '/');
     const int folder = slash ? (int)(slash - path) : 0;
     if (!holder->held)
         return dun_error(DUN_FAILED,
                          "%.*s: another process works there; wait for its end, or take another folder",
                          folder, path);
-    if (dun_holder_is_here(holder))
+    if (is_in_sight(holder) || (locks && dun_holder_is_here(holder)))
         return dun_error(
             DUN_FAILED,
             "%.*s: process %ld on this host, %s, works there since %s; wait for its end, or take "

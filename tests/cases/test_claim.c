@@ -1,6 +1,8 @@
 /* Claims on folders: whose records are taken over and whose are not, of many processes at once exactly one
  * has a folder, a killed one leaves it, and what a folder may hold already. */
 #define _GNU_SOURCE /* mkdtemp, nice */
+#include "base/leftovers.h"
+#include "base/machine.h"
 #include "base/process.h"
 #include "data_expect.h"
 #include "run/claim_record.h"
@@ -92,7 +94,10 @@ static void before_boot(dun_holder *holder) {
 }
 static void container(dun_holder *holder) {
     strcpy(holder->host, "a container's name");
-    holder->pid = 0x7fffffff;
+    strcpy(holder->pids, "pid:[1]");
+}
+static void unknown_boot(dun_holder *holder) {
+    holder->boot[0] = '\0';
 }
 static void elsewhere(dun_holder *holder) {
     strcpy(holder->host, "far");
@@ -116,7 +121,9 @@ static void test_records(void **state) {
         {"given back", given_back, 0, false, false, false},
         {"of a process that is no more", dead, 0, false, false, true},
         {"of a process whose number was given out again", number_again, 0, false, false, true},
-        {"from before this machine was started", before_boot, 0, false, false, true},
+        {"of a host of our name, now", before_boot, 0, true, true, false},
+        {"of a host of our name, fifteen minutes ago", before_boot, 900, false, false, true},
+        {"of an unknown kernel, now", unknown_boot, 0, true, true, false},
         {"of a container that is no more", container, 0, false, false, true},
         {"of this process, copied with the folder", ours, 5, true, false, true},
         {"of another host, now", elsewhere, 0, true, true, false},
@@ -136,7 +143,7 @@ static void test_records(void **state) {
             fail_msg("%s: held %d, rc %d: %s", rows[i].name, held, rc, dun_error_message());
         if (held) {
             assert_int_equal(rc, DUN_FAILED);
-            assert_non_null(strstr(dun_error_message(), "on host far"));
+            assert_non_null(strstr(dun_error_message(), "on host "));
             assert_non_null(strstr(dun_error_message(), "10 minutes"));
             continue;
         }
@@ -146,6 +153,87 @@ static void test_records(void **state) {
         dun_claim_give_back(claim);
         if (access("run/.dunlin.takeover", F_OK) == 0)
             fail_msg("%s: the gate stays", rows[i].name);
+    }
+}
+
+/* What the record, the lock and the times say together. */
+static void test_sights(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        void (*change)(dun_holder *holder);
+        enum dun_claim_lock lock;
+        double untouched_s, up_s;
+        bool alive;
+    } rows[] = {
+        {"ours", ours, DUN_LOCK_UNTRIED, 0, 1e5, true},
+        {"ours, without locks", ours, DUN_LOCK_NONE, 0, 1e5, true},
+        {"ours, long untouched", ours, DUN_LOCK_NONE, 1e4, 1e5, true},
+        {"ours, the lock in our hands", ours, DUN_LOCK_OURS, 0, 1e5, false},
+        {"no more, without locks", dead, DUN_LOCK_NONE, 0, 1e5, false},
+        {"no more", dead, DUN_LOCK_UNTRIED, 0, 1e5, false},
+        {"another container: the lock will tell", container, DUN_LOCK_UNTRIED, 0, 1e5, false},
+        {"another container, the lock in our hands", container, DUN_LOCK_OURS, 0, 1e5, false},
+        {"another container, without locks", container, DUN_LOCK_NONE, 0, 1e5, true},
+        {"another container, without locks, silent", container, DUN_LOCK_NONE, 601, 1e5, false},
+        {"our name, another kernel, touched just now", before_boot, DUN_LOCK_OURS, 10, 1e5, true},
+        {"our name, another kernel, touched since we were started", before_boot, DUN_LOCK_OURS, 300, 400, true},
+        {"our name, another kernel, not touched since", before_boot, DUN_LOCK_OURS, 300, 200, false},
+        {"the same, a container just made on a machine just started", before_boot, DUN_LOCK_OURS, 45, 20, true},
+        {"our name, an unknown kernel", unknown_boot, DUN_LOCK_OURS, 300, 200, true},
+        {"another name, not touched since we were started", elsewhere, DUN_LOCK_OURS, 300, 200, true},
+        {"another name, silent", elsewhere, DUN_LOCK_OURS, 601, 200, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dun_holder holder;
+        dun_holder_self(&holder);
+        rows[i].change(&holder);
+        const dun_sight sight = {
+            .lock = rows[i].lock, .untouched_s = rows[i].untouched_s, .up_s = rows[i].up_s};
+        if (dun_holder_is_alive(&holder, &sight) != rows[i].alive)
+            fail_msg("%s: taken for %s", rows[i].name, rows[i].alive ? "gone" : "alive");
+    }
+}
+
+/* What killed processes were writing goes, what may still be written stays. */
+static void test_leftovers(void **state) {
+    (void)state;
+    enum { GONE = 0x7fffffff };
+    char names[12][80];
+    const unsigned tag = dun_machine_tag();
+    const long self = (long)getpid(), parent = (long)getppid();
+    const struct {
+        long pid;
+        const char *tag; /* "": ours; NULL: none */
+        long age_s;
+        const char *stem;
+        bool stays, stays_claimed; /* of one name; of all where process 77 is known to be no more */
+    } rows[] = {
+        {GONE, "", 0, "a", false, false},         {GONE, "", 0, "b", true, false},
+        {parent, "", 9999, "a", true, true},      {self, "", 0, "a", true, true},
+        {self, "", 601, "c", true, false},        {77, "-0badcafe", 0, "a", true, false},
+        {GONE, "-0badcafe", 60, "a", true, true}, {GONE - 1, "-0badcafe", 601, "a", false, false},
+        {GONE, NULL, 60, "a", true, true},        {GONE - 1, NULL, 601, "a", false, false},
+        {GONE, "-x", 9999, "a", true, true},      {GONE, "-0badcafe.txt", 9999, "a", true, true},
+    };
+    for (int claimed = 0; claimed < 2; claimed++) {
+        shell("rm -rf left && mkdir left && touch left/a left/a.tmp left/.tmp2147483647");
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            const char *end = !rows[i].tag ? "" : rows[i].tag;
+            char own[16];
+            snprintf(own, sizeof own, "-%08x", tag);
+            snprintf(names[i], sizeof names[i], "left/%s.tmp%ld%s", rows[i].stem, rows[i].pid,
+                     rows[i].tag && !*rows[i].tag ? own : end);
+            const struct timespec at = {.tv_sec = time(NULL) - rows[i].age_s};
+            make(names[i], "", 0);
+            assert_int_equal(utimensat(AT_FDCWD, names[i], (struct timespec[]){at, at}, 0), 0);
+        }
+        dun_leftovers_clear("left", claimed ? NULL : "a", claimed ? 77 : 0);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            if ((access(names[i], F_OK) == 0) != (claimed ? rows[i].stays_claimed : rows[i].stays))
+                fail_msg("%s, %ld seconds old: %s", names[i], rows[i].age_s,
+                         access(names[i], F_OK) == 0 ? "stays" : "is gone");
+        shell("[ -e left/a ] && [ -e left/a.tmp ] && [ -e left/.tmp2147483647 ]");
     }
 }
 
@@ -432,6 +520,7 @@ static void test_unwritable(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records),    cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_sights),     cmocka_unit_test(test_leftovers),
         cmocka_unit_test(test_gate),       cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_killed),     cmocka_unit_test(test_taken_away),
         cmocka_unit_test(test_mark),       cmocka_unit_test(test_folders),

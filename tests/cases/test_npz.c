@@ -1,4 +1,5 @@
 /* .npz files: the bytes of a stored zip archive of .npy files, checked field by field, and what fails. */
+#include "base/leftovers.h"
 #include "data_expect.h"
 #include "io/npz.h"
 
@@ -96,7 +97,7 @@ static void test_refuses(void **state) {
 static int write_all(void) {
     int rc = dun_npz_write(PATH, arrays, N_ARRAYS);
     char temp[200];
-    snprintf(temp, sizeof temp, PATH ".tmp%ld", (long)getpid());
+    assert_true(dun_leftover_name(temp, sizeof temp, PATH));
     assert_int_equal(access(temp, F_OK), -1);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* safetensors: every hostile header, the exact bytes that are written, and every allocation and write
  * failing. */
 #include "base/json.h"
+#include "base/leftovers.h"
 #include "data_expect.h"
 #include "io/store/safetensors.h"
 
@@ -261,7 +262,7 @@ static int write_and_read(void) {
 out:
     dun_safetensors_free(&file);
     char temp[200];
-    snprintf(temp, sizeof temp, PATH ".tmp%ld", (long)getpid());
+    assert_true(dun_leftover_name(temp, sizeof temp, PATH));
     assert_int_equal(access(temp, F_OK), -1);
     return rc;
 }
