@@ -24,16 +24,27 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 DISTANCE_EPS = 1e-6
 
 
+def load_weights(path):
+    """A model in float32, from a GGUF file or anything that transformers takes."""
+    path, options = str(path), {}
+    if path.endswith(".gguf"):
+        path, options = Path(path).parent, {"gguf_file": Path(path).name}
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **options).eval()
+
+
+def load_tokenizer(path):
+    """Its tokenizer."""
+    path, own = str(path), Path(path) / "tokenizer.json"
+    if path.endswith(".gguf"):
+        tokenizer = AutoTokenizer.from_pretrained(Path(path).parent, gguf_file=Path(path).name).backend_tokenizer
+        return numerals_apart(tokenizer) if pre_tokenizer(path) == "smollm" else tokenizer
+    # The file as it is: transformers makes some families' tokenizers by rules of its own.
+    return Tokenizer.from_file(str(own)) if own.is_file() else AutoTokenizer.from_pretrained(path).backend_tokenizer
+
+
 def load_model(path):
-    """A model in float32 and its tokenizer, from a GGUF file or anything that transformers takes."""
-    path = str(path)
-    if not path.endswith(".gguf"):
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-        return model.eval(), AutoTokenizer.from_pretrained(path).backend_tokenizer
-    folder, name = Path(path).parent, Path(path).name
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name).backend_tokenizer
-    return model.eval(), numerals_apart(tokenizer) if pre_tokenizer(path) == "smollm" else tokenizer
+    """Both."""
+    return load_weights(path), load_tokenizer(path)
 
 
 def pre_tokenizer(path):
@@ -95,21 +106,24 @@ class Export:
         table = self.model.get_input_embeddings()(ids.clamp(min=0))
         return torch.where((ids < 0)[:, None], self.prompt[(-1 - ids).clamp(min=0)], table)
 
+    def block(self, n):
+        """Block number n, counted from 1, under whatever name a model keeps its blocks."""
+        lists = (m for m in self.model.base_model.modules() if isinstance(m, torch.nn.ModuleList))
+        return next(blocks for blocks in lists if len(blocks) == self.model.config.num_hidden_layers)[n - 1]
+
     @torch.no_grad()
     def point(self, text):
         """(D) the model's output at the last row."""
-        layer, kept = self.setting("model.layer"), []
-        base, rows = self.model.base_model, self.rows(text)[None]
-        if layer != "last":
-            block = base.layers[int(layer) - 1]
-            hook = block.register_forward_hook(
-                lambda _module, _in, out: kept.append(out[0] if isinstance(out, tuple) else out))
-        hidden = base(inputs_embeds=rows, use_cache=False).last_hidden_state
-        if layer != "last":
-            hook.remove()
-            return kept[0][0, -1]
-        hidden = hidden[0, -1]
-        return self.model.lm_head(hidden) if self.setting("model.point") == "logits" else hidden
+        layer, kept, rows = self.setting("model.layer"), [], self.rows(text)[None]
+        if self.setting("model.point") == "logits":  # with what a model does to them: its scales and caps
+            return self.model(inputs_embeds=rows, use_cache=False).logits[0, -1]
+        if layer == "last":
+            return self.model.base_model(inputs_embeds=rows, use_cache=False).last_hidden_state[0, -1]
+        hook = self.block(int(layer)).register_forward_hook(
+            lambda _module, _in, out: kept.append(out[0] if isinstance(out, tuple) else out))
+        self.model.base_model(inputs_embeds=rows, use_cache=False)
+        hook.remove()
+        return kept[0][0, -1]
 
     def points(self, texts):
         """(B, D)"""
