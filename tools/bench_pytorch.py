@@ -12,7 +12,12 @@ all epochs, then the validation texts are scored once. The clock runs from the l
 texts to the accuracy; PyTorch has run one batch before. dunlin also scores the validation texts before
 training, as a yardstick; that has a column of its own and is left out of the total, because PyTorch's ways do
 not do it ("all" counts it). The ways draw their orders of texts differently, so losses agree to the last digits
-only where one batch is all (--texts 32 --epochs 1).
+only where one batch is all (--texts 32 --epochs 1). dunlin cuts the texts into tokens for all of them.
+
+Each way is a process of its own; with --rounds they take turns, first in this order, then in the other, and so on, so
+that what else the machine does meets all. Tables are of medians, with the smallest and the largest below: tokens of
+texts a second (their keys and values), milliseconds a step, and the most memory (VmHWM), PyTorch's without what
+loading the model took for a while.
 
 With --products no training runs and no texts are read: every matrix product of the model, forward and
 backward, its head included, with the rows of a training batch and of a pass over texts, in dunlin and in
@@ -35,11 +40,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 sys.dont_write_bytecode = True
 
 import torch
-from transformers import DynamicCache
 
 import bench_products
-import reference_losses
-import reference_model
+import bench_rounds
+import bench_ways
+import load_export
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_MODEL = ROOT / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -64,123 +69,16 @@ class Clock:
         return result
 
 
-class Original:
-    """Points of batches whose texts are read again every time."""
-
-    def __init__(self, model, texts):
-        self.model, self.texts = model, texts
-
-    def read_texts(self):
-        """Nothing is kept."""
-
-    def prefix(self, which):
-        """(keys and values, lengths) of some texts, padded on the right."""
-        lengths = [len(self.texts[i]) for i in which]
-        ids = torch.zeros(len(which), max(lengths), dtype=torch.long)
-        for row, i in enumerate(which):
-            ids[row, : lengths[row]] = torch.tensor(self.texts[i])
-        with torch.no_grad():
-            out = self.model(input_ids=ids, attention_mask=text_mask(lengths), use_cache=True)
-        return out.past_key_values, lengths
-
-
-class Cached:
-    """Points of batches whose texts' keys and values are kept from one pass."""
-
-    def __init__(self, model, texts, batch_size):
-        self.model, self.texts, self.batch_size = model, texts, batch_size
-        self.kept = [None] * len(texts)
-
-    def read_texts(self):
-        by_length = sorted(range(len(self.texts)), key=lambda i: len(self.texts[i]))
-        for which in batches(by_length, self.batch_size):
-            lengths = [len(self.texts[i]) for i in which]
-            ids = torch.zeros(len(which), max(lengths), dtype=torch.long)
-            for row, i in enumerate(which):
-                ids[row, : lengths[row]] = torch.tensor(self.texts[i])
-            with torch.no_grad():
-                out = self.model.model(input_ids=ids, attention_mask=text_mask(lengths), use_cache=True)
-            layers = [(layer.keys, layer.values) for layer in out.past_key_values.layers]
-            for row, i in enumerate(which):
-                # (layers, keys or values, heads, tokens, head width)
-                self.kept[i] = torch.stack([torch.stack([side[row, :, : lengths[row]] for side in layer])
-                                            for layer in layers])
-
-    def prefix(self, which):
-        """(keys and values, lengths) of some texts, padded on the right."""
-        lengths = [len(self.texts[i]) for i in which]
-        n_layers, _, heads, _, width = self.kept[which[0]].shape
-        rows = torch.zeros(n_layers, 2, len(which), heads, max(lengths), width)
-        for row, i in enumerate(which):
-            rows[:, :, row, :, : lengths[row]] = self.kept[i]
-        cache = DynamicCache()
-        for layer in range(n_layers):
-            cache.update(rows[layer, 0], rows[layer, 1], layer)
-        return cache, lengths
-
-
-def text_mask(lengths):
-    """(B, T) 1 where there is a token."""
-    return (torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]).long()
-
-
-def batches(order, size):
-    return [order[begin : begin + size] for begin in range(0, len(order), size)]
-
-
-def points(way, which, prompt):
-    """(B, C) hidden states at the last prompt row after some texts."""
-    cache, lengths = way.prefix(which)
-    n_rows = len(prompt)
-    mask = torch.cat([text_mask(lengths), torch.ones(len(which), n_rows, dtype=torch.long)], dim=1)
-    positions = torch.tensor(lengths)[:, None] + torch.arange(n_rows)[None]
-    out = way.model.model(inputs_embeds=prompt.expand(len(which), -1, -1), attention_mask=mask,
-                          position_ids=positions, past_key_values=cache, use_cache=True)
-    return out.last_hidden_state[:, -1]
-
-
-def class_means(way, labels, prompt, batch_size):
-    """(K, C) mean points of the training texts of each class."""
-    with torch.no_grad():
-        all_points = torch.cat([points(way, which, prompt) for which in batches(range(len(labels)), batch_size)])
-    return torch.stack([all_points[labels == k].mean(0) for k in range(int(labels.max()) + 1)])
-
-
-def train(way, labels, prompt, centroids, args):
-    """Trains prompt and centroids in place; the last loss."""
-    adam = torch.optim.Adam([prompt, centroids], lr=args.lr)
-    generator = torch.Generator().manual_seed(args.seed)
-    for _ in range(args.epochs):
-        order = torch.randperm(len(labels), generator=generator, device="cpu").tolist()
-        for which in batches(order, args.batch_size):
-            distances = reference_losses.distances(points(way, which, prompt), centroids)
-            loss = torch.nn.functional.cross_entropy(-distances, labels[which])
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-    return loss.item()
-
-
-def score(way, first, labels, prompt, centroids, batch_size):
-    """Accuracy of the texts from number `first` on."""
-    right = 0
-    with torch.no_grad():
-        for which in batches(range(len(labels)), batch_size):
-            batch = points(way, [first + i for i in which], prompt)
-            right += (reference_losses.distances(batch, centroids).argmin(1) == labels[which]).sum().item()
-    return right / len(labels)
-
-
 def run_pytorch(way, job, args):
     """The whole job in PyTorch; what the report says about it."""
     clock = Clock()
     prompt = job["prompt"].clone().requires_grad_()
     clock.run("texts", way.read_texts)
-    centroids = clock.run("start", class_means, way, job["train_labels"], prompt, args.batch_size)
+    centroids = clock.run("start", bench_ways.class_means, way, job["train_labels"], prompt, args.batch_size)
     centroids.requires_grad_()
-    loss = clock.run("train", train, way, job["train_labels"], prompt, centroids, args)
-    accuracy = clock.run("eval", score, way, len(job["train_labels"]), job["valid_labels"], prompt, centroids,
-                         args.batch_size)
+    loss = clock.run("train", bench_ways.train, way, job["train_labels"], prompt, centroids, args)
+    accuracy = clock.run("eval", bench_ways.score, way, len(job["train_labels"]), job["valid_labels"], prompt,
+                         centroids, args.batch_size)
     return {"seconds": clock.seconds, "accuracy": accuracy, "last_loss": loss}
 
 
@@ -198,7 +96,7 @@ def config_text(args, folder):
             f"[model]\npath = {quoted(args.model.resolve())}\npoint = hidden\n"
             f"[data]\ntrain = {quoted(args.train.resolve())}\nvalid = {quoted(args.valid.resolve())}\n"
             f"max_length = {args.max_length}\n{limits}"
-            f"[prompt]\ninit = text\ntext = {quoted(args.prompt)}\nlr = {args.lr}\n"
+            f"[prompt]\ninit = text\ntext = {quoted(args.prompt)}\nlr = {args.lr}\nlr_scale = none\n"
             "[centroid]\nstart = mean\n"
             "[loss]\nkind = cross-entropy\n"
             # Larger than any number of steps: only the end is measured.
@@ -214,13 +112,20 @@ def run_dunlin(args):
         folder = Path(name)
         (folder / "bench.ini").write_text(config_text(args, folder), encoding="utf-8")
         environment = os.environ | {"POCL_MAX_PTHREAD_COUNT": str(args.threads)}
-        subprocess.run([args.dunlin, "train", folder / "bench.ini", "--quiet"], check=True, env=environment,
-                       stdout=subprocess.DEVNULL)
+        memory = bench_rounds.run_watched([args.dunlin, "train", folder / "bench.ini", "--quiet"], environment)
         metrics = json.loads((folder / "run" / "metrics.json").read_text(encoding="utf-8"))
     seconds = metrics["seconds"]
-    return {"seconds": {stage: seconds[stage] for stage in STAGES}, EXTRA: seconds[EXTRA],
+    return {"seconds": {stage: seconds[stage] for stage in STAGES}, EXTRA: seconds[EXTRA], "memory_mib": memory,
             "accuracy": metrics["accuracy"], "last_loss": metrics["last_loss"],
             "device": metrics["device"]["name"], "platform": metrics["device"]["platform"]}
+
+
+def token_ids(args, texts):
+    """Ids of texts as dunlin cuts them, with what the model's tokenizer puts before each."""
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    out = subprocess.run([args.dunlin, "tokenize", "--model", args.model, "--input", "jsonl"], check=True, text=True,
+                         input=lines, stdout=subprocess.PIPE, encoding="utf-8").stdout
+    return [json.loads(line)["ids"] for line in out.splitlines()]
 
 
 def read_data(path, limit):
@@ -230,14 +135,19 @@ def read_data(path, limit):
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
-def read_job(model, tokenizer, args):
-    """Token ids of training and validation texts, labels as class numbers, and the starting prompt."""
+def read_texts(args):
+    """Ids of training and validation texts, and of what a tokenizer puts before them and of the prompt; labels."""
     train_texts, train_labels = read_data(args.train, args.limit_train)
     valid_texts, valid_labels = read_data(args.valid, args.limit_valid)
+    begin, prompt, *ids = token_ids(args, ["", args.prompt, *train_texts, *valid_texts])
+    return [one[: args.max_length] for one in ids], prompt[len(begin):], train_labels, valid_labels
+
+
+def read_job(model, args):
+    """Token ids, labels as class numbers, and the starting prompt."""
+    ids, prompt_ids, train_labels, valid_labels = read_texts(args)
     names = sorted(set(train_labels))
-    ids = [reference_model.token_ids(tokenizer, text)[: args.max_length] for text in train_texts + valid_texts]
-    prompt_ids = reference_model.token_ids(tokenizer, args.prompt)
-    return {"texts": ids, "prompt": reference_model.embeddings(model, prompt_ids).detach(),
+    return {"texts": ids, "prompt": model.get_input_embeddings()(torch.tensor(prompt_ids)).detach(),
             "train_labels": torch.tensor([names.index(label) for label in train_labels]),
             "valid_labels": torch.tensor([names.index(label) for label in valid_labels])}
 
@@ -245,37 +155,41 @@ def read_job(model, tokenizer, args):
 def warm_up(model, job, batch_size):
     """Lets PyTorch load its libraries and the weights before the clock runs."""
     which = range(min(batch_size, len(job["train_labels"])))
-    points(Original(model, job["texts"]), which, job["prompt"].clone().requires_grad_()).sum().backward()
+    way = bench_ways.Original(model, job["texts"])
+    bench_ways.points(way, which, job["prompt"].clone().requires_grad_()).sum().backward()
+
+
+def run_here(name, args):
+    """One way, once, in this process."""
+    if name == "dunlin":
+        result = run_dunlin(args)
+    else:
+        torch.set_num_threads(args.threads)
+        torch.manual_seed(args.seed)
+        model = load_export.load_weights(args.model).requires_grad_(False).to(args.torch_device)
+        # New tensors come into being there.
+        torch.set_default_device(args.torch_device)
+        bench_rounds.forget_peak()
+        job = read_job(model, args)
+        way = bench_ways.WAYS[name](model, job["texts"], args.batch_size)
+        warm_up(model, job, args.batch_size)
+        result = run_pytorch(way, job, args) | {"memory_mib": bench_rounds.peak_mib()}
+    return result
 
 
 def run_all(args):
-    """Name of each way and what it gave."""
-    results = {}
-    if set(args.only) - {"dunlin"}:
-        torch.set_num_threads(args.threads)
-        torch.manual_seed(args.seed)
-        model = reference_model.load_model(args.model).to(args.torch_device)
-        # New tensors come into being there.
-        torch.set_default_device(args.torch_device)
-        job = read_job(model, reference_model.load_tokenizer(args.model), args)
-        ways = {"original": lambda: Original(model, job["texts"]),
-                "cached": lambda: Cached(model, job["texts"], args.batch_size)}
-        warm_up(model, job, args.batch_size)
-        for name in [name for name in ways if name in args.only]:
-            print(f"bench-pytorch: {name} ...", file=sys.stderr)
-            results[name] = run_pytorch(ways[name](), job, args)
-        del ways, model
-    if "dunlin" in args.only:
-        print("bench-pytorch: dunlin ...", file=sys.stderr)
-        results["dunlin"] = run_dunlin(args)
-    for result in results.values():
-        result["total"] = sum(result["seconds"].values())
-        result["all"] = result["total"] + result.get(EXTRA, 0.0)
-    for name in results:
-        if name != "dunlin" and "dunlin" in results:
-            results[name]["times_dunlin"] = results[name]["total"] / results["dunlin"]["total"]
-            results[name]["times_dunlin_all"] = results[name]["total"] / results["dunlin"]["all"]
-    return {name: results[name] for name in args.only if name in results}
+    """Of each way, what every round gave."""
+    ids, _, train_labels, _ = read_texts(args)
+    n_tokens, n_steps = sum(map(len, ids)), args.epochs * -(-len(train_labels) // args.batch_size)
+    rounds = {name: [] for name in args.only}
+    for i in range(args.rounds or 1):
+        for name in args.only if i % 2 == 0 else args.only[::-1]:
+            print(f"bench-pytorch: round {i + 1}, {name} ...", file=sys.stderr)
+            words = [sys.executable, __file__, *sys.argv[1:], "--only", name, "--here"]
+            result = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
+            bench_rounds.complete(result, n_tokens if name != "original" else 0, n_steps, EXTRA)
+            rounds[name].append(result)
+    return rounds
 
 
 def run_products(args):
@@ -288,7 +202,7 @@ def run_products(args):
                           f"[prompt]\ninit = text\ntext = {quoted(args.prompt)}\n"
                           f"[train]\nbatch_size = {args.batch_size}\n", encoding="utf-8")
         environment = os.environ | {"POCL_MAX_PTHREAD_COUNT": str(args.threads)}
-        return bench_products.run(args.dunlin, config, environment, args.rounds)
+        return bench_products.run(args.dunlin, config, environment, args.rounds or 4)
 
 
 def print_table(results):
@@ -298,7 +212,8 @@ def print_table(results):
     for name, result in results.items():
         seconds = [*result["seconds"].values(), result["total"], result.get(EXTRA, 0.0), result["all"]]
         cells = [f"{value:.2f}" for value in seconds] + [f"{result['accuracy']:.4f}", f"{result['last_loss']:.4f}"]
-        cells += [f"{result[key]:.2f}" for key in ("times_dunlin", "times_dunlin_all") if key in result]
+        if name != "dunlin" and "dunlin" in results:
+            cells += [f"{result['total'] / results['dunlin'][key]:.2f}" for key in ("total", "all")]
         print(f"{name:9}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths)))
 
 
@@ -322,14 +237,16 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2, help="processors for each way (default: %(default)s)")
     parser.add_argument("--torch-device", default="cpu", help="PyTorch's device (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="dunlin's device (default: %(default)s)")
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="GGUF file (default: %(default)s)")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL,
+                        help="GGUF file, or a folder as Hugging Face keeps it (default: %(default)s)")
     parser.add_argument("--dunlin", type=Path, default=DEFAULT_DUNLIN, help="program (default: %(default)s)")
     parser.add_argument("--only", nargs="+", choices=ways, default=ways, help="some of the ways")
     parser.add_argument("--products", action="store_true",
                         help="compare the model's matrix products instead; needs no texts")
-    parser.add_argument("--rounds", type=int, default=4,
-                        help="how often each multiplies them, in turns (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, metavar="N",
+                        help="how often each runs, in turns (default: once; --products: 4 times)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # a way in a process of its own
     args = parser.parse_args()
     if not args.products and not (args.train and args.valid):
         parser.error("the following arguments are required: --train, --valid")
@@ -342,9 +259,8 @@ def arguments():
 
 def missing_file(args):
     """A needed file that is not there, or None."""
-    needed = [args.model, args.dunlin] if args.products else [args.train, args.valid, args.model] + (
-        [args.dunlin] if "dunlin" in args.only else [])
-    return next((path for path in needed if not path.is_file()), None)
+    needed = [args.model, args.dunlin] + ([] if args.products else [args.train, args.valid])
+    return next((path for path in needed if not path.exists()), None)
 
 
 def main():
@@ -361,13 +277,19 @@ def main():
         else:
             bench_products.print_table(results)
         return 0
-    results = run_all(args)
+    if args.here:
+        print(json.dumps(run_here(args.only[0], args)))
+        return 0
+    rounds = run_all(args)
+    results = {name: bench_rounds.medians(results) for name, results in rounds.items()}
     if args.json:
         job = {key: getattr(args, key) for key in ("limit_train", "limit_valid", "epochs", "batch_size", "lr",
                                                    "max_length", "prompt", "seed", "threads")}
-        print(json.dumps({"job": job, "torch": torch.__version__, "ways": results}))
+        print(json.dumps({"job": job, "torch": torch.__version__, "ways": results,
+                          "rounds": rounds}))
     else:
         print_table(results)
+        bench_rounds.print_spread(rounds)
     return 0
 
 
