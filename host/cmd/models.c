@@ -1,5 +1,6 @@
 /* dunlin models: the models on this computer, and whether dunlin can use them. */
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/table.h"
@@ -30,29 +31,15 @@ out:
     return rc;
 }
 
-/* First without asking for anything, which shows what there is of models that cannot be used. */
 static int look_at(model_state *out, const dun_model_entry *entry) {
     int rc;
-    dun_model_file *model = NULL;
-    const unsigned parts[] = {0, DUN_MODEL_SPEC | DUN_MODEL_TOKENIZER};
-    if (entry->fault)
+    /* what nothing can be opened at is not looked at; of a folder with something else what there is to know
+     */
+    if (entry->fault && !dun_dir_exists(entry->path))
         return keep_fault(out, entry, entry->fault);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        rc = dun_model_file_open(&model, entry->path, parts[i]);
-        if (rc == DUN_BAD_INPUT) {
-            rc = keep_fault(out, entry, dun_error_message());
-            goto out;
-        }
-        TRY(rc);
-        if (parts[i])
-            out->spec = *dun_model_file_spec(model);
-        else
-            dun_model_file_facts(&out->facts, model);
-        dun_model_file_free(model);
-        model = NULL;
-    }
-out:
-    dun_model_file_free(model);
+    rc = dun_model_file_look(&out->facts, &out->spec, entry->path);
+    if (rc == DUN_BAD_INPUT)
+        rc = keep_fault(out, entry, entry->fault ? entry->fault : dun_error_message());
     return rc;
 }
 

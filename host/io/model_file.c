@@ -4,9 +4,11 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "io/model/model_folder.h"
 #include "io/model/model_resolve.h"
 #include "io/model/model_store.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The first bytes of a file; none for a folder. */
@@ -69,19 +71,43 @@ out:
     return rc;
 }
 
-int dun_model_file_open(dun_model_file **out, const char *path, unsigned parts) {
+/* *out is there also on failure, as far as it came. */
+static int open_parts(dun_model_file **out, const char *path, unsigned parts) {
     int rc = DUN_OK;
     dun_model_file *model = NULL;
     const dun_model_store *store = NULL;
     TRY_NEW(model, 1);
+    *out = model;
     TRY(dun_model_resolve(&model->path, path));
     TRY(find_store(&store, model->path));
     model->store = store;
     TRY(store->open(model, model->path, parts));
     if (model->tokenizer && model->spec.vocab)
         dun_tokenizer_limit(model->tokenizer, model->spec.vocab);
+out:
+    return rc;
+}
+
+int dun_model_file_open(dun_model_file **out, const char *path, unsigned parts) {
+    int rc;
+    dun_model_file *model = NULL;
+    TRY(open_parts(&model, path, parts));
     *out = model;
     model = NULL;
+out:
+    dun_model_file_free(model);
+    return rc;
+}
+
+int dun_model_file_look(dun_model_facts *facts, dun_spec *spec, const char *path) {
+    int rc;
+    dun_model_file *model = NULL;
+    *facts = (dun_model_facts){0};
+    rc = open_parts(&model, path, DUN_MODEL_SPEC | DUN_MODEL_TABLE | DUN_MODEL_TOKENIZER);
+    if (model && model->self && dun_model_file_facts(facts, model) < 0)
+        rc = DUN_FAILED;
+    TRY(rc);
+    *spec = model->spec;
 out:
     dun_model_file_free(model);
     return rc;
@@ -113,20 +139,38 @@ dun_tokenizer *dun_model_file_tokenizer(const dun_model_file *model) {
     return model->tokenizer;
 }
 
-void dun_model_file_facts(dun_model_facts *out, const dun_model_file *model) {
+int dun_model_file_facts(dun_model_facts *out, const dun_model_file *model) {
+    int rc = DUN_OK;
+    dun_str repository = {0};
     *out = (dun_model_facts){0};
     model->store->facts(out, model->self);
+    if (*out->repository)
+        goto out;
+    TRY(dun_hub_repository(&repository, model->path));
+    if (repository.length < sizeof out->repository)
+        snprintf(out->repository, sizeof out->repository, "%s", repository.bytes ? repository.bytes : "");
+out:
+    dun_str_free(&repository);
+    return rc;
 }
 
 void dun_tally_tensor(dun_model_facts *out, dun_tensor_tally *tally, uint32_t type, const uint64_t dims[4],
                       size_t bytes) {
+    const dun_quant_type *found = dun_quant_find(type);
+    size_t i = 0;
     out->parameters += dims[0] * dims[1] * dims[2] * dims[3];
-    if (type >= DUN_TALLY_TYPES)
+    while (i < tally->n && tally->types[i] != type)
+        i++;
+    if (!found || i == DUN_TALLY_TYPES)
         return;
-    tally->bytes[type] += bytes;
-    if (tally->bytes[type] > tally->most) {
-        tally->most = tally->bytes[type];
-        out->format = dun_quant_find(type)->name;
+    if (i == tally->n) {
+        tally->types[i] = type;
+        tally->n++;
+    }
+    tally->bytes[i] += bytes;
+    if (tally->bytes[i] > tally->most) {
+        tally->most = tally->bytes[i];
+        out->format = found->name;
     }
 }
 

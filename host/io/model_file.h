@@ -10,6 +10,7 @@ typedef struct dun_model_file dun_model_file;
 
 /* What is wanted of it; nothing else is read or checked. The sizes come with the weights. */
 enum { DUN_MODEL_SPEC = 1, DUN_MODEL_WEIGHTS = 2, DUN_MODEL_TOKENIZER = 4 };
+enum { DUN_REPOSITORY_BYTES = 200 };
 
 /* Opens a file or folder whose content says what it is, also those that other programs keep
  * (model_resolve.h). Weights: every tensor is present with its shape and finite, and there is none whose
@@ -28,11 +29,16 @@ dun_tokenizer *dun_model_file_tokenizer(const dun_model_file *model);
 
 /* What there is to know of a model that was opened, whatever for. */
 typedef struct {
-    char architecture[32]; /* as its file calls it, "" where it does not */
-    uint64_t parameters;   /* values of all its tensors */
-    const char *format;    /* in which most bytes are stored; NULL: there are no tensors */
+    char architecture[32];                 /* as its file calls it, "" where it does not */
+    uint64_t parameters;                   /* values of all its tensors */
+    const char *format;                    /* in which most bytes are stored; NULL: there are no tensors */
+    char repository[DUN_REPOSITORY_BYTES]; /* ORG/NAME on Hugging Face's hub, "" where nothing says it */
 } dun_model_facts;
-void dun_model_file_facts(dun_model_facts *out, const dun_model_file *model);
+int dun_model_file_facts(dun_model_facts *out, const dun_model_file *model);
+
+/* Whether a model can be used, by its sizes, the table of its tensors and its tokenizer; no weights are read.
+ * DUN_BAD_INPUT as for opening; `facts` are then what was found out. */
+int dun_model_file_look(dun_model_facts *facts, dun_spec *spec, const char *path);
 
 /* Rows of the source (weight_source.h). */
 int dun_model_file_read(float *out, const dun_model_file *model, enum dun_slot slot, uint32_t layer,

@@ -106,6 +106,13 @@ static const quant_row *find_row(uint32_t id) {
     return NULL;
 }
 
+const dun_quant_type *dun_quant_named(const char *name) {
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (strcmp(quant_table[i].type.name, name) == 0)
+            return &quant_table[i].type;
+    return NULL;
+}
+
 const dun_quant_type *dun_quant_find(uint32_t id) {
     const quant_row *row = find_row(id);
     return row ? &row->type : NULL;

@@ -15,6 +15,8 @@ enum dun_quant_id {
 #undef NAMED
 };
 
+enum { DUN_QUANT_OWN = 1 << 16 }; /* ids from here on are not ggml's */
+
 typedef struct {
     uint32_t id; /* ggml's */
     const char *name;
@@ -23,8 +25,9 @@ typedef struct {
     const char *instead;   /* and this format to ask for; else NULL */
 } dun_quant_type;
 
-/* The row of the table for an id; NULL for an unknown id. */
+/* The row of the table for an id, or for a name; NULL for an unknown one. */
 const dun_quant_type *dun_quant_find(uint32_t id);
+const dun_quant_type *dun_quant_named(const char *name);
 
 /* Writes the names of what is read, "F32, F16, ...", cut to `size` bytes. */
 void dun_quant_supported(char *out, size_t size);

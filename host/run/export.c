@@ -1,7 +1,9 @@
 /* Writes a run as PEFT's folder or as arrays for NumPy, with what a user must know beside it. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "run/export.h"
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "io/npz.h"
@@ -12,6 +14,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -117,8 +120,29 @@ out:
     return rc;
 }
 
+/* What transformers finds the model by: its repository on the hub, else the folder; of a file that says no
+ * repository the file's name, which it does not find (*found is then false). */
+static int name_base(dun_str *out, bool *found, const dun_session *session) {
+    int rc;
+    const char *path = dun_model_file_path(session->model);
+    dun_model_facts facts;
+    char *real = NULL;
+    TRY(dun_model_file_facts(&facts, session->model));
+    *found = *facts.repository || dun_dir_exists(path);
+    real = realpath(path, NULL);
+    TRY(dun_str_addf(out, "%s",
+                     *facts.repository ? facts.repository
+                     : !*found         ? base_name(path)
+                     : real            ? real
+                                       : path));
+out:
+    free(real);
+    return rc;
+}
+
 /* What PEFT itself saves of a trained prompt, and a key of our own. */
-static int describe_to_peft(json_t *out, const dun_session *session, const dun_saved_prompt *saved) {
+static int describe_to_peft(json_t *out, const dun_session *session, const dun_saved_prompt *saved,
+                            const char *base) {
     int rc = DUN_OK;
     const dun_spec *spec = dun_model_file_spec(session->model);
     json_t *own = json_object();
@@ -132,8 +156,7 @@ static int describe_to_peft(json_t *out, const dun_session *session, const dun_s
     };
     TRY(dun_json_set(out, "peft_type", json_string("PROMPT_TUNING")));
     TRY(dun_json_set(out, "task_type", json_string("CAUSAL_LM")));
-    TRY(dun_json_set(out, "base_model_name_or_path",
-                     json_string(base_name(dun_model_file_path(session->model)))));
+    TRY(dun_json_set(out, "base_model_name_or_path", json_string(base)));
     TRY(dun_json_set(out, "inference_mode", json_true()));
     TRY(dun_json_set(out, "prompt_tuning_init", json_string("RANDOM")));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
@@ -228,13 +251,21 @@ int dun_export_peft(const char *folder, const dun_session *session, const dun_sa
     int rc = DUN_OK;
     dun_claim *claim = NULL;
     json_t *own = json_object(), *peft = json_object();
+    dun_str base = {0};
+    bool found = false;
     TRY(describe(own, session, saved));
-    TRY(describe_to_peft(peft, session, saved));
+    TRY(name_base(&base, &found, session));
+    TRY(describe_to_peft(peft, session, saved, base.bytes));
     TRY(dun_export_look(folder));
     TRY(dun_folder_claim(&claim, folder));
     TRY(write_peft(folder, own, peft, dun_embedding_peft_scale(dun_model_file_spec(session->model)), saved));
     dun_warn("%s: %s (dunlin.json holds what else belongs to the prompt)", folder, note_of(session->config));
+    dun_warn("%s/%s: base_model_name_or_path is '%s'%s", folder, peft_config, base.bytes,
+             found
+                 ? ""
+                 : ", which PEFT does not find; put there what the file was made of (ORG/NAME, or a folder)");
 out:
+    dun_str_free(&base);
     dun_claim_undo(claim);
     json_decref(peft);
     json_decref(own);

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,9 +175,118 @@ static void test_wrong_weights(void **state) {
     expect_refused("holds pickled weights", "model.safetensors");
     twin_remove_file("pytorch_model.bin");
     twin_write_text("adapter_config.json", "{}");
-    expect_refused("holds an adapter of PEFT", "merge it");
+    expect_refused("holds an adapter of PEFT, which is no model", "merge_and_unload");
     twin_remove_file("adapter_config.json");
     expect_refused("holds neither model.safetensors nor", "index.json");
+}
+
+/* The tensors of a model's folder, without those whose names have `part` in them. */
+static void write_without(const twin_model *m, const char *part) {
+    const dun_spec spec = twin_spec(m);
+    twin_made *made = malloc(sizeof *made);
+    size_t kept = 0;
+    assert_non_null(made);
+    twin_write_folder(m, false);
+    twin_make(made, m->hf, &spec);
+    for (size_t i = 0; i < made->n; i++)
+        if (strstr(made->tensors[i].name, part)) {
+            free(made->tensors[i].values);
+            made->tensors[i].values = NULL;
+        } else {
+            made->tensors[kept++] = made->tensors[i];
+        }
+    assert_true(kept < made->n);
+    made->n = kept;
+    twin_write_shard("model.safetensors", made, 0, kept);
+    twin_free(made);
+    free(made);
+}
+
+/* What is missing has the name that its family, and the other layers of the file, give it. */
+static void test_missing_names(void **state) {
+    (void)state;
+    static const struct {
+        const char *arch, *part, *missing;
+    } rows[] = {
+        {"llama", "layers.1.mlp.up_proj", "model.layers.1.mlp.up_proj.weight"},
+        {"phi3", "layers.1.self_attn.qkv_proj", "model.layers.1.self_attn.qkv_proj.weight"},
+        {"phi3", "layers.0.mlp.gate_up_proj", "model.layers.0.mlp.gate_up_proj.weight"},
+        {"gemma2", "mlp.gate_proj", "model.layers.0.mlp.gate_proj.weight"},
+        {"gemma2", "layers.1.pre_feedforward", "model.layers.1.pre_feedforward_layernorm.weight"},
+        {"gpt2", "h.1.ln_2.weight", "h.1.ln_2.weight"},
+        {"gptneox", "layers.0.attention.dense.weight", "gpt_neox.layers.0.attention.dense.weight"},
+        {"falcon", "h.1.mlp.dense_h_to_4h", "transformer.h.1.mlp.dense_h_to_4h.weight"},
+        {"opt", "layers.1.fc1.weight", "decoder.layers.1.fc1.weight"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char wanted[160];
+        size_t k = 0;
+        while (k < N_TWINS && strcmp(twin_models[k].spec.architecture, rows[i].arch) != 0)
+            k++;
+        assert_true(k < N_TWINS);
+        write_without(&twin_models[k], rows[i].part);
+        snprintf(wanted, sizeof wanted, "tensor '%s' is missing; expected it in a %s", rows[i].missing,
+                 rows[i].arch);
+        expect_refused(wanted, "model of 2 layers");
+    }
+}
+
+/* Types that safetensors may have are named, with one to ask for. */
+static void test_types(void **state) {
+    (void)state;
+    static const struct {
+        const char *type, *message;
+        unsigned bytes;
+    } rows[] = {
+        {"F64", "has type F64; expected F32, F16 or BF16: take the same model in F32", 8},
+        {"I8", "has type I8; expected F32, F16 or BF16", 1},
+        {"F8_E4M3", "has type F8_E4M3; expected F32, F16 or BF16: take the same model in BF16", 1},
+        {"F8_E5M2FNUZ", "has type F8_E5M2FNUZ; expected F32", 1},
+        {"U32", "has type U32; expected F32", 4},
+        {"BOOL", "has type BOOL; expected F32", 1},
+        {"F4_NEW", "has the type F4_NEW, which is not known", 4},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char header[256];
+        const size_t bytes = (size_t)13 * 24 * rows[i].bytes;
+        snprintf(
+            header, sizeof header,
+            "{\"model.embed_tokens.weight\":{\"dtype\":\"%s\",\"shape\":[13,24],\"data_offsets\":[0,%zu]}}",
+            rows[i].type, bytes);
+        twin_write_folder(&twin_models[0], false);
+        twin_write_tensors("model.safetensors", header, bytes);
+        expect_refused(rows[i].message, "model.safetensors: tensor 'model.embed_tokens.weight'");
+    }
+}
+
+static void hear(void *self, const char *message) {
+    *(unsigned *)self +=
+        strstr(message, "model.safetensors, which is read, and model.safetensors.index") != NULL;
+}
+
+/* transformers takes model.safetensors where there is an index too. */
+static void test_single_first(void **state) {
+    (void)state;
+    static const struct {
+        const char *index;
+        unsigned warnings;
+    } rows[] = {
+        {NULL, 0},
+        {"{\"weight_map\":{\"model.norm.weight\":\"model.safetensors\"}}", 0}, /* of this file */
+        {"{\"weight_map\":{\"model.norm.weight\":\"gone-1.safetensors\"}}", 1},
+        {"{", 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned warnings = 0;
+        twin_write_folder(&twin_models[0], false);
+        if (rows[i].index)
+            twin_write_text("model.safetensors.index.json", rows[i].index);
+        dun_warn_listen(hear, &warnings);
+        expect_model(TWIN_FOLDER, &twin_models[0], "folder with an index beside");
+        dun_warn_ignore(&warnings);
+        assert_int_equal(warnings, rows[i].warnings);
+    }
+    twin_remove_file("model.safetensors.index.json");
 }
 
 static void test_no_memory(void **state) {
@@ -219,8 +329,9 @@ static int remove_all(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twins),         cmocka_unit_test(test_wrong_indices),
-        cmocka_unit_test(test_wrong_weights), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_missing_names), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_single_first),  cmocka_unit_test(test_wrong_weights),
+        cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, remove_all);
 }

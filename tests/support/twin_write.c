@@ -119,6 +119,18 @@ void twin_write_text(const char *name, const char *text) {
     assert_int_equal(dun_file_write(path, text, strlen(text)), DUN_OK);
 }
 
+void twin_write_tensors(const char *name, const char *header, size_t bytes) {
+    char path[512];
+    const uint64_t length = strlen(header);
+    uint8_t *file = calloc(1, 8 + (size_t)length + bytes);
+    assert_non_null(file);
+    memcpy(file, &length, 8);
+    memcpy(file + 8, header, (size_t)length);
+    snprintf(path, sizeof path, "%s/%s", TWIN_FOLDER, name);
+    assert_int_equal(dun_file_write(path, file, 8 + (size_t)length + bytes), DUN_OK);
+    free(file);
+}
+
 void twin_remove_file(const char *name) {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", TWIN_FOLDER, name);

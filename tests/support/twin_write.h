@@ -73,6 +73,7 @@ void twin_write_config(const twin_model *m);
 void twin_write_shard(const char *name, const twin_made *m, size_t first, size_t end);
 void twin_write_index(const twin_made *m, size_t half);
 void twin_write_text(const char *name, const char *text);
+void twin_write_tensors(const char *name, const char *header, size_t bytes); /* safetensors, of zeros */
 void twin_remove_file(const char *name);
 void twin_remove(void);
 

@@ -126,12 +126,24 @@ static bool fits(const dun_stored *tensor, const place_row *row, const dun_spec 
            rows_of(tensor, row) == dun_layout_rows(part, spec, row->slot).total;
 }
 
-/* The places of a family's slot; true once one fits. `out` keeps the first whose tensor is there. */
-static bool look(dun_place *out, enum dun_form form, enum family family, const dun_spec *spec,
+/* Whether a place of a base is another slot's in the family: Llama's norm before the ffn is the one behind
+ * attention where there are both. */
+static bool is_taken(const place_row *row, enum family family) {
+    for (size_t i = 0; i < N_PLACES && row->family != family; i++)
+        if (places[i].family == family && places[i].slot != row->slot &&
+            strcmp(places[i].name, row->name) == 0)
+            return true;
+    return false;
+}
+
+/* The places of a family's slot, or of the base of one; true once one fits. `out` keeps the first whose
+ * tensor is there. */
+static bool look(dun_place *out, const layout_row *layout, enum family family, const dun_spec *spec,
                  enum dun_slot slot, uint32_t layer, const dun_stored_list *list) {
+    const enum dun_form form = layout->form;
     for (size_t i = 0; i < N_PLACES; i++) {
         const place_row *row = &places[i];
-        if (row->family != family || row->slot != slot ||
+        if (row->family != family || row->slot != slot || is_taken(row, layout->family) ||
             (row->beside && !find_tensor(list, form, row->beside, layer)))
             continue;
         const dun_stored *tensor = find_tensor(list, form, row->name, layer);
@@ -161,11 +173,11 @@ void dun_layout_find(dun_place *out, enum dun_form form, const dun_arch *arch, c
                      enum dun_slot slot, uint32_t layer, const dun_stored_list *list) {
     const layout_row *row = row_of(form, arch);
     *out = (dun_place){0};
-    if (row->family != row->base && look(out, form, row->family, spec, slot, layer, list))
+    if (row->family != row->base && look(out, row, row->family, spec, slot, layer, list))
         return;
     if (form == DUN_FORM_GGUF && look_own(out, spec, slot, layer, list))
         return;
-    look(out, form, row->base, spec, slot, layer, list);
+    look(out, row, row->base, spec, slot, layer, list);
 }
 
 typedef struct {
@@ -220,17 +232,35 @@ dun_part_rows dun_layout_rows(enum dun_part part, const dun_spec *spec, enum dun
     return (dun_part_rows){0, rows, 0, rows};
 }
 
-void dun_layout_name(char *out, size_t size, enum dun_form form, const dun_arch *arch, enum dun_slot slot,
-                     uint32_t layer) {
-    char name[NAME_BYTES] = "";
+/* The first place of a slot in the tables; the name in slots.def where there is none. */
+static void first_name(char *out, size_t size, enum dun_form form, const dun_arch *arch, enum dun_slot slot) {
     const layout_row *row = row_of(form, arch);
-    own_name(name, sizeof name, slot);
-    for (size_t i = 0; i < N_PLACES && form == DUN_FORM_HF; i++)
-        if ((places[i].family == row->family || places[i].family == row->base) && places[i].slot == slot) {
-            snprintf(name, sizeof name, "%s", places[i].name);
-            if (places[i].family == row->family)
-                break;
-        }
+    const enum family families[] = {row->family, row->base};
+    own_name(out, size, slot);
+    for (size_t f = 0; f < 2 && form == DUN_FORM_HF; f++)
+        for (size_t i = 0; i < N_PLACES; i++)
+            if (places[i].family == families[f] && places[i].slot == slot) {
+                snprintf(out, size, "%s", places[i].name);
+                return;
+            }
+}
+
+void dun_layout_name(char *out, size_t size, enum dun_form form, const dun_arch *arch, const dun_spec *spec,
+                     enum dun_slot slot, uint32_t layer, const dun_stored_list *list) {
+    char name[NAME_BYTES] = "";
+    const uint32_t layers = dun_slot_table[slot].per_layer ? spec->n_layers : 0;
+    first_name(name, sizeof name, form, arch, slot);
+    for (uint32_t other = 0; other < layers; other++) { /* as other layers have it */
+        dun_place place;
+        dun_layout_find(&place, form, arch, spec, slot, other, list);
+        if (!place.tensor || !*place.name)
+            continue;
+        char whole[NAME_BYTES];
+        dun_layout_expand(whole, sizeof whole, place.name, other, 0);
+        const bool shortened = strcmp(whole, place.tensor->name) != 0; /* without its first part */
+        snprintf(name, sizeof name, "%s", shortened ? strchr(place.name, '.') + 1 : place.name);
+        break;
+    }
     dun_layout_expand(out, size, name, layer, 0);
 }
 

@@ -53,9 +53,10 @@ dun_traits dun_layout_traits(enum dun_form form, const dun_arch *arch, const dun
 
 dun_part_rows dun_layout_rows(enum dun_part part, const dun_spec *spec, enum dun_slot slot);
 
-/* The tensor's name that a slot has first of all, or the one of a place, with layer and head. */
-void dun_layout_name(char *out, size_t size, enum dun_form form, const dun_arch *arch, enum dun_slot slot,
-                     uint32_t layer);
+/* The name of a tensor that is missing: as other layers have it, else the one that its slot has first of all;
+ * and the one of a place, with layer and head. */
+void dun_layout_name(char *out, size_t size, enum dun_form form, const dun_arch *arch, const dun_spec *spec,
+                     enum dun_slot slot, uint32_t layer, const dun_stored_list *list);
 void dun_layout_expand(char *out, size_t size, const char *name, uint32_t layer, uint32_t head);
 
 /* Whether a tensor may be left unused. */

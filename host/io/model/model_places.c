@@ -66,7 +66,7 @@ static int list_own(dun_model_entries *out) {
         const size_t length = strcspn(folders, ":");
         TRY_PTR(folder, dun_strndup(folders, length));
         if (length)
-            TRY(dun_walk_folder(out, folder, ""));
+            TRY(dun_walk_folder(out, folder));
         dun_free(folder);
         folder = NULL;
         folders += length + (folders[length] == ':');
@@ -80,7 +80,7 @@ int dun_model_entries_list(dun_model_entries *out, const char *const *folders) {
     int rc = DUN_OK;
     *out = (dun_model_entries){0};
     for (; *folders; folders++)
-        TRY(dun_walk_folder(out, *folders, ""));
+        TRY(dun_walk_folder(out, *folders));
     TRY(list_own(out));
     TRY(list_places(out));
 out:
@@ -119,11 +119,16 @@ static bool (*const ways[])(const char *name, const char *wanted) = {is_name, is
                                                                      dun_text_contains};
 enum { N_WAYS = sizeof ways / sizeof *ways };
 
-static int refuse_several(const dun_model_entries *entries, const char *name, size_t way) {
+/* Whether an entry is meant; of those that are no models (faulty) only where nothing else is. */
+static bool is_meant(const dun_model_entry *entry, const char *name, size_t way, bool faulty) {
+    return ways[way](entry->name, name) && (faulty || !entry->fault);
+}
+
+static int refuse_several(const dun_model_entries *entries, const char *name, size_t way, bool faulty) {
     int rc = DUN_OK;
     dun_str list = {0};
     for (size_t i = 0; i < entries->n; i++)
-        if (ways[way](entries->entries[i].name, name))
+        if (is_meant(&entries->entries[i], name, way, faulty))
             TRY(dun_str_addf(&list, "%s%s (%s)", list.length ? ", " : "", entries->entries[i].name,
                              entries->entries[i].path));
     TRY(dun_error(DUN_USAGE, "%s: several models fit: %s; name one of them, or its path", name, list.bytes));
@@ -137,14 +142,16 @@ int dun_model_entries_find(const dun_model_entry **out, bool *exact, const dun_m
     int rc = DUN_OK;
     *out = NULL;
     *exact = true;
-    for (size_t way = 0; way < N_WAYS && !*out; way++) {
+    for (size_t try = 0; try < 2 * N_WAYS && !*out; try++) {
+        const size_t way = try / 2;
+        const bool faulty = try % 2;
         const dun_model_entry *found = NULL;
         for (size_t i = 0; i < entries->n; i++) {
             const dun_model_entry *entry = &entries->entries[i];
-            if (!ways[way](entry->name, name))
+            if (!is_meant(entry, name, way, faulty))
                 continue;
             if (found && strcmp(found->path, entry->path) != 0)
-                TRY(refuse_several(entries, name, way));
+                TRY(refuse_several(entries, name, way, faulty));
             found = found ? found : entry;
         }
         *out = found;

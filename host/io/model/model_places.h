@@ -19,7 +19,7 @@ typedef struct {
     char *name;
     char *path;     /* of the file or folder, absolute where it can be had */
     uint64_t bytes; /* of the file and its parts, or of the folder's weights */
-    char *fault;    /* why nothing can be opened there, or NULL */
+    char *fault;    /* why there is no model, or NULL */
 } dun_model_entry;
 
 typedef struct {
@@ -33,8 +33,8 @@ int dun_model_entries_list(dun_model_entries *out, const char *const *folders);
 void dun_model_entries_free(dun_model_entries *entries);
 
 /* The entry that `name` means: the one of that name ("ollama:NAME" is NAME:latest), else the only one that
- * has it as a part, letters of either case being equal. *out is NULL where there is none. DUN_USAGE: several
- * have; the message names them. */
+ * has it as a part, letters of either case being equal. What is no model (a fault) counts where nothing else
+ * has the name. *out is NULL where there is none. DUN_USAGE: several have; the message names them. */
 int dun_model_entries_find(const dun_model_entry **out, bool *exact, const dun_model_entries *entries,
                            const char *name);
 

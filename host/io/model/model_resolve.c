@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "io/model/model_folder.h"
 #include "io/model/model_ollama.h"
 #include "io/model/model_walk.h"
 
@@ -12,18 +13,6 @@
 #include <unistd.h>
 
 static const char config_name[] = "config.json";
-
-static bool is_there(const char *folder, const char *name) {
-    dun_str path = {0};
-    bool there = dun_str_addf(&path, "%s/%s", folder, name) == DUN_OK && access(path.bytes, F_OK) == 0;
-    dun_str_free(&path);
-    return there;
-}
-
-static bool holds_safetensors(const char *folder) {
-    return is_there(folder, config_name) &&
-           (is_there(folder, "model.safetensors") || is_there(folder, "model.safetensors.index.json"));
-}
 
 /* The path without what follows its last slash, "." where there is none. */
 static int parent_of(char **out, const char *path) {
@@ -61,7 +50,7 @@ static int resolve_folder(char **out, const char *folder) {
     size_t n = 0;
     dun_str names = {0};
     TRY(find_gguf(&gguf, &n, &names, folder));
-    if (holds_safetensors(folder)) {
+    if (dun_folder_is_model(folder)) {
         if (n)
             dun_warn("%s holds safetensors with %s, which are read, and %s, which can be named", folder,
                      config_name, names.bytes);
@@ -72,7 +61,7 @@ static int resolve_folder(char **out, const char *folder) {
     } else if (n > 1) {
         TRY(dun_error(DUN_BAD_INPUT, "%s: holds several models: %s; expected one of them", folder,
                       names.bytes));
-    } else if (is_there(folder, config_name) || is_there(folder, "adapter_config.json")) {
+    } else if (dun_folder_has(folder, config_name) || dun_folder_has(folder, "adapter_config.json")) {
         TRY_PTR(*out, dun_strdup(folder)); /* its reader says what is missing */
     } else {
         TRY(dun_error(DUN_BAD_INPUT,
@@ -137,7 +126,7 @@ int dun_model_resolve(char **out, const char *path) {
     } else if (dun_ollama_is_manifest(trimmed)) {
         TRY(resolve_manifest(out, trimmed));
     } else if ((dun_text_ends_with(base, ".safetensors") || dun_text_ends_with(base, ".json")) &&
-               is_there(parent, config_name)) {
+               dun_folder_has(parent, config_name)) {
         *out = parent;
         parent = NULL;
     } else {

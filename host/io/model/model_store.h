@@ -4,6 +4,10 @@
 
 #include "io/model_file.h"
 
+/* A part that only dun_model_file_look wants: the weights are checked as far as the table of tensors tells.
+ */
+enum { DUN_MODEL_TABLE = 8 };
+
 /* An open model; what its store keeps lies in `self`. */
 struct dun_model_file {
     const struct dun_model_store *store;
@@ -19,15 +23,17 @@ typedef struct dun_model_store {
     int (*open)(dun_model_file *model, const char *path, unsigned parts);
     void (*free)(void *self);
     uint64_t (*fingerprint)(const void *self);
-    void (*facts)(dun_model_facts *out, const void *self);
+    void (*facts)(dun_model_facts *out, const void *self); /* also of what was not opened wholly */
 } dun_model_store;
 
 extern const dun_model_store dun_store_gguf;
 extern const dun_model_store dun_store_hf;
 
 /* What facts say of tensors, counted one by one; starts from zeros. */
-enum { DUN_TALLY_TYPES = 64 }; /* ids of what is read are below */
+enum { DUN_TALLY_TYPES = 32 }; /* more are not in one model */
 typedef struct {
+    uint32_t types[DUN_TALLY_TYPES];
+    size_t n;
     uint64_t bytes[DUN_TALLY_TYPES], most;
 } dun_tensor_tally;
 void dun_tally_tensor(dun_model_facts *out, dun_tensor_tally *tally, uint32_t type, const uint64_t dims[4],

@@ -6,13 +6,14 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/names.h"
+#include "io/model/model_folder.h"
 #include "io/model/model_ollama.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* Folders below folders that are looked into, which also bounds a link that leads back up. */
+/* Folders below folders that are looked into. */
 enum { MAX_DEPTH = 5 };
 
 /* The number of a file that is a part of several, NAME-00002-of-00003.gguf; 0: it is whole. */
@@ -33,17 +34,21 @@ static uint64_t file_bytes(const char *path) {
     return stat(path, &status) == 0 && S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
 }
 
-/* Bytes of the files in a folder that count: all safetensors, or the parts of one GGUF file, whose names
- * begin with the first `length` bytes of `first`. */
-static int sum_bytes(uint64_t *out, const char *folder, const char *first, size_t length) {
+/* Whether a name is that of a part of a GGUF model, and begins as another part does. */
+static bool is_same_model(const char *name, const char *part) {
+    return part_number(name) && strncmp(name, part, strlen(part) - strlen("00001-of-00003.gguf")) == 0;
+}
+
+/* Bytes of the files in a folder that count: those whose names end so, or the parts that are of the same
+ * model as `part`. */
+static int sum_bytes(uint64_t *out, const char *folder, const char *end, const char *part) {
     int rc;
     dun_names list = {0};
     dun_str path = {0};
     *out = 0;
     TRY(dun_names_read(&list, folder));
     for (size_t i = 0; i < list.n; i++) {
-        if (first ? strncmp(list.names[i], first, length) != 0 || part_number(list.names[i]) == 0
-                  : !dun_text_ends_with(list.names[i], ".safetensors"))
+        if (part ? !is_same_model(list.names[i], part) : !dun_text_ends_with(list.names[i], end))
             continue;
         dun_str_clear(&path);
         TRY(dun_str_addf(&path, "%s/%s", folder, list.names[i]));
@@ -90,58 +95,86 @@ out:
     return rc;
 }
 
-static int add_file(dun_model_entries *out, const char *folder, const char *name, const char *shown) {
-    int rc;
-    dun_str path = {0};
-    char *copy = NULL;
-    uint64_t bytes;
-    TRY(dun_str_addf(&path, "%s/%s", folder, name));
-    bytes = file_bytes(path.bytes);
-    if (part_number(name))
-        TRY(sum_bytes(&bytes, folder, name, strlen(name) - strlen("00001-of-00003.gguf")));
-    TRY_PTR(copy, dun_strdup(shown));
-    TRY(add(out, copy, path.bytes, bytes, NULL));
-out:
-    dun_str_free(&path);
-    return rc;
-}
-
-/* A folder with a config.json beside its weights. */
-static int add_folder(dun_model_entries *out, const char *folder, const char *shown) {
+static int add_file(dun_model_entries *out, const char *path, const char *folder, const char *name,
+                    const char *shown) {
     int rc = DUN_OK;
-    dun_str path = {0};
     char *copy = NULL;
-    uint64_t bytes = 0;
-    TRY(dun_str_addf(&path, "%s/config.json", folder));
-    if (!file_bytes(path.bytes))
-        goto out;
-    TRY(sum_bytes(&bytes, folder, NULL, 0));
-    if (!bytes)
-        goto out;
+    uint64_t bytes = file_bytes(path);
+    if (part_number(name))
+        TRY(sum_bytes(&bytes, folder, NULL, name));
     TRY_PTR(copy, dun_strdup(shown));
-    TRY(add(out, copy, folder, bytes, NULL));
+    TRY(add(out, copy, path, bytes, NULL));
 out:
-    dun_str_free(&path);
     return rc;
 }
 
-static int walk(dun_model_entries *out, const char *folder, const char *prefix, int depth) {
+/* A folder with config.json beside weights; or, where no GGUF file is in it, with what is taken for a model.
+ */
+static int add_folder(dun_model_entries *out, const char *folder, const char *shown, bool holds_gguf) {
+    int rc;
+    dun_str fault = {0};
+    char *copy = NULL;
+    const char *end = ".safetensors";
+    uint64_t bytes = 0;
+    TRY(dun_folder_other(&fault, &end, folder));
+    if (fault.length ? holds_gguf : !dun_folder_has(folder, "config.json"))
+        goto out;
+    TRY(sum_bytes(&bytes, folder, end, NULL));
+    if (!bytes && !fault.length)
+        goto out;
+    TRY_PTR(copy, dun_strdup(shown));
+    TRY(add(out, copy, folder, bytes, fault.bytes));
+out:
+    dun_str_free(&fault);
+    return rc;
+}
+
+/* Whether a folder is the one that `from` is in, or above it: a link that leads back up. */
+static bool leads_up(const char *folder, const char *from) {
+    char *real = realpath(folder, NULL), *here = realpath(from, NULL);
+    const size_t length = real ? strlen(real) : 0;
+    const bool up = real && here && strncmp(real, here, length) == 0 &&
+                    (here[length] == '/' || here[length] == '\0' || length == 1);
+    free(real);
+    free(here);
+    return up;
+}
+
+/* A GGUF file that stands for itself, or for its parts: the first of those that are there. */
+static bool is_gguf(const dun_names *list, size_t i) {
+    const char *name = list->names[i];
+    if (!dun_text_ends_with(name, ".gguf"))
+        return false;
+    for (size_t k = 0; k < i && part_number(name); k++)
+        if (is_same_model(list->names[k], name))
+            return false;
+    return true;
+}
+
+static int walk_below(dun_model_entries *out, const char *folder, const char *name, int depth);
+
+/* A folder, by the name `own` if it is a model itself (NULL: it is not looked at), and what is in it, by
+ * names that begin with `prefix`. */
+static int walk(dun_model_entries *out, const char *folder, const char *own, const char *prefix, int depth) {
     int rc;
     dun_names list = {0};
     dun_str path = {0}, shown = {0};
+    bool holds_gguf = false;
     TRY(dun_names_read(&list, folder));
+    for (size_t i = 0; i < list.n; i++)
+        holds_gguf |= dun_text_ends_with(list.names[i], ".gguf");
+    if (own)
+        TRY(add_folder(out, folder, own, holds_gguf));
     for (size_t i = 0; i < list.n; i++) {
         dun_str_clear(&path);
         dun_str_clear(&shown);
         TRY(dun_str_addf(&path, "%s/%s", folder, list.names[i]));
         TRY(dun_str_addf(&shown, "%s%s", prefix, list.names[i]));
-        if (dun_text_ends_with(list.names[i], ".gguf") && part_number(list.names[i]) <= 1)
-            TRY(add_file(out, folder, list.names[i], shown.bytes));
-        if (depth >= MAX_DEPTH || !dun_dir_exists(path.bytes))
-            continue;
-        TRY(add_folder(out, path.bytes, shown.bytes));
-        TRY(dun_str_addf(&shown, "/"));
-        TRY(walk(out, path.bytes, shown.bytes, depth + 1));
+        const bool is_folder = dun_dir_exists(path.bytes);
+        if (!is_folder && is_gguf(&list, i))
+            TRY(add_file(out, path.bytes, folder, list.names[i], shown.bytes));
+        if (is_folder && depth < MAX_DEPTH && !leads_up(path.bytes, folder))
+            TRY(walk_below(out, path.bytes, shown.bytes, depth + 1));
     }
 out:
     dun_str_free(&shown);
@@ -150,16 +183,32 @@ out:
     return rc;
 }
 
-int dun_walk_folder(dun_model_entries *out, const char *folder, const char *prefix) {
-    return walk(out, folder, prefix, 0);
+/* A folder of this name. */
+static int walk_below(dun_model_entries *out, const char *folder, const char *name, int depth) {
+    int rc;
+    dun_str prefix = {0};
+    TRY(dun_str_addf(&prefix, "%s/", name));
+    TRY(walk(out, folder, name, prefix.bytes, depth));
+out:
+    dun_str_free(&prefix);
+    return rc;
+}
+
+int dun_walk_folder(dun_model_entries *out, const char *folder) {
+    int rc;
+    char *real = realpath(folder, NULL);
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    rc = walk(out, real ? real : folder, slash && slash[1] ? slash + 1 : NULL, "", 0);
+    free(real);
+    return rc;
 }
 
 int dun_walk_files(dun_model_entries *out, const char *folder) {
-    return walk(out, folder, "", MAX_DEPTH);
+    return walk(out, folder, NULL, "", MAX_DEPTH);
 }
 
 int dun_walk_lmstudio(dun_model_entries *out, const char *folder) {
-    return walk(out, folder, "lmstudio:", 0);
+    return walk(out, folder, NULL, "lmstudio:", 0);
 }
 
 int dun_hub_snapshot(dun_str *out, const char *repository) {
@@ -193,26 +242,22 @@ out:
 
 int dun_walk_hub(dun_model_entries *out, const char *folder) {
     int rc;
-    static const char form[] = "models--";
     dun_names list = {0};
     dun_str repository = {0}, snapshot = {0}, shown = {0};
     TRY(dun_names_read(&list, folder));
     for (size_t i = 0; i < list.n; i++) {
-        if (strncmp(list.names[i], form, strlen(form)) != 0)
+        if (strncmp(list.names[i], "models--", 8) != 0)
             continue;
-        const char *rest = list.names[i] + strlen(form), *dash = strstr(rest, "--");
         dun_str_clear(&repository);
         dun_str_clear(&snapshot);
         dun_str_clear(&shown);
         TRY(dun_str_addf(&repository, "%s/%s", folder, list.names[i]));
-        TRY(dash ? dun_str_addf(&shown, "hf:%.*s/%s", (int)(dash - rest), rest, dash + 2)
-                 : dun_str_addf(&shown, "hf:%s", rest));
+        TRY(dun_str_addf(&shown, "hf:"));
+        TRY(dun_hub_repository(&shown, list.names[i]));
         TRY(dun_hub_snapshot(&snapshot, repository.bytes));
         if (!snapshot.length)
             continue;
-        TRY(add_folder(out, snapshot.bytes, shown.bytes));
-        TRY(dun_str_addf(&shown, "/"));
-        TRY(dun_walk_folder(out, snapshot.bytes, shown.bytes));
+        TRY(walk_below(out, snapshot.bytes, shown.bytes, 0));
     }
 out:
     dun_str_free(&shown);

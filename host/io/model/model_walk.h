@@ -7,9 +7,10 @@
 #include "base/str.h"
 #include "io/model/model_places.h"
 
-/* GGUF files, the first of files in several parts, and Hugging Face folders (config.json), some folders deep;
- * names are `prefix` and the path below `folder`. */
-int dun_walk_folder(dun_model_entries *out, const char *folder, const char *prefix);
+/* GGUF files, the first of files in several parts, and Hugging Face folders (config.json), some folders deep,
+ * by their paths below `folder`; also `folder` itself, by its own name. Folders with what people take for a
+ * model (adapters, pickled weights) have a fault. */
+int dun_walk_folder(dun_model_entries *out, const char *folder);
 
 /* The GGUF files of the folder itself alone. */
 int dun_walk_files(dun_model_entries *out, const char *folder);

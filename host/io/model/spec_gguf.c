@@ -63,14 +63,6 @@ static const struct {
     {"*.rope.scaling.yarn_log_multiplier", REAL, 0, 0, NULL, "another magnitude than YaRN's", ""},
 };
 
-void dun_spec_gguf_name(char *out, size_t size, const dun_gguf *file) {
-    dun_gguf_string name = {0};
-    if (dun_gguf_has(file, "general.architecture") &&
-        dun_gguf_get_string(&name, file, "general.architecture") < 0)
-        dun_error_clear(); /* of another type: what reads the model says so */
-    dun_spec_gguf_show(out, size, name);
-}
-
 int dun_spec_gguf_arch(const dun_arch **out, const dun_gguf *file) {
     int rc;
     dun_gguf_string name = {0};
@@ -279,18 +271,6 @@ out:
     return rc;
 }
 
-/* The model's own name for people. */
-static int read_name(dun_spec *spec, const dun_gguf *file) {
-    int rc = DUN_OK;
-    dun_gguf_string name = {0};
-    if (!dun_gguf_has(file, "general.name"))
-        goto out;
-    TRY(dun_gguf_get_string(&name, file, "general.name"));
-    dun_spec_gguf_show(spec->name, sizeof spec->name, name);
-out:
-    return rc;
-}
-
 static int list_tensors(dun_stored_list *list, const dun_gguf *file) {
     int rc;
     list->n = dun_gguf_n_tensors(file);
@@ -330,7 +310,7 @@ int dun_spec_gguf(dun_weights_from *out, const dun_gguf *file) {
     const dun_arch *arch = out->arch;
     spec->traits = dun_layout_traits(DUN_FORM_GGUF, arch, &out->list);
     snprintf(spec->architecture, sizeof spec->architecture, "%s", arch->name);
-    TRY(read_name(spec, file));
+    TRY(dun_spec_gguf_title(spec->name, sizeof spec->name, file));
     TRY(check_foreign(arch, file));
     TRY(read_sizes(spec, arch, file));
     TRY(read_reals(spec, arch, file));

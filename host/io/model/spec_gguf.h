@@ -12,6 +12,10 @@ int dun_spec_gguf_arch(const dun_arch **out, const dun_gguf *file);
 /* The architecture's name for people, as the file gives it; "" where it does not. */
 void dun_spec_gguf_name(char *out, size_t size, const dun_gguf *file);
 
+/* The repository on Hugging Face's hub that a file says it was made of, ORG/NAME; else one that it says it
+ * lies in; "" where it says none. */
+void dun_spec_gguf_repository(char *out, size_t size, const dun_gguf *file);
+
 /* What weights are made of: the tensors, listed, and the hyper-parameters, checked; refuses settings that the
  * engine would silently leave out. `out` points into the file; its list is to be freed, or given to weights,
  * also after a failure. DUN_BAD_INPUT names the key, the value and what would be right. */

@@ -14,6 +14,9 @@ void dun_spec_gguf_key(char out[DUN_KEY_BYTES], const char *key, const dun_arch 
 /* A file's text for a terminal: cut at a character's start to fit, control characters blanked. */
 void dun_spec_gguf_show(char *out, size_t size, dun_gguf_string text);
 
+/* The model's own name for people; where the file gives none, the file's. */
+int dun_spec_gguf_title(char *out, size_t size, const dun_gguf *file);
+
 /* Values that stay as they are where the key, with '*' for the architecture, is absent. A float is finite and
  * at least `least`. */
 int dun_spec_gguf_real(float *value, const dun_gguf *file, const char *name, const dun_arch *arch,

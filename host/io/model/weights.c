@@ -33,8 +33,6 @@ static const struct {
     {".scales", "weights quantised by MLX are not supported", true},
     {"absmax", "weights quantised by bitsandbytes are not supported", true},
     {"weight_scale", "weights in FP8 are not supported", true},
-    {"rope_freqs", "scaled rotary positions are not supported", false},
-    {"rope_factors", "scaled rotary positions are not supported", false},
     {"attn_q_norm", "normalised queries are not supported", false},
     {"attn_k_norm", "normalised keys are not supported", false},
     {"bias", "biases are not supported there", false},
@@ -75,8 +73,10 @@ static int check_shape(const dun_weights *weights, const dun_place *place, const
                       tensor->file, tensor->name, expected, found));
     }
     if (!type || !type->block_bytes || (type->block_values > 1 && (vector || place->turned)))
-        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor '%s' has type %s; expected F32, F16 or BF16%s", tensor->file,
-                      tensor->name, type ? type->name : "unknown", vector ? " for a vector" : ""));
+        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor '%s' has type %s; expected F32, F16 or BF16%s%s%s",
+                      tensor->file, tensor->name, type ? type->name : "unknown",
+                      vector ? " for a vector" : "", type && type->instead ? ": take the same model in " : "",
+                      type && type->instead ? type->instead : ""));
 out:
     return rc;
 }
@@ -102,7 +102,7 @@ static int use(dun_weights *weights, const dun_place *place, const dun_stored *t
     int rc;
     bool *used = &weights->used[tensor - weights->from.list.tensors];
     TRY(check_shape(weights, place, tensor, slot));
-    if (!*used)
+    if (!*used && !weights->from.table_only)
         TRY(check_finite(tensor));
     *used = true;
 out:
@@ -151,7 +151,8 @@ static int gather(dun_raw_rows *out, dun_weights *weights, const dun_place *plac
             TRY(dun_error(DUN_BAD_INPUT, "%s: tensor '%s' is missing; expected one for each of %u heads",
                           weights->from.file, name, rows / D));
         TRY(use(weights, place, tensor, slot));
-        dun_quant_to_f32(values + (size_t)head * D, tensor->type, tensor->data, D);
+        if (!weights->from.table_only)
+            dun_quant_to_f32(values + (size_t)head * D, tensor->type, tensor->data, D);
     }
     *out = (dun_raw_rows){.type = dun_quant_find(DUN_QUANT_F32),
                           .bytes = (const uint8_t *)values,
@@ -167,7 +168,7 @@ out:
 static int refuse_missing(const dun_weights *weights, enum dun_slot slot, uint32_t layer) {
     const dun_weights_from *from = &weights->from;
     char name[NAME_BYTES];
-    dun_layout_name(name, sizeof name, from->form, from->arch, slot, layer);
+    dun_layout_name(name, sizeof name, from->form, from->arch, &from->spec, slot, layer, &from->list);
     for (size_t i = 0; i < from->list.n; i++)
         for (size_t k = 0; k < N_EXTRAS; k++)
             if (extras[k].instead && strstr(from->list.tensors[i].name, extras[k].part))

@@ -15,6 +15,7 @@ typedef struct {
     const dun_arch *arch;
     dun_spec spec;
     dun_stored_list list; /* sorted; what it points to outlives the weights */
+    bool table_only;      /* what the tensors hold is not looked at, and cannot be read then */
     uint64_t hash;        /* of what describes the tensors, with which dun_weights_hash begins */
 } dun_weights_from;
 

@@ -269,7 +269,7 @@ static int read_storage(dun_gguf_tensor *tensor, reader *r) {
     uint64_t id;
     char text[128];
     TRY(take_number(&id, r, 4));
-    const dun_quant_type *type = dun_quant_find((uint32_t)id);
+    const dun_quant_type *type = id < DUN_QUANT_OWN ? dun_quant_find((uint32_t)id) : NULL;
     if (!type || !type->block_bytes) {
         dun_quant_supported(text, sizeof text);
         TRY(dun_error(

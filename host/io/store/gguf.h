@@ -58,6 +58,9 @@ int dun_gguf_get_f32(float *value, const dun_gguf *file, const char *key);
 int dun_gguf_get_bool(int *value, const dun_gguf *file, const char *key);
 int dun_gguf_get_string(dun_gguf_string *value, const dun_gguf *file, const char *key);
 
+/* A text that nothing depends on: 0, and no error, where the key is missing or of another type. */
+int dun_gguf_find_string(dun_gguf_string *value, const dun_gguf *file, const char *key); /* 1 or 0 */
+
 /* Arrays: the number of elements whatever their type, and newly allocated copies of the whole as strings, as
  * f32, or as i32 (from any integer width, when every element fits); the element type is checked. */
 int dun_gguf_array_length(size_t *n, const dun_gguf *file, const char *key);

@@ -167,6 +167,15 @@ out:
     return rc;
 }
 
+int dun_gguf_find_string(dun_gguf_string *value, const dun_gguf *file, const char *key) {
+    const int64_t at = find(file->key_order, file->n_keys, key);
+    const dun_gguf_key *found = at >= 0 ? &file->keys[at] : NULL;
+    if (!found || found->is_array || found->type != DUN_GGUF_STRING)
+        return 0;
+    *value = load_string(found->values);
+    return 1;
+}
+
 int dun_gguf_array_length(size_t *n, const dun_gguf *file, const char *key) {
     int rc;
     const dun_gguf_key *found = NULL;

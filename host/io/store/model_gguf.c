@@ -35,13 +35,14 @@ static int gguf_open(dun_model_file *model, const char *path, unsigned parts) {
     TRY_NEW(m, 1);
     model->self = m;
     TRY(dun_gguf_open(&m->file, path));
-    if (parts & DUN_MODEL_WEIGHTS) {
-        TRY(dun_weights_of_gguf(&m->weights, m->file));
-        model->spec = *dun_weights_spec(m->weights);
-        model->source = (dun_weight_source){.self = m->weights, .read = read_rows, .raw = raw_rows};
-    } else if (parts & DUN_MODEL_SPEC) {
+    if (parts & (DUN_MODEL_SPEC | DUN_MODEL_WEIGHTS | DUN_MODEL_TABLE)) {
         TRY(dun_spec_gguf(&from, m->file));
         model->spec = from.spec;
+    }
+    if (parts & (DUN_MODEL_WEIGHTS | DUN_MODEL_TABLE)) {
+        from.table_only = parts & DUN_MODEL_TABLE;
+        TRY(dun_weights_create(&m->weights, &from));
+        model->source = (dun_weight_source){.self = m->weights, .read = read_rows, .raw = raw_rows};
     }
     if (parts & DUN_MODEL_TOKENIZER)
         TRY(dun_tokenizer_read_gguf(&model->tokenizer, m->file));
@@ -58,6 +59,9 @@ static uint64_t gguf_fingerprint(const void *self) {
 static void gguf_facts(dun_model_facts *out, const void *self) {
     const gguf_model *m = self;
     dun_tensor_tally tally = {0};
+    if (!m->file)
+        return;
+    dun_spec_gguf_repository(out->repository, sizeof out->repository, m->file);
     dun_spec_gguf_name(out->architecture, sizeof out->architecture, m->file);
     for (size_t i = 0; i < dun_gguf_n_tensors(m->file); i++) {
         const dun_gguf_tensor *tensor = dun_gguf_tensor_at(m->file, i);

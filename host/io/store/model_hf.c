@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "io/model/model_folder.h"
 #include "io/model/model_store.h"
 #include "io/model/spec_hf.h"
 #include "io/store/shards.h"
@@ -39,28 +40,23 @@ static int raw_rows(dun_raw_rows *out, const void *self, enum dun_slot slot, uin
     return dun_weights_raw(out, self, slot, layer);
 }
 
-/* The model's name for people: the folder's, or of a snapshot in Hugging Face's cache the repository's,
- * models--ORG--NAME/snapshots/COMMIT. */
-static void name_model(char *out, size_t size, const char *folder) {
-    static const char repository[] = "models--";
-    const char *found = strstr(folder, repository), *snapshot = found ? strstr(found, "/snapshots") : NULL;
-    size_t length = strlen(folder);
-    while (length > 1 && folder[length - 1] == '/')
-        length--;
-    const char *begin = folder + length;
+/* The model's name for people: of a snapshot in Hugging Face's cache the repository's, else the folder's. */
+static int name_model(char *out, size_t size, const char *folder) {
+    int rc;
+    dun_str name = {0};
+    TRY(dun_hub_repository(&name, folder));
+    const char *end = folder + strlen(folder);
+    while (end > folder + 1 && end[-1] == '/')
+        end--;
+    const char *begin = end;
     while (begin > folder && begin[-1] != '/')
         begin--;
-    if (!snapshot) {
-        snprintf(out, size, "%.*s", (int)(folder + length - begin), begin);
-        return;
-    }
-    found += strlen(repository);
-    snprintf(out, size, "%.*s", (int)(snapshot - found), found);
-    char *dashes = strstr(out, "--");
-    if (dashes) {
-        *dashes = '/';
-        memmove(dashes + 1, dashes + 2, strlen(dashes + 2) + 1);
-    }
+    if (!name.length)
+        TRY(dun_str_addf(&name, "%.*s", (int)(end - begin), begin));
+    snprintf(out, size, "%s", name.bytes);
+out:
+    dun_str_free(&name);
+    return rc;
 }
 
 static int read_config(hf_model *m, dun_file *file, const char *path) {
@@ -93,9 +89,10 @@ static int read_weights(dun_model_file *model, hf_model *m, const char *folder, 
     dun_weights_from from = {.file = folder, .hash = dun_shards_hash(hash, &m->shards)};
     TRY(copy_list(&from.list, &m->shards.list));
     TRY(dun_spec_hf(&from, m->config, config));
-    name_model(from.spec.name, sizeof from.spec.name, folder);
+    TRY(name_model(from.spec.name, sizeof from.spec.name, folder));
     model->spec = from.spec;
-    if (parts & DUN_MODEL_WEIGHTS) {
+    if (parts & (DUN_MODEL_WEIGHTS | DUN_MODEL_TABLE)) {
+        from.table_only = parts & DUN_MODEL_TABLE;
         TRY(dun_weights_create(&m->weights, &from));
         model->source = (dun_weight_source){.self = m->weights, .read = read_rows, .raw = raw_rows};
     }
@@ -136,6 +133,8 @@ static int hf_open(dun_model_file *model, const char *path, unsigned parts) {
     TRY_NEW(m, 1);
     model->self = m;
     TRY(dun_str_addf(&config, "%s/config.json", path));
+    if (!dun_folder_has(path, "config.json"))
+        TRY(dun_folder_refuse(path));
     TRY(read_config(m, &file, config.bytes));
     if (parts != DUN_MODEL_TOKENIZER) {
         TRY(dun_shards_open(&m->shards, path));

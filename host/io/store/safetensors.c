@@ -244,6 +244,10 @@ const dun_tensor *dun_safetensors_find(const dun_safetensors *file, const char *
     return NULL;
 }
 
+const char *dun_tensor_type(const dun_tensor *tensor) {
+    return tensor->dtype < DUN_OTHER ? dtypes[tensor->dtype].name : others[tensor->dtype - DUN_OTHER].name;
+}
+
 bool dun_tensor_is_real(const dun_tensor *tensor) {
     return tensor->dtype == DUN_F32 || tensor->dtype == DUN_F16 || tensor->dtype == DUN_BF16;
 }

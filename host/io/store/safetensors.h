@@ -34,6 +34,9 @@ int dun_safetensors_open(dun_safetensors *out, const char *path);
 int dun_safetensors_parse(dun_safetensors *out, const uint8_t *bytes, size_t length, const char *name);
 const dun_tensor *dun_safetensors_find(const dun_safetensors *file, const char *name); /* NULL: absent */
 
+/* The type as the format calls it: "BF16", "F8_E4M3". */
+const char *dun_tensor_type(const dun_tensor *tensor);
+
 /* Are the values numbers that a float holds exactly: F32, F16, BF16? */
 bool dun_tensor_is_real(const dun_tensor *tensor);
 

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "io/model/model_folder.h"
 #include "model/quant.h"
 
 #include <stdio.h>
@@ -107,11 +108,9 @@ out:
     return rc;
 }
 
-/* A dtype as an id of quant.h; for what is not read one that is known by name only. */
 static uint32_t type_of(const dun_tensor *tensor) {
-    static const uint32_t ids[] = {
-        [DUN_F32] = DUN_QUANT_F32, [DUN_F16] = DUN_QUANT_F16, [DUN_BF16] = DUN_QUANT_BF16, [DUN_I64] = 27};
-    return tensor->dtype < sizeof ids / sizeof *ids ? ids[tensor->dtype] : UINT32_MAX;
+    const dun_quant_type *type = dun_quant_named(dun_tensor_type(tensor));
+    return type ? type->id : UINT32_MAX;
 }
 
 static int list_tensors(dun_shards *shards) {
@@ -155,36 +154,6 @@ static int check_index(const dun_shards *shards, const json_t *map, const char *
     return DUN_OK;
 }
 
-/* Neither form is there: what is, that people may take for it. */
-static int refuse_folder(const char *folder) {
-    static const struct {
-        const char *file, *what;
-    } kinds[] = {
-        {"adapter_config.json", "an adapter of PEFT; merge it into its model first"},
-        {"pytorch_model.bin",
-         "pickled weights, which are not read; expected model.safetensors (transformers: "
-         "save_pretrained writes it)"},
-        {"pytorch_model.bin.index.json", "pickled weights, which are not read; expected model.safetensors "
-                                         "(transformers: save_pretrained writes it)"},
-        {"consolidated.safetensors",
-         "weights in Mistral's own form; expected model.safetensors beside config.json"},
-        {"tf_model.h5", "weights of TensorFlow; expected model.safetensors"},
-        {"flax_model.msgpack", "weights of Flax; expected model.safetensors"},
-    };
-    int rc;
-    dun_str path = {0};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        TRY(join(&path, folder, kinds[i].file));
-        if (access(path.bytes, F_OK) == 0)
-            TRY(dun_error(DUN_BAD_INPUT, "%s: holds %s", folder, kinds[i].what));
-    }
-    TRY(dun_error(DUN_BAD_INPUT, "%s: holds neither %s nor %s; expected one of them beside config.json",
-                  folder, single_name, index_name));
-out:
-    dun_str_free(&path);
-    return rc;
-}
-
 static int open_index(dun_shards *out, const char *folder, const char *path) {
     int rc;
     dun_file file = {0};
@@ -201,18 +170,39 @@ out:
     return rc;
 }
 
+/* Whether an index beside model.safetensors is of other files. */
+static bool is_other_index(const char *path) {
+    bool other = true;
+    dun_file file = {0};
+    json_t *root = NULL, *name;
+    const json_t *map;
+    const char *tensor;
+    if (dun_file_map(&file, path) == DUN_OK &&
+        dun_shards_parse_index(&root, &map, (const char *)file.bytes, file.length, path) == DUN_OK) {
+        other = false;
+        json_object_foreach((json_t *)(uintptr_t)map, tensor, name) other |=
+            strcmp(json_string_value(name), single_name) != 0;
+    }
+    dun_error_clear();
+    json_decref(root);
+    dun_file_unmap(&file);
+    return other;
+}
+
 int dun_shards_open(dun_shards *out, const char *folder) {
     int rc;
     dun_str path = {0};
     *out = (dun_shards){0};
+    const bool single = dun_folder_has(folder, single_name), index = dun_folder_has(folder, index_name);
     TRY(join(&path, folder, index_name));
-    if (access(path.bytes, F_OK) == 0) {
+    if (!single && !index)
+        TRY(dun_folder_refuse(folder));
+    if (!single) {
         TRY(open_index(out, folder, path.bytes));
         goto out;
     }
-    TRY(join(&path, folder, single_name));
-    if (access(path.bytes, F_OK) != 0)
-        TRY(refuse_folder(folder));
+    if (index && is_other_index(path.bytes)) /* transformers' order */
+        dun_warn("%s holds %s, which is read, and %s, which is not", folder, single_name, index_name);
     TRY_NEW(out->files, 1);
     TRY_NEW(out->paths, 1);
     TRY(open_file(out, folder, single_name));
