@@ -102,6 +102,33 @@ done
 refused none 2 'two of the runs have output.dir = place' train broken.ini broken.ini --set output.dir=place
 [ ! -e place ] || fail 'two runs of one folder: it is made'
 
+# A start that fails behind the claim leaves what was there before, and nothing else. Where one has begun, it stays.
+# in_vain STATUS WORD COMMAND: what stands at `place` or below.
+in_vain() {
+    local status=$1 word=$2 before
+    shift 2
+    place "$word"
+    rm -rf runs
+    before=$(ls -A . place 2>/dev/null)
+    ends "$status" "$@"
+    [ "$(ls -A . place 2>/dev/null)" = "$before" ] || fail "$word: dunlin $*: leaves $(find . -name place) $(ls -A place)"
+}
+late=(--set prompt.tokens=4000)
+for word in none empty dots; do
+    in_vain 2 $word train -q config.ini --out place "${late[@]}"
+    in_vain 2 $word train -q config.ini --out place/deep//er/ "${late[@]}"
+    in_vain 2 $word train -q config.ini --out place --seeds 2 "${late[@]}"
+    in_vain 3 $word train -q broken.ini --out place --sweep prompt.lr=1e-3,1e-2
+    in_vain 4 $word compare config.ini --out place --device nothing
+done
+in_vain 2 none train -q config.ini "${late[@]}"
+in_vain 2 none train -q config.ini --seeds 2 "${late[@]}"
+in_vain 4 none compare config.ini --device nothing
+place none
+ends 1 train -q config.ini --out place --set prompt.lr=1e38
+says err 'training stopped'
+[ -s place/run.log ] || fail "a training that diverged leaves no log"
+
 # init: the user's data may lie there.
 refused strange 1 notes.txt init place --data nothing.tsv
 refused folders 1 'a and others' init place --data nothing.tsv

@@ -240,17 +240,22 @@ out:
     return rc;
 }
 
-int dun_dir_make(const char *path) {
+int dun_dir_make_new(size_t *there, const char *path) {
     int rc = DUN_OK;
     char *copy = NULL;
+    bool made = false;
+    *there = 0;
     TRY_PTR(copy, dun_strdup(path));
     for (char *at = copy + 1; copy[0]; at++) {
         char end = *at;
         if (end != '/' && end != '\0')
             continue;
         *at = '\0';
-        if (mkdir(copy, 0777) < 0 && errno != EEXIST)
+        made |= mkdir(copy, 0777) == 0;
+        if (!made && errno != EEXIST)
             TRY(dun_error(DUN_FAILED, "%s: cannot be created: %s", copy, strerror(errno)));
+        if (!made)
+            *there = (size_t)(at - copy);
         *at = end;
         if (end == '\0')
             break;
@@ -263,11 +268,32 @@ out:
     return rc;
 }
 
-int dun_dir_claim(bool *made, const char *path) {
+int dun_dir_make(const char *path) {
+    size_t there;
+    return dun_dir_make_new(&there, path);
+}
+
+void dun_dir_remove_new(const char *path, size_t there) {
+    char copy[PATH_MAX];
+    size_t length = strlen(path);
+    if (length >= sizeof copy)
+        return;
+    strcpy(copy, path);
+    for (;;) {
+        while (length > there && copy[length - 1] == '/')
+            copy[--length] = '\0';
+        if (length <= there || rmdir(copy) < 0)
+            return;
+        while (length > there && copy[length - 1] != '/')
+            copy[--length] = '\0';
+    }
+}
+
+int dun_dir_claim(bool *made, size_t *there, const char *path) {
     int rc = DUN_OK;
     char *copy = NULL;
     TRY_PTR(copy, dun_strdup(path));
-    TRY(dun_dir_make(dirname(copy)));
+    TRY(dun_dir_make_new(there, dirname(copy)));
     *made = mkdir(path, 0777) == 0;
     if (!*made && errno != EEXIST)
         TRY(dun_error(DUN_FAILED, "%s: cannot be created: %s", path, strerror(errno)));

@@ -28,9 +28,15 @@ int dun_file_write(const char *path, const void *bytes, size_t length);
 /* Creates a folder and its missing parents; fine if it exists. DUN_FAILED with the errno text. */
 int dun_dir_make(const char *path);
 
+/* The same; so many bytes of the path are a folder that was *there before. */
+int dun_dir_make_new(size_t *there, const char *path);
+
+/* Removes a folder and its parents again, as far as they were not there before and are empty. */
+void dun_dir_remove_new(const char *path, size_t there);
+
 /* Creates a folder that is nobody else's, and its missing parents; *made is false where something stands
  * there already. DUN_FAILED with the errno text. */
-int dun_dir_claim(bool *made, const char *path);
+int dun_dir_claim(bool *made, size_t *there, const char *path);
 
 /* DUN_FAILED: the disk that the folder is on has less than so many bytes free for this user. A file system
  * that does not tell is trusted. */

@@ -100,13 +100,15 @@ static int run(const dun_args *args) {
 out:
     dun_progress_close(&progress);
     dun_flock_free(&b.flock);
+    dun_run_log_close(&log, rc);
+    if (rc < 0 && rc != DUN_INTERRUPTED)
+        dun_run_dir_withdraw(&b.run);
     dun_run_dir_close(&b.run);
     dun_compute_free(&b.compute);
     dun_device_close(b.device);
     dun_overrides_free(&overrides);
     dun_free(b.name);
     dun_config_free(&b.config);
-    dun_run_log_close(&log, rc);
     return rc;
 }
 

@@ -61,6 +61,15 @@ out:
     return rc;
 }
 
+/* What failed before any device ran leaves no folder. */
+static void give_back(dun_claim *claim, int rc) {
+    static const char *const none = NULL;
+    if (rc < 0)
+        dun_claim_withdraw(claim, &none);
+    else
+        dun_claim_give_back(claim);
+}
+
 /* Results of an earlier comparison, named so. */
 static int add_baseline(json_t *results, const char *path) {
     int rc = DUN_OK;
@@ -194,7 +203,7 @@ static int run(const dun_args *args) {
     if (count_finished(results, n_run) == 0)
         TRY(dun_error(DUN_BAD_DEVICE, "no device finished; %s has what each said", folder));
 out:
-    dun_claim_give_back(claim);
+    give_back(claim, rc);
     json_decref(earlier);
     json_decref(results);
     dun_free(name);

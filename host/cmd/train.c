@@ -67,7 +67,7 @@ static int print_table(const dun_group *group, bool as_json) {
     if (dun_group_is_single(group))
         goto out;
     TRY(dun_sweep_table_text(&text, &group->table));
-    if (group->folder)
+    if (group->folder && group->began)
         TRY(dun_str_addf(&text, "\nruns: %s\n", group->folder));
     TRY(dun_out_text(&text));
 out:

@@ -4,15 +4,18 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/leftovers.h"
 #include "base/machine.h"
 #include "base/mem.h"
+#include "base/place.h"
 #include "base/stream.h"
 #include "run/claim_keeper.h"
 #include "run/claim_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -26,8 +29,9 @@ enum { RECORD_BYTES = 16384 };
 struct dun_claim {
     char *path; /* of the file */
     int fd;
-    bool made;   /* the file was not there before */
-    bool locked; /* the kernel's lock is ours; false: the file system has none */
+    bool made;    /* the file was not there before */
+    size_t there; /* bytes of the folder's path that were */
+    bool locked;  /* the kernel's lock is ours; false: the file system has none */
     dun_holder holder;
     dun_str record;  /* of that holder: what stands in the file while the claim is ours */
     dun_str parting; /* what stands there then */
@@ -231,6 +235,7 @@ int dun_claim_take(dun_claim **out, bool *held, const char *folder) {
     *held = false;
     TRY_NEW(claim, 1);
     claim->fd = -1;
+    claim->there = SIZE_MAX;
     TRY_PTR(claim->path, path_of(folder, mark));
     TRY(take(claim, held, folder));
     rc = dun_claim_keeper_start(&claim->keeper, claim->fd, claim->path);
@@ -345,4 +350,48 @@ void dun_claim_undo(dun_claim *claim) {
     if (same_file(claim->path, claim->fd) && says(claim->fd, &claim->record))
         (void)unlink(claim->path);
     free_claim(claim);
+}
+
+static bool is_listed(const void *self, const char *name) {
+    const char *const *files = self;
+    while (*files && strcmp(*files, name) != 0)
+        files++;
+    return *files != NULL;
+}
+
+void dun_claim_made(dun_claim *claim, size_t there) {
+    claim->there = there;
+}
+
+/* Nothing but the mark and these files is in the folder. */
+static bool holds_only(const dun_claim *claim, const char *folder, const char *const *files) {
+    dun_place_content content;
+    return claim->made && says(claim->fd, &claim->record) && same_file(claim->path, claim->fd) &&
+           dun_place_look(&content, folder, is_listed, files) == DUN_OK && content.n == 0;
+}
+
+static void unlink_in(const char *folder, const char *file) {
+    dun_str path = {0};
+    if (dun_str_addf(&path, "%s/%s", folder, file) == DUN_OK)
+        (void)unlink(path.bytes);
+    dun_str_free(&path);
+}
+
+bool dun_claim_withdraw(dun_claim *claim, const char *const *files) {
+    if (!claim)
+        return false;
+    const size_t there = claim->there;
+    char *folder = dun_strndup(claim->path, (size_t)(strrchr(claim->path, '/') - claim->path));
+    char *said = dun_strdup(dun_error_message());
+    const bool gone = folder && said && holds_only(claim, folder, files);
+    for (; gone && *files; files++)
+        unlink_in(folder, *files);
+    (gone ? dun_claim_undo : dun_claim_give_back)(claim);
+    if (gone)
+        dun_dir_remove_new(folder, there);
+    if (said)
+        (void)dun_error(DUN_BAD_DEVICE, "%s", said); /* which may have several lines */
+    dun_free(said);
+    dun_free(folder);
+    return gone;
 }

@@ -14,6 +14,7 @@
 #define DUN_CLAIM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { DUN_CLAIM_TOUCH_S = 30, DUN_CLAIM_STALE_S = 600 };
 
@@ -42,6 +43,15 @@ void dun_claim_give_back(dun_claim *claim);
 
 /* Gives it back, and takes the mark away if it was not there before. NULL is fine. */
 void dun_claim_undo(dun_claim *claim);
+
+/* So many bytes of the folder's path were there before it was made to be claimed. */
+void dun_claim_made(dun_claim *claim, size_t there);
+
+/* Gives it back after a start that failed, of which the error is recorded and stays so: takes away the files
+ * of these names (up to a NULL), the mark, and the folder with its parents as far as it was made to be
+ * claimed. Where the folder holds anything else, or was claimed before, all of it stays, and the answer is
+ * false. NULL is fine. */
+bool dun_claim_withdraw(dun_claim *claim, const char *const *files);
 
 /* The working folder of whoever claimed the folder first, newly allocated, "" where that is not known; NULL
  * with the error recorded. */

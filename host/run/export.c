@@ -249,6 +249,7 @@ out:
 /* The claim leaves no mark: the folder is for other programs. */
 int dun_export_peft(const char *folder, const dun_session *session, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
+    static const char *const none = NULL;
     dun_claim *claim = NULL;
     json_t *own = json_object(), *peft = json_object();
     dun_str base = {0};
@@ -266,7 +267,10 @@ int dun_export_peft(const char *folder, const dun_session *session, const dun_sa
                  : ", which PEFT does not find; put there what the file was made of (ORG/NAME, or a folder)");
 out:
     dun_str_free(&base);
-    dun_claim_undo(claim);
+    if (rc < 0)
+        dun_claim_withdraw(claim, &none);
+    else
+        dun_claim_undo(claim);
     json_decref(peft);
     json_decref(own);
     return rc;

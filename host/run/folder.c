@@ -76,17 +76,20 @@ out:
 }
 
 /* What was seen before the claim was ours may have changed until then. */
-static int claim_seen(dun_claim **out, bool *held, const char *folder) {
+static int claim_seen(dun_claim **out, bool *held, const char *folder, size_t there) {
     int rc = DUN_OK;
     *held = false;
     TRY(refuse_content(folder));
     TRY(dun_claim_take(out, held, folder));
     TRY(refuse_content(folder));
+    dun_claim_made(*out, there);
     dun_claim_tell(*out);
 out:
     if (rc < 0) {
         dun_claim_undo(*out);
         *out = NULL;
+        if (!*held)
+            dun_dir_remove_new(folder, there);
     }
     return rc;
 }
@@ -94,10 +97,11 @@ out:
 int dun_folder_claim(dun_claim **out, const char *folder) {
     int rc = DUN_OK;
     bool held;
+    size_t there;
     *out = NULL;
     TRY(dun_folder_look(folder));
-    TRY(dun_dir_make(folder));
-    TRY(claim_seen(out, &held, folder));
+    TRY(dun_dir_make_new(&there, folder));
+    TRY(claim_seen(out, &held, folder, there));
 out:
     return rc;
 }
@@ -106,12 +110,13 @@ int dun_folder_claim_name(dun_claim **out, char **path, const char *name) {
     int rc = DUN_OK;
     dun_str folder = {0};
     bool made = false, held = false;
+    size_t there;
     *out = NULL;
     for (unsigned i = 1; !*out; i++) {
         dun_str_clear(&folder);
         TRY(i == 1 ? dun_str_addf(&folder, "runs/%s", name) : dun_str_addf(&folder, "runs/%s-%u", name, i));
-        TRY(dun_dir_claim(&made, folder.bytes));
-        if (made && claim_seen(out, &held, folder.bytes) < 0 && !held)
+        TRY(dun_dir_claim(&made, &there, folder.bytes));
+        if (made && claim_seen(out, &held, folder.bytes, there) < 0 && !held)
             TRY(DUN_FAILED);
     }
     *path = folder.bytes;

@@ -183,6 +183,7 @@ static int run_row(dun_group *g, size_t index) {
     rc = dun_run_carry_out(&outcome, &order);
     row->run = outcome.path;
     outcome.path = NULL;
+    g->began |= outcome.began || rc == DUN_INTERRUPTED;
     if (outcome.finished)
         dun_sweep_row_take(row, &outcome.result);
     row->steps = outcome.result.steps;
@@ -300,6 +301,7 @@ int dun_group_verdict(const dun_group *g) {
 }
 
 void dun_group_close(dun_group *g) {
+    static const char *const tables[] = {"sweep.csv", "sweep.json", NULL};
     size_t n_rows = g->table.n_rows;
     dun_session_close(&g->session);
     for (size_t i = 0; i < n_rows; i++)
@@ -309,7 +311,10 @@ void dun_group_close(dun_group *g) {
     dun_sweep_table_free(&g->table);
     dun_free(g->configs);
     dun_free(g->names);
-    dun_claim_give_back(g->claim);
+    if (g->began)
+        dun_claim_give_back(g->claim);
+    else
+        dun_claim_withdraw(g->claim, tables);
     dun_free(g->folder);
     *g = (dun_group){0};
 }

@@ -23,6 +23,7 @@ typedef struct {
     dun_sweep_table table;
     char *folder;     /* of the runs and their table; NULL: each has its own */
     dun_claim *claim; /* on it */
+    bool began;       /* one of the runs did, or was interrupted: there is something to keep */
     dun_session session;
     int status; /* of the first run that failed */
 } dun_group;

@@ -85,6 +85,11 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
 out:
     dun_session_listen(session, order->observer); /* the log ends before the session */
     dun_run_log_close(&log, rc);
+    const bool in_vain = rc < 0 && rc != DUN_INTERRUPTED && outcome->result.steps == 0 && !order->resume;
+    if (in_vain && dun_run_dir_withdraw(&run)) {
+        dun_free(outcome->path);
+        outcome->path = NULL;
+    }
     dun_run_dir_close(&run);
     return rc;
 }

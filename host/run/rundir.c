@@ -76,7 +76,7 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
 out:
     dun_str_free(&text);
     if (rc < 0)
-        dun_run_dir_close(run);
+        dun_run_dir_withdraw(run);
     return rc;
 }
 
@@ -149,6 +149,15 @@ void dun_run_dir_close(dun_run_dir *run) {
     dun_claim_give_back(run->claim);
     dun_free(run->path);
     *run = (dun_run_dir){0};
+}
+
+bool dun_run_dir_withdraw(dun_run_dir *run) {
+    static const char *const files[] = {"config.ini", "history.jsonl", "run.log", NULL};
+    const bool gone = run->claim && run->history.bytes == 0 && dun_claim_withdraw(run->claim, files);
+    if (run->history.bytes == 0)
+        run->claim = NULL;
+    dun_run_dir_close(run);
+    return gone;
 }
 
 int dun_run_dir_tensorboard(dun_run_dir *run, uint64_t step) {

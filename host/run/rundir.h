@@ -32,6 +32,10 @@ int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_ses
 int dun_run_dir_resume(dun_run_dir *run, const char *path);
 void dun_run_dir_close(dun_run_dir *run);
 
+/* Closes a run that could not be started: one without a step goes again, with the folder that was made for
+ * it. The recorded error stays. True: it is gone. */
+bool dun_run_dir_withdraw(dun_run_dir *run);
+
 /* What was added to the files that grow is on the disk. */
 int dun_run_dir_sync(dun_run_dir *run);
 
