@@ -76,6 +76,11 @@ static int read_config(dun_weights_from *from, const char *type, const char *mor
     return rc;
 }
 
+#define SILENT                                                                                               \
+    "NOSIZES\"num_hidden_layers\":8,\"hidden_size\":64,\"num_attention_heads\":32,\"intermediate_size\":64," \
+    "\"vocab_size\":9"
+#define FEW(G) " C=64 G=" #G " D=2 F=64 "
+#define WIDE FEW(32)
 #define LONG4 "\"short_factor\":[1,1,1,2],\"long_factor\":[3,3,3,4]"
 static const struct {
     const char *type, *more, *wanted;
@@ -129,9 +134,12 @@ static const struct {
     {"phi", "\"rope_parameters\":{\"partial_rotary_factor\":0.25,\"rope_theta\":500}",
      "phi2 R=2 base=500 eps=1e-05 act=2 parallel=2"},
     {"phi3", "\"original_max_position_embeddings\":64,\"rope_scaling\":{\"type\":\"longrope\"," LONG4 "}",
-     "phi3 f0=1 f3=2 g0=3 m=1.1547 long=64"},
+     "phi3 f0=1 f3=2 g0=3 m=1.1547 long=64 eps=1e-05"},
+    {"phi3",
+     "\"original_max_position_embeddings\":64,\"rope_scaling\":{\"type\":\"yarn\"," LONG4 "}", /* of old */
+     "phi3 f0=1 f3=2 g0=3 m=1.1547 long=64 eps=1e-05"},
     {"phi3", "\"rope_scaling\":{\"type\":\"su\",\"attention_factor\":1.25," LONG4 "}",
-     "phi3 f0=1 f3=2 g0=3 m=1.25 long=256"},
+     "phi3 f0=1 f3=2 g0=3 m=1.25 long=256 eps=1e-05"},
     {"gpt_neox", "\"rotary_pct\":0.5,\"rotary_emb_base\":100,\"hidden_act\":\"gelu\"",
      "gptneox R=4 base=100 eps=1e-05 act=1 parallel=1"},
     {"gpt_neox", "\"use_parallel_residual\":false", "gptneox R=2 eps=1e-05 act=1"},
@@ -150,9 +158,50 @@ static const struct {
     {"smollm3", "\"no_rope_layers\":[1,0,1,1]", "smollm3 base=2e+06 still=2"},
     {"smollm3", "\"no_rope_layer_interval\":2", "smollm3 base=2e+06 still=10"},
     {"olmo2", "", "olmo2 eps=1e-05"},
-    {"olmo3", "\"sliding_window\":16", "olmo2 base2=10000 window=16 sliding=7 eps=1e-05"},
+    {"olmo3", "\"sliding_window\":16", "olmo2 base=500000 base2=500000 window=16 sliding=7 eps=1e-05"},
     {"starcoder2", "\"norm_epsilon\":1e-4,\"hidden_act\":\"gelu_pytorch_tanh\"",
-     "starcoder2 eps=0.0001 act=2"},
+     "starcoder2 G=2 eps=0.0001 act=2"},
+    /* what transformers does not look at */
+    {"llama", "\"sliding_window\":16,\"layer_types\":[\"sliding_attention\"]", "llama"},
+    {"olmo2", "\"sliding_window\":16", "olmo2 eps=1e-05"},
+    {"granite", "\"sliding_window\":16,\"use_sliding_window\":true", "granite scale=1"},
+    {"smollm3", "\"sliding_window\":16", "smollm3 base=2e+06 still=8"},
+    {"smollm3", "\"sliding_window\":16,\"use_sliding_window\":true",
+     "smollm3 base=2e+06 window=16 sliding=8 still=8"},
+    {"smollm3", "\"sliding_window\":16,\"use_sliding_window\":true,\"no_rope_layers\":[0,1,1,0]",
+     "smollm3 base=2e+06 window=16 sliding=9 still=9"},
+    {"starcoder2", "\"sliding_window\":16", "starcoder2 G=2 window=16 sliding=15 eps=1e-05 act=2"},
+    {"phi3", "\"sliding_window\":16", "phi3 window=16 sliding=15 eps=1e-05"},
+    {"mistral", "\"sliding_window\":16,\"num_key_value_heads\":null", "llama window=16 sliding=15"},
+    /* what it takes where nothing is said; the sizes here: 8 layers, width 64, 32 heads, 64, 9 tokens */
+    {"llama", SILENT, "llama" WIDE "context=2048 R=2"},
+    {"mistral", SILENT, "llama" FEW(8) "context=131072 R=2 window=4096 sliding=255"},
+    {"mistral", SILENT ",\"sliding_window\":null", "llama" FEW(8) "context=131072 R=2"},
+    {"qwen2", SILENT, "qwen2" WIDE "context=32768 R=2"},
+    {"qwen2", SILENT ",\"use_sliding_window\":true,\"max_window_layers\":6",
+     "qwen2" WIDE "context=32768 R=2 window=4096 sliding=192"},
+    {"qwen2", SILENT ",\"use_sliding_window\":true", "qwen2" WIDE "context=32768 R=2 window=4096"},
+    {"qwen3", SILENT, "qwen3 C=64 G=32 D=128 F=64 context=32768 R=128"},
+    {"gemma", SILENT, "gemma C=64 G=16 D=256 F=64 context=8192 R=256 act=2"},
+    {"gemma2", SILENT,
+     "gemma2 C=64 D=256 F=64 context=8192 R=256 window=4096 sliding=85 scale=0.0625 cap=50 logitcap=30 act=2"},
+    {"gemma3_text", SILENT,
+     "gemma3 C=64 D=256 F=64 context=131072 R=256 base=1e+06 base2=10000 window=4096 sliding=223 scale=0.0625 "
+     "act=2"},
+    {"gpt2", SILENT, "gpt2" WIDE "context=1024 R=0 base=0 eps=1e-05 act=2"},
+    {"phi", SILENT ",\"head_dim\":4", "phi2 C=64 G=32 D=4 F=64 context=2048 R=2 eps=1e-05 act=2 parallel=2"},
+    {"phi3", SILENT, "phi3" WIDE "context=4096 R=2 eps=1e-05"},
+    {"gpt_neox", SILENT ",\"head_dim\":8",
+     "gptneox C=64 G=32 F=64 context=2048 R=2 eps=1e-05 act=1 parallel=1"},
+    {"stablelm", SILENT ",\"head_dim\":8", "stablelm C=64 G=32 F=64 context=4096 R=2 eps=1e-05 parallel=2"},
+    {"falcon", SILENT, "falcon C=64 G=1 D=2 F=64 context=2048 R=2 eps=1e-05 act=1 parallel=2"},
+    {"starcoder2", SILENT, "starcoder2" FEW(2) "context=4096 R=2 eps=1e-05 act=2"},
+    {"olmo2", SILENT, "olmo2" WIDE "context=2048 R=2 eps=1e-05"},
+    {"olmo3", SILENT ",\"max_position_embeddings\":8192",
+     "olmo2" WIDE "context=8192 R=2 base=500000 base2=500000 window=4096 sliding=119 eps=1e-05"},
+    {"granite", SILENT, "granite" WIDE "context=2048 R=2 scale=1"},
+    {"smollm3", SILENT, "smollm3 C=64 D=2 F=64 context=32768 R=2 base=2e+06 still=136"},
+    {"opt", SILENT, "opt" WIDE "context=2048 R=0 base=0 eps=1e-05 act=3 offset=2"},
 };
 
 static void test_spellings(void **state) {

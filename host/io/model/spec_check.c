@@ -7,6 +7,21 @@
 #include <stdio.h>
 #include <string.h>
 
+bool dun_spec_is(const dun_spec *spec, const char *arch) {
+    return strcmp(spec->architecture, arch) == 0;
+}
+
+uint32_t dun_spec_window_pattern(const dun_spec *spec) {
+    static const struct {
+        const char *arch;
+        uint32_t pattern;
+    } patterns[] = {{"gemma2", 2}, {"gemma3", 6}, {"olmo2", 4}};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (dun_spec_is(spec, patterns[i].arch))
+            return patterns[i].pattern;
+    return 0;
+}
+
 void dun_spec_set_windows(dun_spec *spec, uint32_t n) {
     for (uint32_t layer = 0; layer < spec->n_layers && layer < DUN_MAX_LAYERS; layer++)
         if (!n || layer % n < n - 1)

@@ -19,6 +19,13 @@ enum {
  * expected`. */
 int dun_spec_finish(dun_spec *spec, const char *file);
 
+/* Whether a model is of this architecture. */
+bool dun_spec_is(const dun_spec *spec, const char *arch);
+
+/* What no key need say of an architecture whose layers differ: every how many-th layer has no window; 0:
+ * none. */
+uint32_t dun_spec_window_pattern(const dun_spec *spec);
+
 /* Layers whose number satisfies layer % n < n - 1 slide, n = 0: all. */
 void dun_spec_set_windows(dun_spec *spec, uint32_t n);
 

@@ -219,7 +219,7 @@ static int read_reals(dun_spec *spec, const dun_arch *arch, const dun_gguf *file
     }
     if (spec->traits.position != DUN_POSITION_ROPE)
         goto out;
-    spec->rope_base = strcmp(arch->name, "gemma3") == 0 ? 1e6f : 10000;
+    spec->rope_base = dun_spec_is(spec, "gemma3") ? 1e6f : 10000;
     TRY(dun_spec_gguf_real(&spec->rope_base, file, "*.rope.global.freq_base", arch, 1)); /* Ollama's name */
     TRY(dun_spec_gguf_real(&spec->rope_base, file, "*.rope.freq_base", arch, 1));
 out:
@@ -230,16 +230,16 @@ out:
 static int read_family(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
     int rc = DUN_OK, parallel = 0;
     char key[DUN_KEY_BYTES];
-    const bool gemma2 = strcmp(arch->name, "gemma2") == 0, gemma3 = strcmp(arch->name, "gemma3") == 0;
-    if (strcmp(arch->name, "gptneox") == 0) {
+    const bool gemma2 = dun_spec_is(spec, "gemma2"), gemma3 = dun_spec_is(spec, "gemma3");
+    if (dun_spec_is(spec, "gptneox")) {
         dun_spec_gguf_key(key, "*.use_parallel_residual", arch);
         TRY(dun_gguf_get_bool(&parallel, file, key));
         spec->traits.residual = parallel ? DUN_RESIDUAL_PARALLEL : DUN_RESIDUAL_SEQUENTIAL;
     }
-    if (strcmp(arch->name, "smollm3") == 0)
+    if (dun_spec_is(spec, "smollm3"))
         for (uint32_t layer = 3; layer < spec->n_layers; layer += 4)
             spec->layers[layer] |= DUN_LAYER_STILL;
-    if (strcmp(arch->name, "bloom") == 0 && spec->alibi_bias == 0)
+    if (dun_spec_is(spec, "bloom") && spec->alibi_bias == 0)
         spec->alibi_bias = 8;
     if ((gemma2 && spec->n_layers == 46) ||
         (gemma3 && spec->n_layers == 62)) /* the models of 27 billion weights */

@@ -113,9 +113,9 @@ int dun_spec_gguf_scaling(dun_spec *spec, const dun_arch *arch, const dun_gguf *
     uint32_t original = spec->context;
     dun_rope_scaling *rope = &spec->rope;
     TRY(read_named_scaling(spec, arch, file));
-    if (strcmp(arch->name, "llama") == 0) /* elsewhere it is a leftover */
+    if (dun_spec_is(spec, "llama")) /* elsewhere it is a leftover */
         TRY(read_divisors(rope->divisor, &freqs, file, spec, "rope_freqs.weight"));
-    if (strcmp(arch->name, "llama") == 0 && !freqs && spec->vocab == 128256 && spec->context == 131072)
+    if (dun_spec_is(spec, "llama") && !freqs && spec->vocab == 128256 && spec->context == 131072)
         dun_warn(
             "%s looks like Llama 3.1 or later but lacks the tensor 'rope_freqs.weight', as files of early "
             "converters do; long texts are read otherwise than the model was trained for",
@@ -137,20 +137,13 @@ out:
 
 /* Which layers see a window only, and the base of their turns. */
 int dun_spec_gguf_windows(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
-    static const struct {
-        const char *arch;
-        uint32_t pattern;
-    } patterns[] = {{"gemma2", 2}, {"gemma3", 6}, {"olmo2", 4}};
     int rc;
     char key[DUN_KEY_BYTES];
-    uint32_t pattern = 0;
+    uint32_t pattern = dun_spec_window_pattern(spec);
     uint8_t flags[DUN_MAX_LAYERS];
     TRY(dun_spec_gguf_count(&spec->window, file, "*.attention.sliding_window", arch));
     if (!spec->window)
         goto out;
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
-        if (strcmp(arch->name, patterns[i].arch) == 0)
-            pattern = patterns[i].pattern;
     dun_spec_gguf_key(key, "*.attention.sliding_window_pattern", arch);
     if (dun_gguf_has(file, key) && dun_gguf_is_array(file, key)) {
         TRY(dun_gguf_array_flags(flags, spec->n_layers, file, key));
@@ -160,9 +153,9 @@ int dun_spec_gguf_windows(dun_spec *spec, const dun_arch *arch, const dun_gguf *
         TRY(dun_spec_gguf_count(&pattern, file, "*.attention.sliding_window_pattern", arch));
         dun_spec_set_windows(spec, pattern);
     }
-    if (strcmp(arch->name, "gemma3") == 0)
+    if (dun_spec_is(spec, "gemma3"))
         spec->rope_base_window = 10000;
-    if (strcmp(arch->name, "olmo2") == 0) /* of Olmo 3, whose sliding layers are not scaled */
+    if (dun_spec_is(spec, "olmo2")) /* of Olmo 3, whose sliding layers are not scaled */
         spec->rope_base_window = spec->rope_base;
     TRY(dun_spec_gguf_real(&spec->rope_base_window, file, "*.rope.local.freq_base", arch, 1)); /* Ollama's */
     TRY(dun_spec_gguf_real(&spec->rope_base_window, file, "*.rope.freq_base_swa", arch, 1));

@@ -159,16 +159,6 @@ static const struct {
      true},
 };
 
-static bool is_arch(const dun_spec *spec, const char *name) {
-    return strcmp(spec->architecture, name) == 0;
-}
-
-/* What transformers takes where a config is silent. */
-static const struct {
-    const char *arch;
-    uint32_t head_dim, context;
-} defaults[] = {{"qwen3", 128, 32768}, {"gemma", 256, 8192}, {"gemma2", 256, 8192}, {"gemma3", 256, 131072}};
-
 /* Falcon's key/value heads: one for all, unless it is of the new kind or says it is not so. */
 static int read_falcon(dun_spec *spec, const dun_hf_config *config) {
     int rc;
@@ -187,6 +177,7 @@ out:
 
 static int read_sizes(dun_spec *spec, const dun_hf_config *config) {
     int rc = DUN_OK;
+    const dun_hf_usual *usual = config->usual;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         uint32_t *value = (uint32_t *)(void *)((char *)spec + sizes[i].offset);
         TRY(dun_hf_count(value, config, sizes[i].keys, 1, sizes[i].most));
@@ -194,16 +185,14 @@ static int read_sizes(dun_spec *spec, const dun_hf_config *config) {
             TRY(dun_error(DUN_BAD_INPUT, "%s: key '%.*s' is missing; expected a whole number of 1 to %u",
                           config->file, (int)strcspn(sizes[i].keys, "|"), sizes[i].keys, sizes[i].most));
     }
-    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-        if (is_arch(spec, defaults[i].arch)) {
-            spec->head_dim = spec->head_dim ? spec->head_dim : defaults[i].head_dim;
-            spec->context = spec->context ? spec->context : defaults[i].context;
-        }
-    if (!spec->context)
-        spec->context = 2048;
+    if (!spec->n_kv_heads && !json_object_get(config->object, "num_key_value_heads") && usual->kv_heads &&
+        spec->n_heads % usual->kv_heads == 0) /* null means as many as heads */
+        spec->n_kv_heads = usual->kv_heads;
+    spec->head_dim = spec->head_dim ? spec->head_dim : usual->head_dim;
+    spec->context = spec->context ? spec->context : usual->context;
     if (!spec->ffn_width && spec->width <= DUN_MOST_FFN / 4)
         spec->ffn_width = 4 * spec->width;
-    if (is_arch(spec, "falcon"))
+    if (dun_spec_is(spec, "falcon"))
         TRY(read_falcon(spec, config));
 out:
     return rc;
@@ -241,10 +230,10 @@ out:
 /* Norms, scales and caps. */
 static int read_reals(dun_spec *spec, const dun_hf_config *config) {
     int rc;
-    const bool gemma2 = is_arch(spec, "gemma2"), gemma3 = is_arch(spec, "gemma3"),
-               granite = is_arch(spec, "granite");
+    const bool gemma2 = dun_spec_is(spec, "gemma2"), gemma3 = dun_spec_is(spec, "gemma3"),
+               granite = dun_spec_is(spec, "granite");
     double scalar = gemma2 || gemma3 ? 256 : 0;
-    spec->norm_eps = spec->traits.norm == DUN_NORM_RMS ? (is_arch(spec, "olmo2") ? 1e-5f : 1e-6f) : 1e-5f;
+    spec->norm_eps = (float)config->usual->eps;
     TRY(dun_hf_float(&spec->norm_eps, config,
                      spec->traits.norm == DUN_NORM_RMS ? "rms_norm_eps"
                                                        : "layer_norm_eps|layer_norm_epsilon|norm_epsilon",
@@ -297,7 +286,7 @@ static int check_flags(const dun_spec *spec, const dun_hf_config *config) {
     int rc = DUN_OK;
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         bool value = flags[i].followed;
-        if (flags[i].arch[0] && !is_arch(spec, flags[i].arch))
+        if (flags[i].arch[0] && !dun_spec_is(spec, flags[i].arch))
             continue;
         TRY(dun_hf_flag(&value, config, flags[i].key));
         if (value != flags[i].followed)
@@ -314,13 +303,13 @@ static int read_family(dun_spec *spec, const dun_hf_config *config) {
     int rc = DUN_OK;
     bool parallel = true;
     uint32_t projected = spec->width;
-    if (is_arch(spec, "gptneox")) {
+    if (dun_spec_is(spec, "gptneox")) {
         TRY(dun_hf_flag(&parallel, config, "use_parallel_residual"));
         spec->traits.residual = parallel ? DUN_RESIDUAL_PARALLEL : DUN_RESIDUAL_SEQUENTIAL;
     }
-    if (is_arch(spec, "bloom"))
+    if (dun_spec_is(spec, "bloom"))
         spec->alibi_bias = 8;
-    if (is_arch(spec, "opt")) {
+    if (dun_spec_is(spec, "opt")) {
         spec->position_offset = 2;
         TRY(dun_hf_count(&projected, config, "word_embed_proj_dim", 1, DUN_MOST_WIDTH));
         if (projected != spec->width)
@@ -353,7 +342,7 @@ out:
 
 int dun_spec_hf(dun_weights_from *out, const json_t *config, const char *file) {
     int rc;
-    const dun_hf_config c = {file, config};
+    const dun_hf_config c = {file, config, dun_hf_usual_of(dun_spec_hf_kind(config))};
     dun_spec *spec = &out->spec;
     out->form = DUN_FORM_HF;
     TRY(find_arch(&out->arch, &c));

@@ -6,10 +6,30 @@
 #include "io/model/spec_check.h"
 #include "io/model/spec_hf.h"
 
+/* Which layers slide, where no list says so. */
+enum dun_hf_slide {
+    DUN_SLIDE_NONE, /* what a config says of windows changes nothing, as in transformers */
+    DUN_SLIDE_ALL,
+    DUN_SLIDE_PATTERN, /* of the architecture (spec_check.h) */
+    DUN_SLIDE_FROM,    /* those from max_window_layers on */
+    DUN_SLIDE_STILL    /* those that do not turn */
+};
+
+/* What holds where a config is silent; 0: nothing is said, or what follows from the other sizes. */
+typedef struct {
+    const char *type; /* model_type */
+    uint32_t context, kv_heads, head_dim, window;
+    double eps, part, base, base_window; /* of the norms; the share of a head that turns; of the turns */
+    enum dun_hf_slide slide;
+    bool flagged; /* only with use_sliding_window */
+} dun_hf_usual;
+const dun_hf_usual *dun_hf_usual_of(const char *type);
+
 /* An object of config.json. */
 typedef struct {
     const char *file;
     const json_t *object;
+    const dun_hf_usual *usual;
 } dun_hf_config;
 
 /* The value of the first of several spellings "a|b|c" that is there and not null; NULL: none is. */

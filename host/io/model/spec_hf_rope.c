@@ -9,21 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_arch(const dun_spec *spec, const char *name) {
-    return strcmp(spec->architecture, name) == 0;
-}
-
 /* The share of a head that turns. */
 static int read_rope_dim(dun_spec *spec, const dun_hf_config *config, const dun_hf_config *rope) {
-    static const struct {
-        const char *arch;
-        double part;
-    } parts[] = {{"phi2", 0.5}, {"stablelm", 0.25}, {"gptneox", 0.25}};
     int rc;
-    double part = 1;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (is_arch(spec, parts[i].arch))
-            part = parts[i].part;
+    double part = config->usual->part > 0 ? config->usual->part : 1;
     TRY(dun_hf_real(&part, config, "partial_rotary_factor|rotary_pct|rope_pct", 0));
     if (rope->object)
         TRY(dun_hf_real(&part, rope, "partial_rotary_factor", 0));
@@ -145,10 +134,11 @@ static int read_scaling(dun_spec *spec, const dun_hf_config *config, const dun_h
         TRY(set_linear(spec, rope));
     else if (strcmp(type, "llama3") == 0)
         TRY(set_llama3(spec, rope));
+    else if (strcmp(type, "longrope") == 0 || strcmp(type, "su") == 0 ||
+             (strcmp(type, "yarn") == 0 && dun_spec_is(spec, "phi3"))) /* names of its first days */
+        TRY(set_longrope(spec, config, rope));
     else if (strcmp(type, "yarn") == 0)
         TRY(set_yarn(spec, rope));
-    else if (strcmp(type, "longrope") == 0 || strcmp(type, "su") == 0)
-        TRY(set_longrope(spec, config, rope));
     else if (strcmp(type, "default") != 0 && strcmp(type, "dynamic") != 0)
         TRY(dun_hf_refuse(rope, "rope_type", dun_hf_find(rope, "rope_type|type"),
                           "default, linear, dynamic, llama3, yarn or longrope"));
@@ -171,14 +161,13 @@ out:
 /* An object among the values of a config; empty where it is not there. */
 static int find_object(dun_hf_config *out, const dun_hf_config *config, const char *names) {
     const json_t *found = dun_hf_find(config, names);
-    *out = (dun_hf_config){config->file, found};
+    *out = (dun_hf_config){config->file, found, config->usual};
     return !found || json_is_object(found) ? DUN_OK : dun_hf_refuse(config, names, found, "an object");
 }
 
 int dun_hf_positions(dun_spec *spec, const dun_hf_config *config) {
     int rc = DUN_OK;
     dun_hf_config rope, sliding = {0};
-    const bool gemma3 = is_arch(spec, "gemma3");
     if (spec->traits.position != DUN_POSITION_ROPE)
         goto out;
     TRY(find_object(&rope, config, "rope_parameters|rope_scaling"));
@@ -187,18 +176,18 @@ int dun_hf_positions(dun_spec *spec, const dun_hf_config *config) {
         TRY(find_object(&rope, &rope, "full_attention"));
     }
     TRY(read_rope_dim(spec, config, &rope));
-    spec->rope_base = gemma3 ? 1e6f : is_arch(spec, "smollm3") ? 2e6f : 10000;
+    spec->rope_base = (float)config->usual->base;
     TRY(dun_hf_float(&spec->rope_base, config, "rope_theta|rotary_emb_base", 1));
     if (rope.object) {
         TRY(dun_hf_float(&spec->rope_base, &rope, "rope_theta", 1));
         TRY(read_scaling(spec, config, &rope));
     }
-    if (gemma3) {
-        spec->rope_base_window = 10000;
+    /* of layers with a window, which are not scaled where they differ */
+    spec->rope_base_window = (float)config->usual->base_window;
+    if (config->usual->base_window > 0)
         TRY(dun_hf_float(&spec->rope_base_window, config, "rope_local_base_freq", 1));
-    } else if (is_arch(spec, "olmo2")) { /* of Olmo 3, whose sliding layers are not scaled */
+    else if (dun_spec_is(spec, "olmo2")) /* Olmo 3 */
         spec->rope_base_window = spec->rope_base;
-    }
     if (sliding.object) {
         TRY(refuse_scaling(&sliding));
         TRY(dun_hf_float(&spec->rope_base_window, &sliding, "rope_theta", 1));
@@ -247,36 +236,45 @@ out:
     return rc;
 }
 
-/* Which layers slide where no list says so: all, those of a pattern, or those from a number on. */
+/* Which layers slide where no list says so. */
 static int read_pattern(dun_spec *spec, const dun_hf_config *config) {
     int rc = DUN_OK;
-    uint32_t pattern = is_arch(spec, "gemma2")   ? 2
-                       : is_arch(spec, "gemma3") ? 6
-                       : is_arch(spec, "olmo2")  ? 4
-                                                 : 0;
-    uint32_t from = 0;
-    TRY(dun_hf_count(&pattern, config, "sliding_window_pattern|_sliding_window_pattern", 1, DUN_MAX_LAYERS));
-    if (is_arch(spec, "qwen2") || is_arch(spec, "qwen3") || is_arch(spec, "smollm3")) {
-        from = 28;
+    uint32_t pattern = 0, from = 28;
+    switch (config->usual->slide) {
+    case DUN_SLIDE_PATTERN:
+        pattern = dun_spec_window_pattern(spec);
+        TRY(dun_hf_count(&pattern, config, "sliding_window_pattern|_sliding_window_pattern", 1,
+                         DUN_MAX_LAYERS));
+        break;
+    case DUN_SLIDE_FROM:
         TRY(dun_hf_count(&from, config, "max_window_layers", 0, DUN_MAX_LAYERS));
+        break;
+    case DUN_SLIDE_NONE:
+    case DUN_SLIDE_ALL:
+    case DUN_SLIDE_STILL:
+        break;
     }
     dun_spec_set_windows(spec, pattern);
-    for (uint32_t layer = 0; layer < from && layer < spec->n_layers; layer++)
-        spec->layers[layer] &= (uint8_t)~DUN_LAYER_WINDOW;
+    for (uint32_t layer = 0; layer < spec->n_layers; layer++)
+        if ((config->usual->slide == DUN_SLIDE_FROM && layer < from) ||
+            (config->usual->slide == DUN_SLIDE_STILL && !dun_spec_layer_is(spec, layer, DUN_LAYER_STILL)))
+            spec->layers[layer] &= (uint8_t)~DUN_LAYER_WINDOW;
 out:
     return rc;
 }
 
 int dun_hf_windows(dun_spec *spec, const dun_hf_config *config) {
     int rc = DUN_OK;
-    const json_t *types = dun_hf_find(config, "layer_types");
-    const bool optional = is_arch(spec, "qwen2") || is_arch(spec, "qwen3") || is_arch(spec, "smollm3");
-    const bool always = is_arch(spec, "gemma2") || is_arch(spec, "gemma3");
-    bool used = !optional;
-    if (is_arch(spec, "smollm3"))
+    const dun_hf_usual *usual = config->usual;
+    const json_t *types = dun_hf_find(config, "layer_types"),
+                 *said = json_object_get(config->object, "sliding_window");
+    bool used = !usual->flagged && usual->slide != DUN_SLIDE_NONE;
+    if (dun_spec_is(spec, "smollm3"))
         TRY(read_still_layers(spec, config));
-    TRY(dun_hf_flag(&used, config, "use_sliding_window"));
-    spec->window = always ? 4096 : 0;
+    if (usual->flagged)
+        TRY(dun_hf_flag(&used, config, "use_sliding_window"));
+    if (used && (!said || usual->slide == DUN_SLIDE_PATTERN)) /* null means none, but where layers differ */
+        spec->window = usual->window;
     if (used)
         TRY(dun_hf_count(&spec->window, config, "sliding_window", 1, DUN_MOST_CONTEXT));
     if (!spec->window) {
