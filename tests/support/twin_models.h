@@ -65,7 +65,7 @@ static const twin_model twin_models[] = {
       QKVO_GGUF(PAIRED),
       GATED_FFN_GGUF}},
     /* fused in both forms, tied */
-    {{SIZES, ROPE, .architecture = "phi3", .norm_eps = 1e-6f, .tied_head = true},
+    {{SIZES, ROPE, .architecture = "phi3", .norm_eps = 1e-5f, .tied_head = true},
      "\"model_type\":\"phi3\",\"num_key_value_heads\":2",
      "",
      {{"model.embed_tokens.weight", STACK, S1(EMBED)},
