@@ -168,3 +168,12 @@ int dun_limits_describe(dun_str *out, const dun_limits_source *source) {
 out:
     return rc;
 }
+
+void dun_limits_tell_address_space(char *out, size_t size, const dun_limits_source *source) {
+    out[0] = '\0';
+    if (source->address_space != DUN_UNLIMITED)
+        snprintf(out, size,
+                 "; ulimit -v allows %.0f MB of address space, which may be too little for it: ulimit -v "
+                 "unlimited",
+                 (double)source->address_space / 1e6);
+}

@@ -33,6 +33,10 @@ typedef struct {
     const char *by; /* "the machine", "affinity", "cgroup" */
 } dun_processor_limit;
 
+/* What to say beside a library that would not load: "; ulimit -v allows 307 MB of address space, which may be
+ * too little for it: ulimit -v unlimited"; "" where there is no such limit. */
+void dun_limits_tell_address_space(char *out, size_t size, const dun_limits_source *source);
+
 /* Never fail: what cannot be read is no limit. */
 dun_memory_limit dun_limits_memory(const dun_limits_source *source);
 dun_processor_limit dun_limits_processors(const dun_limits_source *source);

@@ -93,8 +93,11 @@ static void describe(dun_device_info *info, cl_device_id id) {
 /* PoCL says no more than that, but it is known what it needs. */
 static void no_device(dun_device_info *info, cl_int code) {
     const char *why = dun_cl_error_name(code);
-    if (!dun_quirk_of(info, DUN_QUIRK_CACHES_ITSELF))
-        snprintf(info->error, sizeof info->error, "no device: %s", why);
+    char tight[160];
+    const dun_limits_source here = dun_limits_of_process();
+    dun_limits_tell_address_space(tight, sizeof tight, &here);
+    if (*tight || !dun_quirk_of(info, DUN_QUIRK_CACHES_ITSELF))
+        snprintf(info->error, sizeof info->error, "no device: %s%s", why, tight);
     else if (dun_driver_cache_require() < 0)
         snprintf(info->error, sizeof info->error, "no device: %s", dun_error_message());
     else

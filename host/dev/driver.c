@@ -79,9 +79,14 @@ static bool find_temporary(char out[PATH_MAX]) {
            (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/* A folder that can be used, made where it is missing. */
+/* A folder that can be used, made where it is missing: what may be written need not take a folder, as what
+ * /proc shows. */
 static bool is_good(dun_driver_cache *found, const char *folder) {
-    bool good = dun_driver_cache_is_sound(found, folder) && dun_dir_make(folder) == DUN_OK;
+    bool good = dun_driver_cache_is_sound(found, folder);
+    if (good && dun_dir_make(folder) < 0) {
+        good = false;
+        snprintf(found->fault, sizeof found->fault, "%s", dun_error_message());
+    }
     dun_error_clear();
     return good;
 }
@@ -107,17 +112,21 @@ static void stand_in(const char *fault) {
 
 static void prepare(void) {
     dun_driver_cache found;
+    char tight[160];
+    const dun_limits_source here = dun_limits_of_process();
     limit_threads();
     find_own(driver.place);
-    driver.usable = dun_driver_cache_is_sound(&found, driver.place);
+    driver.usable = is_good(&found, driver.place);
     driver.filled = driver.usable && found.n_programs > 0;
     if (!driver.usable)
         stand_in(found.fault);
+    dun_limits_tell_address_space(tight, sizeof tight, &here);
     snprintf(
         driver.words, sizeof driver.words,
         "If that was PoCL, it keeps what it compiled in\n    %.3000s\n"
-        "What is damaged there ends the process: delete that folder and try again. docs/devices.md tells more.\n",
-        driver.place);
+        "What is damaged there ends the process: delete that folder and try again. docs/devices.md tells more.\n"
+        "%s%s",
+        driver.place, *tight ? tight + 2 : "", *tight ? ".\n" : "");
 }
 
 void dun_driver_prepare(void) {

@@ -4,6 +4,7 @@
 #include "base/cache.h"
 #include "base/hash.h"
 #include "base/interrupt.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "dev/buffer.h"
@@ -156,6 +157,11 @@ static int add_hints(dun_str *out, const dun_device_info *info) {
     int rc = DUN_OK;
     dun_str linker = {0};
     const char *path = getenv("PATH");
+    char tight[160];
+    const dun_limits_source here = dun_limits_of_process();
+    dun_limits_tell_address_space(tight, sizeof tight, &here);
+    if (*tight)
+        TRY(dun_str_addf(out, "%s.\n", tight + 2));
     if (!dun_quirk_of(info, DUN_QUIRK_CACHES_ITSELF))
         goto out;
     if (!dun_process_find(&linker, "ld"))

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 #include <dirent.h>
@@ -98,8 +99,11 @@ int dun_icd_file_explain(dun_str *out, const dun_icd_file *file) {
         return dun_str_addf(out, "%s", fault);
     void *library = dlopen(file->line, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
+        char tight[160];
+        const dun_limits_source here = dun_limits_of_process();
         fault = dlerror();
-        return dun_str_addf(out, "its library is not loaded: %s", fault ? fault : file->line);
+        dun_limits_tell_address_space(tight, sizeof tight, &here);
+        return dun_str_addf(out, "its library is not loaded: %s%s", fault ? fault : file->line, tight);
     }
     bool is_driver =
         dlsym(library, "clIcdGetPlatformIDsKHR") || dlsym(library, "clGetExtensionFunctionAddress");
