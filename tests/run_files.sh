@@ -137,6 +137,30 @@ mkdir -p "$HOME/texts" && cp data.tsv valid.tsv "$HOME/texts"
     says err "data.train = $HOME/no.tsv: no such file"
     HOME='' ends 2 train config.ini --set 'data.train=~/no.tsv' --out never
     says err 'HOME is not set'
+    # In an include, and behind an option whose `=` the shell takes for a part of the word.
+    cp config.ini "$HOME/texts/base.ini"
+    for way in '~/texts/base.ini' '$HOME/texts/base.ini'; do
+        printf 'include = %s\n[prompt]\ntokens = 2\n' "$way" >includes.ini
+        rm -rf "$HOME/included"
+        ends 0 train -q includes.ini --out='~/included'
+        says "$HOME/included/config.ini" 'tokens = 2'
+    done
+    rm -rf "$HOME/included"
+    ends 0 train -q includes.ini '-o~/included'
+    ends 0 export '--format=npz' "$HOME/included" '--out=$HOME/prompt.npz'
+    [[ -s $HOME/prompt.npz && ! -e '~' ]] || fail '--out=~/included'
+    printf 'include = ~/no.ini\n' >includes.ini
+    ends 2 train includes.ini
+    says err "$HOME/no.ini"
+    HOME='' ends 2 train includes.ini
+    says err 'includes.ini:1: ~/no.ini: HOME is not set'
+    HOME='' ends 2 train config.ini --out='~/x'
+    says err '--out: ~/x: HOME is not set'
+    ends 3 train config.ini --set model.path=/nowhere/model.gguf --out never
+    says err '/nowhere/model.gguf: no such file; '
+    grep -q 'looked in' err && fail "a full path: $(cat err)"
+    ends 3 train config.ini --set model.path=no-such-model --out never
+    says err '`dunlin models` lists those on this computer'
     mkdir '~x' && cp data.tsv '~x'
     ends 0 train -q config.ini --set 'data.train=~x/data.tsv' --out plain # only the own home
     says plain/config.ini 'train = ~x/data.tsv'

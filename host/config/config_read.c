@@ -5,10 +5,13 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/nearest.h"
 #include "config/config_value.h"
+#include "config/paths.h"
 
 #include <ini.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -139,10 +142,15 @@ static int load(dun_config *config, const char *path, const reader *outer);
 /* `include = file` of the current line; `file` is relative to the including file's folder. */
 static int include(const reader *r, const char *file) {
     int rc = DUN_OK, depth = 0;
+    char origin[PATH_MAX], *full = NULL;
     dun_str path = {0};
     struct stat identity = {0};
     if (!file[0])
         TRY(dun_error(DUN_USAGE, "%s:%u: include without a file; a path is needed", r->name, r->line));
+    snprintf(origin, sizeof origin, "%s:%u", r->name, r->line);
+    TRY(dun_path_expand(&full, file, origin));
+    if (full)
+        file = full;
     const char *slash = strrchr(r->name, '/');
     if (slash && file[0] != '/')
         TRY(dun_str_add(&path, r->name, (size_t)(slash - r->name) + 1));
@@ -160,6 +168,7 @@ static int include(const reader *r, const char *file) {
     }
     TRY(load(r->config, path.bytes, r));
 out:
+    dun_free(full);
     dun_str_free(&path);
     return rc;
 }

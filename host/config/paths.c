@@ -110,8 +110,7 @@ static void free_folders(dun_str folders[N_FOLDERS]) {
         dun_str_free(&folders[i]);
 }
 
-/* `~` and `$HOME` at the front, as a shell reads them; *out is NULL where there are none. */
-static int expand_home(char **out, const char *path, const char *origin) {
+int dun_path_expand(char **out, const char *path, const char *origin) {
     static const char *const signs[] = {"~", "$HOME", "${HOME}"};
     const char *home = getenv("HOME"), *rest = NULL;
     dun_str full = {0};
@@ -221,7 +220,7 @@ int dun_paths_resolve(dun_config *config) {
         const unsigned traits = dun_config_key_table[id].traits;
         if (!(traits & (DUN_TRAIT_PATH | DUN_TRAIT_OUTPUT)))
             continue;
-        TRY(expand_home(&found, value_of(config, id), dun_config_origin(config, id)));
+        TRY(dun_path_expand(&found, value_of(config, id), dun_config_origin(config, id)));
         if (found)
             TRY(put(config, id, found));
         dun_free(found);
@@ -259,16 +258,24 @@ int dun_path_absolute(char *out, size_t size, const char *path) {
     return DUN_OK;
 }
 
+static bool is_listed(const dun_str folders[N_FOLDERS], size_t n) {
+    size_t i = 0;
+    while (i < n && !(folders[i].length && strcmp(folders[i].bytes, folders[n].bytes) == 0))
+        i++;
+    return i < n;
+}
+
 /* ", A, B": the places beside the current folder where a path was looked for. */
 static int add_places(dun_str *out, const dun_config *config, enum dun_config_id id,
                       const dun_str folders[N_FOLDERS]) {
     int rc = DUN_OK;
     const char *path = value_of(config, id), *recorded = recorded_of(config, id);
     const bool full = *path == '/';
-    if (recorded)
+    if (recorded && strcmp(recorded, path) != 0)
         TRY(dun_str_addf(out, "%s%s", out->length ? ", " : "", recorded));
     for (size_t i = 0; i < N_FOLDERS; i++)
-        if (folders[i].length && strcmp(folders[i].bytes, ".") != 0 && (!full || i == OF_RUN))
+        if (folders[i].length && strcmp(folders[i].bytes, ".") != 0 && (!full || i == OF_RUN) &&
+            !is_listed(folders, i))
             TRY(dun_str_addf(out, "%s%s", out->length ? ", " : "", folders[i].bytes));
 out:
     return rc;
@@ -287,8 +294,8 @@ int dun_paths_check(const dun_config *config, enum dun_config_id id) {
     if (id == DUN_KEY_model_path)
         TRY(dun_str_addf(
             &hint,
-            "; %s%stools/model fetches the model that the configs name, or name another GGUF file: "
-            "--set model.path=FILE, or DUNLIN_MODEL_PATH=FILE",
+            "; %s%stools/model fetches the model that the configs name, and `dunlin models` lists those on this "
+            "computer: --set model.path=NAME, or DUNLIN_MODEL_PATH=NAME, a name or a file",
             folders[OF_SHARE].bytes, folders[OF_SHARE].length ? "/" : ""));
     TRY(dun_error(DUN_BAD_INPUT, "%s: %s.%s = %s: no such file%s%s%s", origin,
                   dun_config_key_table[id].section, dun_config_key_table[id].name, path,

@@ -16,6 +16,10 @@
  * DUN_TRAIT_PATH); what is nowhere stays. */
 int dun_paths_resolve(dun_config *config);
 
+/* `~`, `$HOME` and `${HOME}` at the front, as a shell reads them: a new path in *out, NULL where there are
+ * none. DUN_USAGE: HOME is not set; `origin` is who names the path. */
+int dun_path_expand(char **out, const char *path, const char *origin);
+
 /* A copy of `path`, or of the place where it was found instead; NULL with the error recorded. */
 char *dun_path_find(const char *path);
 

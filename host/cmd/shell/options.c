@@ -6,6 +6,7 @@
 #include "base/nearest.h"
 #include "cmd/cmd.h"
 #include "cmd/shell/shell.h"
+#include "config/paths.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,6 +60,26 @@ static int check_value(const dun_command *command, const dun_option *option, con
     return DUN_OK;
 }
 
+/* Of options that take a path. */
+static int expand_home(const char **value, dun_args *args, const dun_option *option, const char *origin) {
+    static const char *const kinds[] = {"DIR", "FILE", "PATH", "RUN"};
+    int rc = DUN_OK;
+    bool is_path = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        is_path |= strcmp(option->argument, kinds[i]) == 0;
+    if (!is_path)
+        goto out;
+    TRY_GROW(args->paths, args->paths_capacity, args->n_paths);
+    char **path = &args->paths[args->n_paths];
+    TRY(dun_path_expand(path, *value, origin));
+    if (*path) {
+        *value = *path;
+        args->n_paths++;
+    }
+out:
+    return rc;
+}
+
 static int add_option(dun_args *args, const dun_option *option, const char *value) {
     int rc = DUN_OK;
     char origin[80] = "--";
@@ -67,8 +88,10 @@ static int add_option(dun_args *args, const dun_option *option, const char *valu
         goto out;
     }
     strncat(origin, option->name, sizeof origin - 3);
-    if (value)
+    if (value) {
         TRY(check_value(args->command, option, value, origin));
+        TRY(expand_home(&value, args, option, origin));
+    }
     if (!option->repeatable && dun_args_has(args, option->name))
         TRY(dun_error(DUN_USAGE, "%s: %s is given twice; it can be given once", args->command->name, origin));
     TRY_GROW(args->given, args->given_capacity, args->n_given);
@@ -178,6 +201,9 @@ out:
 void dun_args_free(dun_args *args) {
     dun_free(args->given);
     dun_free(args->operands);
+    for (size_t i = 0; i < args->n_paths; i++)
+        dun_free(args->paths[i]);
+    dun_free(args->paths);
     *args = (dun_args){0};
 }
 

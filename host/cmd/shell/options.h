@@ -22,7 +22,8 @@ typedef struct {
 
 struct dun_command;
 
-/* A command line taken apart; all strings are borrowed from argv or the environment. */
+/* A command line taken apart; strings are borrowed from argv or the environment, but for paths whose `~`
+ * became the home: in --out=~/runs the shell leaves it. */
 typedef struct {
     const struct dun_command *command;
     struct dun_arg {
@@ -32,6 +33,8 @@ typedef struct {
     size_t n_given, given_capacity;
     const char **operands;
     size_t n_operands, operands_capacity;
+    char **paths; /* [n_paths], its own */
+    size_t n_paths, paths_capacity;
     bool help; /* --help or -h was met: nothing was checked that help can do without */
 } dun_args;
 
