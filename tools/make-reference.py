@@ -11,6 +11,7 @@
                     output, logits and gradients; tiny-tokens.json: texts and ids of their tokenizer
   families          tests/fixtures/families/NAME: random models of every architecture as folders, each with its
                     reference.json: points, largest logits and a gradient
+  gemma             gemma3-270m.json: the same of a real Gemma 3 270M          (needs `tools/model gemma3-270m`)
 
 --only makes some of them. --verify FILE... makes nothing: it recomputes what each FILE says from the
 inputs in that FILE (curve.json reads the curve.tsv beside it) and prints how far apart they are.
@@ -38,6 +39,7 @@ except ModuleNotFoundError:
              "tools/make-reference.py")
 
 import reference_families
+import reference_gemma
 import reference_json
 import reference_losses
 import reference_model
@@ -45,12 +47,14 @@ import reference_tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_MODEL = ROOT / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
+DEFAULT_GEMMA = ROOT / "models" / "gemma-3-270m-q4_k_m.gguf"
 DEFAULT_SEED = 20
 # One number of threads on every machine: sums come out in the same order.
 THREADS = 2
 
 # Largest difference, relative to the largest value of a vector, that --verify accepts.
-TOLERANCE = {"tokens": 0.0, "losses": 1e-5, "model": 2e-5, "curve": 2e-4, "tiny": 2e-5, "families": 1e-6}
+TOLERANCE = {"tokens": 0.0, "losses": 1e-5, "model": 2e-5, "curve": 2e-4, "tiny": 2e-5, "families": 1e-6,
+             "gemma": 1e-6}
 
 
 def make_tokens(args):
@@ -87,9 +91,14 @@ def make_families(args):
     reference_families.make(args.fixtures / "families", args.seed)
 
 
+def make_gemma(args):
+    reference_json.write(args.out / "gemma3-270m.json", reference_gemma.make(args.gemma, args.seed))
+
+
 PRODUCTS = {"tokens": make_tokens, "losses": make_losses, "model": make_model, "curve": make_curve,
-            "tiny": make_tiny, "families": make_families}
-NEED_MODEL = {"tokens", "model", "curve"}
+            "tiny": make_tiny, "families": make_families, "gemma": make_gemma}
+# Products, and files to verify, by the option that names the model file they need.
+NEED = {"model": {"tokens", "model", "curve"}, "gemma": {"gemma", "gemma3-270m"}}
 
 
 def recompute(path, args):
@@ -108,6 +117,8 @@ def recompute(path, args):
         return "tokens", reference_model.recompute_tokens(document, args.fixtures / document["model"])
     if path.stem.startswith("tiny-"):
         return "tiny", reference_tiny.recompute_tiny(document, args.fixtures / document["model"])
+    if path.stem == "gemma3-270m":
+        return "gemma", reference_gemma.recompute(document, args.gemma)
     if path.stem == "reference":
         return "families", reference_families.recompute(document, path.parent)
     raise SystemExit(f"make-reference: {path}: unknown name; one of the files this script writes")
@@ -129,18 +140,21 @@ def verify(path, args):
 
 
 def missing_model(args):
-    """Says so and returns true if the model file is needed and absent."""
+    """Says so and returns true if a model file is needed and absent."""
     wanted = {path.stem for path in args.verify} if args.verify else set(args.only)
-    if not wanted & NEED_MODEL or args.model.is_file():
-        return False
-    print(f"make-reference: {args.model}: no such file; name it with --model, or use --only with "
-          f"{' '.join(sorted(PRODUCTS.keys() - NEED_MODEL))}", file=sys.stderr)
-    return True
+    for option, needed in NEED.items():
+        path = getattr(args, option)
+        if wanted & needed and not path.is_file():
+            print(f"make-reference: {path}: no such file; name it with --{option}, or use --only with "
+                  f"{' '.join(sorted(PRODUCTS.keys() - set.union(*NEED.values())))}", file=sys.stderr)
+            return True
+    return False
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="GGUF file (default: %(default)s)")
+    parser.add_argument("--gemma", type=Path, default=DEFAULT_GEMMA, help="GGUF file (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "tests" / "reference", help="folder of the JSON files")
     parser.add_argument("--fixtures", type=Path, default=ROOT / "tests" / "fixtures",
                         help="folder of the tiny models")

@@ -126,10 +126,11 @@ def write_model(folder, kind, fields, seed):
 
 
 class Family:
-    """A folder's model in float64."""
+    """A model in float64: a folder's, or that of a GGUF file in it."""
 
-    def __init__(self, folder):
-        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager")
+    def __init__(self, folder, gguf_file=None):
+        self.model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf_file, dtype=torch.float64,
+                                                          attn_implementation="eager")
         self.model.eval().requires_grad_(False)
         self.scale = getattr(self.model.config, "embedding_multiplier", None) or 1.0  # put on rows that are handed in
 
@@ -172,11 +173,17 @@ def make_reference(folder, seed):
                 "prompt": reference_json.rounded(spread * rng.standard_normal((PROMPT_ROWS, width)))}
     prompt = prompt_of(document)
     document["cases"] = [{"text": text, "ids": one} | family.text_result(one, prompt) for text, one in zip(texts, ids)]
-    points = np.array([case["hidden"] for case in document["cases"]])
-    centroids = points.mean(0) + CENTROID_SPREAD * points.std() * rng.standard_normal((N_CLASSES, width))
-    case = {"texts": list(range(len(ids))), "labels": LABELS, "centroids": reference_json.rounded(centroids)}
-    document["gradient"] = case | family.gradient_result(ids, case, prompt)
+    document["gradient"] = make_gradient(family, document["cases"], prompt, rng)
     return document
+
+
+def make_gradient(family, cases, prompt, rng):
+    """Of the loss over all cases, with centroids among their points."""
+    points = np.array([case["hidden"] for case in cases])
+    centroids = points.mean(0) + CENTROID_SPREAD * points.std() * rng.standard_normal((N_CLASSES, points.shape[1]))
+    case = {"texts": list(range(len(cases))), "labels": [LABELS[i % len(LABELS)] for i in range(len(cases))],
+            "centroids": reference_json.rounded(centroids)}
+    return case | family.gradient_result([case["ids"] for case in cases], case, prompt)
 
 
 def make(folder, seed):
@@ -188,7 +195,11 @@ def make(folder, seed):
 
 def recompute(document, folder):
     """Pairs (name, expected, recomputed) of everything in a reference.json."""
-    family, prompt = Family(folder / "hf"), prompt_of(document)
+    return recompute_with(Family(folder / "hf"), document, prompt_of(document))
+
+
+def recompute_with(family, document, prompt):
+    """The same of a document of a family's form."""
     for case in document["cases"]:
         result = family.text_result(case["ids"], prompt)
         yield f"{len(case['ids'])} tokens, hidden", case["hidden"], result["hidden"]
