@@ -226,6 +226,25 @@ out:
     return rc;
 }
 
+/* Keys that Gemma 2's files of the first days lack: what llama.cpp takes, which is what all its models have.
+ */
+static void add_first_days(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
+    const struct {
+        const char *key;
+        float *value, usual;
+    } rows[] = {{"*.attn_logit_softcapping", &spec->attention_cap, 50},
+                {"*.final_logit_softcapping", &spec->logit_cap, 30}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char key[DUN_KEY_BYTES];
+        dun_spec_gguf_key(key, rows[i].key, arch);
+        if (dun_gguf_has(file, key))
+            continue;
+        *rows[i].value = rows[i].usual;
+        dun_warn("%s lacks the key '%s', as files of Gemma 2's first days do; %g is taken",
+                 dun_gguf_name(file), key, (double)rows[i].usual);
+    }
+}
+
 /* What no key says. */
 static int read_family(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
     int rc = DUN_OK, parallel = 0;
@@ -244,11 +263,8 @@ static int read_family(dun_spec *spec, const dun_arch *arch, const dun_gguf *fil
     if ((gemma2 && spec->n_layers == 46) ||
         (gemma3 && spec->n_layers == 62)) /* the models of 27 billion weights */
         spec->attention_scale = 1 / sqrtf((float)spec->width / (float)spec->n_heads);
-    dun_spec_gguf_key(key, "*.attn_logit_softcapping", arch);
-    if (gemma2 && !dun_gguf_has(file, key)) { /* files of the first days */
-        spec->attention_cap = 50;
-        spec->logit_cap = 30;
-    }
+    if (gemma2)
+        add_first_days(spec, arch, file);
 out:
     return rc;
 }

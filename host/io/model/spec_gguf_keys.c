@@ -80,28 +80,57 @@ out:
     return rc;
 }
 
-/* By name, of the key rope.scaling.type; without one a factor means linear scaling. */
-static int read_named_scaling(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
-    int rc;
-    char key[DUN_KEY_BYTES], name[DUN_SHOWN_BYTES] = "linear";
+/* The key rope.scaling.type; `out` stays as it is where there is none. */
+static int read_type(char out[DUN_SHOWN_BYTES], const dun_arch *arch, const dun_gguf *file) {
+    int rc = DUN_OK;
+    char key[DUN_KEY_BYTES];
     dun_gguf_string type = {0};
-    float factor = 0;
     dun_spec_gguf_key(key, "*.rope.scaling.type", arch);
     if (dun_gguf_has(file, key)) {
         TRY(dun_gguf_get_string(&type, file, key));
-        dun_spec_gguf_show(name, sizeof name, type);
+        dun_spec_gguf_show(out, DUN_SHOWN_BYTES, type);
     }
+out:
+    return rc;
+}
+
+/* LongRoPE by its name alone is not known how. */
+static int check_named_long(const dun_arch *arch, const dun_gguf *file) {
+    int rc;
+    char name[DUN_SHOWN_BYTES] = "";
+    TRY(read_type(name, arch, file));
+    if (strcmp(name, "longrope") == 0)
+        TRY(dun_error(
+            DUN_BAD_INPUT,
+            "%s: key '%s.rope.scaling.type' is 'longrope', and tensor 'rope_factors_long.weight' is "
+            "missing; expected it and 'rope_factors_short.weight' (convert the model again)",
+            dun_gguf_name(file), arch->name));
+out:
+    return rc;
+}
+
+/* By name, of the key rope.scaling.type; without one a factor means linear scaling. */
+static int read_named_scaling(dun_spec *spec, const dun_arch *arch, const dun_gguf *file) {
+    int rc;
+    char name[DUN_SHOWN_BYTES] = "linear";
+    float factor = 0;
+    TRY(read_type(name, arch, file));
     TRY(dun_spec_gguf_real(&factor, file, "*.rope.scale_linear", arch, 0));
     TRY(dun_spec_gguf_real(&factor, file, "*.rope.scaling.factor", arch, 0));
     const bool scaled = factor > 0 && factor != 1;
+    if (strcmp(name, "yarn") == 0 && factor == 0)
+        dun_warn(
+            "%s says YaRN's scaling of positions and no factor; they are not scaled, as llama.cpp reads it",
+            dun_gguf_name(file));
     if (strcmp(name, "yarn") == 0 && scaled)
         TRY(read_yarn(spec, arch, file, factor));
     else if (strcmp(name, "linear") == 0 && scaled)
         dun_rope_linear(&spec->rope, spec->rope_dim, (double)factor);
     else if (strcmp(name, "none") != 0 && strcmp(name, "linear") != 0 && strcmp(name, "yarn") != 0 &&
              strcmp(name, "longrope") != 0)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: key '%s' is '%s'; expected none, linear, yarn or longrope",
-                      dun_gguf_name(file), key, name));
+        TRY(dun_error(DUN_BAD_INPUT,
+                      "%s: key '%s.rope.scaling.type' is '%s'; expected none, linear, yarn or longrope",
+                      dun_gguf_name(file), arch->name, name));
 out:
     return rc;
 }
@@ -125,8 +154,10 @@ int dun_spec_gguf_scaling(dun_spec *spec, const dun_arch *arch, const dun_gguf *
     if (shorts != longs)
         TRY(dun_error(DUN_BAD_INPUT, "%s: tensor 'rope_factors_%s.weight' is missing; expected both or none",
                       dun_gguf_name(file), shorts ? "long" : "short"));
-    if (!longs)
+    if (!longs) {
+        TRY(check_named_long(arch, file));
         goto out;
+    }
     TRY(dun_spec_gguf_count(&original, file, "*.rope.scaling.original_context_length", arch));
     rope->long_from = original;
     rope->magnitude = dun_rope_long_magnitude(spec->context, original);
@@ -141,6 +172,7 @@ int dun_spec_gguf_windows(dun_spec *spec, const dun_arch *arch, const dun_gguf *
     char key[DUN_KEY_BYTES];
     uint32_t pattern = dun_spec_window_pattern(spec);
     uint8_t flags[DUN_MAX_LAYERS];
+    spec->window = dun_spec_is(spec, "gemma2") ? 4096 : 0; /* files of the first days do not say it */
     TRY(dun_spec_gguf_count(&spec->window, file, "*.attention.sliding_window", arch));
     if (!spec->window)
         goto out;
