@@ -55,8 +55,22 @@
 #pragma topic naive
 #include "host/kernels/gemm_naive.cl"
 
+#pragma topic stored
+#include "host/kernels/quant.cl"
+#include "host/kernels/stored.cl"
+#include "host/kernels/rows_stored.cl"
+#include "host/kernels/gemm_naive_stored.cl"
+
 #pragma topic reg
+#include "host/kernels/gemm_reg_tile.cl"
 #include "host/kernels/gemm_reg.cl"
+
+#pragma topic reg_stored
+#define REG_PANEL __local
+#include "host/kernels/quant.cl"
+#include "host/kernels/stored.cl"
+#include "host/kernels/gemm_reg_tile.cl"
+#include "host/kernels/gemm_reg_stored.cl"
 
 #pragma topic local
 #if TS_M

@@ -69,14 +69,37 @@ int dun_buffer_create_part(dun_buffer *out, const dun_buffer *whole, size_t offs
         clCreateSubBuffer(whole->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code));
     out->mem = mem;
     out->bytes = bytes;
-    out->is_part = true;
+    out->borrowed = true;
 out:
+    return rc;
+}
+
+/* The driver only reads what it is given as memory that kernels only read. */
+int dun_buffer_create_over(dun_buffer *out, dun_device *device, const void *bytes, size_t n,
+                           const char *what) {
+    int rc = DUN_OK;
+    cl_mem mem = NULL;
+    *out = (dun_buffer){.device = device};
+    if (device->info.type != DUN_DEVICE_CPU) {
+        TRY(create(out, device, n, false, what));
+        TRY(dun_buffer_write(out, 0, bytes, n));
+        goto out;
+    }
+    TRY_CL_NEW(mem, device, what,
+               clCreateBuffer(device->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, n,
+                              (void *)(uintptr_t)bytes, &code));
+    out->mem = mem;
+    out->bytes = n;
+    out->borrowed = true;
+out:
+    if (rc < 0)
+        dun_buffer_free(out);
     return rc;
 }
 
 void dun_buffer_free(dun_buffer *buffer) {
     cl_mem mem = buffer->mem;
-    if (mem && !buffer->is_part)
+    if (mem && !buffer->borrowed)
         buffers.live -= buffer->bytes;
     if (mem && buffer->pages)
         (void)clFinish(

@@ -9,7 +9,7 @@ typedef struct {
     void *mem;   /* NULL: not created */
     void *pages; /* the host's memory behind it, or NULL: the driver's own */
     size_t bytes;
-    bool is_part; /* of another buffer, whose bytes these are */
+    bool borrowed; /* part of another buffer, or memory of the host's: the bytes are not its own */
     dun_device *device;
 } dun_buffer;
 
@@ -25,6 +25,11 @@ void dun_buffer_free(dun_buffer *buffer);
 /* A part of another buffer as a buffer of its own, for kernels; freed before the whole. It begins at a
  * multiple of the device's part_alignment. */
 int dun_buffer_create_part(dun_buffer *out, const dun_buffer *whole, size_t offset_bytes, size_t bytes,
+                           const char *what);
+
+/* Bytes of the host's as a buffer that kernels only read. On CPU devices it is that memory itself, which must stay
+ * until the buffer is freed; else a copy. */
+int dun_buffer_create_over(dun_buffer *out, dun_device *device, const void *bytes, size_t n,
                            const char *what);
 
 /* Copies bytes in. `data` is the caller's again at once; only what is large is waited for. */

@@ -91,6 +91,7 @@ int dun_gemm_create(dun_gemm **out, dun_device *device, dun_programs *programs, 
     TRY_NEW(gemm, 1);
     gemm->device = device;
     gemm->tiles = *tiles;
+    gemm->programs = programs;
     TRY(choose(gemm, wanted));
     if (gemm->provider->tiles && !tiles->local_m)
         TRY(dun_error(DUN_BAD_DEVICE, "GEMM %s needs tiles with TS_M; the program was built without",
@@ -123,6 +124,7 @@ void dun_gemm_free(dun_gemm *gemm) {
         return;
     for (size_t i = 0; i < sizeof gemm->kernels / sizeof *gemm->kernels; i++)
         dun_kernel_free(gemm->kernels[i]);
+    dun_kernel_free(gemm->stored);
     dun_buffer_free(&gemm->scratch);
     dun_free(gemm);
 }
@@ -161,6 +163,18 @@ uint32_t dun_matrix_part_rows(const dun_gemm *gemm, uint32_t rows, uint32_t colu
 static void free_part(dun_matrix_part *part) {
     dun_buffer_free(&part->forward);
     dun_buffer_free(&part->backward);
+    for (size_t i = 0; i < DUN_MATRIX_SLOTS; i++)
+        dun_stored_rows_free(&part->stored[i]);
+}
+
+void dun_stored_rows_free(dun_stored_rows *rows) {
+    dun_buffer_free(&rows->buffer);
+    *rows = (dun_stored_rows){0};
+}
+
+bool dun_gemm_reads_stored(const char *provider) {
+    const dun_gemm_provider *row = dun_gemm_find(provider);
+    return row && row->run_stored;
 }
 
 int dun_matrix_append(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
@@ -186,6 +200,41 @@ out:
     return rc;
 }
 
+static int make_stored_kernel(dun_gemm *gemm) {
+    int rc = DUN_OK;
+    dun_program *program;
+    const dun_gemm_provider *provider = gemm->provider;
+    if (gemm->stored)
+        goto out;
+    if (!provider->run_stored)
+        TRY(dun_error(DUN_USAGE, "GEMM %s reads weights as floats alone; device.gemm = %s, or weights as f32",
+                      provider->name, dun_gemm_naive.name));
+    TRY(dun_programs_topic(&program, gemm->programs, &provider->stored_topic));
+    TRY(dun_kernel_create(&gemm->stored, program, provider->stored_kernel));
+    if (provider->tiles)
+        TRY(dun_kernel_check(gemm->stored, dun_tiles_local_items(&gemm->tiles)));
+out:
+    return rc;
+}
+
+int dun_matrix_append_stored(dun_matrix *out, dun_gemm *gemm, dun_stored_rows slots[DUN_MATRIX_SLOTS],
+                             uint32_t columns) {
+    int rc = DUN_OK;
+    dun_matrix_part part = {
+        .first_row = out->rows, .rows = slots[0].rows + slots[1].rows, .is_stored = true};
+    memcpy(part.stored, slots, sizeof part.stored);
+    TRY(make_stored_kernel(gemm));
+    TRY_GROW(out->parts, out->part_capacity, out->n_parts);
+    out->parts[out->n_parts++] = part;
+    out->rows += part.rows;
+    out->columns = columns;
+    part = (dun_matrix_part){0};
+out:
+    free_part(&part);
+    memset(slots, 0, DUN_MATRIX_SLOTS * sizeof *slots);
+    return rc;
+}
+
 int dun_matrix_load(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
                     uint32_t columns, unsigned directions) {
     *out = (dun_matrix){0};
@@ -205,7 +254,8 @@ void dun_matrix_free(dun_matrix *matrix) {
 uint64_t dun_matrix_bytes(const dun_matrix *matrix) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < matrix->n_parts; i++)
-        bytes += matrix->parts[i].forward.bytes + matrix->parts[i].backward.bytes;
+        bytes += matrix->parts[i].forward.bytes + matrix->parts[i].backward.bytes +
+                 matrix->parts[i].stored[0].buffer.bytes + matrix->parts[i].stored[1].buffer.bytes;
     return bytes;
 }
 
@@ -231,7 +281,7 @@ static int run(dun_gemm *gemm, const dun_product *whole) {
         p.a_offset += (size_t)done * p.lda;
         p.out_offset += (size_t)done * p.ldo;
         p.add_offset += (size_t)done * p.ldo;
-        TRY(gemm->provider->run(gemm, &p));
+        TRY(p.stored ? gemm->provider->run_stored(gemm, &p) : gemm->provider->run(gemm, &p));
     }
 out:
     return rc;
@@ -250,6 +300,7 @@ int dun_gemm_forward(dun_gemm *gemm, dun_buffer *y, size_t y_offset, const dun_b
                                .a = x,
                                .lda = matrix->columns,
                                .b = &part->forward,
+                               .stored = part->is_stored ? part->stored : NULL,
                                .bias = bias,
                                .bias_offset = part->first_row,
                                .add = add,
@@ -274,6 +325,7 @@ int dun_gemm_backward(dun_gemm *gemm, dun_buffer *dx, const dun_buffer *dy, cons
                                .a_offset = part->first_row,
                                .lda = matrix->rows,
                                .b = matrix->shared ? &part->forward : &part->backward,
+                               .stored = part->is_stored ? part->stored : NULL,
                                .add = beta || i > 0 ? dx : NULL,
                                .M = M,
                                .N = matrix->columns,

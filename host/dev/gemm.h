@@ -10,10 +10,22 @@
 
 typedef struct dun_gemm dun_gemm;
 
+/* One slot of a model as it lies in its file: rows of whole blocks of a format of host/model/quant.def. */
+typedef struct {
+    dun_buffer buffer; /* owned */
+    uint64_t offset;   /* bytes of it before the first row */
+    uint32_t rows, row_bytes;
+    uint32_t format; /* ggml's id */
+    float scale;     /* of every value */
+} dun_stored_rows;
+enum { DUN_MATRIX_SLOTS = 2 };
+
 /* Rows of a weight in one buffer; a weight larger than the device's largest buffer has several. */
 typedef struct {
     uint32_t first_row, rows;
     dun_buffer forward, backward; /* layouts of the provider; either may be empty */
+    dun_stored_rows stored[DUN_MATRIX_SLOTS]; /* instead of these: the rows of two slots, or of one */
+    bool is_stored;
 } dun_matrix_part;
 
 /* A loaded weight of `rows` outputs and `columns` inputs. */
@@ -51,6 +63,15 @@ int dun_matrix_load(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, 
  * columns, and the directions, are those of the first. */
 int dun_matrix_append(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
                       uint32_t columns, unsigned directions);
+
+/* Adds rows that stay in the form of their file, one below the other: those of one slot, or of two. Takes them over,
+ * whatever comes of it. DUN_USAGE: the provider cannot read them. */
+int dun_matrix_append_stored(dun_matrix *out, dun_gemm *gemm, dun_stored_rows slots[DUN_MATRIX_SLOTS],
+                             uint32_t columns);
+void dun_stored_rows_free(dun_stored_rows *rows);
+
+/* Whether a provider has products with weights as they are stored. */
+bool dun_gemm_reads_stored(const char *provider);
 
 /* How many rows of a weight one part can have, at most all: layouts stay below the device's largest buffer.
  */

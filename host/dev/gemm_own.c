@@ -23,8 +23,19 @@ static int naive_run(dun_gemm *gemm, const dun_product *p) {
                       DUN_INT(p->add != NULL), DUN_INT(p->N), DUN_INT(p->K));
 }
 
+static int naive_run_stored(dun_gemm *gemm, const dun_product *p) {
+    size_t group = gemm->tiles.group;
+    const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
+    return DUN_LAUNCH(gemm->stored, ((dun_range){{ceil_div(p->N, group), p->M}, group}), DUN_BUF(*p->out),
+                      DUN_OFFSET(p->out_offset), DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset),
+                      DUN_INT(p->lda), DUN_STORED(p->stored), DUN_INT(p->backward), DUN_BUF(*bias),
+                      DUN_OFFSET(p->bias_offset), DUN_INT(p->bias != NULL), DUN_BUF(*add),
+                      DUN_OFFSET(p->add_offset), DUN_INT(p->add != NULL), DUN_INT(p->N), DUN_INT(p->K));
+}
+
 DUN_GEMM_PROVIDER(naive, .cannot = runs_everywhere, .topic = {"naive", 0}, .kernels = {"gemm_naive"},
-                  .run = naive_run);
+                  .run = naive_run, .stored_topic = {"stored", DUN_CUT_ROWS},
+                  .stored_kernel = "gemm_naive_stored", .run_stored = naive_run_stored);
 
 static int reg_pack(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging, uint32_t rows,
                     uint32_t columns, bool backward) {
@@ -44,7 +55,7 @@ out:
 
 /* Work-items a compute unit gets, so that one that is late costs little: drivers hand out large shares first.
  * An item of fewer tiles would be short beside its start. */
-enum { REG_ITEMS_PER_UNIT = 64, REG_MIN_TILES = 4 };
+enum { REG_ITEMS_PER_UNIT = 64, REG_MIN_TILES = 4, REG_MIN_SHARES = 4 };
 
 /* A panel of more rows (REG_KC in gemm_reg.cl) is taken block by block: all tiles of a column then share it.
  */
@@ -66,5 +77,31 @@ static int reg_run(dun_gemm *gemm, const dun_product *p) {
                       DUN_INT(p->K), DUN_INT(n_tiles));
 }
 
+/* Columns of an item, and how deep its panels may be: as reg_run has them where local memory holds them. */
+enum { RUN = 16 };
+
+static int reg_run_stored(dun_gemm *gemm, const dun_product *p) {
+    const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
+    const dun_device_info *info = dun_device_describe(gemm->device);
+    size_t width = 2 * (size_t)gemm->tiles.reg_vector < RUN ? RUN : 2 * (size_t)gemm->tiles.reg_vector;
+    size_t room = (size_t)info->local_bytes / 2 / sizeof(float) / width / RUN * RUN;
+    size_t most_k = room < REG_LONG_K ? room : REG_LONG_K, depth = p->K < most_k ? p->K : most_k;
+    size_t tiles = ceil_div(p->M, gemm->tiles.reg_rows), columns = ceil_div(p->N, width);
+    /* Rows are shared out only where the columns are too few to give every unit work: each share decodes anew. */
+    size_t shares = ceil_div(REG_MIN_SHARES * (size_t)info->compute_units, columns);
+    size_t n_tiles = ceil_div(tiles, shares < 1 ? 1 : shares);
+    n_tiles = n_tiles < REG_MIN_TILES ? REG_MIN_TILES : n_tiles;
+    n_tiles = n_tiles > tiles || p->K > most_k ? tiles : n_tiles;
+    return DUN_LAUNCH(gemm->stored, ((dun_range){{ceil_div(tiles, n_tiles), columns}, 1}), DUN_BUF(*p->out),
+                      DUN_OFFSET(p->out_offset), DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset),
+                      DUN_INT(p->lda), DUN_STORED(p->stored), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset),
+                      DUN_INT(p->bias != NULL), DUN_BUF(*add), DUN_OFFSET(p->add_offset),
+                      DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N), DUN_INT(p->K), DUN_INT(n_tiles),
+                      DUN_INT(p->backward), DUN_INT(most_k),
+                      DUN_LOCAL(ceil_div(depth, RUN) * RUN * width * sizeof(float)));
+}
+
 DUN_GEMM_PROVIDER(reg, .cannot = runs_everywhere, .topic = {"reg", DUN_CUT_REG},
-                  .kernels = {"gemm_reg", "gemm_reg_pack"}, .pack = reg_pack, .run = reg_run);
+                  .kernels = {"gemm_reg", "gemm_reg_pack"}, .pack = reg_pack, .run = reg_run,
+                  .stored_topic = {"reg_stored", DUN_CUT_REG}, .stored_kernel = "gemm_reg_stored",
+                  .run_stored = reg_run_stored);

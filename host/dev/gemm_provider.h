@@ -12,6 +12,7 @@ typedef struct {
     size_t out_offset, a_offset, bias_offset, add_offset;
     const dun_buffer *a, *b, *bias, *add; /* bias, add: may be NULL; add perhaps out with the same offset */
     uint32_t M, N, K, lda, ldo;
+    const dun_stored_rows *stored; /* [DUN_MATRIX_SLOTS] instead of b; NULL: b */
     bool backward; /* b is (K, N) = (rows, columns) of the weight; else its transpose */
 } dun_product;
 
@@ -30,7 +31,19 @@ typedef struct {
     int (*pack)(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging, uint32_t rows, uint32_t columns,
                 bool backward);
     int (*run)(dun_gemm *gemm, const dun_product *product);
+    /* The same on weights as they are stored, with a kernel of its own, built when the first such weight comes;
+     * NULL: the provider reads floats alone. */
+    dun_topic stored_topic;
+    const char *stored_kernel;
+    int (*run_stored)(dun_gemm *gemm, const dun_product *product);
 } dun_gemm_provider;
+
+/* STORED_ARGUMENTS of kernels/stored.cl. */
+#define DUN_STORED(slots)                                                                                    \
+    DUN_BUF((slots)[0].buffer), DUN_OFFSET((slots)[0].offset), DUN_INT((slots)[0].row_bytes),                \
+        DUN_INT((slots)[0].format), DUN_FLOAT((slots)[0].scale), DUN_INT((slots)[0].rows),                   \
+        DUN_BUF((slots)[1].rows ? (slots)[1].buffer : (slots)[0].buffer), DUN_OFFSET((slots)[1].offset),     \
+        DUN_INT((slots)[1].row_bytes), DUN_INT((slots)[1].format), DUN_FLOAT((slots)[1].scale)
 
 /* The row of a provider, which is called as its word in gemm_words.h. */
 #define DUN_GEMM_PROVIDER(word, ...) const dun_gemm_provider dun_gemm_##word = {.name = #word, __VA_ARGS__}
@@ -38,7 +51,9 @@ typedef struct {
 struct dun_gemm {
     dun_device *device;
     const dun_gemm_provider *provider;
+    dun_programs *programs;
     dun_kernel *kernels[DUN_GEMM_KERNELS]; /* in the order of provider->kernels */
+    dun_kernel *stored;                    /* provider->stored_kernel, or NULL: no weight needed it yet */
     dun_tiles tiles;
     dun_buffer scratch; /* partial sums of providers that cut K */
     char reason[400];

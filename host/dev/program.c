@@ -203,6 +203,8 @@ static cl_int set_arg(cl_kernel kernel, cl_uint index, const dun_arg *arg) {
         return clSetKernelArg(kernel, index, sizeof arg->f, &arg->f);
     case DUN_ARG_OFFSET:
         return clSetKernelArg(kernel, index, sizeof arg->offset, &arg->offset);
+    case DUN_ARG_LOCAL:
+        return clSetKernelArg(kernel, index, (size_t)arg->offset, NULL);
     }
     return CL_INVALID_ARG_VALUE;
 }

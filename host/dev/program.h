@@ -39,16 +39,17 @@ bool dun_kernel_was_launched(const dun_kernel *kernel);
 
 /* What goes into one kernel argument. */
 typedef struct {
-    enum { DUN_ARG_BUFFER, DUN_ARG_INT, DUN_ARG_FLOAT, DUN_ARG_OFFSET } kind;
+    enum { DUN_ARG_BUFFER, DUN_ARG_INT, DUN_ARG_FLOAT, DUN_ARG_OFFSET, DUN_ARG_LOCAL } kind;
     const void *mem;
     int32_t i;
     float f;
-    uint64_t offset;
+    uint64_t offset; /* of DUN_ARG_LOCAL: bytes */
 } dun_arg;
 
 #define DUN_BUF(buffer) ((dun_arg){.kind = DUN_ARG_BUFFER, .mem = (buffer).mem})
 #define DUN_INT(value) ((dun_arg){.kind = DUN_ARG_INT, .i = (int32_t)(value)})
 #define DUN_FLOAT(value) ((dun_arg){.kind = DUN_ARG_FLOAT, .f = (float)(value)})
+#define DUN_LOCAL(bytes) ((dun_arg){.kind = DUN_ARG_LOCAL, .offset = (bytes)})
 #define DUN_OFFSET(value) ((dun_arg){.kind = DUN_ARG_OFFSET, .offset = (uint64_t)(value)})
 
 /* Work-groups in two dimensions of `group` items each along the first. */

@@ -1,13 +1,17 @@
 /* Blocks of stored weights as floats: one text for both sides, in what OpenCL C and the host's C share.
- * host/model/quant.c includes it as C, and programs of a device as it is. Each decoder turns the block at `at`
- * (little-endian bytes without alignment) into its values.
+ * host/model/quant.c includes it as C, and programs of a device as it is. A block lies at `at`, little-endian bytes
+ * without alignment.
  *
- * A block of 32 stores value j in the low nibble of byte j and value j + 16 in the high nibble. The arithmetic is
- * ggml's, rounding included: one multiplication, then one addition where the format has a minimum. So a value costs
- * 1 or 2 flops and some shifts, its share of the block's bytes read and 4 bytes written: bound by memory.
+ * A format is a row of EACH_BLOCK_FORMAT and says of run h of 16 values of a block, the most that share a scale in
+ * every format, scale_NAME(at, h), perhaps least_NAME(at, h), and of value j of that run its integer code_NAME(at, h, j):
+ *   y = scale * code [- least]
+ * The arithmetic is ggml's, rounding included: one multiplication, then one addition where the format has a minimum.
+ * So a value costs 1 or 2 flops and some shifts, its share of the block's bytes read and 4 bytes written: bound by
+ * memory. From these three follow run_NAME (a run), value_NAME (one value) and decode_NAME (a block).
  *
- * A block of 256, Q2_K to Q6_K and IQ4_XS, is one of sub-blocks of 16 or 32 values: each has a small integer that the
- * block's d makes its scale, and in some formats another that dmin makes its minimum.
+ * A block of 32 stores value j in the low nibble of byte j and value j + 16 in the high nibble. A block of 256, Q2_K to
+ * Q6_K and IQ4_XS, is one of sub-blocks of 16 or 32 values: each has a small integer that the block's d makes its
+ * scale, and in some formats another that dmin makes its minimum.
  *
  * The host defines for itself what OpenCL C has: uchar, ushort, uint, as_float, as_uint, and besides
  *   STORED    const bytes where weights lie
@@ -49,100 +53,88 @@ DECODER float half_at(STORED *at) {
 }
 
 /* f32 value. */
-DECODER void decode_f32(float *restrict out, STORED *restrict at) {
-    out[0] = as_float(load_32(at));
+DECODER float value_f32(STORED *at) {
+    return as_float(load_32(at));
 }
 
 /* f16 value. */
-DECODER void decode_f16(float *restrict out, STORED *restrict at) {
-    out[0] = half_at(at);
+DECODER float value_f16(STORED *at) {
+    return half_at(at);
 }
 
 /* The upper half of an f32. */
-DECODER void decode_bf16(float *restrict out, STORED *restrict at) {
-    out[0] = as_float(load_16(at) << 16);
+DECODER float value_bf16(STORED *at) {
+    return as_float(load_16(at) << 16);
 }
 
 /* f16 d; u4 q[32]. y = (q - 8) d */
-DECODER void decode_q4_0(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at);
-    for (int j = 0; j < 16; j++)
-        out[j] = (float)((at[2 + j] & 15) - 8) * d;
-    for (int j = 0; j < 16; j++)
-        out[16 + j] = (float)((at[2 + j] >> 4) - 8) * d;
+DECODER float scale_q4_0(STORED *at, int h) {
+    return (void)h, half_at(at);
+}
+DECODER int code_q4_0(STORED *at, int h, int j) {
+    return (at[2 + j] >> 4 * h & 15) - 8;
 }
 
 /* f16 d, m; u4 q[32]. y = q d + m */
-DECODER void decode_q4_1(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at), m = half_at(at + 2);
-    for (int j = 0; j < 16; j++)
-        out[j] = (float)(at[4 + j] & 15) * d + m;
-    for (int j = 0; j < 16; j++)
-        out[16 + j] = (float)(at[4 + j] >> 4) * d + m;
+DECODER float scale_q4_1(STORED *at, int h) {
+    return (void)h, half_at(at);
+}
+DECODER float least_q4_1(STORED *at, int h) {
+    return (void)h, -half_at(at + 2);
+}
+DECODER int code_q4_1(STORED *at, int h, int j) {
+    return at[4 + j] >> 4 * h & 15;
 }
 
-/* q[32] of 5 bits: low nibbles from `nibbles`, bit 4 of value j is bit j of `high`. */
-DECODER void unpack_5_bits(int *restrict q, uint high, STORED *restrict nibbles) {
-    for (int j = 0; j < 16; j++)
-        q[j] = (nibbles[j] & 15) | (int)(high >> j & 1u) << 4;
-    for (int j = 0; j < 16; j++)
-        q[16 + j] = (nibbles[j] >> 4) | (int)(high >> (16 + j) & 1u) << 4;
+/* f16 d; u32 high bits; u4 q[32]. y = (q - 16) d, bit 4 of value j is bit j of `high` */
+DECODER float scale_q5_0(STORED *at, int h) {
+    return (void)h, half_at(at);
 }
-
-/* f16 d; u32 high bits; u4 q[32]. y = (q - 16) d */
-DECODER void decode_q5_0(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at);
-    int q[32];
-    unpack_5_bits(q, load_32(at + 2), at + 6);
-    for (int j = 0; j < 32; j++)
-        out[j] = (float)(q[j] - 16) * d;
+DECODER int code_q5_0(STORED *at, int h, int j) {
+    return ((at[6 + j] >> 4 * h & 15) | (int)(load_16(at + 2 + 2 * h) >> j & 1u) << 4) - 16;
 }
 
 /* f16 d, m; u32 high bits; u4 q[32]. y = q d + m */
-DECODER void decode_q5_1(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at), m = half_at(at + 2);
-    int q[32];
-    unpack_5_bits(q, load_32(at + 4), at + 8);
-    for (int j = 0; j < 32; j++)
-        out[j] = (float)q[j] * d + m;
+DECODER float scale_q5_1(STORED *at, int h) {
+    return (void)h, half_at(at);
+}
+DECODER float least_q5_1(STORED *at, int h) {
+    return (void)h, -half_at(at + 2);
+}
+DECODER int code_q5_1(STORED *at, int h, int j) {
+    return (at[8 + j] >> 4 * h & 15) | (int)(load_16(at + 4 + 2 * h) >> j & 1u) << 4;
 }
 
 /* f16 d; i8 q[32]. y = q d */
-DECODER void decode_q8_0(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at);
-    for (int j = 0; j < 32; j++)
-        out[j] = (float)(int)((at[2 + j] ^ 128u) - 128u) * d;
+DECODER float scale_q8_0(STORED *at, int h) {
+    return (void)h, half_at(at);
+}
+DECODER int code_q8_0(STORED *at, int h, int j) {
+    return (at[2 + 16 * h + j] ^ 128) - 128;
 }
 
-/* u8 m_s[16]; u2 q[256]; f16 d, dmin. In sub-block b of 16: y = q (d s) - dmin m, s the low and m the high nibble of
- * m_s[b]. A byte of q holds values that are 32 apart. */
-DECODER void decode_q2_k(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at + 80), dmin = half_at(at + 82);
-    for (int b = 0; b < 16; b++) {
-        const float scale = d * (float)(at[b] & 15), least = dmin * (float)(at[b] >> 4);
-        const int first = 16 + 32 * (b / 8) + 16 * (b % 2), shift = b % 8 / 2 * 2;
-        for (int j = 0; j < 16; j++)
-            out[16 * b + j] = scale * (float)(at[first + j] >> shift & 3) - least;
-    }
+/* u8 m_s[16]; u2 q[256]; f16 d, dmin. In sub-block h: y = q (d s) - dmin m, s the low and m the high nibble of m_s[h].
+ * A byte of q holds values that are 32 apart. */
+DECODER float scale_q2_k(STORED *at, int h) {
+    return half_at(at + 80) * (float)(at[h] & 15);
+}
+DECODER float least_q2_k(STORED *at, int h) {
+    return half_at(at + 82) * (float)(at[h] >> 4);
+}
+DECODER int code_q2_k(STORED *at, int h, int j) {
+    return at[16 + 32 * (h / 8) + 16 * (h % 2) + j] >> h % 8 / 2 * 2 & 3;
 }
 
-/* The 6 bits of scale b of 16 in Q3_K: the lower four in the nibbles of 8 bytes, the upper two in 4 bytes more. */
-DECODER int scale_of_q3_k(STORED *s, int b) {
-    const int low = b < 8 ? s[b] & 15 : s[b - 8] >> 4;
-    return low | (s[8 + b % 4] >> b / 4 * 2 & 3) << 4;
+/* bits high[256]; u2 q[256]; u6 s[16]; f16 d. In sub-block h: y = (q - (high ? 0 : 4)) d (s - 32). Of the 6 bits of
+ * s[h] the lower four lie in the nibbles of 8 bytes, the upper two in 4 bytes more. */
+DECODER float scale_q3_k(STORED *at, int h) {
+    STORED *s = at + 96;
+    const int low = h < 8 ? s[h] & 15 : s[h - 8] >> 4;
+    return half_at(at + 108) * (float)((low | (s[8 + h % 4] >> h / 4 * 2 & 3) << 4) - 32);
 }
-
-/* bits high[256]; u2 q[256]; u6 s[16]; f16 d. In sub-block b of 16: y = (q - (high ? 0 : 4)) d (s - 32). */
-DECODER void decode_q3_k(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at + 108);
-    for (int b = 0; b < 16; b++) {
-        const float scale = d * (float)(scale_of_q3_k(at + 96, b) - 32);
-        const int part = 16 * (b % 2), first = 32 + 32 * (b / 8) + part, shift = b % 8 / 2 * 2;
-        for (int j = 0; j < 16; j++) {
-            const int high = at[part + j] >> b / 2 & 1;
-            out[16 * b + j] = scale * (float)((at[first + j] >> shift & 3) - (high ? 0 : 4));
-        }
-    }
+DECODER int code_q3_k(STORED *at, int h, int j) {
+    const int part = 16 * (h % 2);
+    return (at[32 + 32 * (h / 8) + part + j] >> h % 8 / 2 * 2 & 3) + 4 * (at[part + j] >> h / 2 & 1) - 4;
 }
 
 /* The 6 bits of scale, and of minimum, b of 8 in Q4_K and Q5_K: of the first four the lower bits of a byte, of the
@@ -150,74 +142,106 @@ DECODER void decode_q3_k(float *restrict out, STORED *restrict at) {
 DECODER int scale_of_k(STORED *s, int b) {
     return b < 4 ? s[b] & 63 : (s[b + 4] & 15) | s[b - 4] >> 6 << 4;
 }
-
 DECODER int minimum_of_k(STORED *s, int b) {
     return b < 4 ? s[b + 4] & 63 : s[b + 4] >> 4 | s[b] >> 6 << 4;
 }
 
 /* f16 d, dmin; u6 s[8], m[8]; u4 q[256]. In sub-block b of 32: y = q (d s) - dmin m, two sub-blocks in the low and
  * high nibbles of 32 bytes. */
-DECODER void decode_q4_k(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at), dmin = half_at(at + 2);
-    for (int b = 0; b < 8; b++) {
-        const float scale = d * (float)scale_of_k(at + 4, b), least = dmin * (float)minimum_of_k(at + 4, b);
-        const int first = 16 + 32 * (b / 2), shift = b % 2 * 4;
-        for (int j = 0; j < 32; j++)
-            out[32 * b + j] = scale * (float)(at[first + j] >> shift & 15) - least;
-    }
+DECODER float scale_q4_k(STORED *at, int h) {
+    return half_at(at) * (float)scale_of_k(at + 4, h / 2);
+}
+DECODER float least_q4_k(STORED *at, int h) {
+    return half_at(at + 2) * (float)minimum_of_k(at + 4, h / 2);
+}
+DECODER int code_q4_k(STORED *at, int h, int j) {
+    return at[16 + 32 * (h / 4) + 16 * (h % 2) + j] >> h / 2 % 2 * 4 & 15;
 }
 
 /* f16 d, dmin; u6 s[8], m[8]; bits high[256]; u4 q[256]. As Q4_K with bit 4 of q in `high`. */
-DECODER void decode_q5_k(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at), dmin = half_at(at + 2);
-    for (int b = 0; b < 8; b++) {
-        const float scale = d * (float)scale_of_k(at + 4, b), least = dmin * (float)minimum_of_k(at + 4, b);
-        const int first = 48 + 32 * (b / 2), shift = b % 2 * 4;
-        for (int j = 0; j < 32; j++) {
-            const int q = (at[first + j] >> shift & 15) | (at[16 + j] >> b & 1) << 4;
-            out[32 * b + j] = scale * (float)q - least;
-        }
-    }
+#define scale_q5_k scale_q4_k
+#define least_q5_k least_q4_k
+DECODER int code_q5_k(STORED *at, int h, int j) {
+    const int part = 16 * (h % 2);
+    return (at[48 + 32 * (h / 4) + part + j] >> h / 2 % 2 * 4 & 15) | (at[16 + part + j] >> h / 2 & 1) << 4;
 }
 
-/* u4 low[256]; u2 high[256]; i8 s[16]; f16 d. In sub-block b of 16: y = (q - 32) (d s), q of 6 bits. Each half of the
+/* u4 low[256]; u2 high[256]; i8 s[16]; f16 d. In sub-block h of 16: y = (q - 32) (d s), q of 6 bits. Each half of the
  * block lies by itself: values that are 64 apart share a byte of `low`, those that are 32 apart one of `high`. */
-DECODER void decode_q6_k(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at + 208);
-    for (int b = 0; b < 16; b++) {
-        const float scale = d * (float)((at[192 + b] ^ 128) - 128);
-        const int half_block = b / 8, quarter = b % 8 / 2, part = 16 * (b % 2);
-        const int low = 64 * half_block + 32 * (quarter % 2) + part, shift = quarter / 2 * 4;
-        const int high = 128 + 32 * half_block + part;
-        for (int j = 0; j < 16; j++) {
-            const int q = (at[low + j] >> shift & 15) | (at[high + j] >> 2 * quarter & 3) << 4;
-            out[16 * b + j] = scale * (float)(q - 32);
-        }
-    }
+DECODER float scale_q6_k(STORED *at, int h) {
+    return half_at(at + 208) * (float)((at[192 + h] ^ 128) - 128);
+}
+DECODER int code_q6_k(STORED *at, int h, int j) {
+    const int half_block = h / 8, quarter = h % 8 / 2, part = 16 * (h % 2);
+    const int low = 64 * half_block + 32 * (quarter % 2) + part, high = 128 + 32 * half_block + part;
+    return ((at[low + j] >> quarter / 2 * 4 & 15) | (at[high + j] >> 2 * quarter & 3) << 4) - 32;
 }
 
 /* What a code of IQ4_NL and IQ4_XS stands for: finer steps near 0, where most weights are. */
 TABLE int iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
-/* 32 codes: value j in the low nibble of byte j and value j + 16 in the high nibble. */
-DECODER void decode_iq4_codes(float *restrict out, STORED *restrict codes, float scale) {
-    for (int j = 0; j < 16; j++)
-        out[j] = scale * (float)iq4_values[codes[j] & 15];
-    for (int j = 0; j < 16; j++)
-        out[16 + j] = scale * (float)iq4_values[codes[j] >> 4];
-}
-
 /* f16 d; u4 code[32]. y = d T[code] */
-DECODER void decode_iq4_nl(float *restrict out, STORED *restrict at) {
-    decode_iq4_codes(out, at + 2, half_at(at));
+DECODER float scale_iq4_nl(STORED *at, int h) {
+    return (void)h, half_at(at);
+}
+DECODER int code_iq4_nl(STORED *at, int h, int j) {
+    return iq4_values[at[2 + j] >> 4 * h & 15];
 }
 
 /* f16 d; u2 high[8]; u4 low[8]; u4 code[256]. In sub-block b of 32: y = d (s - 32) T[code], s of 6 bits. */
-DECODER void decode_iq4_xs(float *restrict out, STORED *restrict at) {
-    const float d = half_at(at);
-    const uint high = load_16(at + 2);
-    for (int b = 0; b < 8; b++) {
-        const int s = (at[4 + b / 2] >> b % 2 * 4 & 15) | (int)(high >> 2 * b & 3u) << 4;
-        decode_iq4_codes(out + 32 * b, at + 8 + 16 * b, d * (float)(s - 32));
-    }
+DECODER float scale_iq4_xs(STORED *at, int h) {
+    const int b = h / 2;
+    return half_at(at) *
+           (float)((at[4 + b / 2] >> b % 2 * 4 & 15) + ((int)(load_16(at + 2) >> 2 * b & 3u) << 4) - 32);
 }
+DECODER int code_iq4_xs(STORED *at, int h, int j) {
+    return iq4_values[at[8 + 16 * (h / 2) + j] >> h % 2 * 4 & 15];
+}
+
+/* X(name, values and bytes of a block, a minimum or not, ggml's id), as in host/model/quant.def. */
+#define EACH_BLOCK_FORMAT(X)                                                                                 \
+    X(q4_0, 32, 18, PLAIN, 2)                                                                                \
+    X(q4_1, 32, 20, LEAST, 3)                                                                                \
+    X(q5_0, 32, 22, PLAIN, 6)                                                                                \
+    X(q5_1, 32, 24, LEAST, 7)                                                                                \
+    X(q8_0, 32, 34, PLAIN, 8)                                                                                \
+    X(q2_k, 256, 84, LEAST, 10)                                                                              \
+    X(q3_k, 256, 110, PLAIN, 11)                                                                             \
+    X(q4_k, 256, 144, LEAST, 12)                                                                             \
+    X(q5_k, 256, 176, LEAST, 13)                                                                             \
+    X(q6_k, 256, 210, PLAIN, 14)                                                                             \
+    X(iq4_nl, 32, 18, PLAIN, 20)                                                                             \
+    X(iq4_xs, 256, 136, PLAIN, 23)
+/* Y(name, bytes, ggml's id): a value is a block. */
+#define EACH_VALUE_FORMAT(Y) Y(f32, 4, 0) Y(f16, 2, 1) Y(bf16, 2, 30)
+
+#define PLAIN(name, values)                                                                                  \
+    DECODER void run_##name(float *restrict out, STORED *restrict at, int h) {                               \
+        const float scale = scale_##name(at, h);                                                             \
+        for (int j = 0; j < 16; j++)                                                                         \
+            out[j] = scale * (float)code_##name(at, h, j);                                                   \
+    }                                                                                                        \
+    DECODER float value_##name(STORED *at, int i) {                                                          \
+        return scale_##name(at, i / 16) * (float)code_##name(at, i / 16, i % 16);                            \
+    }
+#define LEAST(name, values)                                                                                  \
+    DECODER void run_##name(float *restrict out, STORED *restrict at, int h) {                               \
+        const float scale = scale_##name(at, h), least = least_##name(at, h);                                \
+        for (int j = 0; j < 16; j++)                                                                         \
+            out[j] = scale * (float)code_##name(at, h, j) - least;                                           \
+    }                                                                                                        \
+    DECODER float value_##name(STORED *at, int i) {                                                          \
+        return scale_##name(at, i / 16) * (float)code_##name(at, i / 16, i % 16) - least_##name(at, i / 16); \
+    }
+#define DECODE_BLOCK(name, values, bytes, form, id)                                                          \
+    form(name, values) DECODER void decode_##name(float *restrict out, STORED *restrict at) {                \
+        for (int h = 0; h < values / 16; h++)                                                                \
+            run_##name(out + 16 * h, at, h);                                                                 \
+    }
+EACH_BLOCK_FORMAT(DECODE_BLOCK)
+
+#define DECODE_VALUE(name, bytes, id)                                                                        \
+    DECODER void decode_##name(float *restrict out, STORED *restrict at) {                                   \
+        out[0] = value_##name(at);                                                                           \
+    }
+EACH_VALUE_FORMAT(DECODE_VALUE)
