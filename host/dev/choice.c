@@ -76,11 +76,6 @@ int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wis
         snprintf(out->tiles_reason, sizeof out->tiles_reason, "asked for by device.tiles");
     }
     if (!provider->tiles) {
-        if (wish->half_weights)
-            TRY(dun_error(DUN_USAGE,
-                          "device.weights = f16: GEMM %s keeps weights as f32; device.gemm = local "
-                          "can",
-                          provider->name));
         if (!wish->every_gemm)
             dun_tiles_drop_local(&out->tiles);
     } else if (wish->half_weights) {

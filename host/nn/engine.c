@@ -117,8 +117,10 @@ int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *
     const dun_engine_options *o = &engine->options;
     TRY(dun_graph_build(&engine->text, spec, &o->point, DUN_GRAPH_TEXT));
     TRY(dun_graph_build(&engine->points, spec, &o->point, DUN_GRAPH_POINTS));
-    TRY(dun_nn_use(compute, dun_graph_has_traits(&engine->points) || dun_graph_has_traits(&engine->text)));
-    TRY(dun_model_create(&engine->model, compute, spec, source, &o->point, o->backward, o->observer));
+    TRY(dun_nn_use(compute, dun_graph_has_traits(&engine->points) || dun_graph_has_traits(&engine->text),
+                   o->form != DUN_FORM_F32));
+    TRY(dun_model_create(&engine->model, compute, spec, source, &o->point, o->form, o->backward,
+                         o->observer));
     TRY(create_sized(engine));
 out:
     if (rc < 0)
@@ -129,7 +131,7 @@ out:
 int dun_engine_resize(dun_engine *engine, const dun_engine_options *options) {
     assert(options->point.n_blocks == engine->options.point.n_blocks &&
            options->point.logits == engine->options.point.logits &&
-           options->backward == engine->options.backward);
+           options->form == engine->options.form && options->backward == engine->options.backward);
     free_sized(engine);
     engine->options = *options;
     return create_sized(engine);

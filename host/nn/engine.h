@@ -9,6 +9,7 @@
 
 typedef struct {
     dun_point_spec point;
+    enum dun_weight_form form;    /* of the weights; not float32: the source must stay open */
     bool backward;                /* gradients to the prompt are wanted */
     uint32_t max_text_rows;       /* most text rows in one call of dun_engine_text */
     uint32_t max_texts;           /* most texts in it */

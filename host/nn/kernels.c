@@ -4,6 +4,7 @@
 static const dun_topic topics[DUN_N_NN_TOPICS] = {
     [DUN_TOPIC_model] = {"model", DUN_CUT_ROWS | DUN_CUT_HEADS},
     [DUN_TOPIC_traits] = {"traits", DUN_CUT_ROWS | DUN_CUT_HEADS},
+    [DUN_TOPIC_stored] = {"stored", DUN_CUT_ROWS},
 };
 
 static const struct dun_kernel_row rows[DUN_N_NN_KERNELS] = {
@@ -23,9 +24,10 @@ static uint32_t group_of(const dun_tiles *tiles, size_t kernel) {
 
 const dun_kernel_list dun_nn_kernels = {topics, DUN_N_NN_TOPICS, rows, DUN_N_NN_KERNELS, group_of};
 
-int dun_nn_use(const dun_compute *compute, bool traits) {
+int dun_nn_use(const dun_compute *compute, bool traits, bool stored) {
     return dun_compute_use(compute, &dun_nn_kernels,
-                           1u << DUN_TOPIC_model | (traits ? 1u << DUN_TOPIC_traits : 0));
+                           1u << DUN_TOPIC_model | (traits ? 1u << DUN_TOPIC_traits : 0) |
+                               (stored ? 1u << DUN_TOPIC_stored : 0));
 }
 
 dun_range dun_attention_items(const dun_compute *compute, size_t n) {

@@ -33,10 +33,11 @@
     X(traits, act_bwd)                                                                                       \
     X(traits, position_fwd)                                                                                  \
     X(traits, cap_fwd)                                                                                       \
-    X(traits, cap_bwd)
+    X(traits, cap_bwd)                                                                                       \
+    X(stored, embed_stored)
 
-/* What every model needs; what only those need that are no plain Llamas. */
-enum { DUN_TOPIC_model, DUN_TOPIC_traits, DUN_N_NN_TOPICS };
+/* What every model needs; what only those need that are no plain Llamas, or whose weights are no floats. */
+enum { DUN_TOPIC_model, DUN_TOPIC_traits, DUN_TOPIC_stored, DUN_N_NN_TOPICS };
 
 enum dun_nn_kernel {
 #define X(topic, name) DUN_K_##name,
@@ -47,8 +48,8 @@ enum dun_nn_kernel {
 
 extern const dun_kernel_list dun_nn_kernels;
 
-/* What every model needs in use, and the rest where `traits` (dun_compute_use). Errors as there. */
-int dun_nn_use(const dun_compute *compute, bool traits);
+/* What every model needs in use, and the rest where it is needed (dun_compute_use). Errors as there. */
+int dun_nn_use(const dun_compute *compute, bool traits, bool stored);
 
 /* One work-group of attention, or one item where tiles say so, for each of n (row, head) or (row, group). */
 dun_range dun_attention_items(const dun_compute *compute, size_t n);

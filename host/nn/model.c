@@ -7,12 +7,14 @@
 #include "nn/weight.h"
 
 #include <assert.h>
+#include <string.h>
 
 typedef struct {
     const dun_compute *compute;
     const dun_spec *spec;
     const dun_weight_source *source;
     dun_buffer staging;
+    enum dun_weight_form form;
     unsigned directions;
     bool head; /* wanted */
 } loader;
@@ -46,6 +48,42 @@ static int read_weight(float *out, const loader *load, enum dun_weight weight, u
         begin += rows;
     }
 out:
+    return rc;
+}
+
+/* The slots of a matrix that the model has, from row `first` of them all on. */
+static int load_slots(dun_stored_rows slots[DUN_MATRIX_SLOTS], loader *load, enum dun_weight weight,
+                      uint32_t layer, uint32_t first, uint32_t n) {
+    int rc = DUN_OK;
+    uint32_t begin = 0, done = 0, found = 0;
+    for (int i = 0; i < dun_weight_table[weight].n_slots && done < n; i++) {
+        const uint32_t rows = dun_weight_slot_rows(weight, i, load->spec), at = first + done - begin;
+        if (rows > 0 && first + done < begin + rows) {
+            const uint32_t count = rows - at < n - done ? rows - at : n - done;
+            TRY(dun_stored_load(&slots[found++], load->compute->device, load->spec, load->source, load->form,
+                                dun_weight_table[weight].slots[i], layer, at, count));
+            done += count;
+        }
+        begin += rows;
+    }
+out:
+    return rc;
+}
+
+static int load_stored_matrix(dun_matrix *out, loader *load, enum dun_weight weight, uint32_t layer) {
+    int rc = DUN_OK;
+    dun_stored_rows slots[DUN_MATRIX_SLOTS];
+    uint32_t rows = dun_weight_rows(weight, load->spec), columns = dun_weight_columns(weight, load->spec);
+    uint32_t most = dun_matrix_part_rows(load->compute->gemm, rows, columns); /* as floats: more than enough */
+    memset(slots, 0, sizeof slots);
+    for (uint32_t done = 0; done < rows; done += most) {
+        const uint32_t n = rows - done < most ? rows - done : most;
+        TRY(load_slots(slots, load, weight, layer, done, n));
+        TRY(dun_matrix_append_stored(out, load->compute->gemm, slots, columns));
+    }
+out:
+    for (size_t i = 0; i < DUN_MATRIX_SLOTS; i++)
+        dun_stored_rows_free(&slots[i]);
     return rc;
 }
 
@@ -88,15 +126,18 @@ out:
 }
 
 /* Rows first .. first + n - 1 of the embedding table. */
-static int load_part(dun_buffer *out, loader *load, uint32_t first, uint32_t n) {
+static int load_part(dun_stored_rows *out, loader *load, uint32_t first, uint32_t n) {
     int rc = DUN_OK;
     void *mapped = NULL;
-    TRY(dun_buffer_create(out, load->compute->device, (size_t)n * load->spec->width * sizeof(float),
-                          "the embedding table"));
-    TRY(dun_buffer_map(&mapped, out));
+    if (load->form != DUN_FORM_F32)
+        return dun_stored_load(out, load->compute->device, load->spec, load->source, load->form, DUN_W_EMBED,
+                               0, first, n);
+    TRY(dun_buffer_create(&out->buffer, load->compute->device,
+                          (size_t)n * load->spec->width * sizeof(float), "the embedding table"));
+    TRY(dun_buffer_map(&mapped, &out->buffer));
     TRY(read_slot(mapped, load, DUN_W_EMBED, 0, first, n));
 out:
-    return unmap(out, mapped, rc);
+    return unmap(&out->buffer, mapped, rc);
 }
 
 /* The embedding table, in as many buffers as it needs. */
@@ -105,6 +146,7 @@ static int load_table(dun_table_parts *out, loader *load) {
     uint32_t rows = load->spec->vocab;
     uint64_t most =
         dun_device_describe(load->compute->device)->largest_buffer_bytes / sizeof(float) / load->spec->width;
+    out->form = load->form;
     out->part_rows = most == 0 ? 1 : most < rows ? (uint32_t)most : rows;
     TRY_NEW(out->parts, (rows + out->part_rows - 1) / out->part_rows);
     for (uint32_t done = 0; done < rows; done += out->part_rows) {
@@ -128,7 +170,9 @@ static int load_layer(dun_layer *out, loader *load, uint32_t layer, bool per_lay
             continue;
         if (dun_interrupted())
             TRY(dun_error(DUN_INTERRUPTED, "interrupted while the model was loaded"));
-        if (weight < DUN_N_MATRICES)
+        if (weight < DUN_N_MATRICES && load->form != DUN_FORM_F32)
+            TRY(load_stored_matrix(&out->matrix[weight], load, weight, layer));
+        else if (weight < DUN_N_MATRICES)
             TRY(load_matrix(&out->matrix[weight], load, weight, layer));
         else
             TRY(load_vector(&out->vector[weight - DUN_N_MATRICES], load, weight, layer));
@@ -156,6 +200,8 @@ static uint64_t layer_bytes(const dun_layer *layer) {
 /* Room for the largest part of any matrix that is loaded. */
 static int create_staging(loader *load) {
     size_t floats = 0;
+    if (load->form != DUN_FORM_F32)
+        return DUN_OK;
     for (enum dun_weight weight = 0; weight < DUN_N_MATRICES; weight++) {
         uint32_t rows = dun_weight_rows(weight, load->spec), columns = dun_weight_columns(weight, load->spec);
         size_t n = (size_t)dun_matrix_part_rows(load->compute->gemm, rows, columns) * columns;
@@ -166,16 +212,17 @@ static int create_staging(loader *load) {
 }
 
 int dun_model_create(dun_model *model, const dun_compute *compute, const dun_spec *spec,
-                     const dun_weight_source *source, const dun_point_spec *point, bool backward,
-                     const dun_observer *observer) {
+                     const dun_weight_source *source, const dun_point_spec *point, enum dun_weight_form form,
+                     bool backward, const dun_observer *observer) {
     int rc = DUN_OK;
     const dun_observer *told = dun_model_bytes_to_train(spec) >= DUN_LOAD_SHOWN_BYTES ? observer : NULL;
     loader load = {.compute = compute,
                    .spec = spec,
                    .source = source,
+                   .form = form,
                    .directions = backward ? DUN_FORWARD | DUN_BACKWARD : DUN_FORWARD,
                    .head = point->logits};
-    *model = (dun_model){.spec = *spec};
+    *model = (dun_model){.spec = *spec, .form = form};
     dun_observe_begin(told, "loading the model", "layers", point->n_blocks);
     TRY(create_staging(&load));
     TRY_NEW(model->layers, point->n_blocks);
@@ -200,7 +247,7 @@ void dun_model_free(dun_model *model) {
     free_layer(&model->once);
     dun_free(model->layers);
     for (size_t i = 0; i < model->embedding.n_parts; i++)
-        dun_buffer_free(&model->embedding.parts[i]);
+        dun_stored_rows_free(&model->embedding.parts[i]);
     dun_free(model->embedding.parts);
     *model = (dun_model){0};
 }
@@ -216,10 +263,22 @@ uint64_t dun_model_bytes_to_train(const dun_spec *spec) {
     return values * sizeof(float);
 }
 
+uint64_t dun_model_bytes_in_form(const dun_spec *spec, const dun_weight_source *source,
+                                 enum dun_weight_form form) {
+    uint64_t bytes = dun_stored_bytes(spec, source, form, DUN_W_EMBED, 0);
+    for (enum dun_weight weight = 0; weight < DUN_N_MATRICES; weight++)
+        for (int i = 0; i < dun_weight_table[weight].n_slots && weight != DUN_MAT_HEAD; i++) {
+            const enum dun_slot slot = dun_weight_table[weight].slots[i];
+            for (uint32_t layer = 0; dun_spec_has(spec, slot) && layer < spec->n_layers; layer++)
+                bytes += dun_stored_bytes(spec, source, form, slot, layer);
+        }
+    return bytes;
+}
+
 uint64_t dun_model_bytes(const dun_model *model) {
     uint64_t bytes = layer_bytes(&model->once);
     for (size_t i = 0; i < model->embedding.n_parts; i++)
-        bytes += model->embedding.parts[i].bytes;
+        bytes += model->embedding.parts[i].buffer.bytes;
     for (uint32_t i = 0; i < model->n_layers; i++)
         bytes += layer_bytes(&model->layers[i]);
     return bytes;

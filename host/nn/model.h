@@ -6,6 +6,7 @@
 #include "model/weight_source.h"
 #include "nn/graph.h"
 #include "nn/kernels.h"
+#include "nn/stored.h"
 
 /* What every layer has, or what the model has once: empty where it has no such weight. */
 typedef struct {
@@ -14,9 +15,10 @@ typedef struct {
 } dun_layer;
 
 /* The rows of a table in buffers of part_rows rows each (the last may have fewer): one, unless the table is
- * larger than the device's largest buffer. */
+ * larger than the device's largest buffer. Floats, unless `form` says otherwise. */
 typedef struct {
-    dun_buffer *parts;
+    dun_stored_rows *parts;
+    enum dun_weight_form form;
     size_t n_parts;
     uint32_t part_rows;
 } dun_table_parts;
@@ -27,20 +29,25 @@ typedef struct {
     uint32_t n_layers;         /* loaded: as many as the point needs */
     dun_table_parts embedding; /* (V, C) */
     dun_layer once;            /* the head only when points are logits */
+    enum dun_weight_form form; /* of matrices and table */
 } dun_model;
 
 /* From so many bytes on a device on, loading is a stage that observers are told of. */
 #define DUN_LOAD_SHOWN_BYTES ((uint64_t)1 << 30)
 
-/* Loads what `point` needs. `backward`: gradients will flow through it. DUN_INTERRUPTED between two weights.
- */
+/* Loads what `point` needs. `backward`: gradients will flow through it. Weights that are not floats may be the
+ * source's own memory. DUN_INTERRUPTED between two weights. */
 int dun_model_create(dun_model *model, const dun_compute *compute, const dun_spec *spec,
-                     const dun_weight_source *source, const dun_point_spec *point, bool backward,
-                     const dun_observer *observer);
+                     const dun_weight_source *source, const dun_point_spec *point, enum dun_weight_form form,
+                     bool backward, const dun_observer *observer);
 void dun_model_free(dun_model *model);
 
 /* Bytes of weights that training on points of the whole model will take on a device. */
 uint64_t dun_model_bytes_to_train(const dun_spec *spec);
+
+/* The same in another form than float32, which the source decides on. */
+uint64_t dun_model_bytes_in_form(const dun_spec *spec, const dun_weight_source *source,
+                                 enum dun_weight_form form);
 
 /* Bytes of weights on the device. */
 uint64_t dun_model_bytes(const dun_model *model);

@@ -59,12 +59,22 @@ static int embed_forward(dun_run *run, const dun_step *step) {
     int rc = DUN_OK;
     dun_engine *e = run->engine;
     const dun_table_parts *table = &e->model.embedding;
+    const dun_range range = row_range(run, e->batch.n_rows);
+    dun_buffer *out = buffer_of(run, step->out);
     uint32_t C = value_of(run, step->out)->columns;
-    for (size_t i = 0; i < table->n_parts; i++)
-        TRY(DUN_LAUNCH(kernel(run, DUN_K_embed_fwd), row_range(run, e->batch.n_rows),
-                       DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(e->batch.ids), DUN_BUF(table->parts[i]),
-                       DUN_BUF(e->prompt), DUN_INT(i * table->part_rows), DUN_INT(table->part_rows),
-                       DUN_INT(C)));
+    for (size_t i = 0; i < table->n_parts; i++) {
+        const dun_stored_rows *part = &table->parts[i];
+        const uint32_t first = (uint32_t)i * table->part_rows;
+        if (table->form == DUN_FORM_F32)
+            TRY(DUN_LAUNCH(kernel(run, DUN_K_embed_fwd), range, DUN_BUF(*out), DUN_BUF(e->batch.ids),
+                           DUN_BUF(part->buffer), DUN_BUF(e->prompt), DUN_INT(first),
+                           DUN_INT(table->part_rows), DUN_INT(C)));
+        else
+            TRY(DUN_LAUNCH(kernel(run, DUN_K_embed_stored), range, DUN_BUF(*out), DUN_BUF(e->batch.ids),
+                           DUN_BUF(part->buffer), DUN_OFFSET(part->offset), DUN_INT(part->row_bytes),
+                           DUN_INT(part->format), DUN_FLOAT(part->scale), DUN_BUF(e->prompt), DUN_INT(first),
+                           DUN_INT(table->part_rows), DUN_INT(C)));
+    }
 out:
     return rc;
 }

@@ -83,11 +83,17 @@ out:
 int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session) {
     int rc = DUN_OK;
     dun_str text = {0};
-    if (session->team.n == 1 || config->device.shares[0])
+    const bool shares = session->team.n > 1 && !config->device.shares[0];
+    const bool weights = config->device.weights == DUN_WEIGHTS_AUTO;
+    if (!shares && !weights)
         goto out;
-    TRY(dun_team_shares(&text, &session->team));
-    TRY(dun_config_put(config, DUN_KEY_device_shares, text.bytes, "measured"));
-    dun_str_clear(&text);
+    if (weights)
+        TRY(dun_config_put(config, DUN_KEY_device_weights, dun_weights_word(session->form), "chosen"));
+    if (shares) {
+        TRY(dun_team_shares(&text, &session->team));
+        TRY(dun_config_put(config, DUN_KEY_device_shares, text.bytes, "measured"));
+        dun_str_clear(&text);
+    }
     TRY(dun_config_write(&text, config));
     TRY(dun_run_dir_write(run, "config.ini", &text));
 out:

@@ -203,6 +203,7 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
         .point = {.n_blocks = last ? spec->n_layers : (uint32_t)config->model.layer,
                   .final_norm = last,
                   .logits = config->model.point == DUN_POINT_LOGITS},
+        .form = session->form,
         .backward = backward,
         .max_text_rows = keep ? at_least(longest, TEXT_ROWS) : at_least((uint32_t)session->texts.shared.n, 1),
         .max_texts = keep ? TEXT_ROWS : 1,
@@ -270,6 +271,24 @@ void dun_session_listen(dun_session *session, const dun_observer *observer) {
     }
 }
 
+/* The form of the weights, for every device alike: halves of the local tile are the provider's own matter. */
+static int choose_weights(dun_session *session) {
+    int rc = DUN_OK;
+    dun_str reason = {0};
+    dun_weights_facts facts;
+    const char *gemm = dun_gemm_name(session->compute.gemm);
+    const enum dun_device_weights wanted = session->config->device.weights;
+    session->form = DUN_FORM_F32;
+    if (session->compute.tiles.half_weights && wanted == DUN_WEIGHTS_F16)
+        goto out;
+    TRY(dun_weights_facts_of(&facts, session->config, session->model, gemm));
+    TRY(dun_weights_choose(&session->form, &reason, &facts, wanted));
+    dun_observe_say(session->observer, "weights   %s: %s", dun_weights_word(session->form), reason.bytes);
+out:
+    dun_str_free(&reason);
+    return rc;
+}
+
 int dun_session_start_engine(dun_session *session, bool backward) {
     int rc = DUN_OK;
     const dun_spec *spec = dun_model_file_spec(session->model);
@@ -284,6 +303,8 @@ int dun_session_start_engine(dun_session *session, bool backward) {
                                 dun_learn_topics(session->config, backward)));
     session->timings.build += dun_clock_seconds() - begun;
     begun = dun_clock_seconds();
+    TRY(choose_weights(session));
+    options.form = session->form;
     TRY(dun_engine_create(&session->engine, &session->compute, spec, source, &options));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
     TRY(dun_session_start_normalizer(session));

@@ -14,6 +14,7 @@
 #include "session/team.h"
 #include "session/template.h"
 #include "session/texts.h"
+#include "session/weights.h"
 
 /* Seconds by stage, for metrics.json. `start` makes the starting centroids; `baseline` measures what they and
  * a probe are worth before training. */
@@ -34,6 +35,7 @@ typedef struct dun_session {
     uint32_t n_train, n_valid;
     dun_device *device;
     dun_compute compute;
+    enum dun_weight_form form; /* of the weights on every device */
     dun_engine engine;
     dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
     float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */

@@ -91,7 +91,7 @@ static void test_loaded_parts(void **state) {
     check_ok(dun_compute_create(&naive, device, spec.head_dim, "naive")); /* keeps weights as they are */
     const dun_weight_source source = dun_random_model_source(&random);
     info->largest_buffer_bytes = LARGEST;
-    int rc = dun_model_create(&model, &naive, &spec, &source, &point, false, NULL);
+    int rc = dun_model_create(&model, &naive, &spec, &source, &point, DUN_FORM_F32, false, NULL);
     info->largest_buffer_bytes = kept;
     check_ok(rc);
     assert_int_equal(model.embedding.n_parts, 4);
@@ -100,7 +100,7 @@ static void test_loaded_parts(void **state) {
         float *at = got;
         for (size_t i = 0; i < 4; i++) {
             const dun_buffer *part =
-                head ? &model.once.matrix[DUN_MAT_HEAD].parts[i].forward : &model.embedding.parts[i];
+                head ? &model.once.matrix[DUN_MAT_HEAD].parts[i].forward : &model.embedding.parts[i].buffer;
             check_ok(dun_buffer_read(at, part, 0, part->bytes));
             at += part->bytes / sizeof *at;
         }
@@ -124,14 +124,14 @@ static void test_table_parts(void **state) {
     check_ok(scene_spoil(&s));
     dun_table_parts *table = &s.engine.model.embedding, whole = *table;
     assert_int_equal(whole.n_parts, 1);
-    *table = (dun_table_parts){.parts = dun_calloc(PARTS, sizeof(dun_buffer)), .part_rows = PART_ROWS};
+    *table = (dun_table_parts){.parts = dun_calloc(PARTS, sizeof(dun_stored_rows)), .part_rows = PART_ROWS};
     assert_non_null(table->parts);
     for (size_t i = 0; i < PARTS; i++) {
         size_t n = rows - i * PART_ROWS < PART_ROWS ? rows - i * PART_ROWS : PART_ROWS;
-        check_ok(dun_buffer_create(&table->parts[table->n_parts++], device, n * row, "a part"));
-        check_ok(dun_buffer_copy(&table->parts[i], 0, &whole.parts[0], i * PART_ROWS * row, n * row));
+        check_ok(dun_buffer_create(&table->parts[table->n_parts++].buffer, device, n * row, "a part"));
+        check_ok(dun_buffer_copy(&table->parts[i].buffer, 0, &whole.parts[0].buffer, i * PART_ROWS * row, n * row));
     }
-    dun_buffer_free(&whole.parts[0]);
+    dun_stored_rows_free(&whole.parts[0]);
     dun_free(whole.parts);
     check_ok(scene_cache(&s, 3, 5, 2));
     check_ok(scene_cache(&s, 0, 3, 25));
