@@ -67,6 +67,7 @@
 
 #pragma topic reg_stored
 #define REG_PANEL __local
+#define DECODED __local
 #include "host/kernels/quant.cl"
 #include "host/kernels/stored.cl"
 #include "host/kernels/gemm_reg_tile.cl"

@@ -78,15 +78,14 @@ static int reg_run(dun_gemm *gemm, const dun_product *p) {
 }
 
 /* Columns of an item, and how deep its panels may be: as reg_run has them where local memory holds them. */
-enum { RUN = 16 };
+enum { RUN = 32 };
 
 static int reg_run_stored(dun_gemm *gemm, const dun_product *p) {
     const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
     const dun_device_info *info = dun_device_describe(gemm->device);
-    size_t width = 2 * (size_t)gemm->tiles.reg_vector < RUN ? RUN : 2 * (size_t)gemm->tiles.reg_vector;
-    size_t room = (size_t)info->local_bytes / 2 / sizeof(float) / width / RUN * RUN;
+    size_t room = (size_t)info->local_bytes / 2 / sizeof(float) / RUN / RUN * RUN;
     size_t most_k = room < REG_LONG_K ? room : REG_LONG_K, depth = p->K < most_k ? p->K : most_k;
-    size_t tiles = ceil_div(p->M, gemm->tiles.reg_rows), columns = ceil_div(p->N, width);
+    size_t tiles = ceil_div(p->M, gemm->tiles.reg_rows), columns = ceil_div(p->N, RUN);
     /* Rows are shared out only where the columns are too few to give every unit work: each share decodes anew. */
     size_t shares = ceil_div(REG_MIN_SHARES * (size_t)info->compute_units, columns);
     size_t n_tiles = ceil_div(tiles, shares < 1 ? 1 : shares);
@@ -98,7 +97,8 @@ static int reg_run_stored(dun_gemm *gemm, const dun_product *p) {
                       DUN_INT(p->bias != NULL), DUN_BUF(*add), DUN_OFFSET(p->add_offset),
                       DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N), DUN_INT(p->K), DUN_INT(n_tiles),
                       DUN_INT(p->backward), DUN_INT(most_k),
-                      DUN_LOCAL(ceil_div(depth, RUN) * RUN * width * sizeof(float)));
+                      DUN_LOCAL(ceil_div(depth, RUN) * RUN * RUN * sizeof(float)),
+                      DUN_LOCAL(8 * RUN * sizeof(float)));
 }
 
 DUN_GEMM_PROVIDER(reg, .cannot = runs_everywhere, .topic = {"reg", DUN_CUT_REG},

@@ -2,12 +2,14 @@
  * host/model/quant.c includes it as C, and programs of a device as it is. A block lies at `at`, little-endian bytes
  * without alignment.
  *
- * A format is a row of EACH_BLOCK_FORMAT and says of run h of 16 values of a block, the most that share a scale in
- * every format, scale_NAME(at, h), perhaps least_NAME(at, h), and of value j of that run its integer code_NAME(at, h, j):
+ * A format is a row of EACH_BLOCK_FORMAT and says of the sixteen values number h of a block, the most that share a
+ * scale in every format, scale_NAME(at, h), perhaps least_NAME(at, h), and of value j of them its integer
+ * code_NAME(at, h, j):
  *   y = scale * code [- least]
  * The arithmetic is ggml's, rounding included: one multiplication, then one addition where the format has a minimum.
- * So a value costs 1 or 2 flops and some shifts, its share of the block's bytes read and 4 bytes written: bound by
- * memory. From these three follow run_NAME (a run), value_NAME (one value) and decode_NAME (a block).
+ * So a value costs 1 or 2 flops and some shifts, its share of the block's bytes read and 4 bytes written. From these
+ * three follow run_NAME(out, at, b), run b of 32 values, which every block has whole; value_NAME(at, i), one value;
+ * and decode_NAME(out, at), a block.
  *
  * A block of 32 stores value j in the low nibble of byte j and value j + 16 in the high nibble. A block of 256, Q2_K to
  * Q6_K and IQ4_XS, is one of sub-blocks of 16 or 32 values: each has a small integer that the block's d makes its
@@ -15,13 +17,18 @@
  *
  * The host defines for itself what OpenCL C has: uchar, ushort, uint, as_float, as_uint, and besides
  *   STORED    const bytes where weights lie
+ *   DECODED   where floats go: memory of the work-item's own, if nothing else was said
  *   DECODER   how a function is declared
  *   TABLE     how a table of constants is
- *   load_16, load_32   a number from its bytes */
+ *   load_16, load_32   a number from its bytes
+ *   value_16, value_32   the same from where a value of a format of single values lies, aligned to its size */
 #ifdef __OPENCL_VERSION__
 #    pragma OPENCL FP_CONTRACT OFF
 #    define STORED __global const uchar
-#    define DECODER
+#    ifndef DECODED
+#        define DECODED __private
+#    endif
+#    define DECODER __attribute__((always_inline))
 #    define TABLE __constant
 DECODER uint load_16(STORED *at) {
     return at[0] | (uint)at[1] << 8;
@@ -29,23 +36,19 @@ DECODER uint load_16(STORED *at) {
 DECODER uint load_32(STORED *at) {
     return load_16(at) | load_16(at + 2) << 16;
 }
+#    define value_16(at) (*(__global const ushort *)(at))
+#    define value_32(at) (*(__global const uint *)(at))
 #endif
 
-/* A half's 16 bits as a float. */
+/* A half's 16 bits as a float, without a branch. A subnormal m * 2^-24 is read as 2^-14 * (1 + m / 1024), less 2^-14;
+ * no subnormal float occurs, so flush-to-zero modes do no harm. */
 DECODER float float_of_half(uint bits) {
-    const uint exponent_mask = 0x7c00u << 13;
-    uint sign = (bits & 0x8000u) << 16;
-    uint magnitude = (bits & 0x7fffu) << 13;
-    uint exponent = magnitude & exponent_mask;
-    magnitude += (127u - 15u) << 23;
-    if (exponent == exponent_mask) {
-        magnitude += (128u - 16u) << 23; /* infinity or NaN */
-    } else if (exponent == 0) {
-        /* A subnormal m * 2^-24 read as 2^-14 * (1 + m / 1024), less 2^-14; no subnormal float occurs, so
-         * flush-to-zero modes do no harm. */
-        magnitude = as_uint(as_float(magnitude + (1u << 23)) - 0x1p-14f);
-    }
-    return as_float(sign | magnitude);
+    const uint exponent_mask = 0x7c00u << 13, magnitude = (bits & 0x7fffu) << 13;
+    const uint exponent = magnitude & exponent_mask, rebased = magnitude + ((127u - 15u) << 23);
+    const uint not_finite = rebased + ((128u - 16u) << 23);
+    const uint subnormal = as_uint(as_float(rebased + (1u << 23)) - 0x1p-14f);
+    const uint positive = exponent == exponent_mask ? not_finite : exponent == 0 ? subnormal : rebased;
+    return as_float(positive | (bits & 0x8000u) << 16);
 }
 
 DECODER float half_at(STORED *at) {
@@ -54,147 +57,147 @@ DECODER float half_at(STORED *at) {
 
 /* f32 value. */
 DECODER float value_f32(STORED *at) {
-    return as_float(load_32(at));
+    return as_float(value_32(at));
 }
 
 /* f16 value. */
 DECODER float value_f16(STORED *at) {
-    return half_at(at);
+    return float_of_half(value_16(at));
 }
 
 /* The upper half of an f32. */
 DECODER float value_bf16(STORED *at) {
-    return as_float(load_16(at) << 16);
+    return as_float((uint)value_16(at) << 16);
 }
 
 /* f16 d; u4 q[32]. y = (q - 8) d */
-DECODER float scale_q4_0(STORED *at, int h) {
+DECODER float scale_q4_0(STORED *at, uint h) {
     return (void)h, half_at(at);
 }
-DECODER int code_q4_0(STORED *at, int h, int j) {
+DECODER int code_q4_0(STORED *at, uint h, uint j) {
     return (at[2 + j] >> 4 * h & 15) - 8;
 }
 
 /* f16 d, m; u4 q[32]. y = q d + m */
-DECODER float scale_q4_1(STORED *at, int h) {
+DECODER float scale_q4_1(STORED *at, uint h) {
     return (void)h, half_at(at);
 }
-DECODER float least_q4_1(STORED *at, int h) {
+DECODER float least_q4_1(STORED *at, uint h) {
     return (void)h, -half_at(at + 2);
 }
-DECODER int code_q4_1(STORED *at, int h, int j) {
+DECODER int code_q4_1(STORED *at, uint h, uint j) {
     return at[4 + j] >> 4 * h & 15;
 }
 
 /* f16 d; u32 high bits; u4 q[32]. y = (q - 16) d, bit 4 of value j is bit j of `high` */
-DECODER float scale_q5_0(STORED *at, int h) {
+DECODER float scale_q5_0(STORED *at, uint h) {
     return (void)h, half_at(at);
 }
-DECODER int code_q5_0(STORED *at, int h, int j) {
+DECODER int code_q5_0(STORED *at, uint h, uint j) {
     return ((at[6 + j] >> 4 * h & 15) | (int)(load_16(at + 2 + 2 * h) >> j & 1u) << 4) - 16;
 }
 
 /* f16 d, m; u32 high bits; u4 q[32]. y = q d + m */
-DECODER float scale_q5_1(STORED *at, int h) {
+DECODER float scale_q5_1(STORED *at, uint h) {
     return (void)h, half_at(at);
 }
-DECODER float least_q5_1(STORED *at, int h) {
+DECODER float least_q5_1(STORED *at, uint h) {
     return (void)h, -half_at(at + 2);
 }
-DECODER int code_q5_1(STORED *at, int h, int j) {
+DECODER int code_q5_1(STORED *at, uint h, uint j) {
     return (at[8 + j] >> 4 * h & 15) | (int)(load_16(at + 4 + 2 * h) >> j & 1u) << 4;
 }
 
 /* f16 d; i8 q[32]. y = q d */
-DECODER float scale_q8_0(STORED *at, int h) {
+DECODER float scale_q8_0(STORED *at, uint h) {
     return (void)h, half_at(at);
 }
-DECODER int code_q8_0(STORED *at, int h, int j) {
+DECODER int code_q8_0(STORED *at, uint h, uint j) {
     return (at[2 + 16 * h + j] ^ 128) - 128;
 }
 
 /* u8 m_s[16]; u2 q[256]; f16 d, dmin. In sub-block h: y = q (d s) - dmin m, s the low and m the high nibble of m_s[h].
  * A byte of q holds values that are 32 apart. */
-DECODER float scale_q2_k(STORED *at, int h) {
+DECODER float scale_q2_k(STORED *at, uint h) {
     return half_at(at + 80) * (float)(at[h] & 15);
 }
-DECODER float least_q2_k(STORED *at, int h) {
+DECODER float least_q2_k(STORED *at, uint h) {
     return half_at(at + 82) * (float)(at[h] >> 4);
 }
-DECODER int code_q2_k(STORED *at, int h, int j) {
+DECODER int code_q2_k(STORED *at, uint h, uint j) {
     return at[16 + 32 * (h / 8) + 16 * (h % 2) + j] >> h % 8 / 2 * 2 & 3;
 }
 
 /* bits high[256]; u2 q[256]; u6 s[16]; f16 d. In sub-block h: y = (q - (high ? 0 : 4)) d (s - 32). Of the 6 bits of
  * s[h] the lower four lie in the nibbles of 8 bytes, the upper two in 4 bytes more. */
-DECODER float scale_q3_k(STORED *at, int h) {
+DECODER float scale_q3_k(STORED *at, uint h) {
     STORED *s = at + 96;
     const int low = h < 8 ? s[h] & 15 : s[h - 8] >> 4;
     return half_at(at + 108) * (float)((low | (s[8 + h % 4] >> h / 4 * 2 & 3) << 4) - 32);
 }
-DECODER int code_q3_k(STORED *at, int h, int j) {
-    const int part = 16 * (h % 2);
+DECODER int code_q3_k(STORED *at, uint h, uint j) {
+    const uint part = 16 * (h % 2);
     return (at[32 + 32 * (h / 8) + part + j] >> h % 8 / 2 * 2 & 3) + 4 * (at[part + j] >> h / 2 & 1) - 4;
 }
 
 /* The 6 bits of scale, and of minimum, b of 8 in Q4_K and Q5_K: of the first four the lower bits of a byte, of the
  * others a nibble and the upper two bits of the first ones' bytes. */
-DECODER int scale_of_k(STORED *s, int b) {
+DECODER int scale_of_k(STORED *s, uint b) {
     return b < 4 ? s[b] & 63 : (s[b + 4] & 15) | s[b - 4] >> 6 << 4;
 }
-DECODER int minimum_of_k(STORED *s, int b) {
+DECODER int minimum_of_k(STORED *s, uint b) {
     return b < 4 ? s[b + 4] & 63 : s[b + 4] >> 4 | s[b] >> 6 << 4;
 }
 
 /* f16 d, dmin; u6 s[8], m[8]; u4 q[256]. In sub-block b of 32: y = q (d s) - dmin m, two sub-blocks in the low and
  * high nibbles of 32 bytes. */
-DECODER float scale_q4_k(STORED *at, int h) {
+DECODER float scale_q4_k(STORED *at, uint h) {
     return half_at(at) * (float)scale_of_k(at + 4, h / 2);
 }
-DECODER float least_q4_k(STORED *at, int h) {
+DECODER float least_q4_k(STORED *at, uint h) {
     return half_at(at + 2) * (float)minimum_of_k(at + 4, h / 2);
 }
-DECODER int code_q4_k(STORED *at, int h, int j) {
+DECODER int code_q4_k(STORED *at, uint h, uint j) {
     return at[16 + 32 * (h / 4) + 16 * (h % 2) + j] >> h / 2 % 2 * 4 & 15;
 }
 
 /* f16 d, dmin; u6 s[8], m[8]; bits high[256]; u4 q[256]. As Q4_K with bit 4 of q in `high`. */
 #define scale_q5_k scale_q4_k
 #define least_q5_k least_q4_k
-DECODER int code_q5_k(STORED *at, int h, int j) {
-    const int part = 16 * (h % 2);
+DECODER int code_q5_k(STORED *at, uint h, uint j) {
+    const uint part = 16 * (h % 2);
     return (at[48 + 32 * (h / 4) + part + j] >> h / 2 % 2 * 4 & 15) | (at[16 + part + j] >> h / 2 & 1) << 4;
 }
 
 /* u4 low[256]; u2 high[256]; i8 s[16]; f16 d. In sub-block h of 16: y = (q - 32) (d s), q of 6 bits. Each half of the
  * block lies by itself: values that are 64 apart share a byte of `low`, those that are 32 apart one of `high`. */
-DECODER float scale_q6_k(STORED *at, int h) {
+DECODER float scale_q6_k(STORED *at, uint h) {
     return half_at(at + 208) * (float)((at[192 + h] ^ 128) - 128);
 }
-DECODER int code_q6_k(STORED *at, int h, int j) {
-    const int half_block = h / 8, quarter = h % 8 / 2, part = 16 * (h % 2);
-    const int low = 64 * half_block + 32 * (quarter % 2) + part, high = 128 + 32 * half_block + part;
-    return ((at[low + j] >> quarter / 2 * 4 & 15) | (at[high + j] >> 2 * quarter & 3) << 4) - 32;
+DECODER int code_q6_k(STORED *at, uint h, uint j) {
+    const uint half_block = h / 8, quarter = h % 8 / 2, part = 16 * (h % 2);
+    const uint low = 64 * half_block + 32 * (quarter % 2) + part, high = 128 + 32 * half_block + part;
+    return (int)((at[low + j] >> quarter / 2 * 4 & 15) | (at[high + j] >> 2 * quarter & 3) << 4) - 32;
 }
 
 /* What a code of IQ4_NL and IQ4_XS stands for: finer steps near 0, where most weights are. */
 TABLE int iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
 /* f16 d; u4 code[32]. y = d T[code] */
-DECODER float scale_iq4_nl(STORED *at, int h) {
+DECODER float scale_iq4_nl(STORED *at, uint h) {
     return (void)h, half_at(at);
 }
-DECODER int code_iq4_nl(STORED *at, int h, int j) {
+DECODER int code_iq4_nl(STORED *at, uint h, uint j) {
     return iq4_values[at[2 + j] >> 4 * h & 15];
 }
 
 /* f16 d; u2 high[8]; u4 low[8]; u4 code[256]. In sub-block b of 32: y = d (s - 32) T[code], s of 6 bits. */
-DECODER float scale_iq4_xs(STORED *at, int h) {
-    const int b = h / 2;
+DECODER float scale_iq4_xs(STORED *at, uint h) {
+    const uint b = h / 2;
     return half_at(at) *
            (float)((at[4 + b / 2] >> b % 2 * 4 & 15) + ((int)(load_16(at + 2) >> 2 * b & 3u) << 4) - 32);
 }
-DECODER int code_iq4_xs(STORED *at, int h, int j) {
+DECODER int code_iq4_xs(STORED *at, uint h, uint j) {
     return iq4_values[at[8 + 16 * (h / 2) + j] >> h % 2 * 4 & 15];
 }
 
@@ -215,33 +218,37 @@ DECODER int code_iq4_xs(STORED *at, int h, int j) {
 /* Y(name, bytes, ggml's id): a value is a block. */
 #define EACH_VALUE_FORMAT(Y) Y(f32, 4, 0) Y(f16, 2, 1) Y(bf16, 2, 30)
 
-#define PLAIN(name, values)                                                                                  \
-    DECODER void run_##name(float *restrict out, STORED *restrict at, int h) {                               \
+#define PLAIN(name)                                                                                          \
+    DECODER void sixteen_##name(DECODED float *restrict out, STORED *restrict at, uint h) {                          \
         const float scale = scale_##name(at, h);                                                             \
-        for (int j = 0; j < 16; j++)                                                                         \
+        for (uint j = 0; j < 16; j++)                                                                        \
             out[j] = scale * (float)code_##name(at, h, j);                                                   \
     }                                                                                                        \
-    DECODER float value_##name(STORED *at, int i) {                                                          \
+    DECODER float value_##name(STORED *at, uint i) {                                                         \
         return scale_##name(at, i / 16) * (float)code_##name(at, i / 16, i % 16);                            \
     }
-#define LEAST(name, values)                                                                                  \
-    DECODER void run_##name(float *restrict out, STORED *restrict at, int h) {                               \
+#define LEAST(name)                                                                                          \
+    DECODER void sixteen_##name(DECODED float *restrict out, STORED *restrict at, uint h) {                          \
         const float scale = scale_##name(at, h), least = least_##name(at, h);                                \
-        for (int j = 0; j < 16; j++)                                                                         \
+        for (uint j = 0; j < 16; j++)                                                                        \
             out[j] = scale * (float)code_##name(at, h, j) - least;                                           \
     }                                                                                                        \
-    DECODER float value_##name(STORED *at, int i) {                                                          \
+    DECODER float value_##name(STORED *at, uint i) {                                                         \
         return scale_##name(at, i / 16) * (float)code_##name(at, i / 16, i % 16) - least_##name(at, i / 16); \
     }
 #define DECODE_BLOCK(name, values, bytes, form, id)                                                          \
-    form(name, values) DECODER void decode_##name(float *restrict out, STORED *restrict at) {                \
-        for (int h = 0; h < values / 16; h++)                                                                \
-            run_##name(out + 16 * h, at, h);                                                                 \
+    form(name) DECODER void run_##name(DECODED float *restrict out, STORED *restrict at, uint b) {                   \
+        sixteen_##name(out, at, 2 * b);                                                                      \
+        sixteen_##name(out + 16, at, 2 * b + 1);                                                             \
+    }                                                                                                        \
+    DECODER void decode_##name(DECODED float *restrict out, STORED *restrict at) {                                   \
+        for (uint b = 0; b < values / 32; b++)                                                               \
+            run_##name(out + 32 * b, at, b);                                                                 \
     }
 EACH_BLOCK_FORMAT(DECODE_BLOCK)
 
 #define DECODE_VALUE(name, bytes, id)                                                                        \
-    DECODER void decode_##name(float *restrict out, STORED *restrict at) {                                   \
+    DECODER void decode_##name(DECODED float *restrict out, STORED *restrict at) {                                   \
         out[0] = value_##name(at);                                                                           \
     }
 EACH_VALUE_FORMAT(DECODE_VALUE)

@@ -18,12 +18,13 @@ __kernel void embed_stored(__global float *out,          /* (N, C) */
     }
     stored_row row;
     row.at = table + at + (size_t)(id - first) * (size_t)row_bytes;
+    row.row_bytes = (size_t)row_bytes;
     row.format = format;
     row.scale = scale;
-    for (int i = (int)get_local_id(0) * 16; i < C; i += WG * 16) {
-        float run[16];
-        stored_run(run, row, i, C - i);
-        for (int j = 0; j < min(16, C - i); j++)
+    for (int i = (int)get_local_id(0) * 32; i < C; i += WG * 32) {
+        float run[32];
+        stored_runs(run, row, 1, i, C, 64);
+        for (int j = 0; j < min(32, C - i); j++)
             out[i + j] = run[j];
     }
 }

@@ -18,6 +18,7 @@ typedef struct {
 /* A row of it. */
 typedef struct {
     STORED *at;
+    size_t row_bytes; /* to the next, in the same slot */
     int format;
     float scale;
 } stored_row;
@@ -25,35 +26,66 @@ typedef struct {
 stored_row stored_row_of(const stored_matrix *w, int row) {
     stored_row out;
     int below = row - w->first_rows;
+    out.row_bytes = below < 0 ? w->first_bytes : w->second_bytes;
     out.at = below < 0 ? w->first + (size_t)row * w->first_bytes : w->second + (size_t)below * w->second_bytes;
     out.format = below < 0 ? w->first_format : w->second_format;
     out.scale = below < 0 ? w->first_scale : w->second_scale;
     return out;
 }
 
-/* Values first .. first + 15 of a row, `first` a multiple of 16; from n on, which only formats of single values know,
- * zeros. */
-void stored_run(float *restrict out, const stored_row row, int first, int n) {
+/* Asks for bytes that are decoded soon; OpenCL's own prefetch() does nothing in PoCL. */
+#define STORED_AHEAD(at)
+#ifdef __has_builtin
+#    if __has_builtin(__builtin_prefetch)
+#        undef STORED_AHEAD
+#        define STORED_AHEAD(at) __builtin_prefetch((const void *)(size_t)(at), 0, 3)
+#    endif
+#endif
+
+/* Runs of 32 values, from `first` on, a multiple of 32, of n_rows rows of a slot from `row` on: out (n_rows, 32). Of n
+ * values in all, which only formats of single values cut within a run; the rest is zeros. `ahead`: where what is decoded soon lies, in
+ * bytes from each run. */
+void stored_runs(DECODED float *restrict out, const stored_row row, int n_rows, int first, int n, size_t ahead) {
+    STORED *at = row.at;
     switch (row.format) {
-#define RUN_OF_BLOCK(name, values, bytes, form, id)                                                          \
+#define RUNS_OF_BLOCK(name, values, bytes, form, id)                                                         \
     case id:                                                                                                 \
-        run_##name(out, row.at + (size_t)(first / values) * bytes, first % values / 16);                     \
+        at += (size_t)(first / values) * bytes;                                                              \
+        for (int r = 0; r < n_rows; r++, at += row.row_bytes) {                                              \
+            STORED_AHEAD(at + ahead);                                                                        \
+            run_##name(out + 32 * r, at, (uint)first % values / 32);                                         \
+        }                                                                                                    \
         break;
-        EACH_BLOCK_FORMAT(RUN_OF_BLOCK)
-#define RUN_OF_VALUES(name, bytes, id)                                                                       \
+        EACH_BLOCK_FORMAT(RUNS_OF_BLOCK)
+#define RUNS_OF_VALUES(name, bytes, id)                                                                      \
     case id:                                                                                                 \
-        if (n >= 16)                                                                                         \
-            for (int j = 0; j < 16; j++)                                                                     \
-                out[j] = value_##name(row.at + (size_t)(first + j) * bytes);                                 \
-        else                                                                                                 \
-            for (int j = 0; j < 16; j++)                                                                     \
-                out[j] = j < n ? value_##name(row.at + (size_t)(first + j) * bytes) : 0.0f;                  \
+        at += (size_t)first * bytes;                                                                         \
+        for (int r = 0; r < n_rows; r++, at += row.row_bytes)                                                \
+            if (n - first >= 32)                                                                             \
+                for (int j = 0; j < 32; j++)                                                                 \
+                    out[32 * r + j] = value_##name(at + (size_t)j * bytes);                                  \
+            else                                                                                             \
+                for (int j = 0; j < 32; j++)                                                                 \
+                    out[32 * r + j] = j < n - first ? value_##name(at + (size_t)j * bytes) : 0.0f;           \
         break;
-        EACH_VALUE_FORMAT(RUN_OF_VALUES)
+        EACH_VALUE_FORMAT(RUNS_OF_VALUES)
     }
     if (row.scale != 1.0f)
-        for (int j = 0; j < 16; j++)
+        for (int j = 0; j < 32 * n_rows; j++)
             out[j] *= row.scale;
+}
+
+/* The same of rows row .. row + n_rows - 1 of the matrix, of one slot or of both; the next runs wanted lie along the
+ * rows, or below. */
+void stored_tile(DECODED float *restrict out, const stored_matrix *w, int row, int n_rows, int first, int n,
+                 bool along) {
+    enum { LINES = 128, ROWS = 12 };
+    const int of_first = clamp(w->first_rows - row, 0, n_rows);
+    if (of_first > 0)
+        stored_runs(out, stored_row_of(w, row), of_first, first, n, along ? LINES : ROWS * w->first_bytes);
+    if (of_first < n_rows)
+        stored_runs(out + 32 * of_first, stored_row_of(w, row + of_first), n_rows - of_first, first, n,
+                    along ? LINES : ROWS * w->second_bytes);
 }
 
 /* Value i of a row. */
@@ -61,7 +93,7 @@ float stored_value(const stored_row row, int i) {
     switch (row.format) {
 #define VALUE_OF_BLOCK(name, values, bytes, form, id)                                                        \
     case id:                                                                                                 \
-        return value_##name(row.at + (size_t)(i / values) * bytes, i % values) * row.scale;
+        return value_##name(row.at + (size_t)(i / values) * bytes, (uint)i % values) * row.scale;
         EACH_BLOCK_FORMAT(VALUE_OF_BLOCK)
 #define VALUE_OF_VALUE(name, bytes, id)                                                                      \
     case id:                                                                                                 \

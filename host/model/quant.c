@@ -10,6 +10,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "model files are read 
 typedef uint8_t uchar;
 typedef uint32_t uint;
 #define STORED const uint8_t
+#define DECODED
 #define DECODER static inline
 #define TABLE static const
 
@@ -37,9 +38,14 @@ DECODER uint as_uint(float value) {
     return bits;
 }
 
+/* Here weights of any alignment are decoded. */
+#define value_16 load_16
+#define value_32 load_32
+
 #include "kernels/quant.cl"
 
 #undef STORED
+#undef DECODED
 #undef DECODER
 #undef TABLE
 

@@ -105,7 +105,9 @@ int dun_stored_load(dun_stored_rows *out, dun_device *device, const dun_spec *sp
         out->format = raw.type->id;
         out->row_bytes = bytes_of_row(raw.type, w.columns);
         out->scale = scale;
-        if (raw.turned || raw.pair_head || raw.group)
+        const uintptr_t at = (uintptr_t)(raw.bytes + first * raw.row_bytes);
+        const bool aligned = raw.type->block_values > 1 || at % raw.type->block_bytes == 0;
+        if (raw.turned || raw.pair_head || raw.group || !aligned)
             TRY(copy_rows(out, device, &w, &raw, scale));
         else
             TRY(dun_buffer_create_over(&out->buffer, device, raw.bytes + first * raw.row_bytes,
