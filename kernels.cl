@@ -78,6 +78,14 @@
 #include "host/kernels/gemm_local.cl"
 #endif
 
+#pragma topic local_stored
+#if TS_M
+#define TS_STORED 1
+#include "host/kernels/quant.cl"
+#include "host/kernels/stored.cl"
+#include "host/kernels/gemm_local.cl"
+#endif
+
 #pragma topic model
 #if ATT_WG <= 1
 #include "host/kernels/attention.cl"

@@ -27,8 +27,8 @@ void dun_buffer_free(dun_buffer *buffer);
 int dun_buffer_create_part(dun_buffer *out, const dun_buffer *whole, size_t offset_bytes, size_t bytes,
                            const char *what);
 
-/* Bytes of the host's as a buffer that kernels only read. On CPU devices it is that memory itself, which must stay
- * until the buffer is freed; else a copy. */
+/* Bytes of the host's as a buffer that kernels only read. On CPU devices it is that memory itself, which must
+ * stay until the buffer is freed; else a copy. */
 int dun_buffer_create_over(dun_buffer *out, dun_device *device, const void *bytes, size_t n,
                            const char *what);
 

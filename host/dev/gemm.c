@@ -220,8 +220,7 @@ out:
 int dun_matrix_append_stored(dun_matrix *out, dun_gemm *gemm, dun_stored_rows slots[DUN_MATRIX_SLOTS],
                              uint32_t columns) {
     int rc = DUN_OK;
-    dun_matrix_part part = {
-        .first_row = out->rows, .rows = slots[0].rows + slots[1].rows, .is_stored = true};
+    dun_matrix_part part = {.first_row = out->rows, .rows = slots[0].rows + slots[1].rows, .is_stored = true};
     memcpy(part.stored, slots, sizeof part.stored);
     TRY(make_stored_kernel(gemm));
     TRY_GROW(out->parts, out->part_capacity, out->n_parts);

@@ -23,7 +23,7 @@ enum { DUN_MATRIX_SLOTS = 2 };
 /* Rows of a weight in one buffer; a weight larger than the device's largest buffer has several. */
 typedef struct {
     uint32_t first_row, rows;
-    dun_buffer forward, backward; /* layouts of the provider; either may be empty */
+    dun_buffer forward, backward;             /* layouts of the provider; either may be empty */
     dun_stored_rows stored[DUN_MATRIX_SLOTS]; /* instead of these: the rows of two slots, or of one */
     bool is_stored;
 } dun_matrix_part;
@@ -64,8 +64,8 @@ int dun_matrix_load(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, 
 int dun_matrix_append(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
                       uint32_t columns, unsigned directions);
 
-/* Adds rows that stay in the form of their file, one below the other: those of one slot, or of two. Takes them over,
- * whatever comes of it. DUN_USAGE: the provider cannot read them. */
+/* Adds rows that stay in the form of their file, one below the other: those of one slot, or of two. Takes
+ * them over, whatever comes of it. DUN_USAGE: the provider cannot read them. */
 int dun_matrix_append_stored(dun_matrix *out, dun_gemm *gemm, dun_stored_rows slots[DUN_MATRIX_SLOTS],
                              uint32_t columns);
 void dun_stored_rows_free(dun_stored_rows *rows);

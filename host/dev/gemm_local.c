@@ -52,15 +52,27 @@ static uint32_t splits_of(const dun_gemm *gemm, const dun_product *p) {
     return splits;
 }
 
-static int run_whole(dun_gemm *gemm, const dun_product *p) {
+/* The product kernel on packed floats or on stored rows: `rows` rows from `first` on, in `splits` parts of K;
+ * one part goes to p->out with what is added, several go to the scratch without. */
+static int launch(dun_gemm *gemm, const dun_product *p, uint32_t splits, size_t first, size_t rows) {
     const dun_tiles *t = &gemm->tiles;
-    const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
-    dun_range range = {{ceil_div(p->M, t->local_m), ceil_div(p->N, t->local_n)}, dun_tiles_local_items(t)};
-    return DUN_LAUNCH(gemm->kernels[KERNEL], range, DUN_BUF(*p->out), DUN_OFFSET(p->out_offset),
-                      DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset), DUN_INT(p->lda),
-                      DUN_BUF(*p->b), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset), DUN_INT(p->bias != NULL),
-                      DUN_BUF(*add), DUN_OFFSET(p->add_offset), DUN_INT(p->add != NULL), DUN_INT(p->M),
-                      DUN_INT(p->N), DUN_INT(p->K), DUN_INT(1));
+    const bool whole = splits == 1, has_bias = whole && p->bias, has_add = whole && p->add;
+    const dun_buffer *add = has_add ? p->add : p->a, *bias = has_bias ? p->bias : p->a;
+    const dun_buffer *out = whole ? p->out : &gemm->scratch;
+    const size_t out_offset = whole ? p->out_offset + first * p->ldo : 0, ldo = whole ? p->ldo : p->N;
+    const size_t a_offset = p->a_offset + first * p->lda, add_offset = p->add_offset + first * p->ldo;
+    const dun_range range = {{ceil_div(rows, t->local_m), ceil_div(p->N, t->local_n) * splits},
+                             dun_tiles_local_items(t)};
+    if (p->stored)
+        return DUN_LAUNCH(gemm->stored, range, DUN_BUF(*out), DUN_OFFSET(out_offset), DUN_INT(ldo),
+                          DUN_BUF(*p->a), DUN_OFFSET(a_offset), DUN_INT(p->lda), DUN_STORED(p->stored),
+                          DUN_INT(p->backward), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset), DUN_INT(has_bias),
+                          DUN_BUF(*add), DUN_OFFSET(add_offset), DUN_INT(has_add), DUN_INT(rows),
+                          DUN_INT(p->N), DUN_INT(p->K), DUN_INT(splits));
+    return DUN_LAUNCH(gemm->kernels[KERNEL], range, DUN_BUF(*out), DUN_OFFSET(out_offset), DUN_INT(ldo),
+                      DUN_BUF(*p->a), DUN_OFFSET(a_offset), DUN_INT(p->lda), DUN_BUF(*p->b), DUN_BUF(*bias),
+                      DUN_OFFSET(p->bias_offset), DUN_INT(has_bias), DUN_BUF(*add), DUN_OFFSET(add_offset),
+                      DUN_INT(has_add), DUN_INT(rows), DUN_INT(p->N), DUN_INT(p->K), DUN_INT(splits));
 }
 
 /* `rows` rows from `first` on, in parts of K that are then added. */
@@ -69,12 +81,7 @@ static int run_split(dun_gemm *gemm, const dun_product *p, uint32_t splits, size
     const dun_tiles *t = &gemm->tiles;
     const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
     size_t skipped = first * p->ldo;
-    dun_range range = {{ceil_div(rows, t->local_m), ceil_div(p->N, t->local_n) * splits},
-                       dun_tiles_local_items(t)};
-    TRY(DUN_LAUNCH(gemm->kernels[KERNEL], range, DUN_BUF(gemm->scratch), DUN_OFFSET(0), DUN_INT(p->N),
-                   DUN_BUF(*p->a), DUN_OFFSET(p->a_offset + first * p->lda), DUN_INT(p->lda), DUN_BUF(*p->b),
-                   DUN_BUF(*p->a), DUN_OFFSET(0), DUN_INT(0), DUN_BUF(*p->a), DUN_OFFSET(0), DUN_INT(0),
-                   DUN_INT(rows), DUN_INT(p->N), DUN_INT(p->K), DUN_INT(splits)));
+    TRY(launch(gemm, p, splits, first, rows));
     TRY(DUN_LAUNCH(gemm->kernels[SUM], ((dun_range){{ceil_div(p->N, t->group), rows}, t->group}),
                    DUN_BUF(*p->out), DUN_OFFSET(p->out_offset + skipped), DUN_INT(p->ldo),
                    DUN_BUF(gemm->scratch), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset),
@@ -88,7 +95,7 @@ static int local_run(dun_gemm *gemm, const dun_product *p) {
     int rc = DUN_OK;
     uint32_t splits = splits_of(gemm, p);
     if (splits == 1)
-        return run_whole(gemm, p);
+        return launch(gemm, p, 1, 0, p->M);
     size_t most =
         gemm->scratch.bytes / sizeof(float) / splits / p->N / gemm->tiles.local_m * gemm->tiles.local_m;
     for (size_t done = 0; done < p->M; done += most)
@@ -99,4 +106,5 @@ out:
 
 DUN_GEMM_PROVIDER(local, .cannot = cannot_run, .topic = {"local", DUN_CUT_LOCAL},
                   .kernels = {"gemm_local", "gemm_local_sum", "gemm_local_pack"}, .tiles = true,
-                  .pack = local_pack, .run = local_run);
+                  .pack = local_pack, .run = local_run, .stored_topic = {"local_stored", DUN_CUT_LOCAL},
+                  .stored_kernel = "gemm_local_stored", .run_stored = local_run);

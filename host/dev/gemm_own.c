@@ -86,19 +86,19 @@ static int reg_run_stored(dun_gemm *gemm, const dun_product *p) {
     size_t room = (size_t)info->local_bytes / 2 / sizeof(float) / RUN / RUN * RUN;
     size_t most_k = room < REG_LONG_K ? room : REG_LONG_K, depth = p->K < most_k ? p->K : most_k;
     size_t tiles = ceil_div(p->M, gemm->tiles.reg_rows), columns = ceil_div(p->N, RUN);
-    /* Rows are shared out only where the columns are too few to give every unit work: each share decodes anew. */
+    /* Rows are shared out only where the columns are too few to give every unit work: each share decodes
+     * anew. */
     size_t shares = ceil_div(REG_MIN_SHARES * (size_t)info->compute_units, columns);
     size_t n_tiles = ceil_div(tiles, shares < 1 ? 1 : shares);
     n_tiles = n_tiles < REG_MIN_TILES ? REG_MIN_TILES : n_tiles;
     n_tiles = n_tiles > tiles || p->K > most_k ? tiles : n_tiles;
-    return DUN_LAUNCH(gemm->stored, ((dun_range){{ceil_div(tiles, n_tiles), columns}, 1}), DUN_BUF(*p->out),
-                      DUN_OFFSET(p->out_offset), DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset),
-                      DUN_INT(p->lda), DUN_STORED(p->stored), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset),
-                      DUN_INT(p->bias != NULL), DUN_BUF(*add), DUN_OFFSET(p->add_offset),
-                      DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N), DUN_INT(p->K), DUN_INT(n_tiles),
-                      DUN_INT(p->backward), DUN_INT(most_k),
-                      DUN_LOCAL(ceil_div(depth, RUN) * RUN * RUN * sizeof(float)),
-                      DUN_LOCAL(8 * RUN * sizeof(float)));
+    return DUN_LAUNCH(
+        gemm->stored, ((dun_range){{ceil_div(tiles, n_tiles), columns}, 1}), DUN_BUF(*p->out),
+        DUN_OFFSET(p->out_offset), DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset), DUN_INT(p->lda),
+        DUN_STORED(p->stored), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset), DUN_INT(p->bias != NULL),
+        DUN_BUF(*add), DUN_OFFSET(p->add_offset), DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N),
+        DUN_INT(p->K), DUN_INT(n_tiles), DUN_INT(p->backward), DUN_INT(most_k),
+        DUN_LOCAL(ceil_div(depth, RUN) * RUN * RUN * sizeof(float)), DUN_LOCAL(8 * RUN * sizeof(float)));
 }
 
 DUN_GEMM_PROVIDER(reg, .cannot = runs_everywhere, .topic = {"reg", DUN_CUT_REG},

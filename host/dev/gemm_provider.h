@@ -13,7 +13,7 @@ typedef struct {
     const dun_buffer *a, *b, *bias, *add; /* bias, add: may be NULL; add perhaps out with the same offset */
     uint32_t M, N, K, lda, ldo;
     const dun_stored_rows *stored; /* [DUN_MATRIX_SLOTS] instead of b; NULL: b */
-    bool backward; /* b is (K, N) = (rows, columns) of the weight; else its transpose */
+    bool backward;                 /* b is (K, N) = (rows, columns) of the weight; else its transpose */
 } dun_product;
 
 enum { DUN_GEMM_KERNELS = 3 };
@@ -31,8 +31,8 @@ typedef struct {
     int (*pack)(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging, uint32_t rows, uint32_t columns,
                 bool backward);
     int (*run)(dun_gemm *gemm, const dun_product *product);
-    /* The same on weights as they are stored, with a kernel of its own, built when the first such weight comes;
-     * NULL: the provider reads floats alone. */
+    /* The same on weights as they are stored, with a kernel of its own, built when the first such weight
+     * comes; NULL: the provider reads floats alone. */
     dun_topic stored_topic;
     const char *stored_kernel;
     int (*run_stored)(dun_gemm *gemm, const dun_product *product);

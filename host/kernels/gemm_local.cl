@@ -20,6 +20,10 @@
  * alike. Bytes from memory: B ceil(M/TS_M) times, a ceil(N/TS_N) times, at best from cache; flops 2*M*N*K;
  * local memory 4*TS_K*(TS_M + TS_PAD + TS_N) bytes. Its backward is itself with the other packing.
  *
+ * gemm_local_stored is the same on weights as they lie in the file (TS_STORED), in one layout for both directions: an
+ * item decodes four values of a row of W at a time on their way into local memory, and turns them where they lie along
+ * k. The products and their order are the same.
+ *
  * Defines: TS_M, TS_N, TS_K (tile), WPT_M, WPT_N (outputs an item), TS_VW 1 | 2 | 4 (divides WPT_M, WPT_N,
  * TS_PAD), TS_PAD, TS_HALF 1: B is stored as f16 (vload_half is core everywhere), sums stay float32. */
 #ifndef TS_PAD
@@ -76,10 +80,42 @@ float4 ts_load_a(__global const float *row, int k, int K, int aligned) {
     return v;
 }
 
+/* Vector `at` of the tile of B from depth k0 and column n0 on, as it is fetched and as it is put into local memory. */
+#if TS_STORED
+#    define TS_KERNEL gemm_local_stored
+#    define TS_B_ARGUMENTS STORED_ARGUMENTS, int backward
+float4 ts_fetch_b(const stored_matrix *w, int backward, int at, int k0, int n0, int K, int N) {
+    if (backward) {
+        int k = k0 + at / (TS_N / 4), n = n0 + at % (TS_N / 4) * 4;
+        return k < K ? stored_four(stored_row_of(w, k), n, N) : (float4)(0.0f);
+    }
+    int n = n0 + at / (TS_K / 4), k = k0 + at % (TS_K / 4) * 4;
+    return n < N ? stored_four(stored_row_of(w, n), k, K) : (float4)(0.0f);
+}
+void ts_put_b(__local float *b_tile, int backward, int at, float4 v) {
+    if (backward) {
+        ((__local float4 *)b_tile)[at] = v;
+        return;
+    }
+    __local float *out = b_tile + at % (TS_K / 4) * 4 * TS_N + at / (TS_K / 4);
+    out[0] = v.x;
+    out[TS_N] = v.y;
+    out[2 * TS_N] = v.z;
+    out[3 * TS_N] = v.w;
+}
+#    define TS_FETCH_B(tile, at) ts_fetch_b(&w, backward, at, (tile)*TS_K, panel * TS_N, K, N)
+#    define TS_PUT_B(at, v) ts_put_b(b_tile, backward, at, v)
+#else
+#    define TS_KERNEL gemm_local
+#    define TS_B_ARGUMENTS __global const ts_weight *packed /* (panels, K rounded up to TS_K, TS_N) */
+#    define TS_FETCH_B(tile, at) ts_weight_load((size_t)(tile)*TS_B_VECTORS + (size_t)(at), packed)
+#    define TS_PUT_B(at, v) ((__local float4 *)b_tile)[at] = v
+#endif
+
 __kernel __attribute__((reqd_work_group_size(TS_ITEMS, 1, 1)))
-void gemm_local(__global float *out, ulong out_offset, int ldo,   /* (M, N), or partial (splits, M, N) */
+void TS_KERNEL(__global float *out, ulong out_offset, int ldo,   /* (M, N), or partial (splits, M, N) */
            __global const float *a, ulong a_offset, int lda, /* (M, K) */
-           __global const ts_weight *packed,                 /* (panels, K rounded up to TS_K, TS_N) */
+           TS_B_ARGUMENTS,
            __global const float *bias, ulong bias_offset, int has_bias, /* (N) */
            __global const float *add, ulong add_offset, int has_add, /* (M, N); may be out itself */
            int M, int N, int K, int splits) {
@@ -92,7 +128,11 @@ void gemm_local(__global float *out, ulong out_offset, int ldo,   /* (M, N), or 
     const int first = (int)((long)tiles * split / splits), last = (int)((long)tiles * (split + 1) / splits);
     const int aligned = lda % 4 == 0 && a_offset % 4 == 0 && K % 4 == 0;
     a += a_offset;
+#if TS_STORED
+    const stored_matrix w = STORED_MATRIX;
+#else
     packed += (size_t)panel * (size_t)tiles * (TS_K * TS_N);
+#endif
 
     float4 a_next[TS_A_MOVES], b_next[TS_B_MOVES];
     ts_vec sum[WPT_M][WPT_N / TS_VW];
@@ -116,7 +156,7 @@ void gemm_local(__global float *out, ulong out_offset, int ldo,   /* (M, N), or 
         _Pragma("unroll") for (int i = 0; i < TS_B_MOVES; i++) {                                             \
             int at = item + i * TS_ITEMS;                                                                    \
             if (TS_B_VECTORS % TS_ITEMS == 0 || at < TS_B_VECTORS)                                           \
-                b_next[i] = ts_weight_load((size_t)(tile) * TS_B_VECTORS + (size_t)at, packed);              \
+                b_next[i] = TS_FETCH_B(tile, at);                                                            \
         }                                                                                                    \
     }
 
@@ -139,7 +179,7 @@ void gemm_local(__global float *out, ulong out_offset, int ldo,   /* (M, N), or 
         for (int i = 0; i < TS_B_MOVES; i++) {
             int at = item + i * TS_ITEMS;
             if (TS_B_VECTORS % TS_ITEMS == 0 || at < TS_B_VECTORS)
-                ((__local float4 *)b_tile)[at] = b_next[i];
+                TS_PUT_B(at, b_next[i]);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         if (tile + 1 < last)
@@ -189,6 +229,7 @@ void gemm_local(__global float *out, ulong out_offset, int ldo,   /* (M, N), or 
     }
 }
 
+#if !TS_STORED
 /* gemm_local_sum: out = add + bias + partial[0] + partial[1] + ..., in that order. Range: items over N, rows M. */
 __kernel void gemm_local_sum(__global float *out, ulong out_offset, int ldo,   /* (M, N) */
                              __global const float *partial,                    /* (splits, M, N) */
@@ -223,3 +264,4 @@ __kernel void gemm_local_pack(__global ts_weight *packed, __global const float *
     float x = n < N && k < K ? w[(size_t)n * (size_t)stride_n + (size_t)k * (size_t)stride_k] : 0.0f;
     ts_weight_store(x, packed + (panel * (size_t)depth + (size_t)k) * TS_N + (size_t)j);
 }
+#endif

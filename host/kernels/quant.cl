@@ -8,8 +8,8 @@
  *   y = scale * code [- least]
  * The arithmetic is ggml's, rounding included: one multiplication, then one addition where the format has a minimum.
  * So a value costs 1 or 2 flops and some shifts, its share of the block's bytes read and 4 bytes written. From these
- * three follow run_NAME(out, at, b), run b of 32 values, which every block has whole; value_NAME(at, i), one value;
- * and decode_NAME(out, at), a block.
+ * three follow run_NAME(out, at, b), run b of 32 values, which every block has whole; four_NAME(out, at, i), the
+ * four values from i on, a multiple of 4; value_NAME(at, i), one; and decode_NAME(out, at), a block.
  *
  * A block of 32 stores value j in the low nibble of byte j and value j + 16 in the high nibble. A block of 256, Q2_K to
  * Q6_K and IQ4_XS, is one of sub-blocks of 16 or 32 values: each has a small integer that the block's d makes its
@@ -224,6 +224,11 @@ DECODER int code_iq4_xs(STORED *at, uint h, uint j) {
         for (uint j = 0; j < 16; j++)                                                                        \
             out[j] = scale * (float)code_##name(at, h, j);                                                   \
     }                                                                                                        \
+    DECODER void four_##name(float *restrict out, STORED *restrict at, uint i) {                             \
+        const float scale = scale_##name(at, i / 16);                                                        \
+        for (uint j = 0; j < 4; j++)                                                                         \
+            out[j] = scale * (float)code_##name(at, i / 16, i % 16 + j);                                     \
+    }                                                                                                        \
     DECODER float value_##name(STORED *at, uint i) {                                                         \
         return scale_##name(at, i / 16) * (float)code_##name(at, i / 16, i % 16);                            \
     }
@@ -232,6 +237,11 @@ DECODER int code_iq4_xs(STORED *at, uint h, uint j) {
         const float scale = scale_##name(at, h), least = least_##name(at, h);                                \
         for (uint j = 0; j < 16; j++)                                                                        \
             out[j] = scale * (float)code_##name(at, h, j) - least;                                           \
+    }                                                                                                        \
+    DECODER void four_##name(float *restrict out, STORED *restrict at, uint i) {                             \
+        const float scale = scale_##name(at, i / 16), least = least_##name(at, i / 16);                      \
+        for (uint j = 0; j < 4; j++)                                                                         \
+            out[j] = scale * (float)code_##name(at, i / 16, i % 16 + j) - least;                             \
     }                                                                                                        \
     DECODER float value_##name(STORED *at, uint i) {                                                         \
         return scale_##name(at, i / 16) * (float)code_##name(at, i / 16, i % 16) - least_##name(at, i / 16); \

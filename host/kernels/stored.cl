@@ -88,6 +88,27 @@ void stored_tile(DECODED float *restrict out, const stored_matrix *w, int row, i
                     along ? LINES : ROWS * w->second_bytes);
 }
 
+/* Values i .. i + 3 of a row of n, i a multiple of 4; zeros beyond. */
+float4 stored_four(const stored_row row, int i, int n) {
+    float four[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    if (i >= n)
+        return (float4)(0.0f);
+    switch (row.format) {
+#define FOUR_OF_BLOCK(name, values, bytes, form, id)                                                         \
+    case id:                                                                                                 \
+        four_##name(four, row.at + (size_t)(i / values) * bytes, (uint)i % values);                          \
+        break;
+        EACH_BLOCK_FORMAT(FOUR_OF_BLOCK)
+#define FOUR_OF_VALUES(name, bytes, id)                                                                      \
+    case id:                                                                                                 \
+        for (int j = 0; j < min(4, n - i); j++)                                                              \
+            four[j] = value_##name(row.at + (size_t)(i + j) * bytes);                                        \
+        break;
+        EACH_VALUE_FORMAT(FOUR_OF_VALUES)
+    }
+    return vload4(0, four) * row.scale;
+}
+
 /* Value i of a row. */
 float stored_value(const stored_row row, int i) {
     switch (row.format) {

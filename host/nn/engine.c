@@ -130,8 +130,8 @@ out:
 
 int dun_engine_resize(dun_engine *engine, const dun_engine_options *options) {
     assert(options->point.n_blocks == engine->options.point.n_blocks &&
-           options->point.logits == engine->options.point.logits &&
-           options->form == engine->options.form && options->backward == engine->options.backward);
+           options->point.logits == engine->options.point.logits && options->form == engine->options.form &&
+           options->backward == engine->options.backward);
     free_sized(engine);
     engine->options = *options;
     return create_sized(engine);

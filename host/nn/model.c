@@ -74,7 +74,8 @@ static int load_stored_matrix(dun_matrix *out, loader *load, enum dun_weight wei
     int rc = DUN_OK;
     dun_stored_rows slots[DUN_MATRIX_SLOTS];
     uint32_t rows = dun_weight_rows(weight, load->spec), columns = dun_weight_columns(weight, load->spec);
-    uint32_t most = dun_matrix_part_rows(load->compute->gemm, rows, columns); /* as floats: more than enough */
+    uint32_t most =
+        dun_matrix_part_rows(load->compute->gemm, rows, columns); /* as floats: more than enough */
     memset(slots, 0, sizeof slots);
     for (uint32_t done = 0; done < rows; done += most) {
         const uint32_t n = rows - done < most ? rows - done : most;
@@ -132,8 +133,8 @@ static int load_part(dun_stored_rows *out, loader *load, uint32_t first, uint32_
     if (load->form != DUN_FORM_F32)
         return dun_stored_load(out, load->compute->device, load->spec, load->source, load->form, DUN_W_EMBED,
                                0, first, n);
-    TRY(dun_buffer_create(&out->buffer, load->compute->device,
-                          (size_t)n * load->spec->width * sizeof(float), "the embedding table"));
+    TRY(dun_buffer_create(&out->buffer, load->compute->device, (size_t)n * load->spec->width * sizeof(float),
+                          "the embedding table"));
     TRY(dun_buffer_map(&mapped, &out->buffer));
     TRY(read_slot(mapped, load, DUN_W_EMBED, 0, first, n));
 out:

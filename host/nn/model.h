@@ -35,8 +35,8 @@ typedef struct {
 /* From so many bytes on a device on, loading is a stage that observers are told of. */
 #define DUN_LOAD_SHOWN_BYTES ((uint64_t)1 << 30)
 
-/* Loads what `point` needs. `backward`: gradients will flow through it. Weights that are not floats may be the
- * source's own memory. DUN_INTERRUPTED between two weights. */
+/* Loads what `point` needs. `backward`: gradients will flow through it. Weights that are not floats may be
+ * the source's own memory. DUN_INTERRUPTED between two weights. */
 int dun_model_create(dun_model *model, const dun_compute *compute, const dun_spec *spec,
                      const dun_weight_source *source, const dun_point_spec *point, enum dun_weight_form form,
                      bool backward, const dun_observer *observer);

@@ -95,7 +95,8 @@ int dun_stored_load(dun_stored_rows *out, dun_device *device, const dun_spec *sp
                     const dun_weight_source *source, enum dun_weight_form form, enum dun_slot slot,
                     uint32_t layer, uint32_t first, uint32_t n) {
     int rc = DUN_OK;
-    const wish w = {spec, source, form, slot, layer, first, n, dun_spec_size(spec, dun_slot_table[slot].columns)};
+    const wish w = {spec,  source, form, slot,
+                    layer, first,  n,    dun_spec_size(spec, dun_slot_table[slot].columns)};
     const float scale = dun_spec_weight_scale(spec, slot);
     dun_raw_rows raw;
     bool as_stored;

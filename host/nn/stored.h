@@ -12,8 +12,8 @@ enum dun_weight_form {
     DUN_FORM_STORED, /* as in the file; what it has in no format of quant.def, as floats */
 };
 
-/* Rows first .. first + n - 1 of a slot. On CPU devices rows that lie in canonical order are the file's own memory, so
- * that the source must stay open; else they are copied. */
+/* Rows first .. first + n - 1 of a slot. On CPU devices rows that lie in canonical order are the file's own
+ * memory, so that the source must stay open; else they are copied. */
 int dun_stored_load(dun_stored_rows *out, dun_device *device, const dun_spec *spec,
                     const dun_weight_source *source, enum dun_weight_form form, enum dun_slot slot,
                     uint32_t layer, uint32_t first, uint32_t n);

@@ -36,16 +36,17 @@ static int refuse(const dun_weights_facts *facts, enum dun_weight_form form) {
     char fitting[160] = "";
     size_t used = 0;
     for (int i = 0; i < N_FORMS; i++)
-        if ((i == DUN_FORM_F32 || facts->reads_stored) && bytes_of(facts, (enum dun_weight_form)i) <= facts->free)
+        if ((i == DUN_FORM_F32 || facts->reads_stored) &&
+            bytes_of(facts, (enum dun_weight_form)i) <= facts->free)
             used += (size_t)snprintf(fitting + used, sizeof fitting - used, "%sdevice.weights = %s (%.0f MB)",
                                      used ? ", " : "", forms[i].word,
                                      mb(bytes_of(facts, (enum dun_weight_form)i)));
-    return dun_error(DUN_BAD_DEVICE,
-                     "the model's weights take %.0f MB as %s, and %s has %.0f MB free; %s%s (f32 %.0f MB, f16 "
-                     "%.0f MB, stored %.0f MB)",
-                     mb(bytes_of(facts, form)), forms[form].word, facts->free_of, mb(facts->free),
-                     used ? "what fits is " : "no form fits", fitting, mb(facts->f32), mb(facts->f16),
-                     mb(facts->stored));
+    return dun_error(
+        DUN_BAD_DEVICE,
+        "the model's weights take %.0f MB as %s, and %s has %.0f MB free; %s%s (f32 %.0f MB, f16 "
+        "%.0f MB, stored %.0f MB)",
+        mb(bytes_of(facts, form)), forms[form].word, facts->free_of, mb(facts->free),
+        used ? "what fits is " : "no form fits", fitting, mb(facts->f32), mb(facts->f16), mb(facts->stored));
 }
 
 int dun_weights_choose(enum dun_weight_form *out, dun_str *reason, const dun_weights_facts *facts,
@@ -63,7 +64,8 @@ int dun_weights_choose(enum dun_weight_form *out, dun_str *reason, const dun_wei
         if (facts->free == 0)
             TRY(dun_str_addf(reason, "how much memory is free is not known"));
         else
-            TRY(dun_str_addf(reason, "both copies as f32 take %.0f MB, %s than half of the %.0f MB free of %s",
+            TRY(dun_str_addf(reason,
+                             "both copies as f32 take %.0f MB, %s than half of the %.0f MB free of %s",
                              mb(facts->f32), fits ? "less" : "more", mb(facts->free), facts->free_of));
         if (!fits && !facts->reads_stored)
             TRY(dun_str_addf(reason, ", but these products read floats alone"));

@@ -1,4 +1,5 @@
-/* In which form a model's weights go to the devices of a session: device.weights, and the rule behind its auto. */
+/* In which form a model's weights go to the devices of a session: device.weights, and the rule behind its
+ * auto. */
 #ifndef DUN_SESSION_WEIGHTS_H
 #define DUN_SESSION_WEIGHTS_H
 
@@ -15,8 +16,9 @@ typedef struct {
     bool reads_stored;         /* the products do, and so read halves */
 } dun_weights_facts;
 
-/* auto: float32 while both of its copies fit into half of the free memory, else stored; never f16. Appends the reason.
- * DUN_BAD_DEVICE: there is too little memory for the form; the message says which would fit, and what each takes. */
+/* auto: float32 while both of its copies fit into half of the free memory, else stored; never f16. Appends
+ * the reason. DUN_BAD_DEVICE: there is too little memory for the form; the message says which would fit, and
+ * what each takes. */
 int dun_weights_choose(enum dun_weight_form *out, dun_str *reason, const dun_weights_facts *facts,
                        enum dun_device_weights wanted);
 

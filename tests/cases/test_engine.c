@@ -129,7 +129,8 @@ static void test_table_parts(void **state) {
     for (size_t i = 0; i < PARTS; i++) {
         size_t n = rows - i * PART_ROWS < PART_ROWS ? rows - i * PART_ROWS : PART_ROWS;
         check_ok(dun_buffer_create(&table->parts[table->n_parts++].buffer, device, n * row, "a part"));
-        check_ok(dun_buffer_copy(&table->parts[i].buffer, 0, &whole.parts[0].buffer, i * PART_ROWS * row, n * row));
+        check_ok(dun_buffer_copy(&table->parts[i].buffer, 0, &whole.parts[0].buffer, i * PART_ROWS * row,
+                                 n * row));
     }
     dun_stored_rows_free(&whole.parts[0]);
     dun_free(whole.parts);

@@ -1,9 +1,10 @@
-/* How fast products on weights in the form of their file are beside the same weights as float32: every stored format,
- * 160 and 768 rows, forward and backward, in turns. Prints medians in GFLOP/s, their ratio, and that of the processor's
- * time, which says more where others use it too; exit 1 where outputs of the two forms differ by more than rounding. By
- * hand:
+/* How fast products on weights in the form of their file are beside the same weights as float32: every stored
+ * format, 160 and 768 rows, forward and backward, in turns. Prints medians in GFLOP/s, their ratio, and that
+ * of the processor's time, which says more where others use it too; exit 1 where outputs of the two forms
+ * differ by more than rounding. By hand:
  *
- *     bench_stored [ROUNDS [ROWS COLUMNS [FORMAT...]]]   rounds in turns, 9; the weight's shape, (1536, 768) */
+ *     bench_stored [ROUNDS [ROWS COLUMNS [FORMAT...]]]   rounds in turns, 9; the weight's shape, (1536, 768)
+ */
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -109,7 +110,8 @@ static int make_weight(uint8_t *blocks, float *values, const dun_quant_type *typ
             block[j] &= 0x3b; /* no exponent is all ones */
     }
     dun_quant_to_f32(values, type->id, blocks, n);
-    return dun_quant_finite(type->id, blocks, n) ? DUN_OK : dun_error(DUN_FAILED, "%s: not finite", type->name);
+    return dun_quant_finite(type->id, blocks, n) ? DUN_OK
+                                                 : dun_error(DUN_FAILED, "%s: not finite", type->name);
 }
 
 static int load(dun_matrix w[FORMS], scene *s, const dun_quant_type *type, const uint8_t *blocks,
@@ -169,7 +171,7 @@ static bool wanted(int argc, char **argv, const char *name) {
 
 int main(int argc, char **argv) {
     int rc = DUN_OK;
-    const char *selector = getenv("DUNLIN_TEST_DEVICE");
+    const char *selector = getenv("DUNLIN_TEST_DEVICE"), *gemm = getenv("DUNLIN_DEVICE_GEMM");
     scene s = {.rows = argc > 3 ? (uint32_t)atoi(argv[2]) : 1536,
                .columns = argc > 3 ? (uint32_t)atoi(argv[3]) : 768,
                .rounds = argc > 1 ? atoi(argv[1]) : 9};
@@ -177,9 +179,10 @@ int main(int argc, char **argv) {
     const uint32_t wide = s.rows > s.columns ? s.rows : s.columns;
     float *x = NULL;
     if (s.rounds < 1 || s.rounds > MAX_ROUNDS || s.rows == 0 || s.columns == 0 || s.columns % 256)
-        TRY(dun_error(DUN_USAGE, "bench_stored [ROUNDS to 99 [ROWS COLUMNS, a multiple of 256, [FORMAT...]]]"));
+        TRY(dun_error(DUN_USAGE,
+                      "bench_stored [ROUNDS to 99 [ROWS COLUMNS, a multiple of 256, [FORMAT...]]]"));
     TRY(dun_device_open(&s.device, selector ? selector : "cpu"));
-    TRY(dun_compute_create(&s.compute, s.device, 64, "auto"));
+    TRY(dun_compute_create(&s.compute, s.device, 64, gemm ? gemm : "auto"));
     TRY_NEW(x, (size_t)MOST_M * wide);
     for (size_t i = 0; i < (size_t)MOST_M * wide; i++)
         x[i] = (float)dun_random_normal(2, DUN_STREAM_TEST, i);
