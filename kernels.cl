@@ -16,6 +16,7 @@
  * rope.cl           rope_fwd                             rotary positions                   rope_bwd
  * attention.cl      attention_fwd                        causal, grouped heads, cached text attention_bwd_q, attention_bwd_kv
  * attention_group.cl  the same three                     the same, a work-group a row and head
+ * attention_block.cl  -                                  neighbouring rows, which share keys -
  * attention_shared.cl  -                                 rows that a query sees, for both    -
  * attention_bent.cl  bent_attention_fwd                  the same with windows, caps, ALiBi bent_attention_bwd_q, bent_attention_bwd_kv
  * norms.cl          norms_fwd                            layer norms, of queries and keys   norms_bwd

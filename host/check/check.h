@@ -103,7 +103,6 @@ void dun_check_launch(dun_check *c, const dun_kernel_list *list, size_t id, dun_
                             sizeof((const dun_arg[]){__VA_ARGS__}) / sizeof(dun_arg)))
 #define DUN_CHECK_ROWS(c, n) dun_rows((c)->compute, (size_t)(n))
 #define DUN_CHECK_ITEMS(c, n) dun_items((c)->compute, (size_t)(n))
-#define DUN_CHECK_ATTENTION(c, n) dun_attention_items((c)->compute, (size_t)(n))
 
 /* || got - want ||_2 <= tolerance * (|| want ||_2 + floor * sqrt(n)), and no element further off than 30
  * times that share of the largest. A NaN in `want` means: this element must have kept its bits. */

@@ -7,8 +7,9 @@
 enum { MAX_SEQUENCES = 8, MAX_ROWS = 24 };
 
 /* Rows of each sequence: cached, own, shared with others. The forward takes keys in tiles of 16: TILES has 7
- * to 9, 15 to 17 and 31 to 33 visible rows. */
-enum layout { LONE, RAGGED, TILES, SHARED };
+ * to 9, 15 to 17 and 31 to 33 visible rows. It takes queries in blocks of 4: BLOCKS has some that share tiles
+ * of cached rows alone, of these and own ones, of shared ones and others. */
+enum layout { LONE, RAGGED, TILES, SHARED, BLOCKS };
 static const struct {
     int prefix, own, shared;
 } layouts[][MAX_SEQUENCES] = {
@@ -16,6 +17,7 @@ static const struct {
     [RAGGED] = {{0, 1, 0}, {1, 3, 0}, {7, 5, 0}, {50, 1, 0}, {0, 5, 0}, {50, 3, 0}, {7, 1, 0}, {1, 1, 0}},
     [TILES] = {{0, 9, 0}, {14, 3, 0}, {30, 3, 0}, {8, 1, 0}, {7, 1, 0}},
     [SHARED] = {{0, 1, 19}, {5, 3, 19}, {0, 4, 0}, {12, 1, 0}, {17, 2, 4}, {0, 5, 19}},
+    [BLOCKS] = {{14, 8, 0}, {5, 8, 9}, {33, 7, 0}},
 };
 
 typedef struct {
@@ -50,6 +52,9 @@ static const attention_case cases[] = {
     {3, 1, true, 0, 1e9, 0.0, TILES, PLAIN},
     {9, 3, false, 0, 1.0, 1e-6, SHARED, PLAIN},
     {4, 1, true, 0, 1.0, 1e-6, SHARED, PLAIN},
+    {3, 1, false, 0, 1.0, 1e-6, BLOCKS, PLAIN},
+    {4, 2, false, 5, 30.0, 3e-5, BLOCKS, PLAIN},
+    {2, 2, false, 0, 1e9, 0.0, BLOCKS, PLAIN},
     /* windows of 1 row, of less and more than own rows, of a tile, of more than all */
     {3, 1, false, 0, 1.0, 1e-6, RAGGED, 1, 0, 0},
     {3, 1, false, 7, 1.0, 1e-6, TILES, 2, 0, 0},
@@ -63,6 +68,8 @@ static const attention_case cases[] = {
     {8, 8, true, 0, 1.0, 1e-6, SHARED, 0, 0, 8},
     {6, 2, false, 3, 1.0, 1e-6, TILES, 5, 2, 4},
     {3, 1, false, 0, 1e9, 0.0, RAGGED, 9, 30, 8},
+    {4, 2, false, 3, 1.0, 1e-6, BLOCKS, 22, 0.7, 8},
+    {3, 1, false, 0, 1.0, 1e-6, BLOCKS, 500, 0.7, 8},
 };
 
 static bool bends(const attention_case *k) {
@@ -157,14 +164,15 @@ static void compare(dun_check *c, const dun_check_tensor *tensor, const double *
 }
 
 /* Plain kernels lack the last three arguments. */
-static void attend(dun_check *c, const attention_case *k, size_t plain, size_t bent, int n,
+static void attend(dun_check *c, const attention_case *k, size_t plain, size_t bent, dun_range range,
                    const dun_arg *args, size_t n_args) {
-    dun_check_launch(c, &dun_nn_kernels, bends(k) ? bent : plain, DUN_CHECK_ATTENTION(c, n), args,
+    dun_check_launch(c, &dun_nn_kernels, bends(k) ? bent : plain, range, args,
                      bends(k) ? n_args : n_args - 3);
 }
 #define BENDS(k) DUN_INT((k)->window), DUN_FLOAT((k)->cap), DUN_FLOAT((k)->alibi)
-#define ATTEND(c, k, name, n, args)                                                                          \
-    attend(c, k, DUN_K_attention_##name, DUN_K_bent_attention_##name, n, args, sizeof(args) / sizeof *(args))
+#define ATTEND(c, k, name, range, args)                                                                      \
+    attend(c, k, DUN_K_attention_##name, DUN_K_bent_attention_##name, range, args,                           \
+           sizeof(args) / sizeof *(args))
 
 static void forward(dun_check *c, attention_tensors *t, const attention_data *d, const attention_case *k) {
     size_t n_stats = (size_t)(d->batch.Nq * k->H), offset = (size_t)(k->offset_rows * d->row_floats);
@@ -194,7 +202,7 @@ static void forward(dun_check *c, attention_tensors *t, const attention_data *d,
                             DUN_INT(k->G),
                             DUN_FLOAT(d->heads.scale),
                             BENDS(k)};
-    ATTEND(c, k, fwd, d->batch.Nq * k->H, args);
+    ATTEND(c, k, fwd, dun_attention_queries(c->compute, (size_t)d->batch.Nq, (size_t)k->H), args);
     dun_ref_attention_fwd(o, stats, d->q, d->prefix, d->own, &d->batch, &d->heads);
     compare(c, t->o, o, k);
     compare(c, t->stats, stats, k);
@@ -228,7 +236,7 @@ static void backward_q(dun_check *c, const attention_tensors *t, const gradient_
                             DUN_INT(k->G),
                             DUN_FLOAT(d->heads.scale),
                             BENDS(k)};
-    ATTEND(c, k, bwd_q, d->batch.Nq * k->H, args);
+    ATTEND(c, k, bwd_q, dun_attention_queries(c->compute, (size_t)d->batch.Nq, (size_t)k->H), args);
     dun_check_freeze(c, g->dq);
     dun_check_freeze(c, g->delta);
 }
@@ -249,7 +257,7 @@ static void backward_kv(dun_check *c, const attention_tensors *t, const gradient
                             DUN_INT(k->G),
                             DUN_FLOAT(d->heads.scale),
                             BENDS(k)};
-    ATTEND(c, k, bwd_kv, d->batch.N * k->G, args);
+    ATTEND(c, k, bwd_kv, dun_attention_items(c->compute, (size_t)(d->batch.N * k->G)), args);
 }
 
 static void backward(dun_check *c, const attention_tensors *t, const attention_data *d,

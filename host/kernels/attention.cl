@@ -7,7 +7,9 @@
  * Backward, with delta = do . o:
  *   ds_t = p_t * (do . v_t - delta),  dq = scale * sum_t ds_t k_t,  dk_t = scale * sum_q ds_t q,  dv_t = sum_q p_t do
  * only for own rows: the cached text is constant. p is recomputed from stats (Dao et al. 2022).
- * One work-item a (query row, head), or a (own row, group) for dk and dv: every sum has one owner, no atomics.
+ * One work-item a (block of ATT_ROWS query rows, head), or a (own row, group) for dk and dv: every sum has one owner, no
+ * atomics. Rows of a block that are neighbours in a sequence take keys together (attention_block.cl), others each
+ * alone, with the same bits.
  * Flops a query row, head and visible key: 4*D forward, 6*D for dq; 8*D for dk and dv, own keys only. Bytes: 8*D
  * for each of these, from cache but for the first: 8*G*D a visible row from memory. */
 #include "attention_shared.cl"
@@ -33,10 +35,34 @@ float head_dot(const head_vec *x, __global const float *y) {
         sum = fma(x[i], head_load(i, y), sum);
     return head_sum(sum);
 }
-#define ATT_HELPERS
-#endif
 
-/* Range: (H * Nq) items. */
+/* sum += weight[j] * y_j for j < count, where y_j lies `offset` floats behind visible key first + j. */
+void head_add(head_vec *sum, const float *weight, const visible_rows *seen, int first, int count, int offset) {
+    head_vec part[HEAD_VECTORS];
+    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+        part[i] = sum[i];
+    for (int j = 0; j < count; j++) {
+        __global const float *y = key_at(seen, first + j) + offset;
+        __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+            part[i] = fma((head_vec)(weight[j]), head_load(i, y), part[i]);
+    }
+    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+        sum[i] = part[i];
+}
+#endif
+#include "attention_block.cl"
+#define ATT_HELPERS
+
+/* The rows of an item; the keys before `end` they take together, row r those before first.n + r. */
+#define BLOCK_OF(item, own)                                                                                            \
+    const int block = (item) / H, head = (item) - block * H, group = head / (H / G), value = G * HEAD_DIM;             \
+    const int query = block * ATT_ROWS, rows = min(ATT_ROWS, Nq - query);                                              \
+    const bool together = HEAD_VW >= 4 && are_block(query, rows, sequence, row_of);                                     \
+    const visible_rows first = visible_to(row_of[query], group, prefix_kv, own, shared_len, prefix_start, prefix_len,  \
+                                          start, sequence, G);                                                         \
+    const int end = together && !FIRST_SEEN(first.n + ATT_ROWS - 1) ? first.n + ATT_ROWS - 1 : 0
+
+/* Range: (H * Nq / ATT_ROWS, rounded up) items. */
 __kernel void ATTENTION(fwd)(__global float *o,                  /* (Nq, H*D) */
                              __global float *stats,              /* (Nq, H) */
                              __global const float *q,            /* (Nq, H*D) */
@@ -49,52 +75,67 @@ __kernel void ATTENTION(fwd)(__global float *o,                  /* (Nq, H*D) */
                              __global const int *row_of,         /* (Nq) */
                              int Nq, int H, int G, float scale BEND_ARGUMENTS) {
     int item = (int)get_global_id(0);
-    if (item >= Nq * H)
+    if (item >= (Nq + ATT_ROWS - 1) / ATT_ROWS * H)
         return;
-    int query = item / H, head = item - query * H, group = head / (H / G);
-    const visible_rows seen = visible_to(row_of[query], group, prefix_kv, own_kv + own_offset, shared_len,
-                                         prefix_start, prefix_len, start, sequence, G);
-    const int n = seen.n, value = G * HEAD_DIM;
+    BLOCK_OF(item, own_kv + own_offset);
     BEND_BY(head)
-    q += (size_t)item * HEAD_DIM;
-
-    head_vec qs[HEAD_VECTORS], sum[HEAD_VECTORS];
-    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
-        qs[i] = head_load(i, q) * scale;
-        sum[i] = 0.0f;
-    }
-    float top = -1e30f;
-    float16 totals = 0.0f;
-    for (int t0 = FIRST_SEEN(n); t0 < n; t0 += TILE) {
-        float score[TILE], weight[TILE], tile_top = top;
-        int count = min(TILE, n - t0);
-        for (int j = 0; j < count; j++) {
-            score[j] = BEND(head_dot(qs, key_at(&seen, t0 + j)), t0 + j - (n - 1));
-            tile_top = fmax(tile_top, score[j]);
+    head_vec qs[ATT_ROWS][HEAD_VECTORS], sum[ATT_ROWS][HEAD_VECTORS];
+    float top[ATT_ROWS];
+    float16 totals[ATT_ROWS];
+    for (int r = 0; r < rows; r++) {
+        size_t at = ((size_t)(query + r) * (size_t)H + (size_t)head) * HEAD_DIM;
+        __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
+            qs[r][i] = head_load(i, q + at) * scale;
+            sum[r][i] = 0.0f;
         }
-        for (int j = count; j < TILE; j++)
-            score[j] = -1e30f; /* weight 0 */
-        float shrink = exp_negative(top - tile_top);
-        top = tile_top;
-        float16 weights = exp_negative16(vload16(0, score) - top);
-        vstore16(weights, 0, weight);
-        totals = totals * shrink + weights;
+        top[r] = -1e30f;
+        totals[r] = 0.0f;
+    }
+#if HEAD_VW >= 4
+    for (int t0 = 0; t0 < end; t0 += TILE) {
+        float score[ATT_ROWS * TILE];
+        block_dots(score, qs, &first, t0, min(TILE, end - t0), 0);
+        for (int r = 0; r < ATT_ROWS; r++) {
+            int count = min(TILE, first.n + r - t0);
+            if (count <= 0)
+                continue;
+#if ATT_BENT
+            for (int j = 0; j < count; j++)
+                score[r * TILE + j] = BEND(score[r * TILE + j], t0 + j - (first.n + r - 1));
+#endif
+            for (int j = count; j < TILE; j++)
+                score[r * TILE + j] = -1e30f; /* weight 0 */
+            vstore16(soften(vload16(r, score), &top[r], &totals[r], sum[r]), r, score);
+            if (first.n - t0 < TILE)
+                head_add(sum[r], score + r * TILE, &first, t0, count, value);
+        }
+        if (first.n - t0 >= TILE)
+            block_add(sum, score, &first, t0, value);
+    }
+#endif
+    for (int r = 0; r < rows; r++) {
+        const visible_rows seen = visible_to(row_of[query + r], group, prefix_kv, own_kv + own_offset, shared_len,
+                                             prefix_start, prefix_len, start, sequence, G);
+        const int n = seen.n;
+        for (int t0 = end ? n : FIRST_SEEN(n); t0 < n; t0 += TILE) {
+            float score[TILE];
+            int count = min(TILE, n - t0);
+            for (int j = 0; j < count; j++)
+                score[j] = BEND(head_dot(qs[r], key_at(&seen, t0 + j)), t0 + j - (n - 1));
+            for (int j = count; j < TILE; j++)
+                score[j] = -1e30f; /* weight 0 */
+            vstore16(soften(vload16(0, score), &top[r], &totals[r], sum[r]), 0, score);
+            head_add(sum[r], score, &seen, t0, count, value);
+        }
+        const size_t at = (size_t)(query + r) * (size_t)H + (size_t)head;
+        float total = sum16(totals[r]);
         __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
-            sum[i] *= shrink;
-        for (int j = 0; j < count; j++) {
-            __global const float *v = key_at(&seen, t0 + j) + value;
-            __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
-                sum[i] = fma((head_vec)(weight[j]), head_load(i, v), sum[i]);
-        }
+            head_store(sum[r][i] / total, i, o + at * HEAD_DIM);
+        stats[at] = top[r] + log(total);
     }
-    float total = sum16(totals);
-    o += (size_t)item * HEAD_DIM;
-    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
-        head_store(sum[i] / total, i, o);
-    stats[item] = top + log(total);
 }
 
-/* Also writes delta (Nq, H) for attention_bwd_kv, which must run after it. Range: (H * Nq) items. */
+/* Also writes delta (Nq, H) for attention_bwd_kv, which must run after it. Range: as attention_fwd. */
 __kernel void ATTENTION(bwd_q)(__global float *dq,                 /* (Nq, H*D) */
                                __global float *delta,              /* (Nq, H) */
                                __global const float *d_o,          /* (Nq, H*D) */
@@ -110,55 +151,92 @@ __kernel void ATTENTION(bwd_q)(__global float *dq,                 /* (Nq, H*D) 
                                __global const int *row_of,         /* (Nq) */
                                int Nq, int H, int G, float scale BEND_ARGUMENTS) {
     int item = (int)get_global_id(0);
-    if (item >= Nq * H)
+    if (item >= (Nq + ATT_ROWS - 1) / ATT_ROWS * H)
         return;
-    int query = item / H, head = item - query * H, group = head / (H / G);
-    const visible_rows seen = visible_to(row_of[query], group, prefix_kv, own_kv, shared_len, prefix_start,
-                                         prefix_len, start, sequence, G);
-    const int n = seen.n, value = G * HEAD_DIM;
+    BLOCK_OF(item, own_kv);
     BEND_BY(head)
-    size_t at = (size_t)item * HEAD_DIM;
-
-    head_vec qs[HEAD_VECTORS], dos[HEAD_VECTORS], sum[HEAD_VECTORS];
-    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
-        qs[i] = head_load(i, q + at) * scale;
-        dos[i] = head_load(i, d_o + at);
-        sum[i] = 0.0f;
+    head_vec qs[ATT_ROWS][HEAD_VECTORS], dos[ATT_ROWS][HEAD_VECTORS], sum[ATT_ROWS][HEAD_VECTORS];
+    float offset[ATT_ROWS], log_total[ATT_ROWS];
+    for (int r = 0; r < rows; r++) {
+        const size_t stat = (size_t)(query + r) * (size_t)H + (size_t)head, at = stat * HEAD_DIM;
+        __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++) {
+            qs[r][i] = head_load(i, q + at) * scale;
+            dos[r][i] = head_load(i, d_o + at);
+            sum[r][i] = 0.0f;
+        }
+        offset[r] = head_dot(dos[r], o + at);
+        log_total[r] = stats[stat];
+        delta[stat] = offset[r];
     }
-    float offset = head_dot(dos, o + at), log_total = stats[item];
-    for (int t0 = FIRST_SEEN(n); t0 < n; t0 += TILE) {
-        float slope[TILE], score[TILE];
+#if HEAD_VW >= 4
+    for (int t0 = 0; t0 < end; t0 += TILE) {
+        float score[ATT_ROWS * TILE], slope[ATT_ROWS * TILE];
+        block_dots(score, qs, &first, t0, min(TILE, end - t0), 0);
+        block_dots(slope, dos, &first, t0, min(TILE, end - t0), value);
+        for (int r = 0; r < ATT_ROWS; r++) {
+            int count = min(TILE, first.n + r - t0);
+            if (count <= 0)
+                continue;
+            float16 rate = 1.0f;
 #if ATT_BENT
-        float rate[TILE];
+            float rates[TILE];
+            for (int j = 0; j < count; j++) {
+                float *s = &score[r * TILE + j];
+                rates[j] = BEND_RATE(*s);
+                *s = BEND(*s, t0 + j - (first.n + r - 1));
+            }
+            for (int j = count; j < TILE; j++)
+                rates[j] = 0.0f;
+            rate = vload16(0, rates);
 #endif
-        int count = min(TILE, n - t0);
-        for (int j = 0; j < count; j++) {
-            __global const float *k = key_at(&seen, t0 + j);
-            score[j] = head_dot(qs, k);
-            slope[j] = head_dot(dos, k + value);
-#if ATT_BENT
-            rate[j] = BEND_RATE(score[j]);
-            score[j] = BEND(score[j], t0 + j - (n - 1));
-#endif
+            for (int j = count; j < TILE; j++) {
+                score[r * TILE + j] = -1e30f; /* weight 0 */
+                slope[r * TILE + j] = 0.0f;
+            }
+            float16 p = exp_negative16(vload16(r, score) - log_total[r]);
+            vstore16(p * (vload16(r, slope) - offset[r]) * scale * rate, r, slope);
+            if (first.n - t0 < TILE)
+                head_add(sum[r], slope + r * TILE, &first, t0, count, 0);
         }
-        for (int j = count; j < TILE; j++) {
-            score[j] = -1e30f; /* weight 0 */
-            slope[j] = 0.0f;
-        }
-        float16 p = exp_negative16(vload16(0, score) - log_total);
-        vstore16(p * (vload16(0, slope) - offset) * scale, 0, slope);
-        for (int j = 0; j < count; j++) {
-#if ATT_BENT
-            slope[j] *= rate[j];
-#endif
-            __global const float *k = key_at(&seen, t0 + j);
-            __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
-                sum[i] = fma((head_vec)(slope[j]), head_load(i, k), sum[i]);
-        }
+        if (first.n - t0 >= TILE)
+            block_add(sum, slope, &first, t0, 0);
     }
-    __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
-        head_store(sum[i], i, dq + at);
-    delta[item] = offset;
+#endif
+    for (int r = 0; r < rows; r++) {
+        const visible_rows seen = visible_to(row_of[query + r], group, prefix_kv, own_kv, shared_len, prefix_start,
+                                             prefix_len, start, sequence, G);
+        const int n = seen.n;
+        for (int t0 = end ? n : FIRST_SEEN(n); t0 < n; t0 += TILE) {
+            float slope[TILE], score[TILE];
+#if ATT_BENT
+            float rate[TILE];
+#endif
+            int count = min(TILE, n - t0);
+            for (int j = 0; j < count; j++) {
+                __global const float *k = key_at(&seen, t0 + j);
+                score[j] = head_dot(qs[r], k);
+                slope[j] = head_dot(dos[r], k + value);
+#if ATT_BENT
+                rate[j] = BEND_RATE(score[j]);
+                score[j] = BEND(score[j], t0 + j - (n - 1));
+#endif
+            }
+            for (int j = count; j < TILE; j++) {
+                score[j] = -1e30f; /* weight 0 */
+                slope[j] = 0.0f;
+            }
+            float16 p = exp_negative16(vload16(0, score) - log_total[r]);
+            vstore16(p * (vload16(0, slope) - offset[r]) * scale, 0, slope);
+#if ATT_BENT
+            for (int j = 0; j < count; j++)
+                slope[j] *= rate[j];
+#endif
+            head_add(sum[r], slope, &seen, t0, count, 0);
+        }
+        const size_t at = ((size_t)(query + r) * (size_t)H + (size_t)head) * HEAD_DIM;
+        __attribute__((opencl_unroll_hint)) for (int i = 0; i < HEAD_VECTORS; i++)
+            head_store(sum[r][i], i, dq + at);
+    }
 }
 
 /* query_start (S+1): the query rows of each sequence. Range: (G * N) items. */

@@ -34,3 +34,8 @@ dun_range dun_attention_items(const dun_compute *compute, size_t n) {
     uint32_t group = compute->tiles.attention_group;
     return group > 1 ? (dun_range){{n, 1}, group} : dun_items(compute, n);
 }
+
+dun_range dun_attention_queries(const dun_compute *compute, size_t n_rows, size_t H) {
+    const size_t together = compute->tiles.attention_group > 1 ? 1 : DUN_ATTENTION_ROWS;
+    return dun_attention_items(compute, (n_rows + together - 1) / together * H);
+}

@@ -54,4 +54,10 @@ int dun_nn_use(const dun_compute *compute, bool traits, bool stored);
 /* One work-group of attention, or one item where tiles say so, for each of n (row, head) or (row, group). */
 dun_range dun_attention_items(const dun_compute *compute, size_t n);
 
+/* Query rows that one item takes (ATT_ROWS of the kernels). */
+enum { DUN_ATTENTION_ROWS = 4 };
+
+/* The same for query rows of H heads, of which one item takes several. */
+dun_range dun_attention_queries(const dun_compute *compute, size_t n_rows, size_t H);
+
 #endif

@@ -246,15 +246,14 @@ static int rope_backward(dun_run *run, const dun_step *step) {
 /* Launches one of attention's kernels: the plain one, or where the step bends its scores, or hides rows that
  * are this far away, the other, which takes the last three arguments too. */
 static int attend(dun_run *run, const dun_step *step, enum dun_nn_kernel plain, enum dun_nn_kernel bent,
-                  size_t n, const dun_arg *args, size_t n_args) {
+                  dun_range range, const dun_arg *args, size_t n_args) {
     const bool bends = step->cap > 0 || step->alibi > 0 ||
                        (step->window > 0 && step->window < run->engine->options.max_position);
-    return dun_launch(kernel(run, bends ? bent : plain), dun_attention_items(run->engine->compute, n), args,
-                      bends ? n_args : n_args - 3);
+    return dun_launch(kernel(run, bends ? bent : plain), range, args, bends ? n_args : n_args - 3);
 }
 #define BENDS(step) DUN_INT((step)->window), DUN_FLOAT((step)->cap), DUN_FLOAT((step)->alibi)
-#define ATTEND(run, step, name, n, args)                                                                     \
-    attend(run, step, DUN_K_attention_##name, DUN_K_bent_attention_##name, n, args,                          \
+#define ATTEND(run, step, name, range, args)                                                                 \
+    attend(run, step, DUN_K_attention_##name, DUN_K_bent_attention_##name, range, args,                      \
            sizeof(args) / sizeof *(args))
 
 static int attention_forward(dun_run *run, const dun_step *step) {
@@ -282,7 +281,7 @@ static int attention_forward(dun_run *run, const dun_step *step) {
                             DUN_INT(spec->n_kv_heads),
                             DUN_FLOAT(step->scale),
                             BENDS(step)};
-    return ATTEND(run, step, fwd, (size_t)Nq * spec->n_heads, args);
+    return ATTEND(run, step, fwd, dun_attention_queries(e->compute, Nq, spec->n_heads), args);
 }
 
 /* The gradient of q, and attention's scratch for that of k and v. */
@@ -311,7 +310,7 @@ static int attention_backward_q(dun_run *run, const dun_step *step) {
                             DUN_INT(spec->n_kv_heads),
                             DUN_FLOAT(step->scale),
                             BENDS(step)};
-    return ATTEND(run, step, bwd_q, (size_t)Nq * spec->n_heads, args);
+    return ATTEND(run, step, bwd_q, dun_attention_queries(e->compute, Nq, spec->n_heads), args);
 }
 
 static int attention_backward_kv(dun_run *run, const dun_step *step) {
@@ -334,7 +333,8 @@ static int attention_backward_kv(dun_run *run, const dun_step *step) {
                             DUN_INT(spec->n_kv_heads),
                             DUN_FLOAT(step->scale),
                             BENDS(step)};
-    return ATTEND(run, step, bwd_kv, (size_t)b->n_rows * spec->n_kv_heads, args);
+    return ATTEND(run, step, bwd_kv, dun_attention_items(e->compute, (size_t)b->n_rows * spec->n_kv_heads),
+                  args);
 }
 
 static int attention_backward(dun_run *run, const dun_step *step) {
