@@ -143,6 +143,8 @@ lmstudio:pub/repo/studio.gguf
 studio lmstudio:pub/repo/studio.gguf
 below deep/er/Below.Q8_0.GGUF
 somebody ollama:somebody/own:q4
+studiogguf lmstudio:pub/repo/studio.gguf
+Below-Q8.0 deep/er/Below.Q8_0.GGUF
 END
 
 # Two that fit, none, and one that is broken.

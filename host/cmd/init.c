@@ -346,7 +346,8 @@ static const dun_option options[] = {
      .letter = 'm',
      .argument = "FILE",
      .environment = "DUNLIN_MODEL_PATH",
-     .help = "Model file (GGUF); without it the one that the configs of dunlin name."},
+     .help =
+         "Model: a file, a folder, or a name of `dunlin models`; without it the one that the configs of dunlin name."},
     {0},
 };
 

@@ -367,7 +367,9 @@ out:
 }
 
 static const dun_option options[] = {
-    {.name = "model", .argument = "FILE", .help = "Model file (GGUF) whose shapes are measured."},
+    {.name = "model",
+     .argument = "FILE",
+     .help = "Model whose shapes are measured: a file, a folder, or a name of `dunlin models`."},
     {.name = "quick", .help = "Only the candidates that win most often; less than a minute."},
     {.name = "verbose", .help = "Shows what the candidates say."},
     {.name = "measure",

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "io/model/model_walk.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -114,9 +115,37 @@ static bool is_name_in_other_case(const char *name, const char *wanted) {
     return strcasecmp(name, wanted) == 0;
 }
 
+static bool is_letter(char c) {
+    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+/* Whether a text begins with the letters and digits of `part`, whatever stands between them. */
+static bool begins_with_letters(const char *text, const char *part) {
+    for (; *part; part++) {
+        if (!is_letter(*part))
+            continue;
+        while (*text && !is_letter(*text))
+            text++;
+        if (tolower((unsigned char)*text++) != tolower((unsigned char)*part))
+            return false;
+    }
+    return true;
+}
+
+/* "gemma3-270m" is meant by one for "gemma-3-270m-q4_k_m.gguf"; single letters mean nothing. */
+static bool contains_letters(const char *text, const char *part) {
+    size_t n = 0;
+    for (const char *at = part; *at; at++)
+        n += is_letter(*at);
+    for (; n >= 4 && *text; text++)
+        if (is_letter(*text) && begins_with_letters(text, part))
+            return true;
+    return false;
+}
+
 /* Ways of meaning a model, the surest first. */
 static bool (*const ways[])(const char *name, const char *wanted) = {is_name, is_name_in_other_case,
-                                                                     dun_text_contains};
+                                                                     dun_text_contains, contains_letters};
 enum { N_WAYS = sizeof ways / sizeof *ways };
 
 /* Whether an entry is meant; of those that are no models (faulty) only where nothing else is. */
@@ -155,7 +184,7 @@ int dun_model_entries_find(const dun_model_entry **out, bool *exact, const dun_m
             found = found ? found : entry;
         }
         *out = found;
-        *exact = ways[way] != dun_text_contains;
+        *exact = ways[way] == is_name || ways[way] == is_name_in_other_case;
     }
 out:
     return rc;

@@ -33,7 +33,8 @@ int dun_model_entries_list(dun_model_entries *out, const char *const *folders);
 void dun_model_entries_free(dun_model_entries *entries);
 
 /* The entry that `name` means: the one of that name ("ollama:NAME" is NAME:latest), else the only one that
- * has it as a part, letters of either case being equal. What is no model (a fault) counts where nothing else
+ * has it as a part, letters of either case being equal, else the only one that has its letters and digits.
+ * What is no model (a fault) counts where nothing else
  * has the name. *out is NULL where there is none. DUN_USAGE: several have; the message names them. */
 int dun_model_entries_find(const dun_model_entry **out, bool *exact, const dun_model_entries *entries,
                            const char *name);
