@@ -281,8 +281,9 @@ static double score_of(const ref_view *v, int t, const double *q, const dun_ref_
     double s = heads->scale * dot(q, row_at(v, t) + v->at_key, heads->D);
     *rate = 1.0;
     if (heads->cap > 0.0) {
-        *rate = 1.0 - tanh(s / heads->cap) * tanh(s / heads->cap);
-        s = heads->cap * tanh(s / heads->cap);
+        const double bent = tanh(s / heads->cap);
+        *rate = 1.0 - bent * bent;
+        s = heads->cap * bent;
     }
     return s + v->slope * (t - (v->n - 1));
 }

@@ -16,9 +16,19 @@ static void reference_point(double *out, const scene *s, int q, const double *pr
     check_ok(dun_random_model_point(out, s->weights, &s->point, ids, n, prompt_rows));
 }
 
-static double reference_sum(const scene *s, const double *prompt_rows) {
+static bool uses_row(int q, int row) {
+    bool used = false;
+    for (int i = 0; i < scene_sequences[q].n; i++)
+        used |= scene_sequences[q].ids[i] == -1 - row;
+    return used;
+}
+
+/* Of the sequences that use a row of the prompt: the others do not change with it. */
+static double reference_sum(const scene *s, const double *prompt_rows, int row) {
     double sum = 0.0, out[MAX_WIDTH];
     for (int q = 0; q < N_SEQUENCES; q++) {
+        if (!uses_row(q, row))
+            continue;
         reference_point(out, s, q, prompt_rows);
         for (uint32_t j = 0; j < s->width; j++)
             sum += scene_slope(q, j) * out[j];
@@ -50,9 +60,9 @@ double scene_compare_gradient(const scene *s, const float *d_prompt) {
     memcpy(rows, s->prompt, sizeof rows);
     for (int i = 0; i < P * C; i++) {
         rows[i] = s->prompt[i] + h;
-        double above = reference_sum(s, rows);
+        double above = reference_sum(s, rows, i / C);
         rows[i] = s->prompt[i] - h;
-        want[i] = (above - reference_sum(s, rows)) / (2.0 * h);
+        want[i] = (above - reference_sum(s, rows, i / C)) / (2.0 * h);
         rows[i] = s->prompt[i];
     }
     for (int i = 0; i < MAX_P * C; i++)
