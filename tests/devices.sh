@@ -144,5 +144,8 @@ matches out ': finished; self-test'
 # A time limit; when nothing finishes the status says so.
 ends 4 compare config.ini --device "$(cat index)" --set train.epochs=900000 --timeout 2 --out slow
 matches out 'failed, took longer than 2 s'
+# What a process that fails says is in the table: dunlin's message, or what a driver printed before it ended itself.
+"$dunlin" compare config.ini --device "$(cat index)" --set prompt.tokens=4000 --out refused >out 2>err
+matches out 'failed, data.max_length 64 and the prompt.s 4000 rows exceed'
 finish
 printf 'all good\n'

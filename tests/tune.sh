@@ -34,4 +34,12 @@ sed -i 's/left##r = fma(x, b_left, left##r)/left##r = fma(x, b_left, x)/' host/k
 cmp -s host/kernels/gemm_reg.cl "$source/host/kernels/gemm_reg.cl" && stop "nothing was broken: change this script"
 DUNLIN_KERNELS=kernels.cl measure "reg" || stop "a broken kernel is no crash"
 grep -q '"wrong":true' out || stop "a broken kernel is not noticed"
+
+# What the compiler says of kernels that do not compile is in the table and in the message.
+sed -i '$a #error broken on purpose' host/kernels/*.cl
+if DUNLIN_KERNELS=kernels.cl "$dunlin" tune --model model.gguf --device cpu --quick >out 2>err; then
+    stop "kernels that do not compile are tuned"
+fi
+grep -q '^naive .*exit code 4: .*broken on purpose' out || stop "the table has nothing of what the compiler says"
+grep -q 'even the plainest kernels do not run (exit code 4: .*broken on purpose' err || stop "no word of the compiler"
 echo "tune measures, compares and refuses"

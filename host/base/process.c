@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,4 +240,43 @@ int dun_process_describe(dun_str *out, const dun_process_end *end, double limit_
     if (end->signal)
         return dun_str_addf(out, "killed by signal %d", end->signal);
     return dun_str_addf(out, "exit code %d", end->status);
+}
+
+/* From the last line that begins with "dunlin: ", whatever follows it; without one the last three. */
+static const char *find_words(const char *printed, const char *end) {
+    enum { LINES = 3 };
+    static const char sign[] = "dunlin: ";
+    const char *own = NULL, *last[LINES] = {printed, printed, printed};
+    for (const char *line = printed, *next; line < end; line = next) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        next = stop ? stop + 1 : end;
+        if (end - line >= (ptrdiff_t)sizeof sign && memcmp(line, sign, sizeof sign - 1) == 0)
+            own = line + sizeof sign - 1;
+        if (next - line < 2) /* a blank one */
+            continue;
+        memmove(last, last + 1, sizeof last - sizeof *last);
+        last[LINES - 1] = line;
+    }
+    return own ? own : last[0];
+}
+
+int dun_process_add_words(dun_str *out, const char *before, const char *printed, size_t length) {
+    enum { MOST = 600 };
+    int rc = DUN_OK;
+    const char *end = printed + length;
+    const size_t most = out->length + MOST;
+    for (const char *line = length ? find_words(printed, end) : end; line < end && out->length < most;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line)), *next = stop ? stop + 1 : end;
+        for (stop = stop ? stop : end; line < stop && strchr(" \t\r", *line); line++)
+            ;
+        if (line < stop) {
+            const size_t n = (size_t)(stop - line), room = most - out->length;
+            TRY(dun_str_addf(out, "%s", before));
+            TRY(dun_utf8_repair(out, line, n < room ? n : room));
+            before = "; ";
+        }
+        line = next;
+    }
+out:
+    return rc;
 }

@@ -53,4 +53,8 @@ int dun_process_run(dun_process_end *end, dun_str *output, const char *const *ar
 /* Appends how it ended: "exit code 4", "killed by signal 11", "no answer in 20 s". */
 int dun_process_describe(dun_str *out, const dun_process_end *end, double limit_s);
 
+/* Appends in one line, behind `before`, what a process said last: its message (from a line that begins with
+ * "dunlin: " on) or the last three lines, at most some 600 bytes, as UTF-8. Nothing where it said nothing. */
+int dun_process_add_words(dun_str *out, const char *before, const char *printed, size_t length);
+
 #endif

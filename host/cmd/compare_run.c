@@ -33,19 +33,12 @@ out:
     return rc;
 }
 
-/* The last line of a file that is not empty, made fit for JSON; nothing when there is none. */
-static int last_line(dun_str *out, const char *path) {
+/* Appends what a process said last, by the file of its stderr. */
+static int add_words(dun_str *out, const char *before, const char *err_path) {
     int rc = DUN_OK;
     dun_file file = {0};
-    if (dun_file_map(&file, path) < 0)
-        goto out;
-    size_t end = file.length;
-    while (end > 0 && file.bytes[end - 1] == '\n')
-        end--;
-    size_t begin = end;
-    while (begin > 0 && file.bytes[begin - 1] != '\n')
-        begin--;
-    TRY(dun_utf8_repair(out, (const char *)file.bytes + begin, end - begin));
+    if (dun_file_map(&file, err_path) >= 0)
+        TRY(dun_process_add_words(out, before, (const char *)file.bytes, file.length));
 out:
     dun_file_unmap(&file);
     return rc;
@@ -58,8 +51,8 @@ static int describe_end(dun_str *out, const dun_process_end *end, double limit_s
         TRY(dun_str_addf(out, "took longer than %.0f s and was ended", limit_s));
     else if (end->signal)
         TRY(dun_str_addf(out, "killed by signal %d (%s)", end->signal, strsignal(end->signal)));
-    else
-        TRY(last_line(out, err_path));
+    if (!end->timed_out)
+        TRY(add_words(out, end->signal ? ": " : "", err_path));
     if (!out->length)
         TRY(dun_str_addf(out, "ended with status %d", end->status));
 out:

@@ -13,6 +13,7 @@
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "cmd/shell/common.h"
+#include "cmd/tune_measure.h"
 #include "config/paths.h"
 #include "dev/tuning.h"
 #include "io/model_file.h"
@@ -25,64 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Two orders of float32 sums through two blocks differ by some 1e-6; f16 weights by some 1e-3. */
-static const double tolerance = 1e-4, half_tolerance = 2e-2;
-
 static const double CANDIDATE_S = 60, QUICK_CANDIDATE_S = 15, QUICK_TOTAL_S = 48;
-
-/* --measure: one candidate, here and now. Prints a JSON line. */
-
-static int compare(json_t *object, const dun_tune_result *result, const char *path, bool half) {
-    int rc = DUN_OK;
-    dun_file file = {0};
-    if (access(path, F_OK) < 0) {
-        TRY(dun_file_write(path, result->results, result->n_results * sizeof(float)));
-        goto out;
-    }
-    TRY(dun_file_map(&file, path));
-    double off =
-        dun_tune_difference(result, (const float *)(const void *)file.bytes, file.length / sizeof(float));
-    TRY(dun_json_set(object, "off", dun_json_real(off)));
-    if (!(off <= (half ? half_tolerance : tolerance)))
-        TRY(dun_json_set(object, "wrong", json_true()));
-out:
-    dun_file_unmap(&file);
-    return rc;
-}
-
-static int measure_here(const dun_args *args, const char *candidate, const char *model,
-                        const char *device_name) {
-    int rc = DUN_OK;
-    dun_model_file *file = NULL;
-    dun_device *device = NULL;
-    dun_tune_result result = {0};
-    json_t *object = json_object();
-    char gemm[16] = "", tiles[DUN_TUNING_TEXT];
-    const char *reference = dun_args_value(args, "reference");
-    if (sscanf(candidate, "%15s", gemm) != 1)
-        TRY(dun_error(DUN_USAGE, "tune: --measure: \"GEMM TILES\" is needed, as \"local WG=64 TS_M=32\""));
-    bool half = strstr(candidate, "TS_HALF=1") != NULL;
-    snprintf(tiles, sizeof tiles, "default %.300s", candidate + strspn(candidate, " ") + strlen(gemm));
-    TRY(dun_model_file_open(&file, model, DUN_MODEL_SPEC));
-    TRY(dun_device_open(&device, device_name));
-    const dun_spec *spec = dun_model_file_spec(file);
-    const dun_wish wish = {
-        .head_dim = spec->head_dim, .gemm = gemm, .tiles = tiles, .half_weights = half, .exact = true};
-    double enough_s = strcmp(gemm, "naive") == 0 ? 0 : dun_args_has(args, "quick") ? 0.25 : 0.8;
-    TRY(dun_tune_measure(&result, device, spec, &wish, enough_s));
-    TRY(dun_json_set(object, "build_s", dun_json_real(result.build_s)));
-    TRY(dun_json_set(object, "text_s", dun_json_real(result.text_s)));
-    TRY(dun_json_set(object, "step_s", dun_json_real(result.step_s)));
-    if (reference)
-        TRY(compare(object, &result, reference, half));
-    TRY(dun_out_json(object));
-out:
-    json_decref(object);
-    dun_tune_result_free(&result);
-    dun_device_close(device);
-    dun_model_file_free(file);
-    return rc;
-}
 
 /* The search. */
 
@@ -99,6 +43,7 @@ typedef struct {
     double best_s; /* of text and step together */
     char best_gemm[16], best_tiles[DUN_TUNING_TEXT], note[DUN_TUNING_TEXT];
     unsigned n_tried, n_lost;
+    char fault[700]; /* of the last candidate that lost */
 } search;
 
 /* The first, whose results all others are held against, may take its time. */
@@ -129,21 +74,32 @@ static int run_child(dun_process_end *end, dun_str *output, const search *s, con
     if (s->quick)
         argv[10] = "--quick";
     return dun_process_run(end, output, argv,
-                           dun_args_has(s->args, "verbose") ? DUN_STDERR_HERE : DUN_STDERR_NOWHERE,
+                           dun_args_has(s->args, "verbose") ? DUN_STDERR_HERE : DUN_STDERR_WITH_STDOUT,
                            limit_s(s));
+}
+
+/* The line of JSON among what drivers say. */
+static const char *find_answer(const dun_str *output) {
+    const char *line = output->bytes ? output->bytes : "";
+    while (*line && *line != '{') {
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    return line;
 }
 
 /* What came of a child, in words and as its answer (NULL: none that counts). */
 static int judge(dun_str *outcome, json_t **answer, const dun_process_end *end, const dun_str *output,
                  const search *s) {
     int rc = DUN_OK;
+    const char *said = output->bytes ? output->bytes : "", *line = find_answer(output);
     *answer = NULL;
     if (end->status != 0) {
         TRY(dun_process_describe(outcome, end, limit_s(s)));
+        TRY(dun_process_add_words(outcome, ": ", said, output->length));
         goto out;
     }
-    TRY(dun_json_parse(answer, output->bytes ? output->bytes : "", output->length, "a candidate's answer",
-                       1));
+    TRY(dun_json_parse(answer, line, strcspn(line, "\n"), "a candidate's answer", 1));
     if (json_is_true(json_object_get(*answer, "wrong"))) {
         TRY(dun_str_addf(outcome, "wrong: off by %.2g", json_number_value(json_object_get(*answer, "off"))));
         json_decref(*answer);
@@ -181,6 +137,8 @@ static int try_one(double *seconds, search *s, const char *candidate) {
     if (answer)
         *seconds = json_number_value(json_object_get(answer, "text_s")) +
                    json_number_value(json_object_get(answer, "step_s"));
+    if (!answer)
+        snprintf(s->fault, sizeof s->fault, "%s", outcome.length ? outcome.bytes : "wrong");
     TRY(add_row(s, candidate, answer, outcome.length ? outcome.bytes : ""));
 out:
     json_decref(answer);
@@ -212,8 +170,8 @@ static int search_all(search *s) {
     TRY(try_one(&ignored, s, "naive WG=1 VW=4 ATT_WG=1")); /* whose results are the reference */
     if (access(s->reference.bytes, F_OK) < 0)
         TRY(dun_error(DUN_BAD_DEVICE,
-                      "%s, driver %s: even the plainest kernels do not run; see `dunlin check`", s->info.name,
-                      s->info.driver));
+                      "%s, driver %s: even the plainest kernels do not run (%s); see `dunlin check`",
+                      s->info.name, s->info.driver, s->fault));
     for (const dun_tune_candidate *c = dun_tune_products; c->gemm; c++)
         if ((c->types & type) && (!s->quick || c->quick))
             TRY(compete(s, c->gemm, c->tiles));
@@ -226,8 +184,9 @@ static int search_all(search *s) {
             TRY(compete(s, s->best_gemm, tiles));
     }
     if (s->best_s == 0)
-        TRY(dun_error(DUN_BAD_DEVICE, "no candidate ran on %s, driver %s, and was right; see `dunlin check`",
-                      s->info.name, s->info.driver));
+        TRY(dun_error(DUN_BAD_DEVICE,
+                      "no candidate ran on %s, driver %s, and was right; the last: %s; see `dunlin check`",
+                      s->info.name, s->info.driver, s->fault));
 out:
     return rc;
 }
@@ -357,7 +316,7 @@ static int run(const dun_args *args) {
     if (!file && !path)
         TRY(dun_error(DUN_USAGE, "tune: a CONFIG or --model FILE is needed: the shapes are a model's"));
     TRY(dun_model_name_find(&model, file ? file : config.model.path));
-    TRY(measure ? measure_here(args, measure, model, config.device.use)
+    TRY(measure ? dun_tune_measure_here(args, measure, model, config.device.use)
                 : tune(args, model, config.device.use));
 out:
     dun_free(model);
