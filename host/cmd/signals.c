@@ -9,10 +9,9 @@
 #include "dev/driver.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,9 +34,7 @@ static void leave(int signal_number) {
     _exit(SHELL_OFFSET + signal_number);
 }
 
-/* Ends the process as the signal would have: who waits for it sees that. The first process of a container
- * survives it, and leaves by itself. */
-static void end_at_once(int signal_number) {
+void dun_signals_end_at_once(int signal_number) {
     sigset_t this_one;
     sigemptyset(&this_one);
     sigaddset(&this_one, signal_number);
@@ -47,39 +44,46 @@ static void end_at_once(int signal_number) {
     leave(signal_number);
 }
 
-static void watched_signals(sigset_t *set) {
-    sigemptyset(set);
-    for (size_t i = 0; i < N_STOPPING; i++)
-        sigaddset(set, stopping[i]);
-    sigaddset(set, SIGUSR1);
+static sigset_t heard_signals(const dun_signal_listener *listener) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < listener->n; i++)
+        sigaddset(&set, listener->signals[i]);
+    return set;
 }
 
-static void wait_for_signals(bool hear_hangup) {
-    sigset_t watched, seen;
+static void *wait_for_signals(void *self) {
+    const dun_signal_listener *listener = self;
+    const sigset_t heard = heard_signals(listener);
+    sigset_t seen;
     int which;
-    watched_signals(&watched);
     sigemptyset(&seen);
-    while (sigwait(&watched, &which) == 0) {
-        if (which == SIGUSR1) {
-            dun_save_wish();
-        } else if (which != SIGHUP || hear_hangup) {
-            if (sigismember(&seen, which))
-                end_at_once(which);
-            sigaddset(&seen, which);
-            dun_interrupt();
-        }
+    while (sigwait(&heard, &which) == 0 &&
+           listener->hear(listener->self, which, sigismember(&seen, which) == 1))
+        sigaddset(&seen, which);
+    return NULL;
+}
+
+int dun_signals_listen(pthread_t *thread, const dun_signal_listener *listener) {
+    const sigset_t heard = heard_signals(listener);
+    int code = dun_fault_here() ? EAGAIN : pthread_sigmask(SIG_BLOCK, &heard, NULL);
+    if (!code)
+        code = pthread_create(thread, NULL, wait_for_signals, (void *)(uintptr_t)listener);
+    return code ? dun_error(DUN_FAILED, "signals cannot be waited for: %s", strerror(code)) : DUN_OK;
+}
+
+/* `self`: not NULL under nohup, where SIGHUP is waited for all the same: LLVM would have it do something
+ * again.
+ */
+static bool hear_for_jobs(void *self, int which, bool again) {
+    if (which == SIGUSR1) {
+        dun_save_wish();
+    } else if (which != SIGHUP || !self) {
+        if (again)
+            dun_signals_end_at_once(which);
+        dun_interrupt();
     }
-}
-
-static void *wait_for_all(void *unused) {
-    wait_for_signals(true);
-    return unused;
-}
-
-/* Under nohup. The signal is waited for all the same: LLVM would have it do something again. */
-static void *wait_for_all_but_hangup(void *unused) {
-    wait_for_signals(false);
-    return unused;
+    return true;
 }
 
 static void write_words(const char *words) {
@@ -144,14 +148,15 @@ void dun_signals_init(void) {
 }
 
 int dun_signals_watch(void) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+    static char nohup[] = "nohup";
+    static const dun_signal_listener jobs = {signals, sizeof signals / sizeof *signals, hear_for_jobs, NULL},
+                                     all_but_hangup = {signals, sizeof signals / sizeof *signals,
+                                                       hear_for_jobs, nohup};
+    int rc;
     pthread_t waiting;
-    sigset_t watched;
-    watched_signals(&watched);
-    int code = dun_fault_here() ? EAGAIN : pthread_sigmask(SIG_BLOCK, &watched, NULL);
-    if (!code)
-        code =
-            pthread_create(&waiting, NULL, is_ignored(SIGHUP) ? wait_for_all_but_hangup : wait_for_all, NULL);
-    if (!code)
-        code = pthread_detach(waiting);
-    return code ? dun_error(DUN_FAILED, "signals cannot be waited for: %s", strerror(code)) : DUN_OK;
+    TRY(dun_signals_listen(&waiting, is_ignored(SIGHUP) ? &all_but_hangup : &jobs));
+    (void)pthread_detach(waiting);
+out:
+    return rc;
 }

@@ -1,50 +1,31 @@
-/* The thread waits for signals that are blocked. So it also gets them as the first process of a container,
- * where the system drops a signal that has no handler and is not blocked, and where only the process can end
- * itself. */
+/* What serve makes of the signals that the program's thread (cmd/signals.h) hears for it. */
 #include "cmd/serve/serve_signals.h"
 
 #include "base/err.h"
 
 #include <signal.h>
-#include <string.h>
-#include <unistd.h>
 
-/* The exit status of a process that a signal ended: with its number added. */
-enum { SIGNAL_STATUS = 128 };
-
-static sigset_t closing_signals(void) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    return set;
-}
-
-static void *take_signals(void *self) {
+static bool hear(void *self, int which, bool again) {
     dun_serve_signals *signals = self;
-    sigset_t set = closing_signals();
-    for (;;) {
-        int which;
-        sigwait(&set, &which);
-        if (atomic_load(&signals->over))
-            return NULL;
-        if (signals->taken)
-            _exit(SIGNAL_STATUS + which);
-        signals->taken = true;
-        dun_serve_signals_ask(signals);
-    }
+    (void)again; /* of another kind is as good */
+    if (atomic_load(&signals->over))
+        return false;
+    if (signals->taken)
+        dun_signals_end_at_once(which);
+    signals->taken = true;
+    dun_serve_signals_ask(signals);
+    return true;
 }
 
 int dun_serve_signals_start(dun_serve_signals *signals) {
-    sigset_t set = closing_signals();
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    static const int closing[] = {SIGINT, SIGTERM};
+    int rc;
+    *signals = (dun_serve_signals){.listener = {closing, sizeof closing / sizeof *closing, hear, signals}};
     sem_init(&signals->wake, 0, 0);
-    atomic_init(&signals->asked, false);
-    atomic_init(&signals->over, false);
-    signals->taken = false;
-    int error = pthread_create(&signals->thread, NULL, take_signals, signals);
-    signals->started = error == 0;
-    return error ? dun_error(DUN_FAILED, "no thread for signals: %s", strerror(error)) : DUN_OK;
+    TRY(dun_signals_listen(&signals->thread, &signals->listener));
+    signals->started = true;
+out:
+    return rc;
 }
 
 bool dun_serve_signals_asked(const dun_serve_signals *signals) {

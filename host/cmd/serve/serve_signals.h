@@ -1,14 +1,16 @@
-/* Ctrl-C and SIGTERM while dunlin serve runs, taken by a thread of their own: the first asks to close, the
- * second ends the process at once. */
+/* Ctrl-C and SIGTERM while dunlin serve runs: the first asks to close, the second ends the process at once.
+ */
 #ifndef DUN_SERVE_SIGNALS_H
 #define DUN_SERVE_SIGNALS_H
 
-#include <pthread.h>
+#include "cmd/signals.h"
+
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct {
+    dun_signal_listener listener;
     pthread_t thread;
     sem_t wake;
     atomic_bool asked, over;
