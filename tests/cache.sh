@@ -9,18 +9,8 @@ dunlin=$1
 fixtures=$2
 export DUNLIN_CACHE=$work/cache
 
-for i in 1 2 3; do
-    printf 'aa ab %d\tlow\nzz zy %d\thigh\n' "$i" "$i"
-done >data.tsv
-tiny_config data.tsv >config.ini <<'END'
-[device]
-check = no
-[prompt]
-init = random
-tokens = 2
-[train]
-epochs = 1
-END
+texts 3 >data.tsv
+short_config data.tsv 1 >config.ini
 
 runs=0
 # train TEXT: trains, and says TEXT.

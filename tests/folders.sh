@@ -9,25 +9,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 dunlin=$1
 fixtures=$2
 
-for i in {1..10}; do
-    printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
-done >data.tsv
-for i in {1..4}; do
-    printf 'ab aa bb %d\tlow\nzy zz yy %d\thigh\n' "$i" "$i"
-done >valid.tsv
-tiny_config valid.tsv >config.ini <<'END'
-[device]
-check = no
-[prompt]
-init = random
-tokens = 3
-[train]
-epochs = 1
-batch_size = 5
-probe = no
-[output]
-report = no
-END
+texts 10 >data.tsv
+texts 4 'ab aa bb' 'zy zz yy' >valid.tsv
+short_config valid.tsv 1 >config.ini
 ends 0 train -q config.ini --out whole
 
 # A model and texts that cannot be read: who says that has looked at the folder too late.

@@ -68,3 +68,27 @@ tiny_config() {
         '[data]' 'train = data.tsv' "valid = $1"
     cat
 }
+
+# texts N [LOW HIGH]: N texts of the class low and N of high, by turns, with these words in them.
+texts() {
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        printf '%s %d\tlow\n%s %d\thigh\n' "${2:-aa ab ba}" "$i" "${3:-zz zy yz}" "$i"
+    done
+}
+# short_config VALID EPOCHS: the config of a training that is little but its steps.
+short_config() {
+    tiny_config "$1" <<END
+[device]
+check = no
+[prompt]
+init = random
+tokens = 3
+[train]
+epochs = $2
+batch_size = 5
+probe = no
+[output]
+report = no
+END
+}

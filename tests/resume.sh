@@ -10,9 +10,7 @@ dunlin=$1
 fixtures=$2
 kills=${3:-50}
 
-for i in {1..40}; do
-    printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
-done >data.tsv
+texts 40 >data.tsv
 tiny_config data.tsv >config.ini <<'END'
 [prompt]
 init = random

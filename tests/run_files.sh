@@ -8,27 +8,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 dunlin=$1
 fixtures=$2
 
-for i in {1..10}; do
-    printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
-done >data.tsv
-for i in {1..4}; do
-    printf 'ab aa bb %d\tlow\nzy zz yy %d\thigh\n' "$i" "$i"
-done >valid.tsv
+texts 10 >data.tsv
+texts 4 'ab aa bb' 'zy zz yy' >valid.tsv
 cp "$fixtures/tiny-a.gguf" tiny.gguf
-tiny_config valid.tsv <<'END' | sed 's|^path = .*|path = tiny.gguf|' >config.ini
-[device]
-check = no
-[prompt]
-init = random
-tokens = 3
-[train]
-epochs = 3
-batch_size = 5
-probe = no
-[output]
-report = no
-checkpoint_every = 5
-END
+(short_config valid.tsv 3 | sed 's|^path = .*|path = tiny.gguf|'; echo 'checkpoint_every = 5') >config.ini
 ends 0 train -q config.ini --out whole
 
 # begun RUN: as one that was killed after its last checkpoint but one leaves it.

@@ -8,23 +8,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 dunlin=$1
 fixtures=$2
 
-for i in {1..40}; do
-    printf 'aa ab ba %d\tlow\nzz zy yz %d\thigh\n' "$i" "$i"
-done >data.tsv
-tiny_config data.tsv >config.ini <<'END'
-[device]
-check = no
-[prompt]
-init = random
-tokens = 3
-[train]
-epochs = 100000
-batch_size = 5
-eval_every = 1000000
-probe = no
-[output]
-report = no
-END
+texts 40 >data.tsv
+(short_config data.tsv 100000; printf '[train]\neval_every = 1000000\n') >config.ini
 
 first=()
 unshare --pid --fork true 2>/dev/null && first=(unshare --pid --fork --kill-child)
