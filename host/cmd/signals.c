@@ -72,18 +72,21 @@ int dun_signals_listen(pthread_t *thread, const dun_signal_listener *listener) {
     return code ? dun_error(DUN_FAILED, "signals cannot be waited for: %s", strerror(code)) : DUN_OK;
 }
 
-/* `self`: not NULL under nohup, where SIGHUP is waited for all the same: LLVM would have it do something
- * again.
- */
-static bool hear_for_jobs(void *self, int which, bool again) {
+static bool hear_for_jobs(void *unused, int which, bool again) {
+    (void)unused;
     if (which == SIGUSR1) {
         dun_save_wish();
-    } else if (which != SIGHUP || !self) {
-        if (again)
-            dun_signals_end_at_once(which);
-        dun_interrupt();
+        return true;
     }
+    if (again)
+        dun_signals_end_at_once(which);
+    dun_interrupt();
     return true;
+}
+
+/* Under nohup. The signal is waited for all the same: LLVM would have it do something again. */
+static bool hear_all_but_hangup(void *unused, int which, bool again) {
+    return which == SIGHUP || hear_for_jobs(unused, which, again);
 }
 
 static void write_words(const char *words) {
@@ -149,13 +152,12 @@ void dun_signals_init(void) {
 
 int dun_signals_watch(void) {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
-    static char nohup[] = "nohup";
-    static const dun_signal_listener jobs = {signals, sizeof signals / sizeof *signals, hear_for_jobs, NULL},
-                                     all_but_hangup = {signals, sizeof signals / sizeof *signals,
-                                                       hear_for_jobs, nohup};
+    enum { N = sizeof signals / sizeof *signals };
+    static const dun_signal_listener all = {signals, N, hear_for_jobs, NULL},
+                                     all_but_hangup = {signals, N, hear_all_but_hangup, NULL};
     int rc;
     pthread_t waiting;
-    TRY(dun_signals_listen(&waiting, is_ignored(SIGHUP) ? &all_but_hangup : &jobs));
+    TRY(dun_signals_listen(&waiting, is_ignored(SIGHUP) ? &all_but_hangup : &all));
     (void)pthread_detach(waiting);
 out:
     return rc;
