@@ -24,6 +24,7 @@ hub=$HOME/.cache/huggingface/hub/models--org--tiny
 mkdir -p "$hub"/{blobs,refs,snapshots/abc,snapshots/zzz}
 cp "$tiny" "$hub/blobs/1"
 ln -s ../../blobs/1 "$hub/snapshots/abc/tiny.gguf"
+ln -s ../../blobs/2 "$hub/snapshots/abc/dead.gguf"
 printf abc >"$hub/refs/main"
 mkdir -p "$HOME/.cache/huggingface/hub/models--gpt/snapshots/1" "$HOME/.cache/huggingface/hub/datasets--org--tiny"
 cp "$tiny" "$HOME/.cache/huggingface/hub/models--gpt/snapshots/1/only.gguf"
@@ -88,6 +89,7 @@ done <<'END'
 here.gguf yes
 deep/er/Below.Q8_0.GGUF yes
 hf:org/tiny/tiny.gguf yes
+hf:org/tiny/dead.gguf no
 hf:gpt/only.gguf yes
 ollama:gem:latest yes
 ollama:gem:270m yes
@@ -117,6 +119,7 @@ says out 'ollama:host/a/b:gone: its manifest names a blob that is not there'
 says out "ollama:host/a/b:odd: "
 says out "the model's digest is 'sha256:../../secret'"
 says out 'an Ollama manifest without a model'
+says out 'hf:org/tiny/dead.gguf: No such file'
 says out 'pickled: holds pickled weights, which are not read; expected model.safetensors beside config.json'
 says out "adapter: holds an adapter of PEFT (LORA), which is no model, for 'org/base'; expected that model, or both"
 says out 'prompt: holds an adapter of PEFT (PROMPT_TUNING), which is no model; expected that model; its prompt is'

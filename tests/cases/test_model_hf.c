@@ -231,6 +231,30 @@ static void test_missing_names(void **state) {
     }
 }
 
+/* A head that is stored is used, also where the config says that it is tied, and in another file than the
+ * table. */
+static void test_stored_head(void **state) {
+    (void)state;
+    twin_model m = twin_models[0];
+    const dun_spec spec = twin_spec(&m);
+    char config[256];
+    twin_made *made = malloc(sizeof *made);
+    assert_non_null(made);
+    assert_false(spec.tied_head);
+    snprintf(config, sizeof config, "%s,\"tie_word_embeddings\":true", m.config);
+    m.config = config;
+    twin_write_folder(&m, false);
+    expect_model(TWIN_FOLDER, &m, "folder that says tied");
+    twin_write_folder(&m, true);
+    twin_make(made, m.hf, &spec);
+    twin_write_shard("part-1.safetensors", made, 0, 1); /* the table alone */
+    twin_write_shard("part-2.safetensors", made, 1, made->n);
+    twin_write_index(made, 1);
+    expect_model(TWIN_FOLDER, &m, "folder with its head in the second file");
+    twin_free(made);
+    free(made);
+}
+
 /* Types that safetensors may have are named, with one to ask for. */
 static void test_types(void **state) {
     (void)state;
@@ -330,8 +354,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twins),         cmocka_unit_test(test_wrong_indices),
         cmocka_unit_test(test_missing_names), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_single_first),  cmocka_unit_test(test_wrong_weights),
-        cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_single_first),  cmocka_unit_test(test_stored_head),
+        cmocka_unit_test(test_wrong_weights), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, remove_all);
 }

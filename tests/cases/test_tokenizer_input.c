@@ -188,6 +188,15 @@ static void test_optional_keys(void **state) {
     expect_ok(create_tokenizer(&tokenizer, &b));
     expect_pieces(tokenizer, "ab<s>", 5, "ab|<|s|>");
     dun_tokenizer_free(tokenizer);
+    /* the name decides on the kind, not whether there are scores */
+    float scores[COUNT(good_plan.tokens) + 256];
+    for (size_t i = 0; i < COUNT(scores); i++)
+        scores[i] = -(float)i;
+    build_vocabulary(&b, &good_plan);
+    gguf_builder_numbers(&b, "tokenizer.ggml.scores", GGUF_F32, scores, 258);
+    expect_ok(create_tokenizer(&tokenizer, &b));
+    expect_pieces(tokenizer, "ab a", 4, "ab| |a");
+    dun_tokenizer_free(tokenizer);
     dun_tokenizer_free(NULL);
 }
 

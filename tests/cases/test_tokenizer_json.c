@@ -270,12 +270,19 @@ static void test_refused_files(void **state) {
          "single byte"},
     };
     dun_tokenizer *tokenizer = NULL;
+    dun_str path = {0};
+    assert_int_equal(dun_str_addf(&path, "%s/tokenizer.json", folder.bytes), DUN_OK);
     for (size_t i = 0; i < COUNT(cases); i++) {
         write_text("tokenizer.json", cases[i].text);
         assert_int_equal(dun_tokenizer_read_json(&tokenizer, folder.bytes), DUN_BAD_INPUT);
         if (!strstr(dun_error_message(), cases[i].words))
             fail_msg("%s\nlacks %s", dun_error_message(), cases[i].words);
     }
+    /* larger than any: nothing of it is read */
+    assert_int_equal(truncate(path.bytes, (off_t)257 << 20), 0);
+    assert_int_equal(dun_tokenizer_read_json(&tokenizer, folder.bytes), DUN_BAD_INPUT);
+    assert_non_null(strstr(dun_error_message(), "269484032 bytes; at most 268435456 are read"));
+    dun_str_free(&path);
     remove_text("tokenizer.json");
     assert_int_equal(dun_tokenizer_read_json(&tokenizer, folder.bytes), DUN_BAD_INPUT);
     assert_non_null(strstr(dun_error_message(), "is not there"));
