@@ -180,6 +180,13 @@ static const struct {
     {"half of a group's sum", &dun_check_norm, "group_sum", "half_ > 0", "half_ > 1", "naive", true},
 };
 enum { N_BREAKS = sizeof breaks / sizeof *breaks };
+/* What fails is a kernel, which no sanitizer sees: of the host's way through a failure a part of the rows is
+ * enough. */
+#ifdef __SANITIZE_ADDRESS__
+enum { STEP = 6 };
+#else
+enum { STEP = 1 };
+#endif
 
 static dun_device *device;
 
@@ -254,8 +261,9 @@ static int close_all(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[N_BREAKS + 1] = {cmocka_unit_test(test_topics)};
-    for (size_t i = 0; i < N_BREAKS; i++)
-        tests[i + 1] = (struct CMUnitTest){breaks[i].name, test_break, NULL, NULL, (void *)(uintptr_t)i};
+    struct CMUnitTest tests[(N_BREAKS + STEP - 1) / STEP + 1] = {cmocka_unit_test(test_topics)};
+    for (size_t i = 0; i < N_BREAKS; i += STEP)
+        tests[i / STEP + 1] =
+            (struct CMUnitTest){breaks[i].name, test_break, NULL, NULL, (void *)(uintptr_t)i};
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

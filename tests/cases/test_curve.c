@@ -15,6 +15,13 @@
 
 #include <cmocka.h>
 
+/* What the sanitizers watch is the same in every run: of each file the first. */
+#ifdef __SANITIZE_ADDRESS__
+enum { MAX_RUNS = 1 };
+#else
+enum { MAX_RUNS = 1000 };
+#endif
+
 static const char real_model[] = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
 typedef struct {
@@ -100,7 +107,7 @@ static void test_curve(void **state) {
         skip();
     }
     assert_true(json_array_size(json_object_get(root, "runs")) > 0);
-    json_array_foreach(json_object_get(root, "runs"), i, run)
+    json_array_foreach(json_object_get(root, "runs"), i, run) if (i < MAX_RUNS)
         dun_check_run(c, json_object_get(root, "prompt_ids"), run, i);
     json_decref(root);
 }
