@@ -33,7 +33,7 @@ TEXT = " Overall this review sounds very"
 STEPS = ["train.epochs=2", "train.batch_size=4", "prompt.lr=3e-2"]
 # The context of the tiny models takes no more.
 SHORT = ["data.max_length=40", f"prompt.tokens={PROMPT_ROWS}"]
-TEMPLATE = ["prompt.template=Review: {text} All in all it was {soft:4} indeed {soft:2}", "data.max_length=9"]
+AFTER = "{text} All in all it was {soft:4} indeed {soft:2}"
 
 # Settings of each kind of run, as --set takes them.
 CASES = {
@@ -43,11 +43,14 @@ CASES = {
     "suffix, layer 2": [*SHORT, "model.layer=2"],
     "prefix": [*SHORT, "prompt.placement=prefix"],
     "prefix, of PEFT": [*SHORT, "prompt.placement=prefix", "prompt.init=file", "prompt.file=adapter", "prompt.lr=0"],
-    "template": TEMPLATE,
+    "template": [f"prompt.template=Review: {AFTER}", "data.max_length=9"],
+    "template, after": [f"prompt.template={AFTER}", "data.max_length=9"],
     "squared": [*SHORT, "loss.distance=squared", "loss.temperature=10"],
 }
 # What a model has to do with.
 FAMILY_CASES = ["suffix, logits", "suffix, layer 2", "prefix", "prefix, of PEFT", "template"]
+# Where the length of a text changes how all of it turns, no words before it are run once for all.
+REFUSED = {("phi3_longrope", "template"): "template, after"}
 
 
 def dunlin_points(dunlin, model, folder, settings):
@@ -128,7 +131,8 @@ def models(options):
         for path in sorted(FIXTURES.glob("tiny-[abc].gguf")):
             yield path, path.stem, list(CASES)
         for path in sorted((FIXTURES / "families").glob("*/hf")):
-            yield path, path.parent.name, FAMILY_CASES
+            name = path.parent.name
+            yield path, name, [REFUSED.get((name, case), case) for case in FAMILY_CASES]
     if not options.tiny:
         if not REAL.exists():
             sys.exit(f"{REAL} is not there; run tools/model, or use --tiny")
