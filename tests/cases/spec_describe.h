@@ -16,10 +16,10 @@ static inline void add(char *out, const char *name, double value, double usual) 
 
 /* What differs from a plain Llama of these sizes, as "name=value". */
 static inline void describe(char *out, const dun_spec *spec) {
-    uint32_t windows = 0, still = 0;
+    uint64_t windows = 0, still = 0; /* a bit a layer */
     for (uint32_t layer = 0; layer < spec->n_layers; layer++) {
-        windows |= (uint32_t)dun_spec_layer_is(spec, layer, DUN_LAYER_WINDOW) << layer;
-        still |= (uint32_t)dun_spec_layer_is(spec, layer, DUN_LAYER_STILL) << layer;
+        windows |= (uint64_t)dun_spec_layer_is(spec, layer, DUN_LAYER_WINDOW) << layer;
+        still |= (uint64_t)dun_spec_layer_is(spec, layer, DUN_LAYER_STILL) << layer;
     }
     snprintf(out, TEXT_BYTES, "%s", spec->architecture);
     add(out, "C", spec->width, 32);
@@ -36,8 +36,8 @@ static inline void describe(char *out, const dun_spec *spec) {
     add(out, "m", (double)spec->rope.magnitude, 0);
     add(out, "long", spec->rope.long_from, 0);
     add(out, "window", spec->window, 0);
-    add(out, "sliding", windows, 0);
-    add(out, "still", still, 0);
+    add(out, "sliding", (double)windows, 0);
+    add(out, "still", (double)still, 0);
     add(out, "eps", (double)spec->norm_eps, (double)1e-6f);
     add(out, "scale", (double)spec->attention_scale, 0);
     add(out, "cap", (double)spec->attention_cap, 0);
