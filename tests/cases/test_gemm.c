@@ -34,11 +34,18 @@ static int close_all(void **state) {
     return 0;
 }
 
+/* Weights as they are stored, beside the same as floats unless those are rounded. */
+static const dun_check_topic *stored_topic(const dun_compute *on) {
+    return on->tiles.half_weights ? &dun_check_stored : &dun_check_stored_bits;
+}
+
 static void run_cases(dun_compute *on, dun_gemm *gemm) {
     dun_check c;
     dun_check_init(&c, on);
     c.gemm = gemm;
     dun_check_run(&c, &dun_check_gemm, false);
+    if (dun_gemm_reads_stored(dun_gemm_name(gemm)))
+        dun_check_run(&c, stored_topic(on), false);
     dun_str tiles = {0};
     check_ok(dun_tiles_write(&tiles, &on->tiles));
     print_message("%s, %s: %zu cases, %zu comparisons, worst %.2f of its tolerance\n", dun_gemm_name(gemm),
@@ -105,7 +112,7 @@ static void test_local_tiles(void **state) {
 
 /* A few products, for simulated small devices. */
 static void test_small_device(void **state) {
-    enum { FIRST = 90, END = 160 }; /* 3 rows, weights up to 64 x 48 */
+    enum { FIRST = 90, END = 160, STRIDE = 11 }; /* 3 rows, weights up to 64 x 48; some of each format */
     dun_check c;
     dun_gemm *gemm;
     (void)state;
@@ -116,6 +123,8 @@ static void test_small_device(void **state) {
         dun_check_gemm.run(&c, i);
         dun_check_end(&c);
     }
+    for (size_t i = 0; i < dun_check_stored.n_cases; i += STRIDE)
+        dun_check_run_case(&c, dun_check_stored.run, i);
     dun_gemm_free(gemm);
     if (c.n_failed)
         fail_msg("%s", c.message);
