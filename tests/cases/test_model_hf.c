@@ -231,6 +231,38 @@ static void test_missing_names(void **state) {
     }
 }
 
+/* Weights that other programs quantised, by the tensors that stand instead of one. */
+static void test_quantised_names(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *message;
+    } rows[] = {
+        {"model.layers.0.mlp.up_proj.qweight",
+         "(weights quantised by GPTQ or AWQ are not supported) and lacks"},
+        {"model.layers.0.mlp.up_proj.qzeros",
+         "(weights quantised by GPTQ or AWQ are not supported) and lacks"},
+        {"model.layers.0.mlp.up_proj.scales", "(weights quantised by MLX are not supported) and lacks"},
+        {"model.layers.0.mlp.up_proj.weight.absmax",
+         "(weights quantised by bitsandbytes are not supported) and"},
+        {"model.layers.0.mlp.up_proj.weight_scale_inv", "(weights in FP8 are not supported) and lacks"},
+    };
+    const dun_spec spec = twin_spec(&twin_models[0]);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        twin_made *made = malloc(sizeof *made);
+        size_t k = 0;
+        assert_non_null(made);
+        twin_write_folder(&twin_models[0], false);
+        twin_make(made, twin_models[0].hf, &spec);
+        while (strcmp(made->tensors[k].name, "model.layers.0.mlp.up_proj.weight") != 0)
+            k++;
+        snprintf(made->tensors[k].name, sizeof made->tensors[k].name, "%s", rows[i].name);
+        twin_write_shard("model.safetensors", made, 0, made->n);
+        expect_refused(rows[i].message, "'model.layers.0.mlp.up_proj.weight'; expected F32, F16 or BF16");
+        twin_free(made);
+        free(made);
+    }
+}
+
 /* A head that is stored is used, also where the config says that it is tied, and in another file than the
  * table. */
 static void test_stored_head(void **state) {
@@ -354,9 +386,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twins),         cmocka_unit_test(test_wrong_indices),
         cmocka_unit_test(test_missing_names), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_single_first),  cmocka_unit_test(test_stored_head),
-        cmocka_unit_test(test_wrong_weights), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_single_first),  cmocka_unit_test(test_quantised_names),
+        cmocka_unit_test(test_stored_head),   cmocka_unit_test(test_wrong_weights),
+        cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, remove_all);
 }

@@ -2,6 +2,7 @@
 #include "weights_sample.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum change {
@@ -223,10 +224,43 @@ static void test_truncations(void **state) {
     sample_free(&s);
 }
 
+/* Norms of queries and keys are by head or of the whole row; their length tells, and is not stretched. */
+static void test_norm_lengths(void **state) {
+    (void)state;
+    static const struct {
+        const char *arch;
+        dun_traits traits;
+        uint64_t length;
+        const char *message; /* NULL: right */
+    } rows[] = {
+        {"qwen3", {.qk_norm = DUN_QK_HEAD}, 24, NULL},
+        {"qwen3", {.qk_norm = DUN_QK_HEAD}, 96, "does not fit the model's sizes; expected (24), found (96)"},
+        {"olmo2", {.placement = DUN_PLACE_POST, .qk_norm = DUN_QK_ROW}, 96, NULL},
+        {"olmo2", {.placement = DUN_PLACE_POST, .qk_norm = DUN_QK_ROW}, 24, "expected (96), found (24)"},
+    };
+    static const float ones[96] = {1};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sample s;
+        dun_spec spec = sample_spec;
+        snprintf(spec.architecture, sizeof spec.architecture, "%s", rows[i].arch);
+        spec.traits = rows[i].traits;
+        sample_build(&s, &spec, DUN_QUANT_F32);
+        gguf_builder_drop(&s.builder, "blk.1.attn_q_norm.weight");
+        gguf_builder_add_tensor(&s.builder, "blk.1.attn_q_norm.weight", DUN_QUANT_F32, 1, &rows[i].length,
+                                ones, (size_t)rows[i].length * sizeof *ones);
+        const int rc = sample_parse(&s);
+        if (rows[i].message ? rc != DUN_BAD_INPUT || !strstr(dun_error_message(), rows[i].message)
+                            : rc != DUN_OK)
+            fail_msg("%s, %d values: %d, %s", rows[i].arch, (int)rows[i].length, rc, dun_error_message());
+        sample_free(&s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_corruptions),
         cmocka_unit_test(test_truncations),
+        cmocka_unit_test(test_norm_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,10 @@ static const struct {
     {DUN_W_Q_BIAS, "attn_q.bias"},
     {DUN_W_K_BIAS, "attn_k.bias"},
     {DUN_W_V_BIAS, "attn_v.bias"},
+    {DUN_W_Q_NORM, "attn_q_norm.weight"},
+    {DUN_W_K_NORM, "attn_k_norm.weight"},
+    {DUN_W_POST_ATTN_NORM, "post_attention_norm.weight"},
+    {DUN_W_POST_FFN_NORM, "post_ffw_norm.weight"},
 };
 
 void gguf_builder_llama(gguf_builder *b, const dun_spec *spec, uint32_t tensor_type, uint64_t seed) {
