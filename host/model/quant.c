@@ -1,53 +1,35 @@
 /* The table of stored formats, its decoders as host code, and the search for what is not finite. */
 #include "model/quant.h"
 
+#include "model/quant_host.h"
+
 #include <stdio.h>
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "model files are read as they lie in memory");
 
-/* What kernels/quant.cl needs of OpenCL C. */
-typedef uint8_t uchar;
-typedef uint32_t uint;
-#define STORED const uint8_t
-#define DECODED
-#define DECODER static inline
-#define TABLE static const
-
-DECODER uint load_16(STORED *at) {
-    uint16_t value;
-    memcpy(&value, at, sizeof value);
-    return value;
-}
-
-DECODER uint load_32(STORED *at) {
-    uint32_t value;
-    memcpy(&value, at, sizeof value);
-    return value;
-}
-
-DECODER float as_float(uint bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-DECODER uint as_uint(float value) {
-    uint bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-/* Here weights of any alignment are decoded. */
-#define value_16 load_16
-#define value_32 load_32
-
-#include "kernels/quant.cl"
-
+/* Both tables, of the decoders and of the formats, say the same. */
+#define STORED(name, id, values, bytes, decoder, scales, exponents)                                          \
+    enum { id_of_##decoder = (id), values_of_##decoder = (values), bytes_of_##decoder = (bytes) };
+#define NAMED(name, id, instead)
+#include "model/quant.def"
 #undef STORED
-#undef DECODED
-#undef DECODER
-#undef TABLE
+#define BLOCK_AGREES(name, values, bytes, form, id)                                                          \
+    _Static_assert(id_of_##name == (id) && values_of_##name == (values) && bytes_of_##name == (bytes),       \
+                   "EACH_BLOCK_FORMAT of kernels/quant.cl and model/quant.def differ in " #name);
+EACH_BLOCK_FORMAT(BLOCK_AGREES)
+#define VALUE_AGREES(name, bytes, id)                                                                        \
+    _Static_assert(id_of_##name == (id) && values_of_##name == 1 && bytes_of_##name == (bytes),              \
+                   "EACH_VALUE_FORMAT of kernels/quant.cl and model/quant.def differ in " #name);
+EACH_VALUE_FORMAT(VALUE_AGREES)
+#define ONE(...) +1
+#define STORED(...) +1
+_Static_assert((0 EACH_BLOCK_FORMAT(ONE) EACH_VALUE_FORMAT(ONE)) == (0
+#include "model/quant.def"
+                                                                     ),
+               "a format of model/quant.def is in no table of kernels/quant.cl");
+#undef STORED
+#undef NAMED
 
 float dun_half_to_f32(uint16_t bits) {
     return float_of_half(bits);
