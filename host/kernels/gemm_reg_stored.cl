@@ -61,10 +61,12 @@ void reg_fill_across(__local float *panel, __local float *runs, const stored_mat
 #if REG_NR == REG_SW
     stored_tile(panel, w, k0, n_k, column0, N, false); /* a panel's row is a run */
 #else
-    for (int k = 0; k < n_k; k++) {
-        stored_tile(runs, w, k0 + k, 1, column0, N, false);
-        for (int j = 0; j < 32; j += 8)
-            vstore8(vload8(0, runs + j), 0, reg_place(panel, j, k, n_k));
+    for (int k = 0; k < n_k; k += 8) {
+        const int n = min(8, n_k - k);
+        stored_tile(runs, w, k0 + k, n, column0, N, false);
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < 32; j += 8)
+                vstore8(vload8(0, runs + 32 * i + j), 0, reg_place(panel, j, k + i, n_k));
     }
 #endif
 }

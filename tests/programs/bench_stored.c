@@ -172,6 +172,8 @@ static bool wanted(int argc, char **argv, const char *name) {
 int main(int argc, char **argv) {
     int rc = DUN_OK;
     const char *selector = getenv("DUNLIN_TEST_DEVICE"), *gemm = getenv("DUNLIN_DEVICE_GEMM");
+    const dun_wish wish = {
+        .head_dim = 64, .gemm = gemm ? gemm : "auto", .tiles = getenv("DUNLIN_DEVICE_TILES")};
     scene s = {.rows = argc > 3 ? (uint32_t)atoi(argv[2]) : 1536,
                .columns = argc > 3 ? (uint32_t)atoi(argv[3]) : 768,
                .rounds = argc > 1 ? atoi(argv[1]) : 9};
@@ -182,7 +184,7 @@ int main(int argc, char **argv) {
         TRY(dun_error(DUN_USAGE,
                       "bench_stored [ROUNDS to 99 [ROWS COLUMNS, a multiple of 256, [FORMAT...]]]"));
     TRY(dun_device_open(&s.device, selector ? selector : "cpu"));
-    TRY(dun_compute_create(&s.compute, s.device, 64, gemm ? gemm : "auto"));
+    TRY(dun_compute_create_wish(&s.compute, s.device, NULL, &wish));
     TRY_NEW(x, (size_t)MOST_M * wide);
     for (size_t i = 0; i < (size_t)MOST_M * wide; i++)
         x[i] = (float)dun_random_normal(2, DUN_STREAM_TEST, i);
