@@ -65,6 +65,8 @@ printf '{"peft_type":"LORA","base_model_name_or_path":"org/base"}' >others/adapt
 printf '{"peft_type":"PROMPT_TUNING"}' >others/prompt/adapter_config.json
 printf '{' >others/gpt/adapter_config.json
 sed 's/blk\.0\.attn_q\.weight/blk.0.attn_z.weight/' "$tiny" >others/damaged/renamed.gguf
+head -c 100000 "$tiny" >others/damaged/cut.gguf
+head -c 100 "$tiny" >others/damaged/odd.gguf
 cp "$tiny" others/damaged/late-00002-of-00002.gguf
 cp -r "$family" others/damaged/short
 python3 - others/damaged/short/model.safetensors <<'END' || stop "no damaged folder"
@@ -107,6 +109,8 @@ adapter no
 prompt no
 gpt no
 damaged/renamed.gguf no
+damaged/cut.gguf no
+damaged/odd.gguf no
 damaged/late-00002-of-00002.gguf yes
 damaged/short no
 END
@@ -125,6 +129,10 @@ says out "adapter: holds an adapter of PEFT (LORA), which is no model, for 'org/
 says out 'prompt: holds an adapter of PEFT (PROMPT_TUNING), which is no model; expected that model; its prompt is'
 says out 'gpt: holds an adapter of PEFT, which is no model; expected that model'
 says out "renamed.gguf: tensor 'blk.0.attn_q.weight' is missing"
+matches out '^damaged/cut.gguf +llama +98 KiB +no$'
+says out 'damaged/cut.gguf: tensor '
+matches out '^damaged/odd.gguf +0 KiB +no$'
+matches out '^damaged/odd.gguf: .*truncated'
 says out "damaged/short: tensor 'model.layers.0.mlp.up_proj.weight' is missing"
 matches out '^pickled +llama +[0-9 ]*KiB +no$'
 [ "$(grep -c 'holds safetensors with config.json' err)" = 1 ] || fail 'a warning is said twice'

@@ -356,7 +356,7 @@ out:
     return rc;
 }
 
-int dun_gguf_parse(dun_gguf **out, const uint8_t *bytes, size_t length, const char *name) {
+int dun_gguf_read(dun_gguf **out, const uint8_t *bytes, size_t length, const char *name, bool keys_only) {
     int rc = DUN_OK;
     uint32_t alignment;
     reader r = {.file = name, .bytes = bytes, .length = length, .where = "the header"};
@@ -367,24 +367,16 @@ int dun_gguf_parse(dun_gguf **out, const uint8_t *bytes, size_t length, const ch
     TRY(read_header(file, &r));
     TRY(read_keys(file, &r));
     TRY(read_alignment(&alignment, file));
-    TRY(read_directory(file, &r, alignment));
-    TRY(place_tensors(file, &r, alignment));
+    if (keys_only) {
+        file->n_tensors = 0;
+    } else {
+        TRY(read_directory(file, &r, alignment));
+        TRY(place_tensors(file, &r, alignment));
+    }
     *out = file;
     file = NULL;
 out:
     dun_gguf_free(file);
-    return rc;
-}
-
-int dun_gguf_open_one(dun_gguf **out, const char *path) {
-    int rc;
-    dun_file bytes = {0};
-    TRY(dun_file_map(&bytes, path));
-    TRY(dun_gguf_parse(out, bytes.bytes, bytes.length, path));
-    (*out)->file = bytes;
-    bytes = (dun_file){0};
-out:
-    dun_file_unmap(&bytes);
     return rc;
 }
 

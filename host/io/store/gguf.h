@@ -33,6 +33,9 @@ int dun_gguf_open(dun_gguf **out, const char *path);
 int dun_gguf_open_one(dun_gguf **out, const char *path);
 int dun_gguf_parse(dun_gguf **out, const uint8_t *bytes, size_t length, const char *name);
 
+/* The keys of a file alone, as if it had no tensors: what there is to know of one that cannot be read. */
+int dun_gguf_open_keys(dun_gguf **out, const char *path);
+
 /* Joins parsed parts, in their order, to one, which owns them; `parts` is then all NULL. DUN_BAD_INPUT, the
  * parts then left as they are: see dun_gguf_open. */
 int dun_gguf_join(dun_gguf **out, dun_gguf **parts, size_t n_parts);

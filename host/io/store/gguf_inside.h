@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "io/store/gguf.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* Metadata value types by their number in the file. `bytes` is the size of one value, `least_bytes` the
@@ -70,6 +71,9 @@ struct dun_gguf {
     dun_gguf **others; /* parts after the first, whose bytes the tensors are in */
     size_t n_others;
 };
+
+/* Parses one file, or its header and keys alone. */
+int dun_gguf_read(dun_gguf **out, const uint8_t *bytes, size_t length, const char *name, bool keys_only);
 
 /* Sorts n names. Where one occurs twice, the place in `order` of the second of two; else 0. */
 size_t dun_gguf_sort_names(dun_gguf_name_entry *order, size_t n);

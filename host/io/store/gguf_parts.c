@@ -1,4 +1,4 @@
-/* GGUF models in several files, PREFIX-00001-of-00003.gguf: finding the parts and joining them to one. See
+/* GGUF files as paths; models in several, PREFIX-00001-of-00003.gguf: finding the parts and joining them. See
  * gguf.h. */
 #include "io/store/gguf_inside.h"
 
@@ -195,6 +195,30 @@ out:
         dun_gguf_free(parts[i]);
     dun_free(parts);
     return rc;
+}
+
+int dun_gguf_parse(dun_gguf **out, const uint8_t *bytes, size_t length, const char *name) {
+    return dun_gguf_read(out, bytes, length, name, false);
+}
+
+static int open_file(dun_gguf **out, const char *path, bool keys_only) {
+    int rc;
+    dun_file bytes = {0};
+    TRY(dun_file_map(&bytes, path));
+    TRY(dun_gguf_read(out, bytes.bytes, bytes.length, path, keys_only));
+    (*out)->file = bytes;
+    bytes = (dun_file){0};
+out:
+    dun_file_unmap(&bytes);
+    return rc;
+}
+
+int dun_gguf_open_one(dun_gguf **out, const char *path) {
+    return open_file(out, path, false);
+}
+
+int dun_gguf_open_keys(dun_gguf **out, const char *path) {
+    return open_file(out, path, true);
 }
 
 int dun_gguf_open(dun_gguf **out, const char *path) {

@@ -34,7 +34,11 @@ static int gguf_open(dun_model_file *model, const char *path, unsigned parts) {
     gguf_model *m = NULL;
     TRY_NEW(m, 1);
     model->self = m;
-    TRY(dun_gguf_open(&m->file, path));
+    rc = dun_gguf_open(&m->file, path);
+    if (rc == DUN_BAD_INPUT &&
+        (parts & DUN_MODEL_TABLE)) /* for facts; where these keys are wrong, as before */
+        (void)dun_gguf_open_keys(&m->file, path);
+    TRY(rc);
     if (parts & (DUN_MODEL_SPEC | DUN_MODEL_WEIGHTS | DUN_MODEL_TABLE)) {
         TRY(dun_spec_gguf(&from, m->file));
         model->spec = from.spec;
