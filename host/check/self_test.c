@@ -68,34 +68,41 @@ static int test_provider(dun_self_test *report, dun_compute *compute, const char
     dun_gemm *gemm = NULL;
     rc = dun_gemm_create(&gemm, compute->device, compute->programs, &compute->tiles, name);
     if (rc == DUN_BAD_DEVICE) { /* it cannot run here */
-        dun_self_test_row *row = new_row(report, dun_check_gemm.name, name);
-        row->cannot = "cannot run on this device";
+        new_row(report, dun_check_gemm.name, name)->cannot = "cannot run on this device";
         rc = DUN_OK;
         goto out;
     }
     TRY(rc);
     run_topic(report, compute, gemm, &dun_check_gemm, name);
+    if (report->stored && dun_gemm_reads_stored(name))
+        run_topic(report, compute, gemm, &dun_check_stored, name);
+    else if (report->stored)
+        new_row(report, dun_check_stored.name, name)->cannot = "reads weights as floats alone";
 out:
     dun_gemm_free(gemm);
     return rc;
 }
 
 static bool provider_passes(const dun_self_test *report, const char *name) {
+    bool runs = false, passes = true;
     for (size_t i = 0; i < report->n_rows; i++) {
         const dun_self_test_row *row = &report->rows[i];
-        if (row->gemm && strcmp(row->gemm, name) == 0)
-            return !row->cannot && row->n_failed == 0;
+        if (row->gemm && strcmp(row->gemm, name) == 0) {
+            runs |= !row->cannot;
+            passes &= row->n_failed == 0;
+        }
     }
-    return false;
+    return runs && passes;
 }
 
 /* The provider to use, by what the rows say: the one a run would take, or if it may be another, the first
- * that passes. */
+ * that passes and can do as much. */
 static void choose(dun_self_test *report, const char *first, const char *wanted) {
     bool passes = provider_passes(report, first);
     const char *chosen = passes ? first : NULL;
     for (const char *const *name = dun_gemm_provider_names; *name && !chosen; name++)
-        if (strcmp(wanted, "auto") == 0 && provider_passes(report, *name))
+        if (strcmp(wanted, "auto") == 0 && provider_passes(report, *name) &&
+            (!report->stored || dun_gemm_reads_stored(*name)))
             chosen = *name;
     snprintf(report->gemm, sizeof report->gemm, "%s", chosen ? chosen : "");
     report->set_aside = chosen && !passes;
@@ -144,16 +151,17 @@ static size_t count(const dun_programs *programs, const dun_kernel_list *list) {
 }
 
 int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
-                      bool quick) {
+                      bool stored, bool quick) {
     int rc = DUN_OK;
     dun_compute compute = {0};
     dun_choice run; /* what a run would take: a tuned provider comes before the default */
     double begun = dun_clock_seconds();
-    *report = (dun_self_test){.quick = quick};
+    const unsigned nn = stored ? DUN_ALL_TOPICS : DUN_ALL_TOPICS & ~(1u << DUN_TOPIC_stored);
+    *report = (dun_self_test){.quick = quick, .stored = stored};
     const dun_wish wish = {.head_dim = head_dim,
                            .gemm = "naive",
                            .every_gemm = true,
-                           .uses = {{&dun_nn_kernels, DUN_ALL_TOPICS}, {&dun_learn_kernels, DUN_ALL_TOPICS}}};
+                           .uses = {{&dun_nn_kernels, nn}, {&dun_learn_kernels, DUN_ALL_TOPICS}}};
     TRY(dun_choose(&run, dun_device_describe(device), &(dun_wish){.head_dim = head_dim, .gemm = wanted}));
     TRY(dun_compute_create_wish(&compute, device, NULL, &wish));
     for (const char *const *name = dun_gemm_provider_names; *name; name++)
@@ -161,6 +169,8 @@ int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_d
             TRY(test_provider(report, &compute, *name));
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         run_topic(report, &compute, compute.gemm, topics[i], NULL);
+    if (stored)
+        run_topic(report, &compute, compute.gemm, &dun_check_stored_rows, NULL);
     choose(report, run.gemm, wanted);
     TRY(test_step(report, &compute));
     judge(report);

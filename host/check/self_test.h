@@ -24,6 +24,7 @@ typedef struct {
     char gemm[32];  /* the provider to use: the one asked for, else the first that passes; empty: none does */
     bool set_aside; /* it is not the one a run would have taken, which failed */
     bool passed;    /* with that provider the device can be trusted */
+    bool stored;    /* weights as they are stored were tested too */
     bool quick;
     size_t n_kernels; /* kernels that were launched */
     double seconds;
@@ -33,10 +34,11 @@ typedef struct {
 enum { DUN_SELF_TEST_HEADS = 64 };
 
 /* Tests a device with kernels cut for heads of head_dim floats; `wanted` is a provider's name or "auto".
- * `quick`: some cases of each topic instead of all. An error only when the kernels cannot be built at all;
- * failures are in the report. */
+ * `stored`: the kernels for weights as they lie in a file too, which no others need. `quick`: some cases of
+ * each topic instead of all. An error only when the kernels cannot be built at all; failures are in the
+ * report. */
 int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
-                      bool quick);
+                      bool stored, bool quick);
 
 /* Why the device cannot be trusted: the first failure of a row that matters; "" when it passed. */
 const char *dun_self_test_failure(const dun_self_test *report);

@@ -119,13 +119,15 @@ static int check_device(check_job *job, uint32_t index) {
     char selector[16];
     dun_device *device = NULL;
     dun_self_test report;
+    const bool stored = strcmp(job->gemm, "auto") == 0 || dun_gemm_reads_stored(job->gemm);
     snprintf(selector, sizeof selector, "%u", index);
     TRY(dun_device_open(&device, selector));
     dun_device_set_watch(device, (dun_device_watch){.self = job->observer->self, .say = job->observer->say});
-    TRY(dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, job->gemm, job->quick));
+    TRY(dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, job->gemm, stored, job->quick));
     const dun_device_info *info = dun_device_describe(device);
     const dun_verdict verdict = dun_verdict_of(&report);
-    TRY(dun_verdict_keep(&verdict, info, DUN_SELF_TEST_HEADS, job->gemm));
+    for (int of = 0; of <= stored; of++) /* what stands for both stands for floats */
+        TRY(dun_verdict_keep(&verdict, info, DUN_SELF_TEST_HEADS, job->gemm, of));
     TRY(job->array ? report_json(job->array, &report, info, index)
                    : print_table(&report, info, job->verbose));
     if (!report.passed && job->n_failed++ == 0)

@@ -10,6 +10,7 @@
 #include "session/reopen.h"
 
 #include <math.h>
+#include <string.h>
 
 static int add_verdict(dun_str *text, const dun_session *session, const dun_run_result *result,
                        const char *run_path) {
@@ -52,12 +53,29 @@ out:
     return rc;
 }
 
+/* The form that the weights will have, for the self-test: as the session chooses it later, which alone knows
+ * whether tuning put products in the default's place. DUN_BAD_DEVICE: there is too little memory, before
+ * anything was made. */
+static int foresee_weights(enum dun_weight_form *form, const dun_session *session, const dun_config *config) {
+    int rc = DUN_OK;
+    dun_str reason = {0};
+    dun_weights_facts facts;
+    const char *gemm = dun_config_word(config, DUN_KEY_device_gemm);
+    TRY(dun_weights_facts_of(&facts, config, session->model, gemm));
+    facts.reads_stored |= strcmp(gemm, "auto") == 0;
+    TRY(dun_weights_choose(form, &reason, &facts, config->device.weights));
+out:
+    dun_str_free(&reason);
+    return rc;
+}
+
 int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     int rc = DUN_OK;
     dun_session *session = order->session;
     dun_config *config = order->config;
     dun_run_dir run = {0};
     dun_run_log log;
+    enum dun_weight_form form;
     *outcome = (dun_run_outcome){0};
     dun_run_log_init(&log, order->observer);
     const dun_observer logged = dun_run_log_observer(&log);
@@ -70,7 +88,8 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     TRY(dun_session_reopen(session, config, &logged));
     if (order->resume)
         TRY(dun_train_look(session, &run));
-    TRY(dun_trust_config(config, dun_model_file_spec(session->model)->head_dim, &logged));
+    TRY(foresee_weights(&form, session, config));
+    TRY(dun_trust_config(config, dun_model_file_spec(session->model)->head_dim, form, &logged));
     if (!run.path)
         TRY(dun_run_dir_create(&run, order->folder, order->name, config));
     TRY_PTR(outcome->path, dun_strdup(run.path));

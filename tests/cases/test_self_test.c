@@ -47,10 +47,13 @@ static void break_kernels(const char *const *pairs) {
 #define REG_BROKEN "* 64 + 64, K)", "* 64 + 63, K)"
 #define NORM_BROKEN "/ (float)C + eps", "* (float)C + eps"
 
+/* Weights as they are stored, too, or floats alone. */
+static bool stored;
+
 static dun_self_test run(const char *gemm, bool quick) {
     dun_self_test report;
     size_t blocks = dun_mem_live(), objects = dun_device_live_objects();
-    check_ok(dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, gemm, quick));
+    check_ok(dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, gemm, stored, quick));
     assert_int_equal(dun_mem_live(), blocks);
     assert_int_equal(dun_device_live_objects(), objects);
     assert_int_equal(dun_buffer_live_bytes(), 0);
@@ -59,13 +62,16 @@ static dun_self_test run(const char *gemm, bool quick) {
 
 static void test_passes(void **state) {
     (void)state;
-    for (int quick = 0; quick < 2; quick++) {
+    for (int pass = 0; pass < 3; pass++) { /* all, quickly, quickly without stored weights */
+        const bool quick = pass > 0;
+        stored = pass < 2;
         dun_self_test report = run("auto", quick);
         if (!report.passed)
             fail_msg("%s", dun_self_test_failure(&report));
         assert_false(report.set_aside);
-        assert_int_equal(report.n_kernels, DUN_N_NN_KERNELS + DUN_N_LEARN_KERNELS);
+        assert_int_equal(report.n_kernels, DUN_N_NN_KERNELS + DUN_N_LEARN_KERNELS - !stored);
         assert_string_equal(dun_self_test_failure(&report), "");
+        size_t n_stored = 0;
         for (size_t i = 0; i < report.n_rows; i++) {
             size_t binned = 0;
             for (size_t k = 0; k < DUN_CHECK_BINS; k++)
@@ -73,8 +79,45 @@ static void test_passes(void **state) {
             assert_true(report.rows[i].cannot || report.rows[i].n_cases > 0);
             assert_true(binned <= report.rows[i].n_compared);
             assert_int_equal(report.rows[i].histogram[DUN_CHECK_BINS - 1], 0);
+            n_stored += strncmp(report.rows[i].topic, "stored", strlen("stored")) == 0;
+        }
+        assert_int_equal(n_stored > 0, stored);
+    }
+    stored = false;
+}
+
+static const char *selector(void) {
+    const char *wanted = getenv("DUNLIN_TEST_DEVICE");
+    return wanted ? wanted : "cpu";
+}
+
+/* A kernel that only weights as they are stored need: products that have it stand aside for such weights
+ * alone, and the table of them has no stand-in. */
+static void test_stored(void **state) {
+    static const char *const tile[] = {"min(8, N - column0", "min(7, N - column0", NULL};
+    static const char *const table[] = {"table + at +", "table      +", NULL};
+    char gemm[32];
+    (void)state;
+    break_kernels(table);
+    assert_true(run("auto", true).passed);
+    assert_int_equal(
+        dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_STORED, false, NULL),
+        DUN_BAD_DEVICE);
+    assert_non_null(strstr(dun_error_message(), "embed_stored"));
+    check_ok(
+        dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL));
+    if (dun_device_describe(device)->type == DUN_DEVICE_CPU) {
+        break_kernels(tile);
+        check_ok(
+            dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL));
+        assert_string_equal(gemm, "auto");
+        for (int form = DUN_FORM_F16; form <= DUN_FORM_STORED; form++) {
+            check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto",
+                               (enum dun_weight_form)form, false, NULL));
+            assert_string_equal(gemm, "local");
         }
     }
+    break_kernels(NULL);
 }
 
 /* On CPUs, where the register tile is the default: the reference stands in, and only when nobody insists. */
@@ -111,13 +154,8 @@ static void test_not_trusted(void **state) {
 
 static dun_verdict recall(const char *gemm) {
     dun_verdict verdict;
-    check_ok(dun_verdict_recall(&verdict, dun_device_describe(device), DUN_SELF_TEST_HEADS, gemm));
+    check_ok(dun_verdict_recall(&verdict, dun_device_describe(device), DUN_SELF_TEST_HEADS, gemm, stored));
     return verdict;
-}
-
-static const char *selector(void) {
-    const char *wanted = getenv("DUNLIN_TEST_DEVICE");
-    return wanted ? wanted : "cpu";
 }
 
 static void test_trust(void **state) {
@@ -125,33 +163,37 @@ static void test_trust(void **state) {
     char gemm[32];
     (void)state;
     assert_false(recall("auto").known);
-    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", false, NULL));
+    check_ok(
+        dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL));
     assert_string_equal(gemm, "auto");
     assert_true(recall("auto").known && recall("auto").passed && recall("auto").quick);
     assert_false(recall("naive").known);
     break_kernels(norm); /* other kernels are another question */
     assert_false(recall("auto").known);
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", false, NULL),
-                         DUN_BAD_DEVICE);
+        assert_int_equal(
+            dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL),
+            DUN_BAD_DEVICE);
         assert_non_null(strstr(dun_error_message(), "rmsnorm"));
         assert_non_null(strstr(dun_error_message(), "--force"));
         assert_true(recall("auto").known && !recall("auto").passed);
     }
-    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", true, NULL));
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, true, NULL));
     assert_string_equal(gemm, "auto");
     if (dun_device_describe(device)->type == DUN_DEVICE_CPU) {
         break_kernels(reg);
         for (int again = 0; again < 2; again++) {
-            check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", false, NULL));
+            check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32,
+                               false, NULL));
             assert_string_not_equal(gemm, "auto");
             assert_string_not_equal(gemm, "reg");
         }
     }
     break_kernels(NULL);
     assert_true(recall("auto").passed);
-    assert_int_equal(dun_trust(gemm, sizeof gemm, "no such device", DUN_SELF_TEST_HEADS, "auto", true, NULL),
-                     DUN_BAD_DEVICE);
+    assert_int_equal(
+        dun_trust(gemm, sizeof gemm, "no such device", DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, true, NULL),
+        DUN_BAD_DEVICE);
 }
 
 /* Kernels that are right for heads of 64 alone: a model with other heads is refused, not these. */
@@ -166,21 +208,22 @@ static void test_heads(void **state) {
     if (info->type != DUN_DEVICE_CPU) /* which runs attention.cl */
         skip();
     break_kernels(heads);
-    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", false, NULL));
-    check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto"));
+    check_ok(
+        dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL));
+    check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto", false));
     assert_false(verdict.known);
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", false, NULL),
+        assert_int_equal(dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", DUN_FORM_F32, false, NULL),
                          DUN_BAD_DEVICE);
         assert_non_null(strstr(dun_error_message(), "attention"));
-        check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto"));
+        check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto", false));
         assert_true(verdict.known && !verdict.passed);
     }
     assert_true(recall("auto").passed);
-    check_ok(dun_verdict_recall(&verdict, info, 0, "auto")); /* the latest */
+    check_ok(dun_verdict_recall(&verdict, info, 0, "auto", false)); /* the latest */
     assert_true(verdict.known && !verdict.passed);
     break_kernels(NULL);
-    check_ok(dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", false, NULL));
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", DUN_FORM_F32, false, NULL));
 }
 
 /* A quick test of which one operation fails: an error, or a case that fails, or nothing worse than a program
@@ -190,7 +233,9 @@ static void test_faults(void **state) {
     unsigned n_noticed = 0;
     (void)state;
     dun_fault_set(0);
+    stored = true;
     (void)run("naive", true);
+    stored = false;
     const unsigned long operations = dun_fault_count();
     assert_true(operations > 1000);
     for (unsigned long i = 0; i < FIRST + SPREAD; i++) {
@@ -199,7 +244,7 @@ static void test_faults(void **state) {
         unsigned long n = i < FIRST ? 1 + i : FIRST + (i - FIRST + 1) * (operations - FIRST) / (SPREAD + 1);
         dun_error_clear();
         dun_fault_set(n);
-        int rc = dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, "naive", true);
+        int rc = dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, "naive", true, true);
         dun_fault_set(0);
         if (rc < 0 && !*dun_error_message())
             fail_msg("operation %lu fails without a message", n);
@@ -248,7 +293,8 @@ static int end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passes), cmocka_unit_test(test_set_aside), cmocka_unit_test(test_not_trusted),
-        cmocka_unit_test(test_trust),  cmocka_unit_test(test_heads),     cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_trust),  cmocka_unit_test(test_heads),     cmocka_unit_test(test_stored),
+        cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
