@@ -327,13 +327,15 @@ fi
 # bench: reads no data, gives a figure for everything.
 printf '[device]\nuse = %s\n[model]\npath = %s\n[prompt]\ninit = vocab\n' "$device" "$model" >bench.ini
 expect 0 bench bench.ini --quiet
-for word in gate_up backward tokens/s optimiser; do
-    says out $word
+for word in gate_up backward tokens/s optimiser 'roof, measured here: f32' 'launch and wait' arithmetic; do
+    says out "$word"
 done
 expect 0 bench bench.ini --json --rows 7 --set model.point=logits --quiet
 is_json out
 same "$(wc -l <out)" 1 'lines of bench --json'
 same "$(grep -o '"m":7,' out | wc -l)" 12 'products of bench --json --rows 7'
+same "$(grep -o '"roof_arithmetic":' out | wc -l)" 3 'texts and a step beside the roof in bench --json'
+says out '"roof":{"f32_gflops":'
 for rows in 0 -1 7x '' 4294967297; do
     expect 2 bench bench.ini --rows "$rows"
 done

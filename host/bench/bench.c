@@ -31,11 +31,30 @@ double dun_bench_flops(const dun_graph *graph, uint32_t N, uint32_t S) {
     return flops;
 }
 
-/* Repeats `work`; the first time does not count. */
-static int measure(dun_bench_seconds *out, dun_device *device, int (*work)(void *self), void *self) {
+double dun_bench_bytes(const dun_graph *graph, const dun_model *model, uint32_t N, uint32_t S) {
+    double bytes = 0;
+    for (size_t i = 0; i < graph->n_steps; i++) {
+        const dun_step *step = &graph->steps[i];
+        if (step->op != DUN_OP_LINEAR)
+            continue;
+        const dun_value *x = &graph->values[step->in[DUN_IN_X]], *y = &graph->values[step->out];
+        const dun_matrix *matrix = dun_model_matrix(model, step->weight, step->layer);
+        bytes += matrix->parts[0].is_stored ? (double)dun_matrix_bytes(matrix)
+                                            : (double)sizeof(float) * matrix->rows * matrix->columns;
+        bytes += (double)sizeof(float) * (y->last_rows ? S : N) * (x->columns + y->columns);
+    }
+    return bytes;
+}
+
+/* Repeats `work`; the first time does not count, but for its launches. */
+static int measure(dun_bench_seconds *out, uint64_t *launches, dun_device *device, int (*work)(void *self),
+                   void *self) {
     int rc = DUN_OK;
     const dun_bench_patience patience = {MIN_REPEATS, MAX_REPEATS, ENOUGH_SECONDS};
+    const uint64_t before = dun_device_launches(device);
     TRY(work(self));
+    if (launches)
+        *launches = dun_device_launches(device) - before;
     TRY(dun_bench_repeat(out, device, &patience, work, self));
 out:
     return rc;
@@ -116,7 +135,7 @@ static int measure_products(dun_bench *bench, dun_session *session, uint32_t row
     dun_observe_begin(session->observer, "products", "shapes", bench->n_products);
     for (uint32_t i = 0; i < bench->n_products; i++) {
         job.product = &bench->products[i];
-        TRY(measure(&job.product->seconds, session->device, run_product, &job));
+        TRY(measure(&job.product->seconds, NULL, session->device, run_product, &job));
         dun_observe_advance(session->observer, i + 1, NULL);
     }
 out:
@@ -168,8 +187,10 @@ static int measure_texts(dun_bench *bench, texts_job *job) {
         text->tokens = text_tokens[i] < longest ? text_tokens[i] : longest;
         add_texts(job, text->tokens, UINT32_MAX);
         text->n_texts = job->batch.n_sequences;
-        text->flops = dun_bench_flops(&engine->text, job->batch.n_rows, job->batch.n_sequences);
-        TRY(measure(&text->seconds, job->session->device, run_texts, job));
+        text->work.flops = dun_bench_flops(&engine->text, job->batch.n_rows, job->batch.n_sequences);
+        text->work.bytes =
+            dun_bench_bytes(&engine->text, &engine->model, job->batch.n_rows, job->batch.n_sequences);
+        TRY(measure(&text->seconds, &text->work.launches, job->session->device, run_texts, job));
         dun_observe_advance(observer, i + 1, NULL);
     }
 out:
@@ -304,14 +325,17 @@ static int measure_step(dun_bench *bench, texts_job *texts) {
     dun_session *session = texts->session;
     step_job job = {.session = session};
     bench->text_tokens = bench->texts[STEP_TEXT].tokens;
-    double flops =
-        dun_bench_flops(&session->engine.points, bench->batch_size * bench->n_prompt, bench->batch_size);
-    bench->step_flops[DUN_BENCH_POINTS] = bench->step_flops[DUN_BENCH_BACKWARD] = flops;
-    bench->step_flops[DUN_BENCH_WHOLE] = 2 * flops;
+    const uint32_t N = bench->batch_size * bench->n_prompt, S = bench->batch_size;
+    const dun_graph *graph = &session->engine.points;
+    const dun_roof_work one_way = {.flops = dun_bench_flops(graph, N, S),
+                                   .bytes = dun_bench_bytes(graph, &session->engine.model, N, S)};
+    dun_roof_work *whole = &bench->step_work[DUN_BENCH_WHOLE];
+    bench->step_work[DUN_BENCH_POINTS] = bench->step_work[DUN_BENCH_BACKWARD] = one_way;
+    *whole = (dun_roof_work){.flops = 2 * one_way.flops, .bytes = 2 * one_way.bytes};
     dun_observe_begin(session->observer, "training step", "passes", 2);
     TRY(read_step_texts(texts, bench));
     TRY(prepare_step(&job, bench));
-    TRY(measure(&bench->step[DUN_BENCH_WHOLE], session->device, run_step, &job));
+    TRY(measure(&bench->step[DUN_BENCH_WHOLE], &whole->launches, session->device, run_step, &job));
     dun_observe_advance(session->observer, 1, NULL);
     TRY(measure_stages(bench, &job));
     dun_observe_advance(session->observer, 2, NULL);
@@ -339,6 +363,7 @@ int dun_bench_run(dun_bench *out, dun_session *session, uint32_t rows) {
         cache_rows = o->max_text_rows;
     TRY(dun_batch_create(&texts.batch, o->max_texts, o->max_text_rows));
     TRY(dun_engine_create_cache(&session->engine, (uint32_t)cache_rows));
+    TRY(dun_roof_measure(&out->roof, &session->compute));
     TRY(measure_products(out, session, rows));
     TRY(measure_texts(out, &texts));
     TRY(measure_step(out, &texts));

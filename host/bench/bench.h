@@ -3,7 +3,7 @@
 #ifndef DUN_BENCH_H
 #define DUN_BENCH_H
 
-#include "bench/stopwatch.h"
+#include "bench/roof.h"
 #include "session/session.h"
 
 /* One kind of matrix in one direction: M rows times every layer's matrix of that kind, one after another, so
@@ -20,7 +20,7 @@ typedef struct {
 /* One pass of dun_engine_text. */
 typedef struct {
     uint32_t tokens, n_texts; /* of each text, in one pass */
-    double flops;
+    dun_roof_work work;
     dun_bench_seconds seconds;
 } dun_bench_text;
 
@@ -41,13 +41,18 @@ typedef struct {
     uint32_t n_products;
     dun_bench_text texts[DUN_BENCH_TEXTS];
     uint32_t batch_size, n_prompt, text_tokens; /* of the step: B texts, P rows after each, their length */
-    double step_flops[DUN_BENCH_STAGES];        /* 0: not counted */
+    dun_roof_work step_work[DUN_BENCH_STAGES];  /* 0: not counted; launches of the whole step alone */
     dun_bench_seconds step[DUN_BENCH_STAGES];
+    dun_roof roof;
 } dun_bench;
 
 /* Floating-point operations of a graph's products over N rows in S sequences, 2 M N K each; attention, norms
  * and the like are not counted. The same again for the way back. */
 double dun_bench_flops(const dun_graph *graph, uint32_t N, uint32_t S);
+
+/* Bytes that these products have to move at least: every weight in the form that it lies in, input and output
+ * once. */
+double dun_bench_bytes(const dun_graph *graph, const dun_model *model, uint32_t N, uint32_t S);
 
 /* Tokens of the longest text that the model has room for among those to be measured: data.max_length must be
  * at least that when the engine is started, else texts are cut to data.max_length. */

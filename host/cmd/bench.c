@@ -76,8 +76,8 @@ static int print_texts(dun_str *out, const dun_bench *bench) {
         TRY(dun_table_add(&table, "%u", t->n_texts));
         TRY(dun_table_add(&table, "%.1f", tokens / t->seconds.best));
         TRY(dun_table_add(&table, "%.1f", tokens / t->seconds.median));
-        TRY(dun_table_add(&table, "%.1f", speed(t->flops, t->seconds.best)));
-        TRY(dun_table_add(&table, "%.1f", speed(t->flops, t->seconds.median)));
+        TRY(dun_table_add(&table, "%.1f", speed(t->work.flops, t->seconds.best)));
+        TRY(dun_table_add(&table, "%.1f", speed(t->work.flops, t->seconds.median)));
     }
     TRY(dun_str_addf(out, "\nTexts, keys and values of random tokens\n\n"));
     TRY(dun_table_print(out, &table));
@@ -105,8 +105,8 @@ static int print_step(dun_str *out, const dun_bench *bench) {
         TRY(dun_table_add(&table, "%.3f", s->median * 1e3));
         TRY(i == DUN_BENCH_WHOLE ? dun_table_add(&table, "%s", "")
                                  : dun_table_add(&table, "%.1f %%", 100 * s->median / stages_seconds(bench)));
-        TRY(add_speed(&table, bench->step_flops[i], s->best));
-        TRY(add_speed(&table, bench->step_flops[i], s->median));
+        TRY(add_speed(&table, bench->step_work[i].flops, s->best));
+        TRY(add_speed(&table, bench->step_work[i].flops, s->median));
     }
     TRY(dun_str_addf(out, "\nA training step, %u texts of %u tokens and a prompt of %u rows\n\n",
                      bench->batch_size, bench->text_tokens, bench->n_prompt));
@@ -118,12 +118,62 @@ out:
     return rc;
 }
 
+static int roof_row(dun_table *table, const dun_roof *roof, const dun_roof_work *work, double seconds) {
+    int rc = DUN_OK;
+    const dun_roof_parts parts = dun_roof_parts_of(roof, work, seconds);
+    TRY(dun_table_add(table, "%.3f", seconds * 1e3));
+    TRY(dun_table_add(table, "%.1f %%", 100 * parts.arithmetic));
+    TRY(dun_table_add(table, "%.1f %%", 100 * parts.memory));
+    TRY(dun_table_add(table, "%.1f %%", 100 * parts.launches));
+    TRY(dun_table_add(table, "%llu", (unsigned long long)work->launches));
+out:
+    return rc;
+}
+
+static int print_roof_head(dun_str *out, const dun_roof *roof) {
+    int rc = DUN_OK;
+    TRY(dun_str_addf(out, "\nThe device's roof, measured here:"));
+    for (unsigned p = 0; p < DUN_ROOF_PRECISIONS; p++)
+        if (roof->flops[p] > 0)
+            TRY(dun_str_addf(out, " %s %.1f GFLOP/s,", dun_roof_names[p], roof->flops[p] * 1e-9));
+    TRY(dun_str_addf(out, " read %.1f GB/s, copy %.1f GB/s,\nlaunch %.1f us, launch and wait %.1f us\n\n",
+                     roof->read * 1e-9, roof->copy * 1e-9, roof->launch * 1e6, roof->wait * 1e6));
+out:
+    return rc;
+}
+
+static int print_roof(dun_str *out, const dun_bench *bench) {
+    int rc = DUN_OK;
+    static const char *const head[] = {"work", "ms, best", "arithmetic", "memory", "launches", "number"};
+    dun_table table;
+    dun_table_init(&table, "lrrrrr");
+    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+        TRY(dun_table_add(&table, "%s", head[i]));
+    for (size_t i = 0; i < DUN_BENCH_TEXTS; i++) {
+        const dun_bench_text *t = &bench->texts[i];
+        TRY(dun_table_add(&table, "texts, %u x %u tokens", t->n_texts, t->tokens));
+        TRY(roof_row(&table, &bench->roof, &t->work, t->seconds.best));
+    }
+    TRY(dun_table_add(&table, "step"));
+    TRY(roof_row(&table, &bench->roof, &bench->step_work[DUN_BENCH_WHOLE],
+                 bench->step[DUN_BENCH_WHOLE].best));
+    TRY(print_roof_head(out, &bench->roof));
+    TRY(dun_table_print(out, &table));
+    TRY(dun_str_addf(
+        out, "\narithmetic, memory, launches: the part of the time that each would take alone at the roof "
+             "(products in\nf32; their weights, inputs and outputs once); what none explains is left.\n"));
+out:
+    dun_table_free(&table);
+    return rc;
+}
+
 static int print_table(const dun_bench *bench) {
     int rc = DUN_OK;
     dun_str text = {0};
     TRY(print_products(&text, bench));
     TRY(print_texts(&text, bench));
     TRY(print_step(&text, bench));
+    TRY(print_roof(&text, bench));
     TRY(dun_out_text(&text));
 out:
     dun_str_free(&text);
@@ -160,6 +210,38 @@ out:
     return rc;
 }
 
+static int set_parts(json_t *object, const dun_roof *roof, const dun_roof_work *work, double seconds) {
+    int rc = DUN_OK;
+    const dun_roof_parts parts = dun_roof_parts_of(roof, work, seconds);
+    TRY(dun_json_set(object, "launches", json_integer((json_int_t)work->launches)));
+    TRY(dun_json_set(object, "roof_arithmetic", dun_json_real(parts.arithmetic)));
+    TRY(dun_json_set(object, "roof_memory", dun_json_real(parts.memory)));
+    TRY(dun_json_set(object, "roof_launches", dun_json_real(parts.launches)));
+out:
+    return rc;
+}
+
+static int roof_json(json_t *root, const dun_roof *roof) {
+    int rc = DUN_OK;
+    json_t *object = json_object();
+    dun_str key = {0};
+    TRY(dun_json_set(root, "roof", object));
+    for (unsigned p = 0; p < DUN_ROOF_PRECISIONS; p++) {
+        if (!(roof->flops[p] > 0))
+            continue;
+        dun_str_clear(&key);
+        TRY(dun_str_addf(&key, "%s_gflops", dun_roof_names[p]));
+        TRY(dun_json_set(object, key.bytes, dun_json_real(roof->flops[p] * 1e-9)));
+    }
+    TRY(dun_json_set(object, "read_gb_per_s", dun_json_real(roof->read * 1e-9)));
+    TRY(dun_json_set(object, "copy_gb_per_s", dun_json_real(roof->copy * 1e-9)));
+    TRY(dun_json_set(object, "launch_us", dun_json_real(roof->launch * 1e6)));
+    TRY(dun_json_set(object, "wait_us", dun_json_real(roof->wait * 1e6)));
+out:
+    dun_str_free(&key);
+    return rc;
+}
+
 static int product_json(json_t *array, const dun_bench_product *p) {
     int rc = DUN_OK;
     json_t *object = json_object();
@@ -176,7 +258,7 @@ out:
     return rc;
 }
 
-static int text_json(json_t *array, const dun_bench_text *t) {
+static int text_json(json_t *array, const dun_bench_text *t, const dun_roof *roof) {
     int rc = DUN_OK;
     json_t *object = json_object();
     TRY(dun_json_append(array, object));
@@ -184,7 +266,8 @@ static int text_json(json_t *array, const dun_bench_text *t) {
     TRY(set_count(object, "texts", t->n_texts));
     TRY(set_ms(object, t->seconds));
     TRY(set_rates(object, "tokens_per_s", (double)t->n_texts * t->tokens, t->seconds));
-    TRY(set_rates(object, "gflops", t->flops * 1e-9, t->seconds));
+    TRY(set_rates(object, "gflops", t->work.flops * 1e-9, t->seconds));
+    TRY(set_parts(object, roof, &t->work, t->seconds.best));
 out:
     return rc;
 }
@@ -197,8 +280,10 @@ static int stage_json(json_t *stages, const dun_bench *bench, unsigned stage) {
     TRY(set_ms(object, bench->step[stage]));
     if (stage != DUN_BENCH_WHOLE)
         TRY(dun_json_set(object, "share", dun_json_real(bench->step[stage].median / stages_seconds(bench))));
-    if (bench->step_flops[stage] > 0)
-        TRY(set_rates(object, "gflops", bench->step_flops[stage] * 1e-9, bench->step[stage]));
+    if (bench->step_work[stage].flops > 0)
+        TRY(set_rates(object, "gflops", bench->step_work[stage].flops * 1e-9, bench->step[stage]));
+    if (stage == DUN_BENCH_WHOLE)
+        TRY(set_parts(object, &bench->roof, &bench->step_work[stage], bench->step[stage].best));
 out:
     return rc;
 }
@@ -225,6 +310,7 @@ static int print_json(const dun_bench *bench, const dun_session *session) {
     int rc = DUN_OK;
     json_t *root = json_object(), *array = json_array(), *step;
     TRY(set_machine(root, session));
+    TRY(roof_json(root, &bench->roof));
     TRY(dun_json_set(root, "products", json_incref(array)));
     for (uint32_t i = 0; i < bench->n_products; i++)
         TRY(product_json(array, &bench->products[i]));
@@ -232,7 +318,7 @@ static int print_json(const dun_bench *bench, const dun_session *session) {
     array = json_array();
     TRY(dun_json_set(root, "texts", json_incref(array)));
     for (size_t i = 0; i < DUN_BENCH_TEXTS; i++)
-        TRY(text_json(array, &bench->texts[i]));
+        TRY(text_json(array, &bench->texts[i], &bench->roof));
     json_decref(array);
     array = json_array();
     step = json_object();
@@ -293,9 +379,11 @@ const dun_command dun_command_bench = {
     .usage = "CONFIG [--json] [--rows N] [--device SELECTOR]",
     .help = "Measures every product of the model forward and backward (its head where points\n"
             "are logits, with one row a text, as the model runs it), the pass over texts of\n"
-            "22 and of 512 tokens, and the stages of a training step. Tokens are random, the\n"
-            "data sets of the config are not read. Each figure is the best and the median\n"
-            "of several repetitions after a first one that does not count.",
+            "22 and of 512 tokens, and the stages of a training step; then what the device can\n"
+            "do at most, in arithmetic, memory and launches, and which part of that text and\n"
+            "step use. Tokens are random, the data sets of the config are not read. Each\n"
+            "figure is the best and the median of several repetitions after a first one that\n"
+            "does not count.",
     .options = options,
     .min_operands = 1,
     .max_operands = 1,

@@ -279,6 +279,10 @@ out:
     return rc;
 }
 
+uint64_t dun_device_launches(const dun_device *device) {
+    return device->n_launched;
+}
+
 uint64_t dun_device_waits(const dun_device *device) {
     return device->n_waits;
 }

@@ -71,6 +71,9 @@ int dun_device_finish(dun_device *device);
  * at work, is none.) */
 uint64_t dun_device_waits(const dun_device *device);
 
+/* Kernels launched on it. */
+uint64_t dun_device_launches(const dun_device *device);
+
 /* OpenCL objects created and not yet released, over all devices; zero at exit. */
 size_t dun_device_live_objects(void);
 

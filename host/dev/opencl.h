@@ -16,7 +16,7 @@ struct dun_device {
     cl_command_queue queue;
     dun_device_watch watch;
     cl_event mark; /* the queue some launches ago, see queue.c; or NULL */
-    uint32_t n_launched;
+    uint64_t n_launched;
     uint64_t n_waits; /* see dun_device_waits */
     dun_staging staging;
     char *refused; /* why nothing is built on it (driver_try.h), or NULL */

@@ -9,9 +9,9 @@ enum { FLUSH = 16, DEPTH = 256 };
 int dun_queue_launched(dun_device *device) {
     int rc = DUN_OK;
     cl_event mark = NULL;
+    device->n_launched++;
     if (device->info.type == DUN_DEVICE_CPU) /* begins at once and knows no limit */
         goto out;
-    device->n_launched++;
     if (device->n_launched % FLUSH == 0)
         TRY_CL(device, "flushing the queue", clFlush(device->queue));
     if (device->n_launched % DEPTH != 0)

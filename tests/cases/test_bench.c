@@ -62,6 +62,19 @@ static bool is_measured(dun_bench_seconds seconds) {
     return isfinite(seconds.median) && seconds.best >= 0 && seconds.best <= seconds.median;
 }
 
+static void check_roof(const dun_bench *bench) {
+    const dun_roof *roof = &bench->roof;
+    const bool has_half = roof->flops[DUN_ROOF_F16] > 0;
+    assert_true(roof->flops[DUN_ROOF_F32] > 0 && isfinite(roof->flops[DUN_ROOF_F32]) &&
+                (has_half || roof->flops[DUN_ROOF_F16] == 0));
+    assert_true(roof->read > 0 && roof->copy > 0 && isfinite(roof->read) && isfinite(roof->copy));
+    assert_true(roof->launch > 0 && roof->wait > 0 && isfinite(roof->launch) && isfinite(roof->wait));
+    for (size_t i = 0; i < DUN_BENCH_TEXTS; i++)
+        assert_true(bench->texts[i].work.bytes > 0 && bench->texts[i].work.launches > 10);
+    const dun_roof_work *step = &bench->step_work[DUN_BENCH_WHOLE];
+    assert_true(step->flops > 0 && step->bytes > 0 && step->launches > bench->texts[0].work.launches);
+}
+
 /* Products of a model with logits, by the rows asked for. */
 static void test_measures(void **state) {
     (void)state;
@@ -90,15 +103,39 @@ static void test_measures(void **state) {
             assert_true(is_measured(bench.texts[text].seconds));
         for (size_t stage = 0; stage < DUN_BENCH_STAGES; stage++)
             assert_true(is_measured(bench.step[stage]));
+        check_roof(&bench);
         train_run_close(&t);
     }
 }
 
+/* Parts of a time by hand: a roof of 100 operations, 10 bytes a second, half a second a launch. */
+static void test_roof_parts(void **state) {
+    (void)state;
+    const dun_roof roof = {.flops = {[DUN_ROOF_F32] = 100}, .read = 10, .launch = 0.5};
+    const dun_roof_work work = {.flops = 400, .bytes = 20, .launches = 2};
+    const dun_roof_parts parts = dun_roof_parts_of(&roof, &work, 8);
+    assert_true(parts.arithmetic == 0.5 && parts.memory == 0.25 && parts.launches == 0.125);
+}
+
+/* Weights, inputs and outputs of a block's products, four bytes each, by hand. */
+static void test_bytes(void **state) {
+    (void)state;
+    enum { N = 12, S = 3 };
+    train_run t;
+    configure(&t, "[prompt]\ninit = vocab\ntokens = 3\n");
+    check_ok(train_run_open(&t, NULL));
+    const dun_engine *engine = &t.session.engine;
+    const double C = tiny.width, kv = 2.0 * tiny.n_kv_heads * tiny.head_dim, q = tiny.n_heads * tiny.head_dim;
+    const double F = tiny.ffn_width, weights = 2 * kv * C + 2 * q * C + 3 * F * C;
+    const double rows = 2 * (C + kv) + 2 * (C + q) + (C + 2 * F) + (F + C);
+    assert_true(dun_bench_bytes(&engine->text, &engine->model, N, S) == 4 * (weights + N * rows));
+    train_run_close(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_summaries),
-        cmocka_unit_test(test_flops),
-        cmocka_unit_test(test_measures),
+        cmocka_unit_test(test_summaries), cmocka_unit_test(test_flops),    cmocka_unit_test(test_roof_parts),
+        cmocka_unit_test(test_bytes),     cmocka_unit_test(test_measures),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
