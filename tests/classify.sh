@@ -121,6 +121,8 @@ silent
 reads plain short.csv 'text , label\n1,a b,no\n2,c,yes\n3,d e,no\n' 'a b|c|d e|' --text text
 silent
 reads plain none.csv 'id,text,label\n' ''
+reads plain tail.csv 'text,label\na b,no\nc,yes,,\nd e,no\n,,,\n' 'a b|c|d e||' --text text
+silent
 reads plain late.csv ',,\n ,"",\nid,text,label\n1,a b,no\n2,c,yes\n' 'a b|c|' --text text
 silent
 reads plain spilled.csv 'label,text,,\nno,a, b,\nyes,c,,\n' 'a, b|c|' --text text

@@ -19,6 +19,8 @@ static const struct {
     {"tweet_id", DUN_NAME_WORD, DUN_NAME_NO, DUN_NAME_WORD},
     {"text_label", DUN_NAME_WORD, DUN_NAME_WORD, DUN_NAME_NO},
     {"Unnamed: 0", DUN_NAME_NO, DUN_NAME_NO, DUN_NAME_WORD},
+    {"toxic", DUN_NAME_NO, DUN_NAME_WHOLE, DUN_NAME_NO},
+    {"gender", DUN_NAME_NO, DUN_NAME_NO, DUN_NAME_WHOLE},
     {"classy", DUN_NAME_NO, DUN_NAME_NO, DUN_NAME_NO},
     {"context", DUN_NAME_NO, DUN_NAME_NO, DUN_NAME_NO},
     {"v1", DUN_NAME_NO, DUN_NAME_NO, DUN_NAME_NO},

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "io/data/judge.h"
 #include "io/data/records.h"
 #include "io/data/spill.h"
@@ -125,6 +126,15 @@ static size_t place_of(const dun_asked *a) {
     return SIZE_MAX;
 }
 
+/* Has it more columns than there are, and something in them? */
+static bool is_wide(const dun_asked *a, const dun_record *record) {
+    size_t n = record->n;
+    while (n > a->dialect.n_columns &&
+           dun_utf8_trim(record->cells[n - 1].bytes, record->cells[n - 1].length).length == 0)
+        n--;
+    return a->dialect.delimiter && n > a->dialect.n_columns;
+}
+
 static int next_record(const char **text, size_t *length, dun_asked *a) {
     int rc;
     dun_record record;
@@ -134,7 +144,7 @@ static int next_record(const char **text, size_t *length, dun_asked *a) {
     const size_t place = place_of(a);
     dun_cell cell = place < record.n ? record.cells[place] : (dun_cell){"", 0, DUN_CELL_ABSENT};
     TRY(dun_spill_join(&cell, &a->joined, &record, place, a->spill_end, a->dialect.delimiter));
-    a->n_wide += a->dialect.delimiter && record.n > a->dialect.n_columns;
+    a->n_wide += is_wide(a, &record);
     if (!dun_cell_is_text(&cell)) {
         if (a->n_textless < MISSED_SHOWN)
             a->textless[a->n_textless] = record.line;

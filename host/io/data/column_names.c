@@ -14,15 +14,15 @@ static const char *const words[DUN_N_NAME_MEANINGS] = {
     [DUN_NAME_LABEL] =
         " label labels class classes category categories cat sentiment target topic topics stars "
         "star rating ratings intent intents emotion emotions polarity score scores tag tags type "
-        "kind genre verdict stance mood feeling toxicity spam annotation gold priority severity "
-        "department language lang outcome status y ",
+        "kind genre verdict stance mood feeling toxic toxicity spam hate "
+        "offensive sarcasm sarcastic annotation gold priority severity department language lang outcome status y ",
     [DUN_NAME_ASIDE] =
         " id ids uid uuid guid index idx key row rowid rownum nr no num number count counts total "
         "n date time datetime timestamp created updated year month day hour minute second "
         "confidence conf certainty prob probability weight url uri link href user username author "
         "handle coord location timezone zone lat lon lng latitude longitude price votes vote likes "
         "retweet retweets followers friends hash ip version fold split partition subset file path "
-        "source page line length size unnamed ",
+        "source page line length size unnamed gender sex age country region city ",
 };
 
 enum { MOST_BYTES = 64 };
