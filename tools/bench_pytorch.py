@@ -17,7 +17,7 @@ only where one batch is all (--texts 32 --epochs 1). dunlin cuts the texts into 
 Each way is a process of its own; with --rounds they take turns, first in this order, then in the other, and so on, so
 that what else the machine does meets all. Tables are of medians, with the smallest and the largest below: tokens of
 texts a second (their keys and values), milliseconds a step, and the most memory (VmHWM), PyTorch's without what
-loading the model took for a while.
+loading the model and the first batch, with logits, took for a while.
 
 With --products no training runs and no texts are read: every matrix product of the model, forward and
 backward, its head included, with the rows of a training batch and of a pass over texts, in dunlin and in
@@ -169,10 +169,10 @@ def run_here(name, args):
         model = load_export.load_weights(args.model).requires_grad_(False).to(args.torch_device)
         # New tensors come into being there.
         torch.set_default_device(args.torch_device)
-        bench_rounds.forget_peak()
         job = read_job(model, args)
         way = bench_ways.WAYS[name](model, job["texts"], args.batch_size)
         warm_up(model, job, args.batch_size)
+        bench_rounds.forget_peak()
         result = run_pytorch(way, job, args) | {"memory_mib": bench_rounds.peak_mib()}
     return result
 
