@@ -10,6 +10,12 @@
  *                   gemm_start                           a bias, for a product to add to    -
  * gemm_reg.cl       gemm_reg, gemm_reg_pack              register tile over packed panels   itself, other packing
  * gemm_local.cl     gemm_local, gemm_local_sum, gemm_local_pack  tiles in local memory   itself, other packing
+ * gemm_reg_tile.cl  -                                    the register tile, for both of its products -
+ * quant.cl          -                                    stored blocks as floats, host code too -
+ * stored.cl         -                                    a matrix as it lies in the file    -
+ * gemm_naive_stored.cl, gemm_reg_stored.cl  gemm_naive_stored, gemm_reg_stored  the same on such a matrix  itself, told so
+ * gemm_local.cl     gemm_local_stored                    the same, with TS_STORED           itself, told so
+ * rows_stored.cl    embed_stored                         embed_fwd on such a table          as embed_fwd's
  * rows.cl           embed_fwd, last_fwd, swiglu_fwd      gather, pick rows, gated unit      embed_bwd and block_sum, last_bwd, swiglu_bwd
  *                   add_fwd                              sum of two tensors                 add_bwd
  * norm.cl           rmsnorm_fwd                          root mean square norm              rmsnorm_bwd
@@ -37,7 +43,8 @@
  * line and its own (host/dev/kernel_text.c). Rooms list their topics and kernels (host/nn/kernels.h,
  * host/learn/kernels.h; products: a provider's row in host/dev). A topic is built when it is first used, with the
  * tiles that it is cut by: WG, VW, SUB_GROUPS in every topic but products; ATT_WG, HEAD_DIM, HEAD_VW in model and
- * traits; REG_* in reg; TS_*, WPT_* in local. traits is what a plain Llama does without.
+ * traits; REG_* in reg; TS_*, WPT_* in local. traits is what a plain Llama does without. stored, reg_stored and
+ * local_stored are for weights as they lie in the file, and built for such weights alone; stored has WG.
  *
  * Defines (the host chooses, see host/dev/choice.c):
  *   WG        items in a work-group of the row kernels; power of two; 1 on CPUs        default 1
