@@ -14,10 +14,15 @@ export DUNLIN_TEST_DEVICE=0
 # What becomes of a failure on the host is no matter of accesses, and a walk of an hour here.
 export DUNLIN_TEST_SKIP=test_stops
 
+# Oclgrind 21.10 knows no prefetch, and no scopes of pointers that share nothing, which inlined functions of such
+# arguments leave.
+plain='-Drestrict= -DSTORED_AHEAD(at)='
+
 # watch LOG KERNELS SECONDS: runs the kernel tests, every 13th case of each topic (with that, every kernel is
 # still launched; all cases take the simulator a quarter of an hour); what Oclgrind reports goes to LOG.
 watch() {
-    DUNLIN_TEST_EVERY=13 DUNLIN_KERNELS=$2 timeout "$3" oclgrind --data-races --max-errors 20 --log "$1" "$test_kernels" >"$1.out" 2>&1
+    DUNLIN_TEST_EVERY=13 DUNLIN_KERNELS=$2 timeout "$3" oclgrind --build-options "$plain" --data-races \
+        --max-errors 20 --log "$1" "$test_kernels" >"$1.out" 2>&1
 }
 
 mkdir -p "$work/host"
@@ -47,8 +52,8 @@ fi
 
 # small LOCAL_BYTES TEST PROGRAM: one test on a device with work-groups of 256 items and so much local memory.
 small() {
-    if ! DUNLIN_TEST_FILTER=$2 timeout 300 oclgrind --data-races --max-wgsize 256 --local-mem-size "$1" \
-        --max-errors 20 --log "$work/small" "$3" >"$work/small.out" 2>&1 || [ -s "$work/small" ]; then
+    if ! DUNLIN_TEST_FILTER=$2 timeout 300 oclgrind --build-options "$plain" --data-races --max-wgsize 256 \
+        --local-mem-size "$1" --max-errors 20 --log "$work/small" "$3" >"$work/small.out" 2>&1 || [ -s "$work/small" ]; then
         head -n 40 "$work/small"
         tail -n 30 "$work/small.out"
         echo "FAILED: $2 on a device with $1 bytes of local memory"
@@ -68,7 +73,8 @@ small 16384 test_small_groups "$test_kernels"
 unset_in() {
     rm -f "$1"
     DUNLIN_CACHE=off DUNLIN_KERNELS=$2 DUNLIN_TEST_FILTER=$3 DUNLIN_TEST_EVERY=$4 timeout 120 oclgrind \
-        --uninitialized --build-options -cl-opt-disable --max-errors 20 --log "$1" "$test_kernels" >"$1.out" 2>&1
+        --uninitialized --build-options "-cl-opt-disable $plain" --max-errors 20 --log "$1" "$test_kernels" \
+        >"$1.out" 2>&1
 }
 
 cp "$source/host/kernels/rows.cl" "$work/host/kernels/"
@@ -100,6 +106,7 @@ boids 7
 reparam 7
 cache 7
 traits 61
+stored_rows 31
 test_small_groups 61
 END
 echo "no access out of bounds, no data race, no uninitialised read"

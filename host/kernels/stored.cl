@@ -33,13 +33,17 @@ stored_row stored_row_of(const stored_matrix *w, int row) {
     return out;
 }
 
-/* Asks for bytes that are decoded soon; OpenCL's own prefetch() does nothing in PoCL. */
-#define STORED_AHEAD(at)
-#ifdef __has_builtin
-#    if __has_builtin(__builtin_prefetch)
-#        undef STORED_AHEAD
-#        define STORED_AHEAD(at) __builtin_prefetch((const void *)(size_t)(at), 0, 3)
+/* Asks for bytes that are decoded soon, unless a build defines it empty; OpenCL's own prefetch() does nothing in
+ * PoCL. */
+#ifndef STORED_AHEAD
+#    ifdef __has_builtin
+#        if __has_builtin(__builtin_prefetch)
+#            define STORED_AHEAD(at) __builtin_prefetch((const void *)(size_t)(at), 0, 3)
+#        endif
 #    endif
+#endif
+#ifndef STORED_AHEAD
+#    define STORED_AHEAD(at)
 #endif
 
 /* Runs of 32 values, from `first` on, a multiple of 32, of n_rows rows of a slot from `row` on: out (n_rows, 32). Of n
