@@ -53,18 +53,12 @@ out:
     return rc;
 }
 
-/* The form that the weights will have, for the self-test: as the session chooses it later, which alone knows
- * whether tuning put products in the default's place. DUN_BAD_DEVICE: there is too little memory, before
+/* The form that the weights will have, for the self-test. DUN_BAD_DEVICE: there is too little memory, before
  * anything was made. */
-static int foresee_weights(enum dun_weight_form *form, const dun_session *session, const dun_config *config) {
-    int rc = DUN_OK;
+static int foresee_weights(enum dun_weight_form *form, dun_session *session) {
     dun_str reason = {0};
-    dun_weights_facts facts;
-    const char *gemm = dun_config_word(config, DUN_KEY_device_gemm);
-    TRY(dun_weights_facts_of(&facts, config, session->model, gemm));
-    facts.reads_stored |= strcmp(gemm, "auto") == 0;
-    TRY(dun_weights_choose(form, &reason, &facts, config->device.weights));
-out:
+    int rc = dun_session_choose_weights(form, &reason, session,
+                                        dun_config_word(session->config, DUN_KEY_device_gemm));
     dun_str_free(&reason);
     return rc;
 }
@@ -88,7 +82,7 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     TRY(dun_session_reopen(session, config, &logged));
     if (order->resume)
         TRY(dun_train_look(session, &run));
-    TRY(foresee_weights(&form, session, config));
+    TRY(foresee_weights(&form, session));
     TRY(dun_trust_config(config, dun_model_file_spec(session->model)->head_dim, form, &logged));
     if (!run.path)
         TRY(dun_run_dir_create(&run, order->folder, order->name, config));

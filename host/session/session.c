@@ -271,18 +271,27 @@ void dun_session_listen(dun_session *session, const dun_observer *observer) {
     }
 }
 
+int dun_session_choose_weights(enum dun_weight_form *out, dun_str *reason, dun_session *session,
+                               const char *gemm) {
+    int rc = DUN_OK;
+    if (session->facts.f32 == 0)
+        TRY(dun_weights_facts_of(&session->facts, session->config, session->model));
+    session->facts.reads_stored = strcmp(gemm, "auto") == 0 || dun_gemm_reads_stored(gemm);
+    TRY(dun_weights_choose(out, reason, &session->facts, session->config->device.weights));
+out:
+    return rc;
+}
+
 /* The form of the weights, for every device alike: halves of the local tile are the provider's own matter. */
 static int choose_weights(dun_session *session) {
     int rc = DUN_OK;
     dun_str reason = {0};
-    dun_weights_facts facts;
     const char *gemm = dun_gemm_name(session->compute.gemm);
     const enum dun_device_weights wanted = session->config->device.weights;
     session->form = DUN_FORM_F32;
     if (session->compute.tiles.half_weights && wanted == DUN_WEIGHTS_F16)
         goto out;
-    TRY(dun_weights_facts_of(&facts, session->config, session->model, gemm));
-    TRY(dun_weights_choose(&session->form, &reason, &facts, wanted));
+    TRY(dun_session_choose_weights(&session->form, &reason, session, gemm));
     dun_observe_say(session->observer, "weights   %s: %s", dun_weights_word(session->form), reason.bytes);
 out:
     dun_str_free(&reason);

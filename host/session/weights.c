@@ -5,7 +5,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "dev/device.h"
-#include "dev/gemm.h"
 #include "nn/model.h"
 
 #include <stdio.h>
@@ -85,8 +84,7 @@ static uint64_t free_of(const dun_device_info *info) {
     return info->memory_bytes && info->memory_bytes < left ? info->memory_bytes : left;
 }
 
-int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const dun_model_file *model,
-                         const char *gemm) {
+int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const dun_model_file *model) {
     int rc = DUN_OK;
     dun_device_info *infos = NULL;
     uint32_t *chosen = NULL;
@@ -95,8 +93,7 @@ int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const
     const dun_weight_source *source = dun_model_file_source(model);
     *out = (dun_weights_facts){.f32 = dun_model_bytes_to_train(spec),
                                .f16 = dun_model_bytes_in_form(spec, source, DUN_FORM_F16),
-                               .stored = dun_model_bytes_in_form(spec, source, DUN_FORM_STORED),
-                               .reads_stored = dun_gemm_reads_stored(gemm)};
+                               .stored = dun_model_bytes_in_form(spec, source, DUN_FORM_STORED)};
     TRY(dun_device_list(&infos, &n));
     TRY_NEW(chosen, n);
     TRY(dun_device_select(chosen, &n_chosen, infos, n, config->device.use));

@@ -22,9 +22,9 @@ typedef struct {
 int dun_weights_choose(enum dun_weight_form *out, dun_str *reason, const dun_weights_facts *facts,
                        enum dun_device_weights wanted);
 
-/* The facts of a model on the devices that device.use names, with products of that provider. */
-int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const dun_model_file *model,
-                         const char *gemm);
+/* The facts of a model on the devices that device.use names; what the products read is for the caller to say.
+ */
+int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const dun_model_file *model);
 
 /* The word of device.weights for a form. */
 const char *dun_weights_word(enum dun_weight_form form);
