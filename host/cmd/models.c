@@ -91,9 +91,11 @@ static int print_table(const dun_model_entries *entries, const model_state *stat
         TRY(dun_str_add_field(&text, states[i].fault, strlen(states[i].fault)));
         TRY(dun_str_addf(&text, "\n"));
     }
-    TRY(dun_str_addf(&text,
-                     "\ntraining: memory for the weights; texts come on top (docs/models.md). model.path and "
-                     "--model take a name, or a part that only one has.\n"));
+    TRY(dun_str_addf(
+        &text,
+        "\ntraining: memory for the weights as f32, which device.weights = stored cuts down to the "
+        "file's size;\ntexts come on top (docs/models.md). model.path and --model take a name, or a part "
+        "that only one has.\n"));
     TRY(dun_out_text(&text));
 out:
     dun_table_free(&table);

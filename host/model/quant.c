@@ -24,10 +24,12 @@ EACH_BLOCK_FORMAT(BLOCK_AGREES)
 EACH_VALUE_FORMAT(VALUE_AGREES)
 #define ONE(...) +1
 #define STORED(...) +1
-_Static_assert((0 EACH_BLOCK_FORMAT(ONE) EACH_VALUE_FORMAT(ONE)) == (0
+enum {
+    N_DECODED = 0 EACH_BLOCK_FORMAT(ONE) EACH_VALUE_FORMAT(ONE),
+    N_STORED = 0
 #include "model/quant.def"
-                                                                     ),
-               "a format of model/quant.def is in no table of kernels/quant.cl");
+};
+_Static_assert(N_DECODED == N_STORED, "a format of model/quant.def is in no table of kernels/quant.cl");
 #undef STORED
 #undef NAMED
 

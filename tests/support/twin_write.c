@@ -151,7 +151,7 @@ void twin_write_config(const twin_model *m) {
 
 void twin_write_shard(const char *name, const twin_made *m, size_t first, size_t end) {
     dun_tensor tensors[TWIN_MAX_TENSORS];
-    uint16_t *halves = malloc((end - first) * TWIN_VALUES * sizeof *halves);
+    uint16_t *halves = malloc((end - first + 1) * TWIN_VALUES * sizeof *halves);
     char path[512];
     assert_non_null(halves);
     for (size_t i = first; i < end; i++) {
