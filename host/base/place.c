@@ -57,10 +57,15 @@ int dun_place_for_folder(const char *path) {
     TRY_PTR(copy, dun_strdup(path));
     const char *at = copy;
     while (*path && stat(at, &info) < 0) {
-        if (errno == ENOENT && lstat(at, &info) == 0)
-            TRY(dun_error(DUN_FAILED, "%s: is a link to nothing", at));
-        if (errno != ENOENT && errno != ENOTDIR)
-            TRY(dun_error(DUN_FAILED, "%s: cannot be created: %s", path, strerror(errno)));
+        const int cause = errno;
+        struct stat itself;
+        if (cause == ENOENT && lstat(at, &itself) == 0) {
+            if (S_ISLNK(itself.st_mode))
+                TRY(dun_error(DUN_FAILED, "%s: is a link to nothing", at));
+            continue; /* another process has just made it */
+        }
+        if (cause != ENOENT && cause != ENOTDIR)
+            TRY(dun_error(DUN_FAILED, "%s: cannot be created: %s", path, strerror(cause)));
         at = dirname(copy); /* which cuts the copy; "." and "/" are there */
     }
     if (!*path)

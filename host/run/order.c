@@ -53,6 +53,21 @@ out:
     return rc;
 }
 
+/* What auto chose for the run before stands for the next one where nothing else makes the model be loaded
+ * anew: it was written into that run's config, and would differ from auto here. */
+static int keep_weights(dun_config *config, const dun_session *session) {
+    int rc = DUN_OK;
+    enum dun_scope scope;
+    if (!session->config || !session->form_by_auto || config->device.weights != DUN_WEIGHTS_AUTO)
+        goto out;
+    TRY(dun_config_put(config, DUN_KEY_device_weights, dun_weights_word(session->form), "chosen"));
+    TRY(dun_config_scope_between(&scope, session->config, config));
+    if (scope == DUN_SCOPE_MODEL)
+        TRY(dun_config_put(config, DUN_KEY_device_weights, "auto", NULL));
+out:
+    return rc;
+}
+
 /* The form that the weights will have, for the self-test. DUN_BAD_DEVICE: there is too little memory, before
  * anything was made. */
 static int foresee_weights(enum dun_weight_form *form, dun_session *session) {
@@ -79,6 +94,7 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
         dun_run_log_note(&log, run.path);
         dun_claim_tell(run.claim);
     }
+    TRY(keep_weights(config, session));
     TRY(dun_session_reopen(session, config, &logged));
     if (order->resume)
         TRY(dun_train_look(session, &run));

@@ -289,6 +289,7 @@ static int choose_weights(dun_session *session) {
     const char *gemm = dun_gemm_name(session->compute.gemm);
     const enum dun_device_weights wanted = session->config->device.weights;
     session->form = DUN_FORM_F32;
+    session->form_by_auto = wanted == DUN_WEIGHTS_AUTO;
     if (session->compute.tiles.half_weights && wanted == DUN_WEIGHTS_F16)
         goto out;
     TRY(dun_session_choose_weights(&session->form, &reason, session, gemm));

@@ -37,7 +37,8 @@ typedef struct dun_session {
     dun_compute compute;
     dun_weights_facts
         facts; /* what form goes by, asked once, so that it is chosen alike; f32 is 0: not yet */
-    enum dun_weight_form form; /* of the weights on every device */
+    enum dun_weight_form form; /* of the weights on every device, */
+    bool form_by_auto;         /* which device.weights = auto chose */
     dun_engine engine;
     dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
     float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
