@@ -14,9 +14,9 @@ export DUNLIN_TEST_DEVICE=0
 # What becomes of a failure on the host is no matter of accesses, and a walk of an hour here.
 export DUNLIN_TEST_SKIP=test_stops
 
-# Oclgrind 21.10 knows no prefetch, and no scopes of pointers that share nothing, which inlined functions of such
+# Oclgrind 21.10 knows no scopes of pointers that share nothing, which inlined functions of such
 # arguments leave.
-plain='-Drestrict= -DSTORED_AHEAD(at)='
+plain='-Drestrict='
 
 # watch LOG KERNELS SECONDS: runs the kernel tests, every 13th case of each topic (with that, every kernel is
 # still launched; all cases take the simulator a quarter of an hour); what Oclgrind reports goes to LOG.

@@ -30,8 +30,8 @@ grep -q 'work-groups of 16384 items' err || stop "the limit is not named"
 grep -q '^gemm local .*passed' out || stop "check does not test local"
 
 cp -r "$source/kernels.cl" "$source/host" .
-sed -i 's/left##r = fma(x, b_left, left##r)/left##r = fma(x, b_left, x)/' host/kernels/gemm_reg.cl
-cmp -s host/kernels/gemm_reg.cl "$source/host/kernels/gemm_reg.cl" && stop "nothing was broken: change this script"
+sed -i 's/left##r = fma(x, b_left, left##r)/left##r = fma(x, b_left, x)/' host/kernels/gemm_reg_tile.cl
+cmp -s host/kernels/gemm_reg_tile.cl "$source/host/kernels/gemm_reg_tile.cl" && stop "nothing was broken: change this script"
 DUNLIN_KERNELS=kernels.cl measure "reg" || stop "a broken kernel is no crash"
 grep -q '"wrong":true' out || stop "a broken kernel is not noticed"
 

@@ -33,22 +33,19 @@ stored_row stored_row_of(const stored_matrix *w, int row) {
     return out;
 }
 
-/* Asks for bytes that are decoded soon, unless a build defines it empty; OpenCL's own prefetch() does nothing in
- * PoCL. */
-#ifndef STORED_AHEAD
-#    ifdef __has_builtin
-#        if __has_builtin(__builtin_prefetch)
-#            define STORED_AHEAD(at) __builtin_prefetch((const void *)(size_t)(at), 0, 3)
-#        endif
+/* Asks for bytes that are decoded soon, as gemm_reg_tile.cl asks for panels: compilers that know the builtin may stumble
+ * over it all the same, so that REG_AHEAD says where it is good. */
+#define STORED_AHEAD(at)
+#if REG_AHEAD && defined(__has_builtin)
+#    if __has_builtin(__builtin_prefetch)
+#        undef STORED_AHEAD
+#        define STORED_AHEAD(at) __builtin_prefetch((const void *)(size_t)(at), 0, 3)
 #    endif
-#endif
-#ifndef STORED_AHEAD
-#    define STORED_AHEAD(at)
 #endif
 
 /* Runs of 32 values, from `first` on, a multiple of 32, of n_rows rows of a slot from `row` on: out (n_rows, 32). Of n
- * values in all, which only formats of single values cut within a run; the rest is zeros. `ahead`: where what is decoded soon lies, in
- * bytes from each run. */
+ * values in all, which only formats of single values cut within a run; the rest is zeros. `ahead`: where what is decoded
+ * soon lies, in bytes from each run. */
 void stored_runs(DECODED float *restrict out, const stored_row row, int n_rows, int first, int n, size_t ahead) {
     STORED *at = row.at;
     switch (row.format) {

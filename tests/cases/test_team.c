@@ -86,6 +86,7 @@ static void test_repeats(void **state) {
     assert_true(a.config.device.shares[0]);
     configure_team(&b, SUFFIX, 2, a.config.device.shares);
     train_run_all(&b, "second");
+    check_ok(dun_run_dir_settle(&b.run, &b.config, &b.session));
     check_same_files(&a, &b, "measured shares");
     assert_true(train_same_file(train_run_file(&a, "config.ini"), train_run_file(&b, "config.ini")));
     train_run_close(&b);
