@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Another OpenCL implementation, alone: `dunlin check` there, and then the tests that are named.
-# Usage: implementation.sh DUNLIN INSTALLER ICD DEVICE TEST[=SKIP]..., where INSTALLER prints a folder of drivers, among
+# Usage: implementation.sh DUNLIN INSTALLER ICD DEVICE [--floats] TEST[=SKIP]..., where INSTALLER prints a folder of drivers, among
 # which ICD names the one that is meant; without a way to install it the status is 77, skipped. SKIP is a part of the
 # test to leave out: one that builds all kernels several times, cut in other ways.
 set -uo pipefail
@@ -12,14 +12,19 @@ installer=$2
 icd=$3
 device=$4
 shift 4
+check=(check --device "$device")
+if [ "${1:-}" = --floats ]; then
+    check+=(--floats)
+    shift
+fi
 
 if ! drivers=$("$installer" 2>"$work/err"); then
     skip "$device cannot be installed here: $(tail -n 1 "$work/err")"
 fi
 mkdir "$work/icd"
 cp "$drivers/$icd" "$work/icd/" || stop "the installer left no $icd"
-export OCL_ICD_VENDORS=$work/icd DUNLIN_TEST_DEVICE=$device
-"$dunlin" check --device "$device" >"$work/out" 2>"$work/err" || stop "check on $device"
+export OCL_ICD_VENDORS=$work/icd DUNLIN_TEST_DEVICE=$device DUNLIN_TEST_BRIEF=1 DUNLIN_TEST_EVERY=3
+"$dunlin" "${check[@]}" >"$work/out" 2>"$work/err" || stop "check on $device"
 tail -n 1 "$work/out"
 for test in "$@"; do
     skip=${test#"${test%%=*}"}

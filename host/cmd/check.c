@@ -107,7 +107,7 @@ out:
 
 typedef struct {
     const char *gemm;
-    bool quick, verbose;
+    bool quick, verbose, floats;
     json_t *array; /* NULL: tables are wanted */
     const dun_observer *observer;
     unsigned n_failed;
@@ -119,7 +119,7 @@ static int check_device(check_job *job, uint32_t index) {
     char selector[16];
     dun_device *device = NULL;
     dun_self_test report;
-    const bool stored = strcmp(job->gemm, "auto") == 0 || dun_gemm_reads_stored(job->gemm);
+    const bool stored = !job->floats && (strcmp(job->gemm, "auto") == 0 || dun_gemm_reads_stored(job->gemm));
     snprintf(selector, sizeof selector, "%u", index);
     TRY(dun_device_open(&device, selector));
     dun_device_set_watch(device, (dun_device_watch){.self = job->observer->self, .say = job->observer->say});
@@ -176,6 +176,7 @@ static int run(const dun_args *args) {
     const dun_observer observer = dun_progress_observer(&progress);
     check_job job = {.gemm = gemm ? gemm : "auto",
                      .quick = dun_args_has(args, "quick"),
+                     .floats = dun_args_has(args, "floats"),
                      .verbose = dun_args_has(args, "verbose"),
                      .observer = &observer};
     if (dun_args_has(args, "json"))
@@ -195,6 +196,8 @@ static const dun_option options[] = {
      .help = "The device or devices, as `dunlin devices` shows them; all tests every one."},
     {.name = "gemm", .argument = "NAME", .help = "This way to multiply matrices, not what is usual there."},
     {.name = "quick", .help = "A few cases of each test, as before a first training."},
+    {.name = "floats",
+     .help = "Leave out weights as they are stored, over whose kernels some compilers take minutes."},
     {.name = "verbose", .letter = 'v', .help = "Show how the errors are spread."},
     {.name = "json", .help = "Print one JSON array of objects instead of tables."},
     {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
@@ -204,7 +207,7 @@ static const dun_option options[] = {
 const dun_command dun_command_check = {
     .name = "check",
     .summary = "Test whether a device computes right.",
-    .usage = "[--device SELECTOR] [--verbose] [--quick] [--json]",
+    .usage = "[--device SELECTOR] [--verbose] [--quick] [--floats] [--json]",
     .help = "Runs every kernel, every way to multiply matrices, and a whole training step on\n"
             "the device, and compares with plain double loops on the host. Status 4 when the\n"
             "device cannot be trusted. `dunlin train` does it by itself, quickly, before the\n"
