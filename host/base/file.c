@@ -251,9 +251,10 @@ int dun_dir_make_new(size_t *there, const char *path) {
         if (end != '/' && end != '\0')
             continue;
         *at = '\0';
-        made |= mkdir(copy, 0777) == 0;
-        if (!made && errno != EEXIST)
+        const bool new = mkdir(copy, 0777) == 0;
+        if (!new &&errno != EEXIST)
             TRY(dun_error(DUN_FAILED, "%s: cannot be created: %s", copy, strerror(errno)));
+        made |= new;
         if (!made)
             *there = (size_t)(at - copy);
         *at = end;

@@ -266,11 +266,30 @@ static void test_faults(void **state) {
     leave_folder(state);
 }
 
+/* A folder whose parent could be made and which could not: why, not that it is not there. */
+static void test_folders(void **state) {
+    (void)state;
+    char path[300] = "new/parent/";
+    size_t there;
+    bool made;
+    memset(path + strlen(path), 'x', sizeof path - 1 - strlen(path));
+    path[sizeof path - 1] = '\0';
+    expect_error(dun_dir_make(path), DUN_FAILED, "new/parent/x", strerror(ENAMETOOLONG));
+    assert_true(dun_dir_exists("new/parent"));
+    assert_int_equal(dun_dir_make_new(&there, "new/parent/one/two"), DUN_OK);
+    assert_int_equal(there, strlen("new/parent"));
+    dun_dir_remove_new("new/parent/one/two", there);
+    assert_false(dun_dir_exists("new/parent/one"));
+    assert_true(dun_dir_exists("new/parent"));
+    assert_int_equal(dun_dir_claim(&made, &there, "new/parent"), DUN_OK);
+    assert_false(made);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places),     cmocka_unit_test(test_refused), cmocka_unit_test(test_fifo),
         cmocka_unit_test(test_devices),    cmocka_unit_test(test_full),    cmocka_unit_test(test_streams),
-        cmocka_unit_test(test_own_output), cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_own_output), cmocka_unit_test(test_faults),  cmocka_unit_test(test_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
