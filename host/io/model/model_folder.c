@@ -34,16 +34,17 @@ static const struct {
 };
 enum { N_ADAPTERS = sizeof adapters / sizeof *adapters };
 
-bool dun_folder_has(const char *folder, const char *name) {
+bool dun_model_folder_has(const char *folder, const char *name) {
     dun_str path = {0};
     const bool there = dun_str_addf(&path, "%s/%s", folder, name) == DUN_OK && access(path.bytes, F_OK) == 0;
     dun_str_free(&path);
     return there;
 }
 
-bool dun_folder_is_model(const char *folder) {
-    return dun_folder_has(folder, "config.json") && (dun_folder_has(folder, "model.safetensors") ||
-                                                     dun_folder_has(folder, "model.safetensors.index.json"));
+bool dun_model_folder_is(const char *folder) {
+    return dun_model_folder_has(folder, "config.json") &&
+           (dun_model_folder_has(folder, "model.safetensors") ||
+            dun_model_folder_has(folder, "model.safetensors.index.json"));
 }
 
 /* "an adapter of PEFT (LORA) for 'org/name'; expected ...", as far as its config can be read. */
@@ -73,11 +74,11 @@ out:
     return rc;
 }
 
-int dun_folder_other(dun_str *out, const char **end, const char *folder) {
+int dun_model_folder_other(dun_str *out, const char **end, const char *folder) {
     int rc = DUN_OK;
-    const bool model = dun_folder_is_model(folder), config = dun_folder_has(folder, "config.json");
+    const bool model = dun_model_folder_is(folder), config = dun_model_folder_has(folder, "config.json");
     for (size_t i = 0; !model && i < sizeof kinds / sizeof *kinds; i++) {
-        if (!dun_folder_has(folder, kinds[i].file))
+        if (!dun_model_folder_has(folder, kinds[i].file))
             continue;
         if (!kinds[i].what)
             TRY(describe_adapter(out, folder));
@@ -92,11 +93,11 @@ out:
     return rc;
 }
 
-int dun_folder_refuse(const char *folder) {
+int dun_model_folder_refuse(const char *folder) {
     int rc;
     dun_str what = {0};
     const char *end;
-    TRY(dun_folder_other(&what, &end, folder));
+    TRY(dun_model_folder_other(&what, &end, folder));
     if (!what.length)
         TRY(dun_str_addf(&what,
                          "holds neither model.safetensors nor model.safetensors.index.json; expected one "

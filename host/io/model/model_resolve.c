@@ -50,7 +50,7 @@ static int resolve_folder(char **out, const char *folder) {
     size_t n = 0;
     dun_str names = {0};
     TRY(find_gguf(&gguf, &n, &names, folder));
-    if (dun_folder_is_model(folder)) {
+    if (dun_model_folder_is(folder)) {
         if (n)
             dun_warn("%s holds safetensors with %s, which are read, and %s, which can be named", folder,
                      config_name, names.bytes);
@@ -61,7 +61,8 @@ static int resolve_folder(char **out, const char *folder) {
     } else if (n > 1) {
         TRY(dun_error(DUN_BAD_INPUT, "%s: holds several models: %s; expected one of them", folder,
                       names.bytes));
-    } else if (dun_folder_has(folder, config_name) || dun_folder_has(folder, "adapter_config.json")) {
+    } else if (dun_model_folder_has(folder, config_name) ||
+               dun_model_folder_has(folder, "adapter_config.json")) {
         TRY_PTR(*out, dun_strdup(folder)); /* its reader says what is missing */
     } else {
         TRY(dun_error(DUN_BAD_INPUT,
@@ -126,7 +127,7 @@ int dun_model_resolve(char **out, const char *path) {
     } else if (dun_ollama_is_manifest(trimmed)) {
         TRY(resolve_manifest(out, trimmed));
     } else if ((dun_text_ends_with(base, ".safetensors") || dun_text_ends_with(base, ".json")) &&
-               dun_folder_has(parent, config_name)) {
+               dun_model_folder_has(parent, config_name)) {
         *out = parent;
         parent = NULL;
     } else {

@@ -116,8 +116,8 @@ static int add_folder(dun_model_entries *out, const char *folder, const char *sh
     char *copy = NULL;
     const char *end = ".safetensors";
     uint64_t bytes = 0;
-    TRY(dun_folder_other(&fault, &end, folder));
-    if (fault.length ? holds_gguf : !dun_folder_has(folder, "config.json"))
+    TRY(dun_model_folder_other(&fault, &end, folder));
+    if (fault.length ? holds_gguf : !dun_model_folder_has(folder, "config.json"))
         goto out;
     TRY(sum_bytes(&bytes, folder, end, NULL));
     if (!bytes && !fault.length)

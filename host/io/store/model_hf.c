@@ -133,8 +133,8 @@ static int hf_open(dun_model_file *model, const char *path, unsigned parts) {
     TRY_NEW(m, 1);
     model->self = m;
     TRY(dun_str_addf(&config, "%s/config.json", path));
-    if (!dun_folder_has(path, "config.json"))
-        TRY(dun_folder_refuse(path));
+    if (!dun_model_folder_has(path, "config.json"))
+        TRY(dun_model_folder_refuse(path));
     TRY(read_config(m, &file, config.bytes));
     if (parts != DUN_MODEL_TOKENIZER) {
         TRY(dun_shards_open(&m->shards, path));

@@ -193,10 +193,11 @@ int dun_shards_open(dun_shards *out, const char *folder) {
     int rc;
     dun_str path = {0};
     *out = (dun_shards){0};
-    const bool single = dun_folder_has(folder, single_name), index = dun_folder_has(folder, index_name);
+    const bool single = dun_model_folder_has(folder, single_name),
+               index = dun_model_folder_has(folder, index_name);
     TRY(join(&path, folder, index_name));
     if (!single && !index)
-        TRY(dun_folder_refuse(folder));
+        TRY(dun_model_folder_refuse(folder));
     if (!single) {
         TRY(open_index(out, folder, path.bytes));
         goto out;
