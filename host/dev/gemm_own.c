@@ -77,13 +77,16 @@ static int reg_run(dun_gemm *gemm, const dun_product *p) {
                       DUN_INT(p->K), DUN_INT(n_tiles));
 }
 
-/* Columns of an item, and how deep its panels may be: as reg_run has them where local memory holds them. */
-enum { RUN = 32 };
+/* Columns of an item (REG_SW), rows that are decoded at a time, and local memory that is left to the driver.
+ * Panels are as deep as reg_run's where local memory holds them: then sums have the same order. */
+enum { RUN = 32, RUN_ROWS = 8, SPARE_BYTES = 1024 };
 
 static int reg_run_stored(dun_gemm *gemm, const dun_product *p) {
     const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
     const dun_device_info *info = dun_device_describe(gemm->device);
-    size_t room = (size_t)info->local_bytes / 2 / sizeof(float) / RUN / RUN * RUN;
+    const size_t runs_bytes = RUN_ROWS * RUN * sizeof(float), kept = runs_bytes + SPARE_BYTES;
+    size_t room = info->local_bytes > kept ? (info->local_bytes - kept) / sizeof(float) / RUN / RUN * RUN : 0;
+    room = room < RUN ? RUN : room;
     size_t most_k = room < REG_LONG_K ? room : REG_LONG_K, depth = p->K < most_k ? p->K : most_k;
     size_t tiles = ceil_div(p->M, gemm->tiles.reg_rows), columns = ceil_div(p->N, RUN);
     /* Rows are shared out only where the columns are too few to give every unit work: each share decodes
@@ -92,13 +95,13 @@ static int reg_run_stored(dun_gemm *gemm, const dun_product *p) {
     size_t n_tiles = ceil_div(tiles, shares < 1 ? 1 : shares);
     n_tiles = n_tiles < REG_MIN_TILES ? REG_MIN_TILES : n_tiles;
     n_tiles = n_tiles > tiles || p->K > most_k ? tiles : n_tiles;
-    return DUN_LAUNCH(
-        gemm->stored, ((dun_range){{ceil_div(tiles, n_tiles), columns}, 1}), DUN_BUF(*p->out),
-        DUN_OFFSET(p->out_offset), DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset), DUN_INT(p->lda),
-        DUN_STORED(p->stored), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset), DUN_INT(p->bias != NULL),
-        DUN_BUF(*add), DUN_OFFSET(p->add_offset), DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N),
-        DUN_INT(p->K), DUN_INT(n_tiles), DUN_INT(p->backward), DUN_INT(most_k),
-        DUN_LOCAL(ceil_div(depth, RUN) * RUN * RUN * sizeof(float)), DUN_LOCAL(8 * RUN * sizeof(float)));
+    return DUN_LAUNCH(gemm->stored, ((dun_range){{ceil_div(tiles, n_tiles), columns}, 1}), DUN_BUF(*p->out),
+                      DUN_OFFSET(p->out_offset), DUN_INT(p->ldo), DUN_BUF(*p->a), DUN_OFFSET(p->a_offset),
+                      DUN_INT(p->lda), DUN_STORED(p->stored), DUN_BUF(*bias), DUN_OFFSET(p->bias_offset),
+                      DUN_INT(p->bias != NULL), DUN_BUF(*add), DUN_OFFSET(p->add_offset),
+                      DUN_INT(p->add != NULL), DUN_INT(p->M), DUN_INT(p->N), DUN_INT(p->K), DUN_INT(n_tiles),
+                      DUN_INT(p->backward), DUN_INT(most_k),
+                      DUN_LOCAL(ceil_div(depth, RUN) * RUN * RUN * sizeof(float)), DUN_LOCAL(runs_bytes));
 }
 
 DUN_GEMM_PROVIDER(reg, .cannot = runs_everywhere, .topic = {"reg", DUN_CUT_REG},
