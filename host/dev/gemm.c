@@ -177,6 +177,11 @@ bool dun_gemm_reads_stored(const char *provider) {
     return row && row->run_stored;
 }
 
+bool dun_gemm_has_one_layout(const char *provider) {
+    const dun_gemm_provider *row = dun_gemm_find(provider);
+    return row && !row->pack;
+}
+
 int dun_matrix_append(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
                       uint32_t columns, unsigned directions) {
     int rc = DUN_OK;

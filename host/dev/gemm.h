@@ -70,8 +70,10 @@ int dun_matrix_append_stored(dun_matrix *out, dun_gemm *gemm, dun_stored_rows sl
                              uint32_t columns);
 void dun_stored_rows_free(dun_stored_rows *rows);
 
-/* Whether a provider has products with weights as they are stored. */
+/* Whether a provider has products with weights as they are stored; whether one layout of floats serves both
+ * directions. Neither of a name that is none. */
 bool dun_gemm_reads_stored(const char *provider);
+bool dun_gemm_has_one_layout(const char *provider);
 
 /* How many rows of a weight one part can have, at most all: layouts stay below the device's largest buffer.
  */

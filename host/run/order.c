@@ -10,7 +10,6 @@
 #include "session/reopen.h"
 
 #include <math.h>
-#include <string.h>
 
 static int add_verdict(dun_str *text, const dun_session *session, const dun_run_result *result,
                        const char *run_path) {
@@ -73,7 +72,7 @@ out:
 static int foresee_weights(enum dun_weight_form *form, dun_session *session) {
     dun_str reason = {0};
     int rc = dun_session_choose_weights(form, &reason, session,
-                                        dun_config_word(session->config, DUN_KEY_device_gemm));
+                                        dun_config_word(session->config, DUN_KEY_device_gemm), true);
     dun_str_free(&reason);
     return rc;
 }

@@ -272,18 +272,19 @@ void dun_session_listen(dun_session *session, const dun_observer *observer) {
 }
 
 int dun_session_choose_weights(enum dun_weight_form *out, dun_str *reason, dun_session *session,
-                               const char *gemm) {
+                               const char *gemm, bool backward) {
     int rc = DUN_OK;
     if (session->facts.f32 == 0)
         TRY(dun_weights_facts_of(&session->facts, session->config, session->model));
     session->facts.reads_stored = strcmp(gemm, "auto") == 0 || dun_gemm_reads_stored(gemm);
+    session->facts.one_copy = !backward || dun_gemm_has_one_layout(gemm);
     TRY(dun_weights_choose(out, reason, &session->facts, session->config->device.weights));
 out:
     return rc;
 }
 
 /* The form of the weights, for every device alike: halves of the local tile are the provider's own matter. */
-static int choose_weights(dun_session *session) {
+static int choose_weights(dun_session *session, bool backward) {
     int rc = DUN_OK;
     dun_str reason = {0};
     const char *gemm = dun_gemm_name(session->compute.gemm);
@@ -292,7 +293,7 @@ static int choose_weights(dun_session *session) {
     session->form_by_auto = wanted == DUN_WEIGHTS_AUTO;
     if (session->compute.tiles.half_weights && wanted == DUN_WEIGHTS_F16)
         goto out;
-    TRY(dun_session_choose_weights(&session->form, &reason, session, gemm));
+    TRY(dun_session_choose_weights(&session->form, &reason, session, gemm, backward));
     dun_observe_say(session->observer, "weights   %s: %s", dun_weights_word(session->form), reason.bytes);
 out:
     dun_str_free(&reason);
@@ -313,7 +314,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
                                 dun_learn_topics(session->config, backward)));
     session->timings.build += dun_clock_seconds() - begun;
     begun = dun_clock_seconds();
-    TRY(choose_weights(session));
+    TRY(choose_weights(session, backward));
     options.form = session->form;
     TRY(dun_engine_create(&session->engine, &session->compute, spec, source, &options));
     TRY(dun_session_set_prompt(session, session->prompt.rows));

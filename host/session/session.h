@@ -35,8 +35,7 @@ typedef struct dun_session {
     uint32_t n_train, n_valid;
     dun_device *device;
     dun_compute compute;
-    dun_weights_facts
-        facts; /* what form goes by, asked once, so that it is chosen alike; f32 is 0: not yet */
+    dun_weights_facts facts;   /* what form goes by, asked once to choose alike; f32 is 0: not yet */
     enum dun_weight_form form; /* of the weights on every device, */
     bool form_by_auto;         /* which device.weights = auto chose */
     dun_engine engine;
@@ -71,10 +70,10 @@ int dun_session_check(const dun_session *session, bool backward);
 /* Sizes of the engine that the config, the prompt and the texts ask for. */
 dun_engine_options dun_session_engine_options(const dun_session *session, bool backward);
 
-/* The form that the weights get with products of a provider, or whatever auto takes; `reason` is appended to.
- * Errors as dun_weights_choose has them, before anything was made. */
+/* The form that the weights get with products of a provider, or whatever auto takes; `backward`: for
+ * training. `reason` is appended to. Errors as dun_weights_choose has them, before anything was made. */
 int dun_session_choose_weights(enum dun_weight_form *out, dun_str *reason, dun_session *session,
-                               const char *gemm);
+                               const char *gemm, bool backward);
 
 /* Opens the device, builds kernels, loads weights, plans memory. `backward`: for training, which needs
  * dun_session_read_texts before anything is run; without, every text is run whole when it is asked for. A

@@ -27,6 +27,11 @@ static uint64_t bytes_of(const dun_weights_facts *facts, enum dun_weight_form fo
     return *(const uint64_t *)((const char *)facts + forms[form].bytes);
 }
 
+/* What will lie on the device. */
+static uint64_t loaded(const dun_weights_facts *facts, enum dun_weight_form form) {
+    return form == DUN_FORM_F32 && facts->one_copy ? facts->f32_once : bytes_of(facts, form);
+}
+
 static double mb(uint64_t bytes) {
     return (double)bytes / 1e6;
 }
@@ -36,16 +41,17 @@ static int refuse(const dun_weights_facts *facts, enum dun_weight_form form) {
     size_t used = 0;
     for (int i = 0; i < N_FORMS; i++)
         if ((i == DUN_FORM_F32 || facts->reads_stored) &&
-            bytes_of(facts, (enum dun_weight_form)i) <= facts->free)
-            used += (size_t)snprintf(fitting + used, sizeof fitting - used, "%sdevice.weights = %s (%.0f MB)",
-                                     used ? ", " : "", forms[i].word,
-                                     mb(bytes_of(facts, (enum dun_weight_form)i)));
+            loaded(facts, (enum dun_weight_form)i) <= facts->free)
+            used +=
+                (size_t)snprintf(fitting + used, sizeof fitting - used, "%sdevice.weights = %s (%.0f MB)",
+                                 used ? ", " : "", forms[i].word, mb(loaded(facts, (enum dun_weight_form)i)));
     return dun_error(
         DUN_BAD_DEVICE,
         "the model's weights take %.0f MB as %s, and %s has %.0f MB free; %s%s (f32 %.0f MB, f16 "
         "%.0f MB, stored %.0f MB)",
-        mb(bytes_of(facts, form)), forms[form].word, facts->free_of, mb(facts->free),
-        used ? "what fits is " : "no form fits", fitting, mb(facts->f32), mb(facts->f16), mb(facts->stored));
+        mb(loaded(facts, form)), forms[form].word, facts->free_of, mb(facts->free),
+        used ? "what fits is " : "no form fits", fitting, mb(loaded(facts, DUN_FORM_F32)), mb(facts->f16),
+        mb(facts->stored));
 }
 
 int dun_weights_choose(enum dun_weight_form *out, dun_str *reason, const dun_weights_facts *facts,
@@ -69,7 +75,7 @@ int dun_weights_choose(enum dun_weight_form *out, dun_str *reason, const dun_wei
         if (!fits && !facts->reads_stored)
             TRY(dun_str_addf(reason, ", but these products read floats alone"));
     }
-    if (facts->free > 0 && bytes_of(facts, *out) > facts->free)
+    if (facts->free > 0 && loaded(facts, *out) > facts->free)
         TRY(refuse(facts, *out));
 out:
     return rc;
@@ -92,6 +98,7 @@ int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const
     const dun_spec *spec = dun_model_file_spec(model);
     const dun_weight_source *source = dun_model_file_source(model);
     *out = (dun_weights_facts){.f32 = dun_model_bytes_to_train(spec),
+                               .f32_once = dun_model_bytes_in_form(spec, source, DUN_FORM_F32),
                                .f16 = dun_model_bytes_in_form(spec, source, DUN_FORM_F16),
                                .stored = dun_model_bytes_in_form(spec, source, DUN_FORM_STORED)};
     TRY(dun_device_list(&infos, &n));

@@ -10,7 +10,9 @@
 
 /* What the rule goes by. */
 typedef struct {
-    uint64_t f32, f16, stored; /* bytes that the model's weights take in each form */
+    uint64_t f32, f16, stored; /* bytes that the model's weights take in each form, f32 in both copies */
+    uint64_t f32_once;         /* in one copy, */
+    bool one_copy;             /* which is what will be loaded as f32 */
     uint64_t free;             /* of the device that has least; 0: not known */
     const char *free_of;       /* whose memory that is, for people */
     bool reads_stored;         /* the products do, and so read halves */
@@ -22,7 +24,8 @@ typedef struct {
 int dun_weights_choose(enum dun_weight_form *out, dun_str *reason, const dun_weights_facts *facts,
                        enum dun_device_weights wanted);
 
-/* The facts of a model on the devices that device.use names; what the products read is for the caller to say.
+/* The facts of a model on the devices that device.use names; which products, and what for, is for the
+ * caller to say.
  */
 int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const dun_model_file *model);
 

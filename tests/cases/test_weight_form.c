@@ -205,6 +205,29 @@ static void test_edge(void **state) {
     }
 }
 
+/* The rule goes by both copies; what is too little, by those that will be there. */
+static void test_one_copy(void **state) {
+    (void)state;
+    dun_weights_facts facts = {.f32 = 1500 * MB,
+                               .f32_once = 800 * MB,
+                               .stored = 100 * MB,
+                               .free = 1000 * MB,
+                               .free_of = "this computer"};
+    enum dun_weight_form form;
+    dun_str reason = {0};
+    facts.one_copy = true;
+    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_F32), DUN_OK);
+    facts.one_copy = false;
+    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_F32), DUN_BAD_DEVICE);
+    facts.one_copy = facts.reads_stored = true;
+    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_AUTO), DUN_OK);
+    assert_int_equal(form, DUN_FORM_STORED);
+    facts.f32_once = 1001 * MB;
+    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_F32), DUN_BAD_DEVICE);
+    assert_non_null(strstr(dun_error_message(), "1001 MB as f32"));
+    dun_str_free(&reason);
+}
+
 /* The words are those of the config. */
 static void test_words(void **state) {
     (void)state;
@@ -215,6 +238,6 @@ static void test_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rule), cmocka_unit_test(test_edge),
-                                       cmocka_unit_test(test_words)};
+                                       cmocka_unit_test(test_one_copy), cmocka_unit_test(test_words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
