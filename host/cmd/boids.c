@@ -7,7 +7,7 @@
 #include "cmd/out.h"
 #include "cmd/shell/common.h"
 #include "cmd/signals.h"
-#include "report/pictures.h"
+#include "report/flock.h"
 #include "report/progress.h"
 #include "run/folder.h"
 #include "run/runlog.h"
@@ -95,7 +95,7 @@ static int run(const dun_args *args) {
     TRY(dun_tables_write(&b.run, NULL, NULL));
     TRY(dun_flock_finish(&b.flock, &b.compute, &b.run));
     if (b.config.output.report)
-        TRY(dun_flock_pictures(&b.run, &b.flock, b.name));
+        TRY(dun_flock_report(&b.run, &b.flock, b.name));
     TRY(print_result(&b, &log, dun_args_has(args, "json")));
 out:
     dun_progress_close(&progress);

@@ -209,3 +209,23 @@ int dun_picture_training(dun_str *out, const dun_run_data *run) {
     t.view = dun_view_fit(&box, 20, 46, DUN_GIF_WIDTH - 40, DUN_GIF_HEIGHT - 46 - 42);
     return dun_gif_of(out, draw_training, &t, run->n_scenes);
 }
+
+int dun_run_pictures(const dun_run_dir *folder, const dun_run_data *run) {
+    int rc = DUN_OK;
+    dun_str bytes = {0};
+    if (!run->has_points)
+        return DUN_OK;
+    TRY(dun_picture_scatter_png(&bytes, run));
+    TRY(dun_run_dir_write(folder, "scatter.png", &bytes));
+    dun_str_clear(&bytes);
+    TRY(dun_picture_scatter_svg(&bytes, run));
+    TRY(dun_run_dir_write(folder, "scatter.svg", &bytes));
+    dun_str_clear(&bytes);
+    if (run->n_scenes > 1) {
+        TRY(dun_picture_training(&bytes, run));
+        TRY(dun_run_dir_write(folder, "training.gif", &bytes));
+    }
+out:
+    dun_str_free(&bytes);
+    return rc;
+}

@@ -12,11 +12,14 @@ int dun_picture_scatter_svg(dun_str *out, const dun_run_data *run);
 /* Batches and centroids over training as GIF, older batches faded and smaller. The run must have scenes. */
 int dun_picture_training(dun_str *out, const dun_run_data *run);
 
-/* The flock as GIF, and as a page. */
-int dun_picture_flock(dun_str *out, const dun_flock *flock);
-int dun_flock_page(dun_str *html, const dun_flock *flock, const char *name);
+/* Writes all of these that the run has into its folder. A program without cairo has this function and the
+ * last one from host/lean.c, which only warn. */
+int dun_run_pictures(const dun_run_dir *folder, const dun_run_data *run);
 
-/* Writes boids.html and boids.gif in the run's folder. */
-int dun_flock_pictures(const dun_run_dir *run, const dun_flock *flock, const char *name);
+/* The flock as GIF. */
+int dun_picture_flock(dun_str *out, const dun_flock *flock);
+
+/* Writes boids.gif into the run's folder. */
+int dun_flock_pictures(const dun_run_dir *run, const dun_flock *flock);
 
 #endif

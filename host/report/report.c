@@ -214,26 +214,6 @@ out:
     return rc;
 }
 
-static int write_pictures(const dun_run_dir *run, const dun_run_data *data) {
-    int rc = DUN_OK;
-    dun_str bytes = {0};
-    if (!data->has_points)
-        return DUN_OK;
-    TRY(dun_picture_scatter_png(&bytes, data));
-    TRY(dun_run_dir_write(run, "scatter.png", &bytes));
-    dun_str_clear(&bytes);
-    TRY(dun_picture_scatter_svg(&bytes, data));
-    TRY(dun_run_dir_write(run, "scatter.svg", &bytes));
-    dun_str_clear(&bytes);
-    if (data->n_scenes > 1) {
-        TRY(dun_picture_training(&bytes, data));
-        TRY(dun_run_dir_write(run, "training.gif", &bytes));
-    }
-out:
-    dun_str_free(&bytes);
-    return rc;
-}
-
 int dun_report_finish(const dun_run_dir *run, bool pictures) {
     int rc = DUN_OK;
     dun_run_data data = {0};
@@ -242,7 +222,7 @@ int dun_report_finish(const dun_run_dir *run, bool pictures) {
     TRY(dun_report_page(&html, &data, 1));
     TRY(dun_run_dir_write(run, "report.html", &html));
     if (pictures)
-        TRY(write_pictures(run, &data));
+        TRY(dun_run_pictures(run, &data));
 out:
     dun_run_data_free(&data);
     dun_str_free(&html);

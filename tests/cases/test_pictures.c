@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "device_check.h"
 #include "report/draw.h"
+#include "report/flock.h"
 #include "report/gif.h"
 #include "report/pictures.h"
 
