@@ -20,9 +20,10 @@ dpkg-deb -f "$package" >control
 for line in 'Package: dunlin' "Version: $version" 'Section: science'; do
     grep -qxF "$line" control || fail "the package has no '$line'"
 done
-for library in libc6 libclblast1 libjansson4 libopencl1 libpcre2-8-0 libutf8proc; do
+for library in libc6 libjansson4 libopencl1 libpcre2-8-0 libutf8proc; do
     grep -q "^Depends:.*$library" control || fail "the package does not depend on $library"
 done
+grep -q '^Recommends:.*libclblast1' control || fail "the package does not recommend libclblast1"
 dpkg-deb -x "$package" root || fail "the package cannot be unpacked"
 for file in bin/dunlin share/man/man1/dunlin.1.gz share/man/man5/dunlin-config.5.gz share/doc/dunlin/copyright \
     share/bash-completion/completions/dunlin share/fish/vendor_completions.d/dunlin.fish \

@@ -12,8 +12,18 @@ void dun_interrupt(void) {
     wanted.stop = true;
 }
 
+static _Thread_local enum dun_wanted here;
+
 bool dun_interrupted(void) {
-    return wanted.stop;
+    return wanted.stop || here == DUN_STOP;
+}
+
+void dun_want(enum dun_wanted what) {
+    here = what;
+}
+
+bool dun_end_wanted(void) {
+    return here == DUN_END;
 }
 
 void dun_save_wish(void) {

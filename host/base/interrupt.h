@@ -9,7 +9,16 @@
 /* Every job of this process is to stop. May be called in a signal handler and in any thread. */
 void dun_interrupt(void);
 
+/* Whether the job that asks is to stop: because of the process, or of what its thread was told. */
 bool dun_interrupted(void);
+
+/* What the jobs of this thread are to do, until they are told otherwise: go on, end with what there is (a training: as
+ * if it had no more steps), or stop as when interrupted. */
+enum dun_wanted { DUN_GO_ON, DUN_END, DUN_STOP };
+void dun_want(enum dun_wanted wanted);
+
+/* Whether a training of this thread is to end. */
+bool dun_end_wanted(void);
 
 /* Every training of this process is to save a checkpoint and go on; likewise. A training has a wish to answer
  * while the number of wishes is not what it was when it answered last. */

@@ -19,6 +19,11 @@ void dun_observe_end(const dun_observer *observer) {
         observer->end(observer->self);
 }
 
+void dun_observe_step(const dun_observer *observer, uint64_t step, uint64_t steps, double loss) {
+    if (observer && observer->step)
+        observer->step(observer->self, step, steps, loss);
+}
+
 void dun_observe_say(const dun_observer *observer, const char *format, ...) {
     char line[1024];
     if (!observer || !observer->say)

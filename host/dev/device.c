@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "dev/context.h"
 #include "dev/driver.h"
 #include "dev/icd_files.h"
 #include "dev/opencl.h"
@@ -172,8 +173,10 @@ static int list_with_ids(dun_device_info **infos, cl_device_id **ids, size_t *n)
     TRY_NEW(*infos, CAPACITY);
     TRY_NEW(*ids, CAPACITY);
     dun_driver_prepare();
+    TRY(dun_cl_load());
     rc = walk(*infos, *ids, CAPACITY, n);
     dun_driver_worked();
+    dun_driver_prepared();
     TRY(rc);
     for (size_t i = 0; i < *n; i++)
         if (dun_quirk_of(&(*infos)[i], DUN_QUIRK_CACHES_ITSELF))
@@ -193,6 +196,37 @@ int dun_device_list(dun_device_info **infos, size_t *n) {
     int rc = list_with_ids(infos, &ids, n);
     dun_free(ids);
     return rc;
+}
+
+/* A queue of its own in the context that all share who have opened the same device. */
+static int open_queue(dun_device *device) {
+    int rc = DUN_OK;
+    TRY(dun_context_take(device));
+    TRY_CL_NEW(device->queue, device, "creating a command queue",
+               clCreateCommandQueue(device->context, device->id,
+                                    dun_trace_is_on() ? CL_QUEUE_PROFILING_ENABLE : 0, &code));
+    TRY(dun_staging_create(device));
+out:
+    return rc;
+}
+
+int dun_device_open_again(dun_device **out, const dun_device *opened) {
+    int rc = DUN_OK;
+    dun_device *device = NULL;
+    *out = NULL;
+    TRY_NEW(device, 1);
+    device->info = opened->info;
+    device->id = opened->id;
+    TRY(open_queue(device));
+    *out = device;
+    device = NULL;
+out:
+    dun_device_close(device);
+    return rc;
+}
+
+const void *dun_device_memory(const dun_device *device) {
+    return device->context;
 }
 
 int dun_device_open(dun_device **out, const char *selector) {
@@ -215,12 +249,7 @@ int dun_device_open(dun_device **out, const char *selector) {
     TRY_NEW(device, 1);
     device->info = *info;
     device->id = ids[chosen[0]];
-    TRY_CL_NEW(device->context, device, "creating a context",
-               clCreateContext(NULL, 1, &device->id, NULL, NULL, &code));
-    TRY_CL_NEW(device->queue, device, "creating a command queue",
-               clCreateCommandQueue(device->context, device->id,
-                                    dun_trace_is_on() ? CL_QUEUE_PROFILING_ENABLE : 0, &code));
-    TRY(dun_staging_create(device));
+    TRY(open_queue(device));
     *out = device;
     device = NULL;
 out:
@@ -239,7 +268,7 @@ void dun_device_close(dun_device *device) {
     dun_staging_free(device);
     CL_RELEASE(clReleaseEvent, device->mark);
     CL_RELEASE(clReleaseCommandQueue, device->queue);
-    CL_RELEASE(clReleaseContext, device->context);
+    dun_context_give_back(device);
     dun_free(device->refused);
     dun_free(device);
 }

@@ -51,6 +51,13 @@ typedef struct dun_device dun_device;
 int dun_device_open(dun_device **out, const char *selector);
 void dun_device_close(dun_device *device);
 
+/* The device of another once more, with a queue of its own: for another thread, or to outlive the other. */
+int dun_device_open_again(dun_device **out, const dun_device *opened);
+
+/* Whose buffers and programs are whose: equal for all that are the same device of a driver, as long as one of
+ * them is open. */
+const void *dun_device_memory(const dun_device *device);
+
 const dun_device_info *dun_device_describe(const dun_device *device);
 
 /* Who hears what takes long: a line each, as when kernels are compiled. */

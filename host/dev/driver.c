@@ -25,6 +25,8 @@ static const char *const thread_variables[] = {
 
 static const char cache_variable[] = "POCL_CACHE_DIR";
 
+enum { N_THREAD_VARIABLES = sizeof thread_variables / sizeof *thread_variables };
+
 static struct {
     pthread_once_t once;
     atomic_bool told;
@@ -35,16 +37,19 @@ static struct {
     atomic_bool dismissed;
     atomic_uint_least64_t passed;
     void (*on_build)(void);
-} driver = {.once = PTHREAD_ONCE_INIT};
+    pthread_once_t put_back;
+    bool limited[N_THREAD_VARIABLES]; /* the variable was not set before */
+    bool moved, had_place;            /* so is the folder's; there was one */
+    char before[PATH_MAX];            /* that one */
+} driver = {.once = PTHREAD_ONCE_INIT, .put_back = PTHREAD_ONCE_INIT};
 
 static void limit_threads(void) {
     const dun_limits_source here = dun_limits_of_process();
     const dun_processor_limit processors = dun_limits_processors(&here);
     char text[16];
     snprintf(text, sizeof text, "%u", processors.n);
-    for (size_t i = 0;
-         processors.n < processors.all && i < sizeof thread_variables / sizeof *thread_variables; i++)
-        (void)setenv(thread_variables[i], text, 0);
+    for (size_t i = 0; processors.n < processors.all && i < N_THREAD_VARIABLES; i++)
+        driver.limited[i] = !getenv(thread_variables[i]) && setenv(thread_variables[i], text, 0) == 0;
 }
 
 /* Where PoCL keeps kernels, by its own rules. */
@@ -94,12 +99,15 @@ static bool is_good(dun_driver_cache *found, const char *folder) {
 static void stand_in(const char *fault) {
     bool (*const finders[])(char[PATH_MAX]) = {find_below_cache, find_temporary};
     char folder[PATH_MAX], own[PATH_MAX];
+    const char *set = getenv(cache_variable);
     dun_driver_cache found;
+    driver.had_place = set != NULL;
+    snprintf(driver.before, sizeof driver.before, "%s", set ? set : "");
     memcpy(own, driver.place, sizeof own);
     for (size_t i = 0; i < sizeof finders / sizeof *finders && !driver.usable; i++)
         if (finders[i](folder) && is_good(&found, folder) && setenv(cache_variable, folder, 1) == 0) {
             memcpy(driver.place, folder, sizeof folder);
-            driver.usable = true;
+            driver.usable = driver.moved = true;
             driver.filled = found.n_programs > 0;
         }
     snprintf(driver.note, sizeof driver.note,
@@ -131,6 +139,20 @@ static void prepare(void) {
 
 void dun_driver_prepare(void) {
     (void)pthread_once(&driver.once, prepare);
+}
+
+static void put_back(void) {
+    for (size_t i = 0; i < N_THREAD_VARIABLES; i++)
+        if (driver.limited[i])
+            (void)unsetenv(thread_variables[i]);
+    if (driver.moved && driver.had_place)
+        (void)setenv(cache_variable, driver.before, 1);
+    else if (driver.moved)
+        (void)unsetenv(cache_variable);
+}
+
+void dun_driver_prepared(void) {
+    (void)pthread_once(&driver.put_back, put_back);
 }
 
 void dun_driver_tell_cache(void) {

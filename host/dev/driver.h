@@ -12,6 +12,10 @@
  * dunlin's cache, else one below $TMPDIR that only this user can write. */
 void dun_driver_prepare(void);
 
+/* To be called once all drivers have been asked for their devices, which is when they read them: the
+ * environment is what it was before. */
+void dun_driver_prepared(void);
+
 /* Tells, once a process, that another folder stands in for PoCL's and why; for when it is known that there is
  * a PoCL.
  */

@@ -15,6 +15,8 @@
 #include "dev/quirks.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,30 @@ static const char kernel_text[] = "__kernel void try(__global float *out) {\n"
                                   "    const int i = (int)get_global_id(0);\n"
                                   "    out[i] = (float)(i + NUMBER);\n"
                                   "}\n";
+
+/* Who tries instead of dunlin. */
+static struct {
+    atomic_bool set, told;
+    char path[PATH_MAX];
+} other;
+
+void dun_driver_try_with(const char *program) {
+    if (!other.set)
+        snprintf(other.path, sizeof other.path, "%s", program);
+    other.set = true;
+}
+
+static bool find_program(dun_str *out) {
+    if (!other.set)
+        return dun_process_dunlin(out);
+    if (*other.path)
+        return dun_str_addf(out, "%s", other.path) == DUN_OK;
+    if (!atomic_exchange(&other.told, true))
+        dun_warn(
+            "the program dunlin-probe is not installed beside the library: drivers are not tried before they "
+            "compile in this process");
+    return false;
+}
 
 int dun_driver_try_here(const char *selector, unsigned number) {
     int rc = DUN_OK;
@@ -228,7 +254,7 @@ int dun_driver_try(dun_device *device) {
         device->refused = dun_strdup(dun_error_message());
         goto out;
     }
-    if (!dun_process_dunlin(&program))
+    if (!find_program(&program))
         goto out;
     TRY(make_key(&key, &device->info));
     if (dun_driver_has_passed(dun_hash(DUN_HASH_START, key.bytes, key.length)) || is_known(&key))

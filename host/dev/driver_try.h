@@ -12,6 +12,10 @@
  * what it printed, and what to look at. The device is refused from then on. */
 int dun_driver_try(dun_device *device);
 
+/* Another program for it from now on, for processes that are not dunlin's: one that takes the same arguments.
+ * "": nothing is tried, which is told once. */
+void dun_driver_try_with(const char *program);
+
 /* What that program does, for a selector and a number that makes the kernel's text another one than those
  * that the driver may have kept. */
 int dun_driver_try_here(const char *selector, unsigned number);

@@ -205,7 +205,7 @@ out:
     return rc;
 }
 
-static int make_stored_kernel(dun_gemm *gemm) {
+int dun_gemm_use_stored(dun_gemm *gemm) {
     int rc = DUN_OK;
     dun_program *program;
     const dun_gemm_provider *provider = gemm->provider;
@@ -227,7 +227,7 @@ int dun_matrix_append_stored(dun_matrix *out, dun_gemm *gemm, dun_stored_rows sl
     int rc = DUN_OK;
     dun_matrix_part part = {.first_row = out->rows, .rows = slots[0].rows + slots[1].rows, .is_stored = true};
     memcpy(part.stored, slots, sizeof part.stored);
-    TRY(make_stored_kernel(gemm));
+    TRY(dun_gemm_use_stored(gemm));
     TRY_GROW(out->parts, out->part_capacity, out->n_parts);
     out->parts[out->n_parts++] = part;
     out->rows += part.rows;
@@ -253,6 +253,15 @@ void dun_matrix_free(dun_matrix *matrix) {
         free_part(&matrix->parts[i]);
     dun_free(matrix->parts);
     *matrix = (dun_matrix){0};
+}
+
+void dun_matrix_move(dun_matrix *matrix, dun_device *device) {
+    for (size_t i = 0; i < matrix->n_parts; i++) {
+        dun_matrix_part *part = &matrix->parts[i];
+        part->forward.device = part->backward.device = device;
+        for (size_t slot = 0; slot < DUN_MATRIX_SLOTS; slot++)
+            part->stored[slot].buffer.device = device;
+    }
 }
 
 uint64_t dun_matrix_bytes(const dun_matrix *matrix) {

@@ -70,6 +70,9 @@ int dun_matrix_append_stored(dun_matrix *out, dun_gemm *gemm, dun_stored_rows sl
                              uint32_t columns);
 void dun_stored_rows_free(dun_stored_rows *rows);
 
+/* Before products with such rows that another loaded on the device. DUN_USAGE likewise. */
+int dun_gemm_use_stored(dun_gemm *gemm);
+
 /* Whether a provider has products with weights as they are stored; whether one layout of floats serves both
  * directions. Neither of a name that is none. */
 bool dun_gemm_reads_stored(const char *provider);
@@ -80,6 +83,10 @@ bool dun_gemm_has_one_layout(const char *provider);
 uint32_t dun_matrix_part_rows(const dun_gemm *gemm, uint32_t rows, uint32_t columns);
 void dun_matrix_free(dun_matrix *matrix);
 uint64_t dun_matrix_bytes(const dun_matrix *matrix);
+
+/* Makes another opening of the same device the one that the weight belongs to: the first may be closed.
+ * Nothing must be under way. */
+void dun_matrix_move(dun_matrix *matrix, dun_device *device);
 
 /* y (M, rows) at y_offset floats = x (M, columns) W^T [+ bias (rows)] [+ add (M, rows)]; `bias` and `add`
  * NULL or a buffer, `add` perhaps y itself when y_offset is 0. */

@@ -3,9 +3,25 @@
 #include "dev/opencl.h"
 
 #include <clblast_c.h>
+#include <pthread.h>
+#include <string.h>
+
+static struct {
+    pthread_once_t once;
+    __typeof__(CLBlastSgemm) *product;
+} library = {.once = PTHREAD_ONCE_INIT};
+
+/* It is loaded when it is first asked for, as the OpenCL loader is, to which it is bound. */
+static void load(void) {
+    void *function = dun_cl_load() < 0 ? NULL : dun_cl_function("libclblast.so.1", "CLBlastSgemm");
+    memcpy(&library.product, &function, sizeof function);
+}
 
 static const char *cannot_run(const dun_device_info *info) {
-    return info->max_group_size < 64 ? "its tiles need work-groups of at least 64 items" : NULL;
+    if (info->max_group_size < 64)
+        return "its tiles need work-groups of at least 64 items";
+    (void)pthread_once(&library.once, load);
+    return library.product ? NULL : "libclblast.so.1 cannot be loaded; the package libclblast1 has it";
 }
 
 /* add into out, which CLBlast adds to in place. */
@@ -41,11 +57,11 @@ static int clblast_run(dun_gemm *gemm, const dun_product *p) {
         TRY(copy_rows(p));
     CLBlastStatusCode code =
         dun_fault_here() ? CLBlastOpenCLOutOfResources
-                         : CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo,
-                                        p->backward ? CLBlastTransposeNo : CLBlastTransposeYes, p->M, p->N,
-                                        p->K, 1.0f, p->a->mem, p->a_offset, p->lda, p->b->mem, 0,
-                                        p->backward ? p->N : p->K, starts ? 1.0f : 0.0f, p->out->mem,
-                                        p->out_offset, p->ldo, &gemm->device->queue, NULL);
+                         : library.product(CLBlastLayoutRowMajor, CLBlastTransposeNo,
+                                           p->backward ? CLBlastTransposeNo : CLBlastTransposeYes, p->M, p->N,
+                                           p->K, 1.0f, p->a->mem, p->a_offset, p->lda, p->b->mem, 0,
+                                           p->backward ? p->N : p->K, starts ? 1.0f : 0.0f, p->out->mem,
+                                           p->out_offset, p->ldo, &gemm->device->queue, NULL);
     if (code != CLBlastSuccess)
         TRY(dun_error(DUN_BAD_DEVICE, "CLBlast failed with code %d on %s, driver %s; try device.gemm = naive",
                       (int)code, gemm->device->info.name, gemm->device->info.driver));

@@ -5,9 +5,48 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "dev/device.h"
+#include "dev/opencl_load.h"
 #include "dev/staging.h"
 
-#include <CL/cl.h>
+/* Calls by name go through the table. */
+#define clBuildProgram dun_cl.clBuildProgram
+#define clCreateBuffer dun_cl.clCreateBuffer
+#define clCreateCommandQueue dun_cl.clCreateCommandQueue
+#define clCreateContext dun_cl.clCreateContext
+#define clCreateKernel dun_cl.clCreateKernel
+#define clCreateProgramWithBinary dun_cl.clCreateProgramWithBinary
+#define clCreateProgramWithSource dun_cl.clCreateProgramWithSource
+#define clCreateSubBuffer dun_cl.clCreateSubBuffer
+#define clEnqueueCopyBuffer dun_cl.clEnqueueCopyBuffer
+#define clEnqueueFillBuffer dun_cl.clEnqueueFillBuffer
+#define clEnqueueMapBuffer dun_cl.clEnqueueMapBuffer
+#define clEnqueueMarkerWithWaitList dun_cl.clEnqueueMarkerWithWaitList
+#define clEnqueueNDRangeKernel dun_cl.clEnqueueNDRangeKernel
+#define clEnqueueReadBuffer dun_cl.clEnqueueReadBuffer
+#define clEnqueueUnmapMemObject dun_cl.clEnqueueUnmapMemObject
+#define clEnqueueWriteBuffer dun_cl.clEnqueueWriteBuffer
+#define clFinish dun_cl.clFinish
+#define clFlush dun_cl.clFlush
+#define clGetDeviceIDs dun_cl.clGetDeviceIDs
+#define clGetDeviceInfo dun_cl.clGetDeviceInfo
+#define clGetEventInfo dun_cl.clGetEventInfo
+#define clGetEventProfilingInfo dun_cl.clGetEventProfilingInfo
+#define clGetKernelWorkGroupInfo dun_cl.clGetKernelWorkGroupInfo
+#define clGetPlatformIDs dun_cl.clGetPlatformIDs
+#define clGetPlatformInfo dun_cl.clGetPlatformInfo
+#define clGetProgramBuildInfo dun_cl.clGetProgramBuildInfo
+#define clGetProgramInfo dun_cl.clGetProgramInfo
+#define clReleaseCommandQueue dun_cl.clReleaseCommandQueue
+#define clReleaseContext dun_cl.clReleaseContext
+#define clReleaseEvent dun_cl.clReleaseEvent
+#define clReleaseKernel dun_cl.clReleaseKernel
+#define clReleaseMemObject dun_cl.clReleaseMemObject
+#define clReleaseProgram dun_cl.clReleaseProgram
+#define clRetainContext dun_cl.clRetainContext
+#define clRetainEvent dun_cl.clRetainEvent
+#define clRetainProgram dun_cl.clRetainProgram
+#define clSetKernelArg dun_cl.clSetKernelArg
+#define clWaitForEvents dun_cl.clWaitForEvents
 
 struct dun_device {
     dun_device_info info;

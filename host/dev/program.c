@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "dev/context.h"
 #include "dev/driver.h"
 #include "dev/driver_try.h"
 #include "dev/opencl.h"
@@ -18,6 +19,7 @@ struct dun_program {
     dun_device *device;
     cl_program program;
     dun_program_origin origin;
+    bool shared; /* others may have the same one */
 };
 
 struct dun_kernel {
@@ -112,6 +114,23 @@ out:
     return rc;
 }
 
+/* Takes the program of another who has it now, or makes it one that others can have. */
+static int build_shared(dun_program *program, const char *text, const char *defines, const dun_str *key,
+                        bool *told) {
+    int rc = DUN_OK;
+    dun_program_sharing_begin();
+    program->program = dun_program_shared(program->device, key);
+    program->origin.from_cache = program->shared = program->program != NULL;
+    if (program->shared)
+        goto out;
+    TRY(build_cached(program, text, defines, key, told));
+    dun_program_share(program->program, program->device, key);
+    program->shared = true;
+out:
+    dun_program_sharing_end();
+    return rc;
+}
+
 int dun_program_build(dun_program **out, dun_device *device, const char *topic, const char *text,
                       const char *defines, bool *told) {
     int rc = DUN_OK;
@@ -121,7 +140,7 @@ int dun_program_build(dun_program **out, dun_device *device, const char *topic, 
     TRY(dun_program_key(&key, &device->info, topic, text, defines));
     TRY_NEW(program, 1);
     program->device = device;
-    TRY(build_cached(program, text, defines, &key, told));
+    TRY(build_shared(program, text, defines, &key, told));
     *out = program;
     program = NULL;
 out:
@@ -137,6 +156,8 @@ const dun_program_origin *dun_program_origin_of(const dun_program *program) {
 void dun_program_free(dun_program *program) {
     if (!program)
         return;
+    if (program->shared)
+        dun_program_let_go(program->program);
     CL_RELEASE(clReleaseProgram, program->program);
     dun_free(program);
 }

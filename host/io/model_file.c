@@ -116,11 +116,18 @@ out:
 void dun_model_file_free(dun_model_file *model) {
     if (!model)
         return;
+    if (atomic_fetch_sub(&model->others, 1) > 0)
+        return;
     dun_tokenizer_free(model->tokenizer);
     if (model->store)
         model->store->free(model->self);
     dun_free(model->path);
     dun_free(model);
+}
+
+dun_model_file *dun_model_file_keep(dun_model_file *model) {
+    atomic_fetch_add(&model->others, 1);
+    return model;
 }
 
 const char *dun_model_file_path(const dun_model_file *model) {

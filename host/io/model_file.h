@@ -19,6 +19,9 @@ enum { DUN_REPOSITORY_BYTES = 200 };
 int dun_model_file_open(dun_model_file **out, const char *path, unsigned parts);
 void dun_model_file_free(dun_model_file *model);
 
+/* One more owner, who frees it too: it lives as long as any. */
+dun_model_file *dun_model_file_keep(dun_model_file *model);
+
 /* Of the file or folder that was found. */
 const char *dun_model_file_path(const dun_model_file *model);
 

@@ -110,6 +110,22 @@ static void free_sized(dun_engine *engine) {
     engine->gradient_written = NULL;
 }
 
+/* Weights of the engine's own, or those that another has. */
+static int create_model(dun_engine *engine, const dun_spec *spec, const dun_weight_source *source) {
+    int rc = DUN_OK;
+    const dun_engine_options *o = &engine->options;
+    if (!o->loaded) {
+        TRY(dun_model_create(&engine->model, engine->compute, spec, source, &o->point, o->form, o->backward,
+                             o->observer));
+        goto out;
+    }
+    engine->model = *o->loaded;
+    if (o->form != DUN_FORM_F32)
+        TRY(dun_gemm_use_stored(engine->compute->gemm));
+out:
+    return rc;
+}
+
 int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *spec,
                       const dun_weight_source *source, const dun_engine_options *options) {
     int rc = DUN_OK;
@@ -119,8 +135,7 @@ int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *
     TRY(dun_graph_build(&engine->points, spec, &o->point, DUN_GRAPH_POINTS));
     TRY(dun_nn_use(compute, dun_graph_has_traits(&engine->points) || dun_graph_has_traits(&engine->text),
                    o->form != DUN_FORM_F32));
-    TRY(dun_model_create(&engine->model, compute, spec, source, &o->point, o->form, o->backward,
-                         o->observer));
+    TRY(create_model(engine, spec, source));
     TRY(create_sized(engine));
 out:
     if (rc < 0)
@@ -132,8 +147,10 @@ int dun_engine_resize(dun_engine *engine, const dun_engine_options *options) {
     assert(options->point.n_blocks == engine->options.point.n_blocks &&
            options->point.logits == engine->options.point.logits && options->form == engine->options.form &&
            options->backward == engine->options.backward);
+    const dun_model *loaded = engine->options.loaded;
     free_sized(engine);
     engine->options = *options;
+    engine->options.loaded = loaded;
     return create_sized(engine);
 }
 
@@ -142,7 +159,8 @@ void dun_engine_free(dun_engine *engine) {
     free_sized(engine);
     dun_graph_free(&engine->text);
     dun_graph_free(&engine->points);
-    dun_model_free(&engine->model);
+    if (!engine->options.loaded)
+        dun_model_free(&engine->model);
     *engine = (dun_engine){0};
 }
 

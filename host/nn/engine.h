@@ -18,6 +18,9 @@ typedef struct {
     uint32_t max_prompt;          /* P: most rows of the prompt */
     uint32_t max_position;        /* longest text and prompt together */
     const dun_observer *observer; /* hears of the loading of a large model; NULL: nobody */
+    const dun_model
+        *loaded; /* on the device, by the same products and tiles, with at least what `point`, `form` and
+                    `backward` need: stays whose it is; NULL: the engine loads its own */
     uint32_t rows_after_text; /* how many will follow a text that is run by itself: where positions differ in
                                  sequences that are long, its rows must know */
 } dun_engine_options;
@@ -49,7 +52,7 @@ int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *
 void dun_engine_free(dun_engine *engine);
 
 /* The same engine for other batches or another length of prompt: weights and the cache stay, the prompt in
- * use is gone. `point` and `backward` must not change. After a failure it can only be freed. */
+ * use is gone. `point` and `backward` must not change, and `loaded` does not. After a failure it can only be freed. */
 int dun_engine_resize(dun_engine *engine, const dun_engine_options *options);
 
 /* Bytes of keys and values that one text token takes in the cache, all layers. */

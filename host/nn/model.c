@@ -253,6 +253,21 @@ void dun_model_free(dun_model *model) {
     *model = (dun_model){0};
 }
 
+static void move_layer(dun_layer *layer, dun_device *device) {
+    for (size_t i = 0; i < DUN_N_MATRICES; i++)
+        dun_matrix_move(&layer->matrix[i], device);
+    for (size_t i = 0; i < DUN_N_WEIGHTS - DUN_N_MATRICES; i++)
+        layer->vector[i].device = device;
+}
+
+void dun_model_move(dun_model *model, dun_device *device) {
+    for (uint32_t i = 0; i < model->n_layers; i++)
+        move_layer(&model->layers[i], device);
+    move_layer(&model->once, device);
+    for (size_t i = 0; i < model->embedding.n_parts; i++)
+        model->embedding.parts[i].buffer.device = device;
+}
+
 uint64_t dun_model_bytes_to_train(const dun_spec *spec) {
     uint64_t values = (uint64_t)spec->vocab * spec->width; /* the embedding table */
     for (enum dun_weight weight = 0; weight < DUN_N_WEIGHTS; weight++) {

@@ -42,6 +42,10 @@ int dun_model_create(dun_model *model, const dun_compute *compute, const dun_spe
                      bool backward, const dun_observer *observer);
 void dun_model_free(dun_model *model);
 
+/* Makes another opening of its device the one that all weights belong to: the first may be closed. Nothing
+ * must be under way. */
+void dun_model_move(dun_model *model, dun_device *device);
+
 /* Bytes of weights that training on points of the whole model will take on a device. */
 uint64_t dun_model_bytes_to_train(const dun_spec *spec);
 

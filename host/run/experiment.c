@@ -39,6 +39,20 @@ char *dun_experiment_name(const dun_config *config, const char *path) {
     return dun_strndup(base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
 }
 
+/* What is set over the file, and where the files are that it names. */
+static int override(dun_config *config, const dun_overrides *overrides) {
+    int rc = DUN_OK;
+    if (!overrides || !overrides->alone)
+        TRY(read_environment(config));
+    for (size_t i = 0; overrides && i < overrides->n_sets; i++)
+        TRY(dun_config_set(config, overrides->sets[i]));
+    if (overrides && overrides->device)
+        TRY(dun_config_put(config, DUN_KEY_device_use, overrides->device, "--device"));
+    TRY(dun_paths_resolve(config));
+out:
+    return rc;
+}
+
 int dun_experiment_read_config(dun_config *config, const char *path, const dun_overrides *overrides) {
     int rc = DUN_OK;
     char *found = NULL;
@@ -46,22 +60,23 @@ int dun_experiment_read_config(dun_config *config, const char *path, const dun_o
     TRY(dun_config_load(config, found));
     if (config->run)
         TRY(dun_run_files_read(config));
-    TRY(read_environment(config));
-    for (size_t i = 0; overrides && i < overrides->n_sets; i++)
-        TRY(dun_config_set(config, overrides->sets[i]));
-    if (overrides && overrides->device)
-        TRY(dun_config_put(config, DUN_KEY_device_use, overrides->device, "--device"));
-    TRY(dun_paths_resolve(config));
+    TRY(override(config, overrides));
 out:
     dun_free(found);
     return rc;
 }
 
-static int open_run(dun_experiment *e) {
+/* `kept` NULL: the file in the run's folder. */
+static int open_run(dun_experiment *e, const dun_kept *kept) {
     int rc = DUN_OK;
     char *path = NULL;
-    TRY_PTR(path, dun_run_dir_file(e->run_path, "prompt.safetensors"));
-    TRY(dun_saved_prompt_read(&e->saved, path));
+    static const char name[] = "prompt.safetensors";
+    const dun_str *bytes = kept ? dun_kept_find(kept, name) : NULL;
+    TRY_PTR(path, dun_run_dir_file(e->run_path, name));
+    if (kept && !bytes)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: is not there; the result of a training is needed", path));
+    TRY(bytes ? dun_saved_prompt_parse(&e->saved, bytes->bytes, bytes->length, path)
+              : dun_saved_prompt_read(&e->saved, path));
     if (e->saved.n_classes < 2)
         TRY(dun_error(DUN_BAD_INPUT, "%s: has no centroids; the result of `dunlin train` is needed", path));
     TRY(dun_session_use_prompt(&e->session, &e->saved, path));
@@ -108,7 +123,7 @@ static int open_session(dun_experiment *e, const char *path, const dun_overrides
     TRY_PTR(e->name, dun_experiment_name(&e->config, path));
     TRY(dun_session_open(&e->session, &e->config, observer));
     if (e->run_path && trained)
-        TRY(open_run(e));
+        TRY(open_run(e, NULL));
     else
         TRY(dun_session_start_prompt(&e->session));
 out:
@@ -134,6 +149,42 @@ void dun_experiment_close(dun_experiment *e) {
     dun_free(e->name);
     dun_config_free(&e->config);
     *e = (dun_experiment){0};
+}
+
+static int read_kept(dun_config *config, const dun_kept *kept, const char *name,
+                     const dun_overrides *overrides) {
+    int rc = DUN_OK;
+    char *file = NULL;
+    const dun_str *text = dun_kept_find(kept, "config.ini");
+    TRY(dun_config_init(config));
+    TRY_PTR(config->run, dun_strdup(name));
+    TRY_PTR(file, dun_run_dir_file(name, "config.ini"));
+    if (!text)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: is not there; every run has one", file));
+    TRY(dun_config_parse(config, text->bytes, text->length, file));
+    TRY(dun_run_files_take(config, dun_kept_find(kept, "metrics.json")));
+    TRY(override(config, overrides));
+    TRY(dun_config_put_before(config));
+    TRY(dun_config_check(config));
+    TRY(dun_model_name_settle(config));
+out:
+    dun_free(file);
+    return rc;
+}
+
+int dun_experiment_open_kept(dun_experiment *e, const dun_kept *kept, const char *name,
+                             const dun_overrides *overrides, const dun_observer *observer) {
+    int rc = DUN_OK;
+    *e = (dun_experiment){0};
+    TRY(read_kept(&e->config, kept, name, overrides));
+    TRY_PTR(e->run_path, dun_strdup(name));
+    TRY_PTR(e->name, dun_experiment_name(&e->config, name));
+    TRY(dun_session_open(&e->session, &e->config, observer));
+    TRY(open_run(e, kept));
+out:
+    if (rc < 0)
+        dun_experiment_close(e);
+    return rc;
 }
 
 int dun_experiment_require_run(const dun_experiment *e, const char *path, const char *command) {

@@ -3,6 +3,7 @@
 #ifndef DUN_EXPERIMENT_H
 #define DUN_EXPERIMENT_H
 
+#include "run/kept.h"
 #include "session/session.h"
 
 /* What the caller sets over the file and the environment. */
@@ -10,6 +11,7 @@ typedef struct {
     const char **sets; /* "section.key=value" */
     size_t n_sets;
     const char *device; /* NULL: the config's */
+    bool alone;         /* the environment sets nothing */
 } dun_overrides;
 
 typedef struct {
@@ -41,6 +43,12 @@ int dun_experiment_run_config(dun_config *config, const char *run_path, const du
 int dun_experiment_open_config(dun_experiment *experiment, const char *path, const dun_overrides *overrides,
                                const dun_observer *observer);
 void dun_experiment_close(dun_experiment *experiment);
+
+/* Opens the trained run whose files are kept: config.ini, prompt.safetensors and perhaps metrics.json.
+ * `name`: its folder's path, or what stands for it in messages. DUN_BAD_INPUT: a file is missing or damaged.
+ */
+int dun_experiment_open_kept(dun_experiment *experiment, const dun_kept *kept, const char *name,
+                             const dun_overrides *overrides, const dun_observer *observer);
 
 /* Fails for a config file where only a finished run makes sense. */
 int dun_experiment_require_run(const dun_experiment *experiment, const char *path, const char *command);

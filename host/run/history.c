@@ -72,6 +72,10 @@ out:
     return rc;
 }
 
+void dun_history_of(dun_history *history, const dun_str *bytes) {
+    *history = (dun_history){.file = {(const uint8_t *)bytes->bytes, bytes->length}};
+}
+
 /* Sets the field of a name; a name that is not known is passed over. */
 static void take(dun_step_record *record, const char *name, size_t length, double value) {
     const uint64_t count = value >= 0 && value < 0x1p63 ? (uint64_t)value : 0;
@@ -131,13 +135,14 @@ int dun_history_next(dun_step_record *record, dun_history *history) {
     if (!take_line(record, text))
         return dun_error(DUN_BAD_INPUT,
                          "%s:%zu: is no step of a run; a line as {\"step\": 1, \"loss\": 0.25} is needed",
-                         history->path, history->line);
+                         history->path ? history->path : "history.jsonl", history->line);
     history->at += length + (end != NULL);
     return 1;
 }
 
 void dun_history_close(dun_history *history) {
-    dun_file_unmap(&history->file);
+    if (history->path)
+        dun_file_unmap(&history->file);
     dun_free(history->path);
     *history = (dun_history){0};
 }

@@ -36,12 +36,15 @@ int dun_history_add_line(dun_str *out, const dun_step_record *record);
 /* The lines of a run's history, one after another. */
 typedef struct {
     dun_file file;
-    char *path;
+    char *path;      /* NULL: the bytes are not its own */
     size_t at, line; /* line: the one read last, from 1 */
 } dun_history;
 
 /* DUN_BAD_INPUT: there is none. For dun_history_close whatever is returned. */
 int dun_history_open(dun_history *history, const char *run_path);
+
+/* The same of bytes that lie in memory, which stay the caller's. */
+void dun_history_of(dun_history *history, const dun_str *bytes);
 
 /* 1: read; 0: there are no more. DUN_BAD_INPUT: a line is none of ours, as the last of a run that was killed
  * may be. */

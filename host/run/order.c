@@ -15,6 +15,12 @@ static int add_verdict(dun_str *text, const dun_session *session, const dun_run_
                        const char *run_path) {
     int rc = DUN_OK;
     TRY(dun_str_addf(text, "\n"));
+    if (session->n_valid == 0) {
+        TRY(dun_str_addf(
+            text, "%llu steps, %.1f s in all; nothing was measured, for there are no validation texts\n",
+            (unsigned long long)result->steps, result->seconds));
+        goto out;
+    }
     TRY(dun_metrics_report(text, &result->metrics, session->labels.names));
     TRY(dun_str_addf(text,
                      "\naccuracy %.4f on %u validation texts after %llu steps, %.1f s in all\n"
@@ -24,7 +30,8 @@ static int add_verdict(dun_str *text, const dun_session *session, const dun_run_
     if (!isnan(result->probe_after))
         TRY(dun_str_addf(text, "linear probe on the same points: %.4f before training, %.4f after\n",
                          result->probe_before, result->probe_after));
-    TRY(dun_str_addf(text, "run: %s\n", run_path));
+    if (run_path)
+        TRY(dun_str_addf(text, "run: %s\n", run_path));
 out:
     return rc;
 }
@@ -42,7 +49,7 @@ static int finish(const dun_run_order *order, const dun_run_result *result, cons
     const int told = hooks->verdict ? hooks->verdict(hooks->self, text.bytes) : DUN_OK;
     if (told < 0)
         TRY_PTR(message, dun_strdup(dun_error_message()));
-    if (hooks->report && order->config->output.report)
+    if (hooks->report && order->config->output.report && run->path)
         TRY(hooks->report(hooks->self, run, order->config->output.pictures));
     if (told < 0)
         TRY(dun_error((enum dun_status)told, "%s", message));
@@ -77,6 +84,23 @@ static int foresee_weights(enum dun_weight_form *form, dun_session *session) {
     return rc;
 }
 
+/* The folder of a new run, with its log; or none. */
+static int settle_folder(dun_run_outcome *outcome, dun_run_dir *run, const dun_run_order *order,
+                         dun_run_log *log) {
+    int rc = DUN_OK;
+    if (order->kept) {
+        TRY(dun_run_dir_keep(run, order->kept, order->config));
+        goto out;
+    }
+    if (!run->path)
+        TRY(dun_run_dir_create(run, order->folder, order->name, order->config));
+    TRY_PTR(outcome->path, dun_strdup(run->path));
+    TRY(dun_run_log_open(log, run->path));
+    TRY(dun_space_check(order->session, run));
+out:
+    return rc;
+}
+
 int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     int rc = DUN_OK;
     dun_session *session = order->session;
@@ -94,16 +118,12 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
         dun_claim_tell(run.claim);
     }
     TRY(keep_weights(config, session));
-    TRY(dun_session_reopen(session, config, &logged));
+    TRY(dun_session_reopen_given(session, config, order->given, &logged));
     if (order->resume)
         TRY(dun_train_look(session, &run));
     TRY(foresee_weights(&form, session));
     TRY(dun_trust_config(config, dun_model_file_spec(session->model)->head_dim, form, &logged));
-    if (!run.path)
-        TRY(dun_run_dir_create(&run, order->folder, order->name, config));
-    TRY_PTR(outcome->path, dun_strdup(run.path));
-    TRY(dun_run_log_open(&log, run.path));
-    TRY(dun_space_check(session, &run));
+    TRY(settle_folder(outcome, &run, order, &log));
     TRY(dun_session_ready(session));
     TRY(dun_run_dir_settle(&run, config, session));
     outcome->began = true;
@@ -113,7 +133,8 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
 out:
     dun_session_listen(session, order->observer); /* the log ends before the session */
     dun_run_log_close(&log, rc);
-    const bool in_vain = rc < 0 && rc != DUN_INTERRUPTED && outcome->result.steps == 0 && !order->resume;
+    const bool in_vain =
+        rc < 0 && run.path && rc != DUN_INTERRUPTED && outcome->result.steps == 0 && !order->resume;
     if (in_vain && dun_run_dir_withdraw(&run)) {
         dun_free(outcome->path);
         outcome->path = NULL;
@@ -124,6 +145,12 @@ out:
 
 int dun_run_resume(dun_run_outcome *outcome, const char *path, const dun_overrides *overrides,
                    const dun_observer *observer, const dun_run_hooks *hooks) {
+    return dun_run_resume_given(outcome, path, NULL, overrides, observer, hooks);
+}
+
+int dun_run_resume_given(dun_run_outcome *outcome, const char *path, const dun_session_given *given,
+                         const dun_overrides *overrides, const dun_observer *observer,
+                         const dun_run_hooks *hooks) {
     int rc = DUN_OK;
     dun_config config = {0};
     dun_session session = {0};
@@ -139,6 +166,7 @@ int dun_run_resume(dun_run_outcome *outcome, const char *path, const dun_overrid
                                  .config = &config,
                                  .folder = path,
                                  .name = "",
+                                 .given = given,
                                  .resume = &run,
                                  .observer = observer,
                                  .hooks = hooks};

@@ -21,8 +21,10 @@ typedef struct {
     dun_config *config;   /* overridden and checked; gets what is measured, or put aside, for the run */
     const char *folder;   /* wanted; "": runs/NAME */
     const char *name;     /* of the config */
-    dun_run_dir *resume;  /* goes on with this run instead, and closes it; NULL: a new one */
-    const dun_observer *observer; /* hears what run.log gets as well; NULL: nobody */
+    dun_kept *kept;       /* the run's files come here instead of into a folder; NULL: a folder */
+    const dun_session_given *given; /* texts instead of those that the config names; NULL: these */
+    dun_run_dir *resume;            /* goes on with this run instead, and closes it; NULL: a new one */
+    const dun_observer *observer;   /* hears what run.log gets as well; NULL: nobody */
     const dun_run_hooks *hooks;
 } dun_run_order;
 
@@ -43,6 +45,11 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order);
  * DUN_USAGE: not the folder of a run; DUN_FAILED: another process works on it. */
 int dun_run_resume(dun_run_outcome *outcome, const char *path, const dun_overrides *overrides,
                    const dun_observer *observer, const dun_run_hooks *hooks);
+
+/* The same of a run that was trained with given texts, which are given again. */
+int dun_run_resume_given(dun_run_outcome *outcome, const char *path, const dun_session_given *given,
+                         const dun_overrides *overrides, const dun_observer *observer,
+                         const dun_run_hooks *hooks);
 
 void dun_run_outcome_free(dun_run_outcome *outcome);
 

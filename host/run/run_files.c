@@ -69,13 +69,12 @@ static json_t *read_metrics(const char *run) {
     return metrics;
 }
 
-int dun_run_files_read(dun_config *config) {
+/* `from`: the folder that the run was begun in, or "". */
+static int take(dun_config *config, const json_t *metrics, const char *from) {
     int rc = DUN_OK;
-    char name[64], *from = NULL;
+    char name[64];
     dun_str full = {0};
-    json_t *metrics = read_metrics(config->run);
     const json_t *files = json_object_get(metrics, "files");
-    TRY_PTR(from, dun_claim_from(config->run));
     for (int id = 0; id < DUN_N_KEYS; id++) {
         if (!(dun_config_key_table[id].traits & DUN_TRAIT_PATH))
             continue;
@@ -90,8 +89,29 @@ int dun_run_files_read(dun_config *config) {
             TRY_PTR(config->recorded[id], dun_strdup(full.bytes));
     }
 out:
-    json_decref(metrics);
     dun_str_free(&full);
+    return rc;
+}
+
+int dun_run_files_read(dun_config *config) {
+    int rc = DUN_OK;
+    char *from = NULL;
+    json_t *metrics = read_metrics(config->run);
+    TRY_PTR(from, dun_claim_from(config->run));
+    TRY(take(config, metrics, from));
+out:
+    json_decref(metrics);
     dun_free(from);
+    return rc;
+}
+
+int dun_run_files_take(dun_config *config, const dun_str *metrics) {
+    int rc = DUN_OK;
+    json_t *object = NULL;
+    if (metrics)
+        TRY(dun_json_parse(&object, metrics->bytes, metrics->length, "metrics.json", 1));
+    TRY(take(config, object, ""));
+out:
+    json_decref(object);
     return rc;
 }

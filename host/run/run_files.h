@@ -14,4 +14,7 @@ json_t *dun_run_files_json(const dun_config *config);
  * is not finished from the working folder that it was begun in. */
 int dun_run_files_read(dun_config *config);
 
+/* The same from the text of metrics.json, or for NULL nothing. */
+int dun_run_files_take(dun_config *config, const dun_str *metrics);
+
 #endif

@@ -42,10 +42,24 @@ bool dun_run_dir_complete(const char *path) {
 int dun_run_dir_write(const dun_run_dir *run, const char *file, const dun_str *text) {
     int rc = DUN_OK;
     char *path = NULL;
+    if (!run->path)
+        return dun_kept_put(run->kept, file, text->bytes, text->length);
     TRY_PTR(path, dun_run_dir_file(run->path, file));
     TRY(dun_file_write(path, text->bytes, text->length));
 out:
     dun_free(path);
+    return rc;
+}
+
+int dun_run_dir_keep(dun_run_dir *run, dun_kept *kept, const dun_config *config) {
+    int rc = DUN_OK;
+    dun_str text = {0};
+    *run = (dun_run_dir){.kept = kept, .save_wishes = dun_save_wishes()};
+    TRY(dun_config_write(&text, config));
+    TRY(dun_run_dir_write(run, "config.ini", &text));
+    TRY(dun_kept_put(kept, "history.jsonl", "", 0));
+out:
+    dun_str_free(&text);
     return rc;
 }
 
@@ -141,6 +155,8 @@ out:
 int dun_run_dir_rewind(dun_run_dir *run, uint64_t history_bytes) {
     int rc = DUN_OK;
     uint64_t now = run->history.bytes;
+    if (!run->path)
+        goto out;
     if (now < history_bytes)
         TRY(dun_error(DUN_BAD_INPUT, "%s/history.jsonl: has %llu bytes, the checkpoint was made after %llu",
                       run->path, (unsigned long long)now, (unsigned long long)history_bytes));
@@ -185,8 +201,14 @@ static int add_events(dun_run_dir *run, const dun_step_record *r) {
 int dun_run_dir_step(dun_run_dir *run, const dun_step_record *r) {
     int rc = DUN_OK;
     dun_str line = {0};
-    TRY(dun_claim_check(run->claim));
     TRY(dun_history_add_line(&line, r));
+    if (!run->path) {
+        dun_str *history;
+        TRY_PTR(history, dun_kept_at(run->kept, "history.jsonl"));
+        TRY(dun_str_add(history, line.bytes, line.length));
+        goto out;
+    }
+    TRY(dun_claim_check(run->claim));
     TRY(dun_stream_add(&run->history, line.bytes, line.length));
     if (run->events)
         TRY(add_events(run, r));
@@ -205,7 +227,7 @@ void dun_run_result_free(dun_run_result *result) {
 
 static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
-    char *path = NULL;
+    dun_str bytes = {0};
     dun_saved_prompt saved = {.n_rows = session->prompt.n_rows,
                               .width = session->prompt.width,
                               .rows = session->prompt.rows,
@@ -218,10 +240,10 @@ static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_
                               .scale =
                                   dun_spec_weight_scale(dun_model_file_spec(session->model), DUN_W_EMBED)};
     snprintf(saved.model_name, sizeof saved.model_name, "%s", dun_model_file_spec(session->model)->name);
-    TRY_PTR(path, dun_run_dir_file(run->path, "prompt.safetensors"));
-    TRY(dun_saved_prompt_write(&saved, path));
+    TRY(dun_saved_prompt_dump(&bytes, &saved));
+    TRY(dun_run_dir_write(run, "prompt.safetensors", &bytes));
 out:
-    dun_free(path);
+    dun_str_free(&bytes);
     return rc;
 }
 
@@ -301,9 +323,11 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     json_t *root = NULL;
     dun_str text = {0};
     TRY(dun_metrics_json(&root, &result->metrics, session->labels.names));
-    int failed = json_object_set_new(root, "baseline",
-                                     json_pack("{s:f, s:f}", "majority", result->majority,
-                                               "class_means_untrained", result->baseline.accuracy));
+    int failed = session->n_valid > 0
+                     ? json_object_set_new(root, "baseline",
+                                           json_pack("{s:f, s:f}", "majority", result->majority,
+                                                     "class_means_untrained", result->baseline.accuracy))
+                     : json_object_set_new(root, "accuracy", json_null()); /* nothing was measured */
     failed |= json_object_set_new(root, "linear_probe",
                                   json_pack("{s:o, s:o, s:f}", "before", dun_json_real(result->probe_before),
                                             "after", dun_json_real(result->probe_after), "l2", DUN_PROBE_L2));
@@ -317,6 +341,8 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     failed |= json_object_set_new(root, "trained_texts", json_integer((json_int_t)result->trained_texts));
     failed |= json_object_set_new(root, "steps", json_integer((json_int_t)result->steps));
     failed |= json_object_set_new(root, "last_loss", json_real((double)result->last_loss));
+    if (result->stopped)
+        failed |= json_object_set_new(root, "stopped", json_true());
     failed |= json_object_set_new(root, "model", json_string(dun_model_file_spec(session->model)->name));
     failed |= json_object_set_new(root, "version", json_string(DUN_VERSION));
     failed |= json_object_set_new(root, "files", dun_run_files_json(session->config));
@@ -333,11 +359,14 @@ out:
 
 int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
-    TRY(dun_claim_check(run->claim));
-    TRY(dun_run_dir_sync(run));
+    if (run->path) {
+        TRY(dun_claim_check(run->claim));
+        TRY(dun_run_dir_sync(run));
+    }
     TRY(write_prompt(run, session, result));
-    TRY(write_predictions(run, session, result));
-    TRY(dun_tables_write(run, &result->metrics, session->labels.names));
+    if (session->n_valid > 0)
+        TRY(write_predictions(run, session, result));
+    TRY(dun_tables_write(run, session->n_valid > 0 ? &result->metrics : NULL, session->labels.names));
     TRY(write_metrics(run, session, result));
 out:
     return rc;

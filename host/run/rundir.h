@@ -1,6 +1,6 @@
-/* The run directory: config.ini, history.jsonl, metrics.json, prompt.safetensors, predictions.tsv. Made
- * before training starts, so that an output that cannot be written is found first; never made over an
- * existing run. */
+/* The run directory, on disk or kept in memory: config.ini, history.jsonl, metrics.json, prompt.safetensors,
+ * predictions.tsv. Made before training starts, so that an output that cannot be written is found first;
+ * never made over an existing run. */
 #ifndef DUN_RUNDIR_H
 #define DUN_RUNDIR_H
 
@@ -8,11 +8,14 @@
 #include "io/tfevents.h"
 #include "run/claim.h"
 #include "run/history.h"
+#include "run/kept.h"
 #include "session/evaluate.h"
 #include "session/session.h"
 
 typedef struct {
-    char *path;
+    char *path; /* NULL: the run leaves nothing on disk, neither a checkpoint nor what pages are made of, and
+                   its other files are */
+    dun_kept *kept;   /* here; borrowed */
     dun_claim *claim; /* nobody else works there meanwhile */
     dun_stream history;
     dun_tfevents *events; /* NULL: not asked for */
@@ -22,6 +25,9 @@ typedef struct {
 /* Creates `wanted`, or, when it is empty, runs/<name> or runs/<name>-2 and so on, claims it and writes
  * config.ini. DUN_FAILED: as dun_folder_claim, or it cannot be written. */
 int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config);
+
+/* A run without a folder, whose files come into `kept`; writes config.ini there. */
+int dun_run_dir_keep(dun_run_dir *run, dun_kept *kept, const dun_config *config);
 
 /* Writes what was measured for the run into its config, in memory and on file, so that it is not measured
  * again: device.shares. */
@@ -72,6 +78,7 @@ typedef struct {
     float *centroids;              /* (K, D), trained */
     uint64_t steps, trained_texts; /* texts: of the steps of this process, in all epochs */
     float last_loss;
+    bool stopped;   /* it was told to end before it had taken all steps */
     double seconds; /* since the session was opened for this run: reading the model and the texts counts */
 } dun_run_result;
 

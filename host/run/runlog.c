@@ -105,6 +105,11 @@ static void end(void *self) {
     dun_observe_end(log->inner);
 }
 
+static void step(void *self, uint64_t taken, uint64_t steps, double loss) {
+    const dun_run_log *log = self;
+    dun_observe_step(log->inner, taken, steps, loss);
+}
+
 static void say(void *self, const char *line) {
     dun_run_log *log = self;
     add_lines(log, "", line);
@@ -137,8 +142,13 @@ out:
 }
 
 dun_observer dun_run_log_observer(dun_run_log *log) {
-    return (dun_observer){
-        .self = log, .begin = begin, .advance = advance, .end = end, .say = say, .detail = detail};
+    return (dun_observer){.self = log,
+                          .begin = begin,
+                          .advance = advance,
+                          .end = end,
+                          .say = say,
+                          .detail = detail,
+                          .step = step};
 }
 
 void dun_run_log_note(dun_run_log *log, const char *text) {

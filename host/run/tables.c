@@ -16,13 +16,21 @@ static int add_word(dun_str *out, const char *word) {
     return dun_csv_add(out, word, strlen(word));
 }
 
+static int open_history(dun_history *history, const dun_run_dir *run) {
+    const dun_str *kept = run->path ? NULL : dun_kept_find(run->kept, "history.jsonl");
+    if (!kept)
+        return dun_history_open(history, run->path);
+    dun_history_of(history, kept);
+    return DUN_OK;
+}
+
 /* Which fields any line has. */
-static int find_fields(bool has[DUN_N_HISTORY_FIELDS], const char *run_path) {
+static int find_fields(bool has[DUN_N_HISTORY_FIELDS], const dun_run_dir *run) {
     int rc = DUN_OK, more;
     dun_history history;
     dun_step_record record;
     dun_str value = {0};
-    TRY(dun_history_open(&history, run_path));
+    TRY(open_history(&history, run));
     while ((more = dun_history_next(&record, &history)) == 1)
         for (int i = 0; i < DUN_N_HISTORY_FIELDS; i++) {
             dun_str_clear(&value);
@@ -59,9 +67,9 @@ static int write_history(const dun_run_dir *run) {
     dun_history history = {0};
     dun_step_record record;
     dun_str text = {0};
-    TRY(find_fields(has, run->path));
+    TRY(find_fields(has, run));
     TRY(add_row(&text, has, NULL));
-    TRY(dun_history_open(&history, run->path));
+    TRY(open_history(&history, run));
     while ((more = dun_history_next(&record, &history)) == 1)
         TRY(add_row(&text, has, &record));
     TRY(more);

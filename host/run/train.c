@@ -88,13 +88,15 @@ static int validate(dun_trainer *t) {
     dun_run_result *result = t->result;
     double begun = dun_clock_seconds();
     dun_metrics_clear(&result->metrics);
+    t->measured_step = result->steps;
+    if (session->n_valid == 0)
+        goto out;
     TRY(dun_average_swap_in(&t->average));
     TRY(dun_evaluate_valid(result->distances, &t->kept, session, &t->pass, &t->loss, &t->centroids,
                            "validation"));
     TRY(dun_average_swap_out(&t->average));
     TRY(check_distances(t));
     dun_evaluate_metrics(&result->metrics, session, result->distances);
-    t->measured_step = result->steps;
     dun_watch_valid(&t->watch, result->metrics.accuracy);
     dun_observe_say(session->observer, "valid     step %llu: accuracy %.4f",
                     (unsigned long long)result->steps, result->metrics.accuracy);
@@ -110,6 +112,15 @@ static void show_epoch(const dun_trainer *t, uint64_t epoch, uint32_t texts) {
     dun_observe_begin(t->session->observer, stage, "texts", texts);
 }
 
+static int interrupted(const dun_trainer *t) {
+    const unsigned long long step = (unsigned long long)t->result->steps;
+    return t->run->path
+               ? dun_error(DUN_INTERRUPTED,
+                           "interrupted at step %llu and saved; go on with: dunlin train --resume %s", step,
+                           t->run->path)
+               : dun_error(DUN_INTERRUPTED, "interrupted at step %llu", step);
+}
+
 /* What follows a step: validation where it is due, its line in the history, a checkpoint, leaving. */
 static int after_step(dun_trainer *t, const epoch_sums *sums, uint64_t epoch, uint32_t texts_done) {
     int rc = DUN_OK;
@@ -118,8 +129,8 @@ static int after_step(dun_trainer *t, const epoch_sums *sums, uint64_t epoch, ui
     uint64_t step = t->result->steps, epochs = (uint64_t)config->train.epochs;
     bool epoch_ends = texts_done == session->n_train;
     bool every_epoch = config->train.eval_every == DUN_CONFIG_UNSET;
-    bool measure =
-        is_multiple(step, config->train.eval_every) || (epoch_ends && (every_epoch || epoch == epochs));
+    bool measure = session->n_valid > 0 && (is_multiple(step, config->train.eval_every) ||
+                                            (epoch_ends && (every_epoch || epoch == epochs)));
     if (measure) {
         TRY(validate(t));
         if (!epoch_ends)
@@ -138,9 +149,7 @@ static int after_step(dun_trainer *t, const epoch_sums *sums, uint64_t epoch, ui
     if (asked)
         dun_observe_say(session->observer, "saved     step %llu, as asked", (unsigned long long)step);
     if (dun_interrupted())
-        TRY(dun_error(DUN_INTERRUPTED,
-                      "interrupted at step %llu and saved; go on with: dunlin train --resume %s",
-                      (unsigned long long)step, t->run->path));
+        TRY(interrupted(t));
 out:
     return rc;
 }
@@ -163,7 +172,7 @@ static int train_epoch(dun_trainer *t, uint64_t epoch, uint32_t done) {
     double begun = dun_clock_seconds(), eval_before = session->timings.eval;
     order_texts(t, epoch);
     show_epoch(t, epoch, session->n_train - done);
-    while (done < session->n_train) {
+    while (done < session->n_train && !dun_end_wanted()) {
         uint32_t n = session->n_train - done < batch_size ? session->n_train - done : batch_size, right = 0;
         float loss = NAN;
         t->result->steps++;
@@ -183,10 +192,12 @@ static int train_epoch(dun_trainer *t, uint64_t epoch, uint32_t done) {
         char note[80];
         snprintf(note, sizeof note, "loss %.4f acc %.3f", sums.loss / (done - begin),
                  (double)sums.correct / (done - begin));
+        dun_observe_step(session->observer, t->result->steps, t->n_steps, (double)loss);
         dun_observe_advance(session->observer, done - begin, note);
         TRY(after_step(t, &sums, epoch, done));
     }
-    t->epoch_loss = sums.loss / (done - begin);
+    if (done > begin)
+        t->epoch_loss = sums.loss / (done - begin);
 out:
     dun_observe_end(session->observer);
     session->timings.train += dun_clock_seconds() - begun - (session->timings.eval - eval_before);
@@ -243,7 +254,7 @@ static int open_trajectory(dun_trainer *t) {
     const dun_trajectory_shape shape =
         dun_trajectory_plan(session->labels.n_classes, dun_session_point_width(session), batch_size,
                             steps * (uint64_t)session->config->train.epochs);
-    if (!session->config->output.report)
+    if (!session->config->output.report || !t->run->path)
         return DUN_OK;
     return dun_trajectory_open(&t->trajectory, &shape, t->run->path, &t->centroids, t->result->steps);
 }
@@ -265,10 +276,12 @@ static int train_epochs(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     t->pass.patient = true; /* from here on, Ctrl-C waits for the end of a step */
-    for (uint64_t epoch = t->at.epoch; epoch <= (uint64_t)session->config->train.epochs; epoch++) {
+    for (uint64_t epoch = t->at.epoch; epoch <= (uint64_t)session->config->train.epochs && !dun_end_wanted();
+         epoch++) {
         TRY(train_epoch(t, epoch, (uint32_t)t->at.texts_done));
         t->at.texts_done = 0;
     }
+    t->result->stopped = t->result->steps < t->n_steps;
     if (t->measured_step != t->result->steps)
         TRY(validate(t));
 out:

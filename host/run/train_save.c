@@ -32,6 +32,8 @@ bool dun_trainer_save_asked(dun_trainer *t) {
 
 int dun_trainer_save(dun_trainer *t, uint64_t epoch, uint32_t texts_done) {
     int rc = DUN_OK;
+    if (!t->run->path)
+        goto out;
     t->at.step = t->result->steps;
     t->at.optim_step = t->optim.step;
     t->at.calculated_step = t->calculated.optim.step;
@@ -151,7 +153,7 @@ int dun_trainer_begin(dun_trainer *t, bool resume) {
     if (!found)
         TRY(dun_average_start(&t->average));
     TRY(dun_run_dir_rewind(t->run, t->at.history_bytes));
-    if (t->session->config->output.tensorboard)
+    if (t->session->config->output.tensorboard && t->run->path)
         TRY(dun_run_dir_tensorboard(t->run, result->steps));
     rc = DUN_OK;
 out:

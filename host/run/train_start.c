@@ -56,7 +56,7 @@ static int prepare_probe(dun_trainer *t) {
     uint32_t n = session->texts.n, D = dun_session_point_width(session);
     dun_watch_init(&t->watch);
     t->result->probe_before = t->result->probe_after = NAN;
-    if (!session->config->train.probe)
+    if (!session->config->train.probe || session->n_valid == 0)
         goto out;
     if (!dun_probe_fits(n, D)) {
         dun_observe_say(session->observer,
@@ -137,7 +137,7 @@ int dun_trainer_prepare(dun_trainer *t) {
     dun_average_init(&t->average, &session->compute, config->train.average);
     TRY(dun_average_add(&t->average, &engine->prompt, "the averaged prompt"));
     TRY(dun_average_add(&t->average, &t->centroids, "the averaged centroids"));
-    if (config->output.report)
+    if (config->output.report && t->run->path && session->n_valid > 0)
         TRY(dun_kept_points_create(&t->kept, session->n_valid, D));
     TRY(prepare_probe(t));
 out:

@@ -207,6 +207,7 @@ static void local_free(void *self) {
     dun_texts_free(&local->part);
     dun_batch_free(&local->batch);
     dun_engine_free(&local->own_engine);
+    dun_shared_model_give_back(local->weights);
     dun_compute_free(&local->compute);
     dun_device_close(local->device);
     dun_free(local);
@@ -250,6 +251,8 @@ int dun_local_create_other(dun_local **out, const dun_session *session, const ch
     TRY(dun_session_open_device(&local->device, &local->compute, session, selector, 0));
     dun_engine_options options = session->engine.options;
     options.observer = NULL; /* the first device tells of the same */
+    TRY(dun_shared_model_take(&local->weights, &local->compute, session->model, &options));
+    options.loaded = dun_shared_model_weights(local->weights);
     TRY(dun_engine_create(local->engine, &local->compute, dun_model_file_spec(session->model),
                           dun_model_file_source(session->model), &options));
     TRY(create_batch(local));

@@ -4,6 +4,7 @@
 #define DUN_LOCAL_H
 
 #include "nn/engine.h"
+#include "session/shared_model.h"
 #include "session/team.h"
 #include "session/textcache.h"
 
@@ -11,6 +12,7 @@ typedef struct {
     const struct dun_session *session; /* borrowed */
     dun_engine *engine;                /* of the first one: the session's, borrowed; of the others: */
     dun_engine own_engine;             /* the member's own, */
+    dun_shared_model *weights;         /* its model, */
     dun_compute compute;               /* and what it stands on */
     dun_device *device;
     const dun_texts *texts; /* those that are its own: the session's, or */

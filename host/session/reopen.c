@@ -21,10 +21,17 @@ out:
 }
 
 int dun_session_reopen(dun_session *session, const dun_config *config, const dun_observer *observer) {
+    return dun_session_reopen_given(session, config, NULL, observer);
+}
+
+int dun_session_reopen_given(dun_session *session, const dun_config *config, const dun_session_given *given,
+                             const dun_observer *observer) {
     int rc = DUN_OK;
     enum dun_scope scope = DUN_SCOPE_MODEL;
     if (session->config)
         TRY(dun_config_scope_between(&scope, session->config, config));
+    if (scope < DUN_SCOPE_DATA && given != session->given)
+        scope = DUN_SCOPE_DATA;
     if (scope == DUN_SCOPE_MODEL) {
         dun_session_close(session);
         TRY(dun_session_open(session, config, observer));
@@ -36,6 +43,7 @@ int dun_session_reopen(dun_session *session, const dun_config *config, const dun
         session->timings = (dun_timings){0};
         dun_prompt_free(&session->prompt);
     }
+    session->given = given;
     TRY(dun_session_start_prompt(session));
     if (scope == DUN_SCOPE_DATA)
         TRY(forget_texts(session));

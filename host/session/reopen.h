@@ -10,6 +10,11 @@
  * read for training under `config`: model file, starting prompt, texts. After a failure it is closed. */
 int dun_session_reopen(dun_session *session, const dun_config *config, const dun_observer *observer);
 
+/* The same with given texts instead of the config's; NULL: the config's. They must stay as long as the
+ * session. */
+int dun_session_reopen_given(dun_session *session, const dun_config *config, const dun_session_given *given,
+                             const dun_observer *observer);
+
 /* The rest: device, engine, the texts' keys and values, as far as they are not there already. After a failure
  * the session is closed. */
 int dun_session_ready(dun_session *session);

@@ -2,6 +2,7 @@
 #include "session/runfile.h"
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "io/store/safetensors.h"
@@ -76,24 +77,44 @@ out:
     return rc;
 }
 
+static int read_all(dun_saved_prompt *saved, const dun_safetensors *file, const char *path) {
+    int rc = DUN_OK;
+    const dun_tensor *rows = dun_safetensors_find(file, "prompt_embeddings");
+    const dun_tensor *centroids = dun_safetensors_find(file, "centroids");
+    if (!rows)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: has no tensor prompt_embeddings; a saved prompt is needed", path));
+    TRY(read_matrix(&saved->rows, &saved->n_rows, &saved->width, rows, path));
+    snprintf(saved->model_name, sizeof saved->model_name, "%s", metadata_of(file, "model"));
+    saved->foreign = strcmp(metadata_of(file, "kind"), format_name) != 0;
+    saved->model_hash = strtoull(metadata_of(file, "model_hash"), NULL, 16);
+    if (centroids) {
+        TRY(read_matrix(&saved->centroids, &saved->n_classes, &saved->point_width, centroids, path));
+        TRY(read_class_names(saved, file, path));
+        TRY(read_normalization(saved, file, path));
+    }
+out:
+    return rc;
+}
+
 int dun_saved_prompt_read(dun_saved_prompt *saved, const char *path) {
     int rc = DUN_OK;
     dun_safetensors file = {0};
     *saved = (dun_saved_prompt){0};
     TRY(dun_safetensors_open(&file, path));
-    const dun_tensor *rows = dun_safetensors_find(&file, "prompt_embeddings");
-    const dun_tensor *centroids = dun_safetensors_find(&file, "centroids");
-    if (!rows)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: has no tensor prompt_embeddings; a saved prompt is needed", path));
-    TRY(read_matrix(&saved->rows, &saved->n_rows, &saved->width, rows, path));
-    snprintf(saved->model_name, sizeof saved->model_name, "%s", metadata_of(&file, "model"));
-    saved->foreign = strcmp(metadata_of(&file, "kind"), format_name) != 0;
-    saved->model_hash = strtoull(metadata_of(&file, "model_hash"), NULL, 16);
-    if (centroids) {
-        TRY(read_matrix(&saved->centroids, &saved->n_classes, &saved->point_width, centroids, path));
-        TRY(read_class_names(saved, &file, path));
-        TRY(read_normalization(saved, &file, path));
-    }
+    TRY(read_all(saved, &file, path));
+out:
+    dun_safetensors_free(&file);
+    if (rc < 0)
+        dun_saved_prompt_free(saved);
+    return rc;
+}
+
+int dun_saved_prompt_parse(dun_saved_prompt *saved, const void *bytes, size_t length, const char *name) {
+    int rc = DUN_OK;
+    dun_safetensors file = {0};
+    *saved = (dun_saved_prompt){0};
+    TRY(dun_safetensors_parse(&file, bytes, length, name));
+    TRY(read_all(saved, &file, name));
 out:
     dun_safetensors_free(&file);
     if (rc < 0)
@@ -128,7 +149,7 @@ out:
     return rc;
 }
 
-int dun_saved_prompt_write(const dun_saved_prompt *saved, const char *path) {
+int dun_saved_prompt_dump(dun_str *out, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
     json_t *metadata = NULL;
     uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
@@ -138,9 +159,19 @@ int dun_saved_prompt_write(const dun_saved_prompt *saved, const char *path) {
         {"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * sizeof(float)},
     };
     TRY(make_metadata(&metadata, saved));
-    TRY(dun_safetensors_write(path, tensors, !K ? 1 : saved->normalization ? 3 : 2, metadata));
+    TRY(dun_safetensors_dump(out, tensors, !K ? 1 : saved->normalization ? 3 : 2, metadata, "the prompt"));
 out:
     json_decref(metadata);
+    return rc;
+}
+
+int dun_saved_prompt_write(const dun_saved_prompt *saved, const char *path) {
+    int rc = DUN_OK;
+    dun_str bytes = {0};
+    TRY(dun_saved_prompt_dump(&bytes, saved));
+    TRY(dun_file_write(path, bytes.bytes, bytes.length));
+out:
+    dun_str_free(&bytes);
     return rc;
 }
 

@@ -5,6 +5,8 @@
 #ifndef DUN_RUNFILE_H
 #define DUN_RUNFILE_H
 
+#include "base/str.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,8 +28,14 @@ typedef struct {
 /* DUN_BAD_INPUT: not such a file, wrong shapes, NaN. */
 int dun_saved_prompt_read(dun_saved_prompt *saved, const char *path);
 
+/* The same of such a file's bytes; `name` is for messages. */
+int dun_saved_prompt_parse(dun_saved_prompt *saved, const void *bytes, size_t length, const char *name);
+
 /* Writes atomically; the same values give the same bytes. */
 int dun_saved_prompt_write(const dun_saved_prompt *saved, const char *path);
+
+/* Appends the bytes of that file. */
+int dun_saved_prompt_dump(dun_str *out, const dun_saved_prompt *saved);
 void dun_saved_prompt_free(dun_saved_prompt *saved);
 
 #endif

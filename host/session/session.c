@@ -5,8 +5,6 @@
 #include "base/err.h"
 #include "base/interrupt.h"
 #include "base/mem.h"
-#include "config/paths.h"
-#include "io/data/doubles.h"
 #include "session/local.h"
 #include "session/session_inside.h"
 
@@ -58,6 +56,7 @@ void dun_session_close(dun_session *session) {
     dun_normalizer_free(&session->normalizer);
     dun_free(session->saved_normalization);
     dun_engine_free(&session->engine);
+    dun_shared_model_give_back(session->weights);
     dun_compute_free(&session->compute);
     dun_device_close(session->device);
     dun_texts_free(&session->texts);
@@ -134,53 +133,6 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
     TRY(dun_template_resolve(&session->template, session->tokenizer, saved->n_rows));
     TRY(use_normalization(session, saved, path));
 out:
-    return rc;
-}
-
-static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config_id key, const char *path,
-                        int64_t limit) {
-    int rc = DUN_OK;
-    const dun_config *config = session->config;
-    dun_dataset_options options = {.format = dun_config_word(config, DUN_KEY_data_format),
-                                   .text_column = config->data.text_column,
-                                   .label_column = config->data.label_column,
-                                   .header = config->data.header,
-                                   .training = key == DUN_KEY_data_train,
-                                   .skip_bad_rows = config->data.bad_rows == DUN_BAD_ROWS_SKIP,
-                                   .limit = limit > 0 ? (size_t)limit : 0};
-    TRY(dun_config_require(config, key));
-    TRY(dun_paths_check(config, key));
-    TRY(dun_dataset_read(out, &session->labels, path, &options));
-out:
-    return rc;
-}
-
-int dun_session_read_data(dun_session *session, bool train) {
-    int rc = DUN_OK;
-    const dun_config *config = session->config;
-    double begun = dun_clock_seconds();
-    uint32_t max_length = (uint32_t)config->data.max_length;
-    TRY(dun_labels_parse(&session->labels, config->data.label_map,
-                         dun_config_origin(config, DUN_KEY_data_label_map)));
-    TRY(read_dataset(&session->train, session, DUN_KEY_data_train, config->data.train,
-                     config->data.limit_train));
-    TRY(read_dataset(&session->valid, session, DUN_KEY_data_valid, config->data.valid,
-                     config->data.limit_valid));
-    TRY(dun_doubles_tell(session->train, config->data.train, session->valid, config->data.valid,
-                         &session->labels));
-    if (train)
-        TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
-    session->n_train = session->texts.n;
-    TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
-    session->n_valid = session->texts.n - session->n_train;
-    dun_observe_say(session->observer,
-                    "data      %zu training and %zu validation texts, %u classes, %zu tokens",
-                    session->train->n, session->valid->n, session->labels.n_classes, session->texts.tokens.n);
-    if (session->texts.shared.n > 0)
-        dun_observe_say(session->observer, "data      %zu tokens stand before each of them and are run once",
-                        session->texts.shared.n);
-out:
-    session->timings.load += dun_clock_seconds() - begun;
     return rc;
 }
 
@@ -316,6 +268,8 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     begun = dun_clock_seconds();
     TRY(choose_weights(session, backward));
     options.form = session->form;
+    TRY(dun_shared_model_take(&session->weights, &session->compute, session->model, &options));
+    options.loaded = dun_shared_model_weights(session->weights);
     TRY(dun_engine_create(&session->engine, &session->compute, spec, source, &options));
     TRY(dun_session_set_prompt(session, session->prompt.rows));
     TRY(dun_session_start_normalizer(session));

@@ -5,12 +5,14 @@
 
 #include "base/observer.h"
 #include "config/config.h"
+#include "io/data/given.h"
 #include "io/model_file.h"
 #include "learn/normalizer.h"
 #include "nn/engine.h"
 #include "session/local.h"
 #include "session/prompt.h"
 #include "session/runfile.h"
+#include "session/shared_model.h"
 #include "session/team.h"
 #include "session/template.h"
 #include "session/texts.h"
@@ -22,9 +24,15 @@ typedef struct {
     double load, build, texts, start, baseline, train, eval;
 } dun_timings;
 
+/* Texts in the stead of the files that a config names. */
+typedef struct {
+    const dun_given *train, *valid; /* valid NULL: there are none, and nothing is measured */
+} dun_session_given;
+
 typedef struct dun_session {
     const dun_config *config;
     const dun_observer *observer;
+    const dun_session_given *given; /* NULL: the config's files are read */
     dun_model_file *model;
     dun_tokenizer *tokenizer; /* the model's */
     dun_template template;
@@ -38,6 +46,7 @@ typedef struct dun_session {
     dun_weights_facts facts;   /* what form goes by, asked once to choose alike; f32 is 0: not yet */
     enum dun_weight_form form; /* of the weights on every device, */
     bool form_by_auto;         /* which device.weights = auto chose */
+    dun_shared_model *weights; /* of the engine */
     dun_engine engine;
     dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
     float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
@@ -59,8 +68,8 @@ void dun_session_close(dun_session *session);
 int dun_session_start_prompt(dun_session *session);
 int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path);
 
-/* Reads the data sets of the config, both (the training labels are the classes), and tokenises the validation
- * texts and, where `train` says so, the training texts. */
+/* Reads the data sets of the config, or given ones, both (the training labels are the classes), and tokenises
+ * the validation texts and, where `train` says so, the training texts. */
 int dun_session_read_data(dun_session *session, bool train);
 
 /* DUN_USAGE: text and prompt are longer than the model can read, a batch has too many rows, or one device

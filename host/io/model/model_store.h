@@ -4,12 +4,15 @@
 
 #include "io/model_file.h"
 
+#include <stdatomic.h>
+
 /* A part that only dun_model_file_look wants: the weights are checked as far as the table of tensors tells.
  */
 enum { DUN_MODEL_TABLE = 8 };
 
 /* An open model; what its store keeps lies in `self`. */
 struct dun_model_file {
+    atomic_uint others; /* owners beside the first */
     const struct dun_model_store *store;
     void *self;
     char *path;

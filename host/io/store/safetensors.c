@@ -335,24 +335,27 @@ out:
     return rc;
 }
 
+int dun_safetensors_dump(dun_str *out, const dun_tensor *tensors, size_t n_tensors, const json_t *metadata,
+                         const char *name) {
+    int rc;
+    dun_str bytes = {0};
+    size_t data_bytes = 0;
+    TRY(make_header(&bytes, &data_bytes, tensors, n_tensors, metadata, name));
+    TRY(dun_str_add(out, bytes.bytes, bytes.length));
+    for (size_t i = 0; i < n_tensors; i++)
+        TRY(dun_str_add(out, tensors[i].bytes ? tensors[i].data : "", tensors[i].bytes));
+out:
+    dun_str_free(&bytes);
+    return rc;
+}
+
 int dun_safetensors_write(const char *path, const dun_tensor *tensors, size_t n_tensors,
                           const json_t *metadata) {
     int rc;
-    dun_str header = {0};
-    uint8_t *bytes = NULL;
-    size_t data_bytes = 0;
-    TRY(make_header(&header, &data_bytes, tensors, n_tensors, metadata, path));
-    TRY_NEW(bytes, header.length + data_bytes);
-    memcpy(bytes, header.bytes, header.length);
-    size_t at = header.length;
-    for (size_t i = 0; i < n_tensors; i++) {
-        if (tensors[i].bytes)
-            memcpy(bytes + at, tensors[i].data, tensors[i].bytes);
-        at += tensors[i].bytes;
-    }
-    TRY(dun_file_write(path, bytes, header.length + data_bytes));
+    dun_str bytes = {0};
+    TRY(dun_safetensors_dump(&bytes, tensors, n_tensors, metadata, path));
+    TRY(dun_file_write(path, bytes.bytes, bytes.length));
 out:
-    dun_free(bytes);
-    dun_str_free(&header);
+    dun_str_free(&bytes);
     return rc;
 }

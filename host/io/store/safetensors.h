@@ -49,4 +49,8 @@ void dun_safetensors_free(dun_safetensors *file);
 int dun_safetensors_write(const char *path, const dun_tensor *tensors, size_t n_tensors,
                           const json_t *metadata);
 
+/* Appends the bytes of that file; `name` is for messages. */
+int dun_safetensors_dump(dun_str *out, const dun_tensor *tensors, size_t n_tensors, const json_t *metadata,
+                         const char *name);
+
 #endif

@@ -1,0 +1,74 @@
+/* The data sets of a session, from the files of its config or given in memory, and their tokens. */
+#include "session/session.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "config/paths.h"
+#include "io/data/doubles.h"
+
+static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config_id key, const char *path,
+                        int64_t limit) {
+    int rc = DUN_OK;
+    const dun_config *config = session->config;
+    dun_dataset_options options = {.format = dun_config_word(config, DUN_KEY_data_format),
+                                   .text_column = config->data.text_column,
+                                   .label_column = config->data.label_column,
+                                   .header = config->data.header,
+                                   .training = key == DUN_KEY_data_train,
+                                   .skip_bad_rows = config->data.bad_rows == DUN_BAD_ROWS_SKIP,
+                                   .limit = limit > 0 ? (size_t)limit : 0};
+    TRY(dun_config_require(config, key));
+    TRY(dun_paths_check(config, key));
+    TRY(dun_dataset_read(out, &session->labels, path, &options));
+out:
+    return rc;
+}
+
+static int read_files(dun_session *session) {
+    int rc = DUN_OK;
+    const dun_config *config = session->config;
+    TRY(read_dataset(&session->train, session, DUN_KEY_data_train, config->data.train,
+                     config->data.limit_train));
+    TRY(read_dataset(&session->valid, session, DUN_KEY_data_valid, config->data.valid,
+                     config->data.limit_valid));
+    TRY(dun_doubles_tell(session->train, config->data.train, session->valid, config->data.valid,
+                         &session->labels));
+out:
+    return rc;
+}
+
+static int take_given(dun_session *session) {
+    int rc = DUN_OK;
+    static const dun_given none = {.name = "validation text"};
+    const dun_given *train = session->given->train,
+                    *valid = session->given->valid ? session->given->valid : &none;
+    TRY(dun_dataset_of_given(&session->train, &session->labels, train, true));
+    TRY(dun_dataset_of_given(&session->valid, &session->labels, valid, false));
+    TRY(dun_doubles_tell(session->train, train->name, session->valid, valid->name, &session->labels));
+out:
+    return rc;
+}
+
+int dun_session_read_data(dun_session *session, bool train) {
+    int rc = DUN_OK;
+    const dun_config *config = session->config;
+    double begun = dun_clock_seconds();
+    uint32_t max_length = (uint32_t)config->data.max_length;
+    TRY(dun_labels_parse(&session->labels, config->data.label_map,
+                         dun_config_origin(config, DUN_KEY_data_label_map)));
+    TRY(session->given ? take_given(session) : read_files(session));
+    if (train)
+        TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
+    session->n_train = session->texts.n;
+    TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
+    session->n_valid = session->texts.n - session->n_train;
+    dun_observe_say(session->observer,
+                    "data      %zu training and %zu validation texts, %u classes, %zu tokens",
+                    session->train->n, session->valid->n, session->labels.n_classes, session->texts.tokens.n);
+    if (session->texts.shared.n > 0)
+        dun_observe_say(session->observer, "data      %zu tokens stand before each of them and are run once",
+                        session->texts.shared.n);
+out:
+    session->timings.load += dun_clock_seconds() - begun;
+    return rc;
+}
