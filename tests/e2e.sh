@@ -336,6 +336,11 @@ same "$(wc -l <out)" 1 'lines of bench --json'
 same "$(grep -o '"m":7,' out | wc -l)" 12 'products of bench --json --rows 7'
 same "$(grep -o '"roof_arithmetic":' out | wc -l)" 3 'texts and a step beside the roof in bench --json'
 says out '"roof":{"f32_gflops":'
+expect 0 bench bench.ini --json --no-products --quiet
+is_json out
+says out '"products":[]'
+same "$(grep -o '"tokens":\[[0-9, ]*' out | tr ',' '\n' | wc -l)" 748 'tokens of the longest pass in bench --json'
+same "$(grep -o '"processor_ms":' out | wc -l)" 7 'times of processors of texts and stages in bench --json'
 for rows in 0 -1 7x '' 4294967297; do
     expect 2 bench bench.ini --rows "$rows"
 done

@@ -5,6 +5,9 @@
 /* Seconds of a clock that only goes forward. */
 double dun_clock_seconds(void);
 
+/* Seconds that processors have worked for this process, all of its threads together. */
+double dun_clock_processor(void);
+
 /* Seconds since 1970, for timestamps. */
 double dun_clock_now(void);
 

@@ -1,7 +1,6 @@
 /* Times products, text passes and the stages of a step, the device drained before and after each. */
 #include "bench/bench.h"
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -164,15 +163,18 @@ static int run_texts(void *self) {
     return dun_engine_text(&job->session->engine, &job->batch, job->cache_row);
 }
 
-/* Fills the batch with at most n texts of random tokens. */
+int32_t dun_bench_token(const dun_session *session, uint64_t i) {
+    return (int32_t)dun_random_below(session->engine.model.spec.vocab, SEED, DUN_STREAM_TEST, i);
+}
+
+/* Fills the batch with at most n texts, from the token on that stands for the first row of their cache. */
 static void add_texts(texts_job *job, uint32_t tokens, uint32_t n) {
-    uint32_t vocab = job->session->engine.model.spec.vocab;
     dun_batch_clear(&job->batch);
     while (job->batch.n_sequences < n && dun_batch_fits(&job->batch, tokens)) {
         uint64_t first = job->cache_row + job->batch.n_rows;
         int32_t *ids = dun_batch_add(&job->batch, tokens, 0, 0);
         for (uint32_t j = 0; j < tokens; j++)
-            ids[j] = (int32_t)dun_random_below(vocab, SEED, DUN_STREAM_TEST, first + j);
+            ids[j] = dun_bench_token(job->session, first + j);
     }
 }
 
@@ -302,20 +304,18 @@ out:
 /* As measure(), for all stages of a step at once: one cannot run again without those before it. */
 static int measure_stages(dun_bench *bench, step_job *job) {
     int rc = DUN_OK;
-    double samples[DUN_BENCH_WHOLE][MAX_REPEATS], total = 0;
-    size_t n = 0;
-    while (n < MIN_REPEATS || (n < MAX_REPEATS && total < ENOUGH_SECONDS)) {
+    dun_bench_samples samples[DUN_BENCH_WHOLE] = {{.n = 0}};
+    double total = 0;
+    while (samples[0].n < MIN_REPEATS || (samples[0].n < MAX_REPEATS && total < ENOUGH_SECONDS))
         for (unsigned stage = 0; stage < DUN_BENCH_WHOLE; stage++) {
-            double begun = dun_clock_seconds();
+            dun_bench_begin(&samples[stage]);
             TRY(run_stage(job, (enum dun_bench_stage)stage));
             TRY(dun_device_finish(job->session->device));
-            samples[stage][n] = dun_clock_seconds() - begun;
-            total += samples[stage][n];
+            dun_bench_end(&samples[stage]);
+            total += samples[stage].clock[samples[stage].n - 1];
         }
-        n++;
-    }
     for (unsigned stage = 0; stage < DUN_BENCH_WHOLE; stage++)
-        bench->step[stage] = dun_bench_summarise(samples[stage], n);
+        bench->step[stage] = dun_bench_summarise(&samples[stage]);
 out:
     return rc;
 }
@@ -349,7 +349,7 @@ out:
     return rc;
 }
 
-int dun_bench_run(dun_bench *out, dun_session *session, uint32_t rows) {
+int dun_bench_run(dun_bench *out, dun_session *session, const dun_bench_wish *wish) {
     int rc = DUN_OK;
     const dun_engine_options *o = &session->engine.options;
     texts_job texts = {.session = session};
@@ -364,7 +364,8 @@ int dun_bench_run(dun_bench *out, dun_session *session, uint32_t rows) {
     TRY(dun_batch_create(&texts.batch, o->max_texts, o->max_text_rows));
     TRY(dun_engine_create_cache(&session->engine, (uint32_t)cache_rows));
     TRY(dun_roof_measure(&out->roof, &session->compute));
-    TRY(measure_products(out, session, rows));
+    if (!wish->no_products)
+        TRY(measure_products(out, session, wish->rows));
     TRY(measure_texts(out, &texts));
     TRY(measure_step(out, &texts));
 out:

@@ -58,8 +58,16 @@ double dun_bench_bytes(const dun_graph *graph, const dun_model *model, uint32_t 
  * at least that when the engine is started, else texts are cut to data.max_length. */
 uint32_t dun_bench_longest_text(const dun_session *session);
 
-/* Measures. The session's engine must have been started for training; `rows`: the rows of the products
- * instead of those of a batch and of a text pass, 0: those. */
-int dun_bench_run(dun_bench *out, dun_session *session, uint32_t rows);
+/* Token number i of those that texts are made of: a pass reads texts one after another from number 0 on, and
+ * so have the texts of the step the first of them. */
+int32_t dun_bench_token(const dun_session *session, uint64_t i);
+
+typedef struct {
+    uint32_t rows;    /* of the products, instead of those of a batch and of a text pass; 0: those */
+    bool no_products; /* only texts and the step */
+} dun_bench_wish;
+
+/* Measures. The session's engine must have been started for training. */
+int dun_bench_run(dun_bench *out, dun_session *session, const dun_bench_wish *wish);
 
 #endif

@@ -1,21 +1,32 @@
-/* How long a piece of work takes on a device: repeated, and told by its best and its median time. */
+/* How long a piece of work takes on a device: repeated, and told by its best and its median time, and by the
+ * processors'. */
 #ifndef DUN_STOPWATCH_H
 #define DUN_STOPWATCH_H
 
 #include "dev/device.h"
 
-/* Seconds of one repetition, over several. */
+/* Seconds of one repetition, over several: of the clock, and the median of what processors worked in this
+ * process, its threads together; a device that is no CPU of this process does not count there. */
 typedef struct {
-    double best, median;
+    double best, median, processor;
 } dun_bench_seconds;
 
-/* Smallest and middle of n samples (n >= 1), which are sorted; with an even n the mean of the two middle
- * ones.
- */
-dun_bench_seconds dun_bench_summarise(double *samples, size_t n);
+/* Repetitions: seconds of the clock and of processors. */
+enum { DUN_BENCH_REPEATS = 100 };
+typedef struct {
+    double clock[DUN_BENCH_REPEATS], processor[DUN_BENCH_REPEATS];
+    size_t n;
+    double total; /* of the clock */
+} dun_bench_samples;
+
+/* A repetition begins, and ends: one more sample. */
+void dun_bench_begin(dun_bench_samples *samples);
+void dun_bench_end(dun_bench_samples *samples);
+
+/* Smallest and middle of n >= 1 samples, which are sorted; with an even n the mean of the two middle ones. */
+dun_bench_seconds dun_bench_summarise(dun_bench_samples *samples);
 
 /* At least `least` repetitions, and more until `enough_s` seconds have passed, DUN_BENCH_REPEATS at most. */
-enum { DUN_BENCH_REPEATS = 100 };
 typedef struct {
     size_t least, most;
     double enough_s;

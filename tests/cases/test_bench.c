@@ -17,11 +17,16 @@ static void test_summaries(void **state) {
         {{8, 1, 2, 4}, 4, 1, 3}, {{5, 4, 3, 2, 1}, 5, 1, 3}, {{7, 7, 0.5, 7, 7}, 5, 0.5, 7},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        double samples[5];
-        memcpy(samples, cases[i].samples, sizeof samples);
-        dun_bench_seconds got = dun_bench_summarise(samples, cases[i].n);
-        if (!(got.best == cases[i].best && got.median == cases[i].median))
-            fail_msg("case %zu: best %g and median %g", i, got.best, got.median);
+        dun_bench_samples samples = {.n = cases[i].n};
+        for (size_t j = 0; j < cases[i].n; j++) {
+            samples.clock[j] = cases[i].samples[j];
+            samples.processor[j] = 2 * cases[i].samples[cases[i].n - 1 - j];
+        }
+        dun_bench_seconds got = dun_bench_summarise(&samples);
+        if (!(got.best == cases[i].best && got.median == cases[i].median &&
+              got.processor == 2 * cases[i].median))
+            fail_msg("case %zu: best %g, median %g, of processors %g", i, got.best, got.median,
+                     got.processor);
     }
 }
 
@@ -59,7 +64,8 @@ static void test_flops(void **state) {
 }
 
 static bool is_measured(dun_bench_seconds seconds) {
-    return isfinite(seconds.median) && seconds.best >= 0 && seconds.best <= seconds.median;
+    return isfinite(seconds.median) && seconds.best >= 0 && seconds.best <= seconds.median &&
+           isfinite(seconds.processor) && seconds.processor >= 0;
 }
 
 static void check_roof(const dun_bench *bench) {
@@ -78,14 +84,18 @@ static void check_roof(const dun_bench *bench) {
 /* Products of a model with logits, by the rows asked for. */
 static void test_measures(void **state) {
     (void)state;
-    static const struct { uint32_t rows, n_products; } cases[] = {{0, 22}, {5, 12}};
+    static const struct {
+        uint32_t rows, n_products;
+        bool none;
+    } cases[] = {{0, 22, false}, {5, 12, false}, {0, 0, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         train_run t;
         dun_bench bench;
         configure(&t, "max_length = 200\n[model]\npoint = logits\n[prompt]\ninit = vocab\ntokens = 3\n"
                       "[train]\nbatch_size = 5\n");
         check_ok(train_run_open(&t, NULL));
-        check_ok(dun_bench_run(&bench, &t.session, cases[i].rows));
+        check_ok(dun_bench_run(&bench, &t.session,
+                               &(dun_bench_wish){.rows = cases[i].rows, .no_products = cases[i].none}));
         assert_int_equal(bench.n_products, cases[i].n_products);
         for (uint32_t p = 0; p < bench.n_products; p++) {
             const dun_bench_product *product = &bench.products[p];
