@@ -17,6 +17,7 @@
  * gemm_local.cl     gemm_local_stored                    the same, with TS_STORED           itself, told so
  * rows_stored.cl    embed_stored                         embed_fwd on such a table          as embed_fwd's
  * rows.cl           embed_fwd, last_fwd, swiglu_fwd      gather, pick rows, gated unit      embed_bwd and block_sum, last_bwd, swiglu_bwd
+ *                   mean_fwd                             means of sequences' rows           mean_bwd
  *                   add_fwd                              sum of two tensors                 add_bwd
  * norm.cl           rmsnorm_fwd                          root mean square norm              rmsnorm_bwd
  * rope.cl           rope_fwd                             rotary positions                   rope_bwd

@@ -12,8 +12,8 @@ void dun_interrupt(void);
 /* Whether the job that asks is to stop: because of the process, or of what its thread was told. */
 bool dun_interrupted(void);
 
-/* What the jobs of this thread are to do, until they are told otherwise: go on, end with what there is (a training: as
- * if it had no more steps), or stop as when interrupted. */
+/* What the jobs of this thread are to do, until they are told otherwise: go on, end with what there is (a
+ * training: as if it had no more steps), or stop as when interrupted. */
 enum dun_wanted { DUN_GO_ON, DUN_END, DUN_STOP };
 void dun_want(enum dun_wanted wanted);
 

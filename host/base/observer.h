@@ -12,7 +12,8 @@ typedef struct {
     void (*end)(void *self);
     void (*say)(void *self, const char *line);    /* a fact worth a line: device, GEMM choice, memory */
     void (*detail)(void *self, const char *line); /* one that only who asks for more wants to read */
-    void (*step)(void *self, uint64_t step, uint64_t steps, double loss); /* of a training, taken of so many */
+    void (*step)(void *self, uint64_t step, uint64_t steps,
+                 double loss); /* of a training, taken of so many */
 } dun_observer;
 
 void dun_observe_begin(const dun_observer *observer, const char *stage, const char *unit, uint64_t total);

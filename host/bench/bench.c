@@ -284,7 +284,7 @@ static int run_stage(step_job *job, enum dun_bench_stage stage) {
         return dun_engine_points(engine, batch);
     case DUN_BENCH_LOSS:
         return dun_loss_run(&job->loss, dun_engine_point_gradient(engine), &job->d_centroids,
-                            dun_engine_point_buffer(engine), &job->centroids, job->labels,
+                            dun_engine_point_buffer(engine), &job->centroids, job->labels, NULL,
                             batch->n_sequences);
     case DUN_BENCH_BACKWARD:
         return dun_engine_backward(engine);

@@ -284,8 +284,8 @@ static void embed(workspace *w, const dun_random_model *model, const int *ids, c
     }
 }
 
-int dun_random_model_point(double *point, const dun_random_model *model, const dun_point_spec *spec,
-                           const int *ids, int n, const double *prompt) {
+int dun_random_model_mean(double *point, const dun_random_model *model, const dun_point_spec *spec,
+                          const int *ids, int n, int first, const double *prompt) {
     int rc = DUN_OK;
     workspace w = {0};
     const dun_spec *s = &model->spec;
@@ -294,11 +294,14 @@ int dun_random_model_point(double *point, const dun_random_model *model, const d
     embed(&w, model, ids, prompt);
     for (uint32_t layer = 0; layer < spec->n_blocks; layer++)
         TRY(run_block(&w, model, layer));
-    double *row = w.x + (n - 1) * C;
+    const int n_rows = n - first, start[] = {0, n_rows};
+    double *row = w.x + first * C;
     if (spec->final_norm) {
-        norm(w.a, row, 1, model, DUN_W_FINAL_NORM, DUN_W_FINAL_NORM_BIAS, 0);
+        norm(w.a, row, n_rows, model, DUN_W_FINAL_NORM, DUN_W_FINAL_NORM_BIAS, 0);
         row = w.a;
     }
+    dun_ref_mean_fwd(w.b, row, start, 1, C);
+    row = w.b;
     memcpy(point, row, (size_t)(spec->logits ? 0 : C) * sizeof *point);
     if (!spec->logits)
         goto out;
@@ -310,4 +313,9 @@ int dun_random_model_point(double *point, const dun_random_model *model, const d
 out:
     free_workspace(&w);
     return rc;
+}
+
+int dun_random_model_point(double *point, const dun_random_model *model, const dun_point_spec *spec,
+                           const int *ids, int n, const double *prompt) {
+    return dun_random_model_mean(point, model, spec, ids, n, n - 1, prompt);
 }

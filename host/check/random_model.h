@@ -24,4 +24,8 @@ dun_weight_source dun_random_model_source(const dun_random_model *model);
 int dun_random_model_point(double *point, const dun_random_model *model, const dun_point_spec *spec,
                            const int *ids, int n, const double *prompt);
 
+/* The same of the mean of rows `first` to n - 1. */
+int dun_random_model_mean(double *point, const dun_random_model *model, const dun_point_spec *spec,
+                          const int *ids, int n, int first, const double *prompt);
+
 #endif

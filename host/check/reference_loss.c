@@ -89,6 +89,16 @@ void dun_ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const 
                        centroids + j * s->D, centroids + k * s->D, s);
 }
 
+/* What point i's loss counts in the mean. */
+static double share_of(int i, const dun_ref_loss_shape *s) {
+    double total = 0.0;
+    if (!s->weight)
+        return 1.0 / s->B;
+    for (int j = 0; j < s->B; j++)
+        total += s->weight[j];
+    return s->weight[i] / total;
+}
+
 double dun_ref_loss_cross_entropy(double *d_distance, double *d_pair, const double *distance,
                                   const double *pair, const int *label, const dun_ref_loss_shape *s) {
     double value = 0.0;
@@ -103,11 +113,11 @@ double dun_ref_loss_cross_entropy(double *d_distance, double *d_pair, const doub
         }
         for (int k = 0; k < s->K; k++)
             total += exp(z[k] - top);
-        value += top + log(total) - z[label[i]];
+        value += share_of(i, s) * (top + log(total) - z[label[i]]);
         for (int k = 0; k < s->K; k++)
-            z[k] = ((k == label[i]) - exp(z[k] - top) / total) / (s->temperature * s->B);
+            z[k] = share_of(i, s) * ((k == label[i]) - exp(z[k] - top) / total) / s->temperature;
     }
-    return value / s->B;
+    return value;
 }
 
 double dun_ref_loss_centroid(double *d_distance, double *d_pair, const double *distance, const double *pair,
@@ -117,8 +127,8 @@ double dun_ref_loss_centroid(double *d_distance, double *d_pair, const double *d
     clear(d_distance, s->B * s->K);
     clear(d_pair, s->K * s->K);
     for (int i = 0; i < s->B; i++) {
-        value += s->attraction * distance[i * s->K + label[i]] / s->B;
-        d_distance[i * s->K + label[i]] = s->attraction / s->B;
+        value += s->attraction * distance[i * s->K + label[i]] * share_of(i, s);
+        d_distance[i * s->K + label[i]] = s->attraction * share_of(i, s);
     }
     for (int j = 0; j < s->K; j++)
         for (int k = j + 1; k < s->K; k++) {
@@ -137,8 +147,8 @@ double dun_ref_loss_attract_repel(double *d_distance, double *d_pair, const doub
     for (int i = 0; i < s->B; i++)
         for (int k = 0; k < s->K; k++) {
             double d = distance[i * s->K + k], share = s->repulsion / (s->K - 1);
-            value += (k == label[i] ? s->attraction * d : share / d) / s->B;
-            d_distance[i * s->K + k] = (k == label[i] ? s->attraction : -share / (d * d)) / s->B;
+            value += (k == label[i] ? s->attraction * d : share / d) * share_of(i, s);
+            d_distance[i * s->K + k] = (k == label[i] ? s->attraction : -share / (d * d)) * share_of(i, s);
         }
     return value;
 }
@@ -160,36 +170,35 @@ void dun_ref_sgd_step(double *x, double *velocity, const double *g, int n, const
     }
 }
 
-/* new_k in `target`; 0 where the batch has no point of class k. */
+/* new_k in `target`; 0 where the batch has no point of class k that counts. */
 static int target_of(double *target, int k, const double *centroids, const double *points, const int *label,
-                     int B, int K, int D, const dun_ref_update *o) {
-    int n = 0;
-    double length = 0.0;
+                     const double *weight, int B, int K, int D, const dun_ref_update *o) {
+    double length = 0.0, n = 0.0;
     for (int i = 0; i < B; i++)
-        n += label[i] == k;
+        n += label[i] == k ? weight[i] : 0.0;
     for (int pass = 0; pass < 2; pass++)
         for (int j = 0; j < D; j++) {
             double mean = 0.0, m = 0.0;
             for (int other = 0; other < K; other++)
                 m += other == k ? 0.0 : centroids[other * D + j] / (K - 1);
             for (int i = 0; i < B; i++)
-                mean += label[i] == k ? points[i * D + j] / n : 0.0;
+                mean += label[i] == k && n > 0.0 ? weight[i] * points[i * D + j] / n : 0.0;
             double u = o->away ? centroids[k * D + j] - m : m;
             if (pass == 0)
                 length += u * u;
             else
                 target[j] = mean + o->repulsion * u / sqrt(length);
         }
-    return n;
+    return n > 0.0;
 }
 
-void dun_ref_calculated(double *centroids, double *velocity, const double *points, const int *label, int B,
-                        int K, int D, const dun_ref_update *o) {
+void dun_ref_calculated(double *centroids, double *velocity, const double *points, const int *label,
+                        const double *weight, int B, int K, int D, const dun_ref_update *o) {
     double old[128 * 64] = {0}, target[64] = {0};
     for (int i = 0; i < K * D; i++)
         old[i] = centroids[i];
     for (int k = 0; k < K; k++) {
-        if (!target_of(target, k, old, points, label, B, K, D, o))
+        if (!target_of(target, k, old, points, label, weight, B, K, D, o))
             continue;
         for (int j = 0; j < D; j++) {
             double *v = &velocity[k * D + j];

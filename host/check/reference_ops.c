@@ -31,6 +31,23 @@ void dun_ref_last_bwd(double *d_in, const double *d_out, const int *start, int S
             d_in[(start[s + 1] - 1) * C + j] = d_out[s * C + j];
 }
 
+void dun_ref_mean_fwd(double *out, const double *in, const int *start, int S, int C) {
+    for (int s = 0; s < S; s++)
+        for (int j = 0; j < C; j++) {
+            double sum = 0.0;
+            for (int n = start[s]; n < start[s + 1]; n++)
+                sum += in[n * C + j];
+            out[s * C + j] = sum / (start[s + 1] - start[s]);
+        }
+}
+
+void dun_ref_mean_bwd(double *d_in, const double *d_out, const int *start, int S, int C) {
+    for (int s = 0; s < S; s++)
+        for (int n = start[s]; n < start[s + 1]; n++)
+            for (int j = 0; j < C; j++)
+                d_in[n * C + j] = d_out[s * C + j] / (start[s + 1] - start[s]);
+}
+
 static double sigmoid(double x) {
     return 1.0 / (1.0 + exp(-x));
 }

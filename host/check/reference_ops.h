@@ -20,6 +20,9 @@ void dun_ref_embed_bwd(double *d_prompt, const double *d_out, const int *ids, in
 void dun_ref_last_fwd(double *out, const double *in, const int *start, int S, int C);
 void dun_ref_last_bwd(double *d_in, const double *d_out, const int *start, int S, int N, int C);
 
+void dun_ref_mean_fwd(double *out, const double *in, const int *start, int S, int C);
+void dun_ref_mean_bwd(double *d_in, const double *d_out, const int *start, int S, int C);
+
 void dun_ref_swiglu_fwd(double *out, const double *gate_up, int N, int F);
 void dun_ref_swiglu_bwd(double *d_gate_up, const double *d_out, const double *gate_up, int N, int F);
 
@@ -102,6 +105,7 @@ void dun_ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const 
 typedef struct {
     int B, K;
     double temperature, margin, attraction, repulsion;
+    const double *weight; /* (B) by which each point's loss counts in the mean; NULL: alike */
 } dun_ref_loss_shape;
 typedef double dun_ref_loss(double *d_distance, double *d_pair, const double *distance, const double *pair,
                             const int *label, const dun_ref_loss_shape *shape);
@@ -119,8 +123,8 @@ typedef struct {
     double repulsion, lethargy, momentum;
     int away; /* or the original form */
 } dun_ref_update;
-void dun_ref_calculated(double *centroids, double *velocity, const double *points, const int *label, int B,
-                        int K, int D, const dun_ref_update *options);
+void dun_ref_calculated(double *centroids, double *velocity, const double *points, const int *label,
+                        const double *weight, int B, int K, int D, const dun_ref_update *options);
 
 void dun_ref_adam_step(double *x, double *m, double *v, const double *g, int n, int t,
                        const dun_ref_adam *options);

@@ -42,6 +42,7 @@ static void run(dun_check *c, size_t index) {
     config->centroid.momentum = o->momentum;
     double *centroids = dun_check_random(c, n_centroids, 1.0), *velocity = dun_check_doubles(c, n_centroids);
     int32_t *labels = dun_check_ints(c, (size_t)B);
+    double *weights = dun_check_doubles(c, (size_t)B);
     dun_check_tensor *centroids_in = dun_check_in_out(c, "centroids", centroids, n_centroids);
     DUN_CHECK_TRY(c, dun_calculated_create(calculated, c->compute, config, &centroids_in->buffer, (uint32_t)K,
                                            (uint32_t)D));
@@ -49,13 +50,16 @@ static void run(dun_check *c, size_t index) {
         double *points = dun_check_random(c, n_points, 1.0);
         if (c->stopped)
             return;
-        for (int i = 0; i < B; i++) /* in some batches the last class is absent */
+        for (int i = 0; i < B; i++) { /* in some batches the last class is absent, or counts for nothing */
             labels[i] = (i * 7 + batch) % (K - (batch % 2 && K > 2));
+            weights[i] = (i + batch) % 6 == 5 ? 0.0 : batch % 3 ? 0.5 + 0.75 * ((i * 5 + batch) % 4) : 1.0;
+        }
         dun_check_tensor *points_in = dun_check_input(c, "points", points, n_points);
         dun_check_tensor *labels_in = dun_check_input_ints(c, "labels", labels, (size_t)B);
-        DUN_CHECK_TRY(
-            c, dun_calculated_step(calculated, &points_in->buffer, &labels_in->buffer, (uint32_t)B, 0.3));
-        dun_ref_calculated(centroids, velocity, points, labels, B, K, D, o);
+        dun_check_tensor *weights_in = dun_check_input(c, "weights", weights, (size_t)B);
+        DUN_CHECK_TRY(c, dun_calculated_step(calculated, &points_in->buffer, &labels_in->buffer,
+                                             &weights_in->buffer, (uint32_t)B, 0.3));
+        dun_ref_calculated(centroids, velocity, points, labels, weights, B, K, D, o);
     }
     dun_check_close(c, centroids_in, centroids, tolerance);
 }

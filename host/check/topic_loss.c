@@ -32,6 +32,24 @@ static int32_t *make_labels(dun_check *c, int B, int K) {
     return labels;
 }
 
+/* Weights of points, or NULL: they differ, and some, but never all, are 0. */
+static double *make_weights(dun_check *c, int B, bool weighted) {
+    double *weights = weighted ? dun_check_doubles(c, (size_t)B) : NULL;
+    for (int i = 0; weights && i < B; i++)
+        weights[i] = i % 5 == 3 ? 0.0 : 0.25 + 0.5 * (i * 7 % 11);
+    return weights;
+}
+
+/* The weights as a kernel takes them, of mean 1. */
+static double *relative(dun_check *c, const double *weights, int B) {
+    double sum = 0.0, *out = dun_check_doubles(c, (size_t)B);
+    for (int i = 0; out && i < B; i++)
+        sum += weights ? weights[i] : 1.0;
+    for (int i = 0; out && i < B; i++)
+        out[i] = (float)((weights ? weights[i] : 1.0) * B / sum);
+    return out;
+}
+
 static dun_range one_item(void) {
     return (dun_range){{1, 1}, 1};
 }
@@ -51,6 +69,7 @@ static void on_distances(dun_check *c, const dun_loss_row *row, const dun_ref_lo
     double *d = make_distances(c, n, kind), *pair = make_distances(c, n_pairs, kind);
     double *dd = dun_check_doubles(c, n), *d_pair = dun_check_doubles(c, n_pairs);
     int32_t *labels = make_labels(c, B, K);
+    double *weights = relative(c, s->weight, B);
     if (c->stopped)
         return;
     bool pairs = row->kind == DUN_LOSS_CENTROID;
@@ -59,7 +78,8 @@ static void on_distances(dun_check *c, const dun_loss_row *row, const dun_ref_lo
             pair[j * K + k] = NAN; /* only j < k has a distance */
     dun_check_tensor *d_in = dun_check_input(c, "distance", d, n),
                      *pair_in = dun_check_input(c, "pair", pair, n_pairs);
-    dun_check_tensor *labels_in = dun_check_input_ints(c, "label", labels, (size_t)B);
+    dun_check_tensor *labels_in = dun_check_input_ints(c, "label", labels, (size_t)B),
+                     *weights_in = dun_check_input(c, "weight", weights, (size_t)B);
     dun_check_tensor *value = dun_check_output(c, "value", 1), *dd_out = dun_check_output(c, "d_distance", n);
     dun_check_tensor *d_pair_out = dun_check_output(c, "d_pair", n_pairs);
     dun_check_tensor *rows = dun_check_output(c, "row_value", (size_t)B);
@@ -68,6 +88,7 @@ static void on_distances(dun_check *c, const dun_loss_row *row, const dun_ref_lo
                       DUN_BUF(dd_out->buffer),
                       DUN_BUF(d_in->buffer),
                       DUN_BUF(labels_in->buffer),
+                      DUN_BUF(weights_in->buffer),
                       DUN_INT(B),
                       DUN_INT(K),
                       DUN_FLOAT(s->temperature),
@@ -114,7 +135,7 @@ dun_loss_results dun_loss_chain_run(dun_check *c, const dun_loss_chain *chain) {
                                         .repulsion = (float)s->repulsion};
     DUN_CHECK_TRY(c, dun_loss_create(loss, c->compute, &settings, (uint32_t)B + 3, (uint32_t)K, (uint32_t)D));
     DUN_CHECK_TRY(c, dun_loss_run(loss, &r.d_points->buffer, &r.d_centroids->buffer, &points->buffer,
-                                  &centroids->buffer, chain->labels, (uint32_t)B));
+                                  &centroids->buffer, chain->labels, s->weight, (uint32_t)B));
     DUN_CHECK_TRY(c, dun_loss_read(&value, NULL, loss, (uint32_t)B));
     DUN_CHECK_TRY(c, dun_buffer_write(&r.value->buffer, 0, &value, sizeof value));
     return r;
@@ -165,12 +186,17 @@ static void run(dun_check *c, size_t index) {
     size_t i = index, n_kinds = N_DISTANCES + N_KINDS;
     size_t kind = i % n_kinds, k = (i /= n_kinds) % N_CLASSES, b = (i /= N_CLASSES) % N_BATCHES;
     const dun_loss_row *row = &dun_loss_rows[i / N_BATCHES];
-    dun_ref_loss_shape s = {
-        batches[b],      classes[k],    temperatures[(k + b) % N_TEMPERATURES], margins[(k + b) % N_MARGINS],
-        row->attraction, row->repulsion};
-    dun_check_begin(c, index, "loss %s, %d points, %d classes, temperature %g, margin %g, %s %zu", row->name,
-                    s.B, s.K, s.temperature, s.margin,
+    const bool weighted = (k + b + kind) % 2 == 1;
+    dun_ref_loss_shape s = {.B = batches[b],
+                            .K = classes[k],
+                            .temperature = temperatures[(k + b) % N_TEMPERATURES],
+                            .margin = margins[(k + b) % N_MARGINS],
+                            .attraction = row->attraction,
+                            .repulsion = row->repulsion};
+    dun_check_begin(c, index, "loss %s, %d points%s, %d classes, temperature %g, margin %g, %s %zu",
+                    row->name, s.B, weighted ? " of different weights" : "", s.K, s.temperature, s.margin,
                     kind < N_DISTANCES ? distance_names[kind] : "from points and centroids, distance", kind);
+    s.weight = make_weights(c, s.B, weighted);
     if (kind < N_DISTANCES)
         on_distances(c, row, &s, (enum distances)kind);
     else

@@ -1,4 +1,4 @@
-/* Cases of host/kernels/rows.cl: embedding, last rows, gated unit, sums. */
+/* Cases of host/kernels/rows.cl: embedding, last rows, means, gated unit, sums. */
 #include "check/check_topics.h"
 #include "check/reference_ops.h"
 
@@ -125,7 +125,8 @@ static void last_forward(dun_check *c, int N, int C) {
     dun_check_close(c, out, want, 0.0);
 }
 
-static void last_backward(dun_check *c, int N, int C, int beta) {
+/* Of the last rows, or of the mean. */
+static void back_to_rows(dun_check *c, int N, int C, bool mean, int beta) {
     int32_t start[MAX_ROWS + 1], sequence[MAX_ROWS];
     int S = cut_rows(start, sequence, N);
     size_t n_in = (size_t)(N * C);
@@ -138,12 +139,40 @@ static void last_backward(dun_check *c, int N, int C, int beta) {
     dun_check_tensor *sequence_in = dun_check_input_ints(c, "sequence", sequence, (size_t)N);
     dun_check_tensor *d_in =
         beta ? dun_check_in_out(c, "d_in", old, n_in) : dun_check_output(c, "d_in", n_in);
-    DUN_CHECK_LAUNCH(c, nn, last_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(d_in->buffer), DUN_BUF(d_out_in->buffer),
-                     DUN_BUF(start_in->buffer), DUN_BUF(sequence_in->buffer), DUN_INT(beta), DUN_INT(C));
-    dun_ref_last_bwd(want, d_out, start, S, N, C);
+    const dun_arg args[] = {DUN_BUF(d_in->buffer),
+                            DUN_BUF(d_out_in->buffer),
+                            DUN_BUF(start_in->buffer),
+                            DUN_BUF(sequence_in->buffer),
+                            DUN_INT(beta),
+                            DUN_INT(C)};
+    dun_check_launch(c, &dun_nn_kernels, mean ? DUN_K_mean_bwd : DUN_K_last_bwd, DUN_CHECK_ROWS(c, N), args,
+                     sizeof args / sizeof *args);
+    if (mean)
+        dun_ref_mean_bwd(want, d_out, start, S, C);
+    else
+        dun_ref_last_bwd(want, d_out, start, S, N, C);
     for (size_t i = 0; beta && i < n_in; i++)
         want[i] += old[i];
     dun_check_close(c, d_in, want, sum_tolerance);
+}
+
+static void mean_forward(dun_check *c, int N, int C) {
+    int32_t start[MAX_ROWS + 1], sequence[MAX_ROWS];
+    int S = cut_rows(start, sequence, N);
+    if (N == 37) { /* as long as two blocks of rows */
+        S = 1;
+        start[1] = N;
+    }
+    double *in = dun_check_random(c, (size_t)(N * C), 1.0), *want = dun_check_doubles(c, (size_t)(S * C));
+    if (c->stopped)
+        return;
+    dun_check_tensor *in_in = dun_check_input(c, "in", in, (size_t)(N * C));
+    dun_check_tensor *start_in = dun_check_input_ints(c, "start", start, (size_t)S + 1);
+    dun_check_tensor *out = dun_check_output(c, "out", (size_t)(S * C));
+    DUN_CHECK_LAUNCH(c, nn, mean_fwd, DUN_CHECK_ROWS(c, S), DUN_BUF(out->buffer), DUN_BUF(in_in->buffer),
+                     DUN_BUF(start_in->buffer), DUN_INT(C));
+    dun_ref_mean_fwd(want, in, start, S, C);
+    dun_check_close(c, out, want, sum_tolerance);
 }
 
 /* Gates up to +-100 standard units: the exponential overflows on one side, which must do no harm. */
@@ -214,7 +243,10 @@ static const char *const kinds[] = {"embed_fwd",
                                     "add_bwd",
                                     "add_bwd beta",
                                     "block_sum",
-                                    "loss_total in blocks"};
+                                    "loss_total in blocks",
+                                    "mean_fwd",
+                                    "mean_bwd",
+                                    "mean_bwd beta"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static void run(dun_check *c, size_t index) {
@@ -232,7 +264,7 @@ static void run(dun_check *c, size_t index) {
         break;
     case 3:
     case 4:
-        last_backward(c, N, C, kind == 4);
+        back_to_rows(c, N, C, false, kind == 4);
         break;
     case 9:
         add_forward(c, N, C);
@@ -246,6 +278,13 @@ static void run(dun_check *c, size_t index) {
         break;
     case 13:
         loss_blocks(c);
+        break;
+    case 14:
+        mean_forward(c, N, C);
+        break;
+    case 15:
+    case 16:
+        back_to_rows(c, N, C, true, kind == 16);
         break;
     default:
         swiglu(c, N, C, kind < 7 ? 1.0 : 100.0, kind % 2 == 0); /* 5 to 8 */

@@ -188,8 +188,9 @@ static void step(dun_check *c, const step_scene *s) {
     float value = NAN;
     run_points(c, d, s);
     DUN_CHECK_TRY(c, dun_loss_create(&d->loss, c->compute, &settings, TEXTS, CLASSES, WIDTH));
-    DUN_CHECK_TRY(c, dun_loss_run(&d->loss, dun_engine_point_gradient(&d->engine), &d_centroids_out->buffer,
-                                  dun_engine_point_buffer(&d->engine), &centroids->buffer, labels, TEXTS));
+    DUN_CHECK_TRY(c,
+                  dun_loss_run(&d->loss, dun_engine_point_gradient(&d->engine), &d_centroids_out->buffer,
+                               dun_engine_point_buffer(&d->engine), &centroids->buffer, labels, NULL, TEXTS));
     DUN_CHECK_TRY(c, dun_loss_read(&value, NULL, &d->loss, TEXTS));
     dun_check_close(c, copy_of(c, "points", dun_engine_point_buffer(&d->engine), n_points), points,
                     point_tolerance);

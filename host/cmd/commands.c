@@ -16,6 +16,7 @@
     X(classify)                                                                                              \
     X(serve)                                                                                                 \
     X(points)                                                                                                \
+    X(embed)                                                                                                 \
     X(tokenize)                                                                                              \
     X(bench)                                                                                                 \
     X(report)                                                                                                \

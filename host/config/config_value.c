@@ -1,11 +1,11 @@
-/* Reads and writes single values in a plain locale, and refuses what a key does not take. */
+/* Reads and writes single values, and refuses what a key does not take. */
 #include "config/config_value.h"
 
 #include "base/err.h"
+#include "base/number.h"
 #include "base/utf8.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,22 +78,6 @@ out:
     return rc;
 }
 
-/* Numbers use a point in every locale: strtod and printf follow the thread's locale, so it is made "C". */
-static bool enter_plain_locale(locale_t *plain, locale_t *before) {
-    *plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    *before = *plain ? uselocale(*plain) : (locale_t)0;
-    return *plain;
-}
-
-static void leave_plain_locale(locale_t plain, locale_t before) {
-    uselocale(before);
-    freelocale(plain);
-}
-
-static int no_locale(void) {
-    return dun_error(DUN_FAILED, "out of memory: no locale for reading numbers");
-}
-
 static bool in_range(double number, const dun_config_range *range) {
     bool above = range->above ? number > range->min : number >= range->min;
     bool below = range->below ? number < range->max : number <= range->max;
@@ -113,20 +97,16 @@ static int read_integer(int64_t *value, enum dun_config_id id, const char *text,
 }
 
 static int read_real(double *value, enum dun_config_id id, const char *text, const char *origin) {
-    locale_t plain, before;
-    char *end;
-    if (!enter_plain_locale(&plain, &before))
-        return no_locale();
-    errno = 0;
-    *value = strtod(text, &end);
-    bool lost = errno == ERANGE && (isinf(*value) || !(fabs(*value) > 0)); /* subnormals are kept */
-    leave_plain_locale(plain, before);
-    /* Without hexadecimal, inf, nan and leading spaces, which strtod takes. */
-    if (end == text || *end || strspn(text, "+-.0123456789eE") != strlen(text))
-        return refuse(id, text, "is not a number", origin);
+    int rc;
+    bool lost;
+    TRY(dun_number_read(value, &lost, text));
+    if (rc == 0 && !lost)
+        TRY(refuse(id, text, "is not a number", origin));
     if (lost || !in_range(*value, &dun_config_key_table[id].range))
-        return refuse(id, text, "is out of range", origin);
-    return DUN_OK;
+        TRY(refuse(id, text, "is out of range", origin));
+    rc = DUN_OK;
+out:
+    return rc;
 }
 
 static int read_choice(int *value, enum dun_config_id id, const char *text, const char *origin) {
@@ -207,20 +187,6 @@ const char *dun_config_word(const dun_config *config, enum dun_config_id id) {
     return key->choices ? key->choices[*(const int *)((const char *)config + key->offset)] : NULL;
 }
 
-/* The shorter of 9 and 17 digits that reads back to the same number. */
-static int add_real(dun_str *out, double number) {
-    locale_t plain, before;
-    char digits[40];
-    if (!enter_plain_locale(&plain, &before))
-        return no_locale();
-    snprintf(digits, sizeof digits, "%.9g", number);
-    double again = strtod(digits, NULL);
-    if (again < number || again > number)
-        snprintf(digits, sizeof digits, "%.17g", number);
-    leave_plain_locale(plain, before);
-    return dun_str_addf(out, "%s", digits);
-}
-
 int dun_config_get(dun_str *out, const dun_config *config, enum dun_config_id id) {
     const dun_config_key *key = &dun_config_key_table[id];
     const void *field = (const char *)config + key->offset;
@@ -235,7 +201,7 @@ int dun_config_get(dun_str *out, const dun_config *config, enum dun_config_id id
     case DUN_CONFIG_REAL: {
         double real = *(const double *)field;
         if (!isnan(real))
-            return add_real(out, real);
+            return dun_number_add(out, real);
         break;
     }
     case DUN_CONFIG_YES_NO:

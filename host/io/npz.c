@@ -1,4 +1,4 @@
-/* Writes the zip archive and the .npy headers in it.
+/* Writes the zip archive.
  * Layout of a stored zip archive: for every file a local header, its name and its bytes; then the
  * central directory with the same facts and each file's offset; then the end record. All little-endian. */
 #include "io/npz.h"
@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
@@ -19,7 +18,6 @@ enum {
     END_SIGNATURE = 0x06054b50,
     VERSION = 20,           /* 2.0, enough for stored files */
     FIRST_DAY = 1 << 5 | 1, /* 1 January 1980: no times, so that equal values give equal bytes */
-    NPY_ALIGNMENT = 64,
 };
 
 typedef struct {
@@ -52,31 +50,13 @@ out:
     return rc;
 }
 
-/* Magic, version, and the Python dictionary that describes the array, padded so that the data are aligned. */
-static int make_npy_header(dun_str *out, const dun_array *a) {
-    int rc = DUN_OK;
-    char shape[64], facts[160];
-    if (a->n_dims == 1)
-        snprintf(shape, sizeof shape, "(%" PRIu64 ",)", a->dims[0]);
-    else
-        snprintf(shape, sizeof shape, "(%" PRIu64 ", %" PRIu64 ")", a->dims[0], a->dims[1]);
-    int n = snprintf(facts, sizeof facts, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", a->descr,
-                     shape);
-    size_t used = 10 + (size_t)n + 1, padding = (NPY_ALIGNMENT - used % NPY_ALIGNMENT) % NPY_ALIGNMENT;
-    TRY(dun_str_add(out, "\x93NUMPY\x01\x00", 8));
-    TRY(put(out, (uint64_t)n + padding + 1, 2));
-    TRY(dun_str_addf(out, "%s%*s\n", facts, (int)padding, ""));
-out:
-    return rc;
-}
-
 static int add_file(archive *zip, const dun_array *a) {
     int rc = DUN_OK;
     dun_str header = {0};
-    uint64_t data_bytes = a->item_bytes * a->dims[0] * (a->n_dims > 1 ? a->dims[1] : 1);
+    uint64_t data_bytes = dun_array_bytes(a);
     uint64_t offset = zip->out.length;
     size_t name_bytes = strlen(a->name) + 4;
-    TRY(make_npy_header(&header, a));
+    TRY(dun_npy_header(&header, a));
     uint64_t bytes = header.length + data_bytes;
     if (offset + bytes + (1 << 20) > UINT32_MAX)
         TRY(dun_error(DUN_FAILED, "%s: more than 4 GiB, the most that an .npz file holds; use .safetensors",

@@ -3,17 +3,7 @@
 #ifndef DUN_NPZ_H
 #define DUN_NPZ_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-typedef struct {
-    const char *name;  /* of the array; its file is NAME.npy */
-    const char *descr; /* NumPy's name of the type: "<f4", "<i8", "|S12" */
-    size_t item_bytes; /* of one element */
-    uint32_t n_dims;   /* 1 or 2 */
-    uint64_t dims[2];
-    const void *data; /* row-major */
-} dun_array;
+#include "io/npy.h"
 
 /* Writes atomically; the same values give the same bytes. DUN_FAILED: a write error, or more than 4 GiB, the
  * most that a plain zip archive holds. */

@@ -30,25 +30,27 @@ __kernel void centroid_total(__global float *total,           /* (D) */
         }
 }
 
-/* For a class k with n > 0 points in the batch, active[k] = 1 and
- *   gradient_k = rate * (c_k - (mean of its points, summed in blocks, + repulsion * u_k)),  rate = 1 - lethargy
+/* For a class k with points in the batch whose weights add up to n > 0, active[k] = 1 and
+ *   gradient_k = rate * (c_k - (weighted mean of its points, summed in blocks, + repulsion * u_k)),
+ *   rate = 1 - lethargy
  *   u_k = m / ||m||, or with `away` (c_k - m) / ||c_k - m||;  m = (total - c_k) / (K - 1)
  * No centroid is changed here, so that every target is known before any moves. A class without points: active 0,
  * gradient 0. Range: K groups. */
 __kernel void centroid_pull(__global float *gradient, __global int *active, /* (K, D), (K) */
                             __global const float *points,                   /* (B, D) */
                             __global const int *label,                      /* (B) */
+                            __global const float *weight,                   /* (B) */
                             __global const float *centroids,                /* (K, D) */
                             __global const float *total,                    /* (D) */
                             int B, int K, int D, float rate, float repulsion, int away) {
     __local float scratch[WG];
-    int k = (int)get_group_id(0), n = 0;
-    float others = 1.0f / (float)(K - 1), rest = 0.0f;
+    int k = (int)get_group_id(0);
+    float others = 1.0f / (float)(K - 1), rest = 0.0f, n = 0.0f;
     gradient += (size_t)k * (size_t)D;
     centroids += (size_t)k * (size_t)D;
     for (int i = 0; i < B; i++)
-        n += label[i] == k;
-    float pull = n ? rate : 0.0f, push = 0.0f;
+        n += label[i] == k ? weight[i] : 0.0f;
+    float pull = n > 0.0f ? rate : 0.0f, push = 0.0f;
     if (repulsion != 0.0f) { /* the same for the whole group */
         vec squares = 0.0f;
         FOR_VECTORS(v, D) {
@@ -70,7 +72,7 @@ __kernel void centroid_pull(__global float *gradient, __global int *active, /* (
         gradient[j] = pull * (c - push * (away ? c - m : m));
     }
     /* Each point of the class is walked along once, block by block; an item comes back to its own columns. */
-    float share = n ? pull / (float)n : 0.0f;
+    float share = n > 0.0f ? pull / n : 0.0f;
     for (int first = 0; first < B; first += BLOCK_TEXTS) {
         int end = min(first + BLOCK_TEXTS, B), present = 0;
         for (int i = first; i < end; i++)
@@ -81,17 +83,17 @@ __kernel void centroid_pull(__global float *gradient, __global int *active, /* (
             vec block = 0.0f;
             for (int i = first; i < end; i++)
                 if (label[i] == k)
-                    block += vec_load(v, points + (size_t)i * (size_t)D);
+                    block += weight[i] * vec_load(v, points + (size_t)i * (size_t)D);
             vec_store(vec_load(v, gradient) - share * block, v, gradient);
         }
         FOR_REST(j, D) {
             float block = 0.0f;
             for (int i = first; i < end; i++)
                 if (label[i] == k)
-                    block += points[(size_t)i * (size_t)D + (size_t)j];
+                    block += weight[i] * points[(size_t)i * (size_t)D + (size_t)j];
             gradient[j] -= share * block;
         }
     }
     if (get_local_id(0) == 0)
-        active[k] = n > 0;
+        active[k] = n > 0.0f;
 }

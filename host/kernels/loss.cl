@@ -1,13 +1,15 @@
 /* Losses: functions of the distances (B, K) of points to centroids, and one of the distances between centroids.
- * Each kernel gives what every point adds to the batch's mean and the gradient of that mean; distance.cl carries
- * it on to points and centroids. Every loss kernel has the same arguments, so that a loss is one row of a table
+ * Each kernel gives what every point adds to the batch's mean, its own loss l_i times its weight w_i, and the
+ * gradient of that mean; distance.cl carries it on to points and centroids. Weights are relative ones, of mean 1
+ * over the batch (learn/loss.c), so that the mean of w_i l_i is the weighted mean of the l_i. Every loss kernel has the same arguments, so that a loss is one row of a table
  * (host side: learn/loss.c). Range: B groups, a point each.
- * At most 9 flops and an exp, and 8 bytes from memory, a point and class: next to nothing beside the distances. */
+ * At most 10 flops and an exp, and 8 bytes from memory, a point and class: next to nothing beside the distances. */
 #define LOSS_ARGUMENTS                                                                                       \
     __global float *row_value,          /* (B) */                                                            \
         __global float *d_distance,     /* (B, K) */                                                         \
         __global const float *distance, /* (B, K) */                                                         \
         __global const int *label,      /* (B) */                                                            \
+    __global const float *weight,   /* (B) */                                                                \
         int B, int K, float temperature, float margin, float attraction, float repulsion
 
 #define FOR_CLASSES(k) for (int k = (int)get_local_id(0); k < K; k += WG)
@@ -31,7 +33,7 @@ float group_min(float x, __local float *scratch) {
 
 /* Cross entropy of the softmax over -d' / T, where d'_iy = d_iy + margin asks the own centroid to be nearer by the
  * margin, and d'_ik = d_ik elsewhere:
- *   value_i = d'_iy / T + log sum_k exp(-d'_ik / T),  dd_ik = ((k == y_i) - softmax_k) / (B T). */
+ *   l_i = d'_iy / T + log sum_k exp(-d'_ik / T),  dd_ik = w_i ((k == y_i) - softmax_k) / (B T). */
 __kernel void loss_cross_entropy(LOSS_ARGUMENTS) {
     __local float scratch[WG];
     size_t i = get_group_id(0);
@@ -49,22 +51,22 @@ __kernel void loss_cross_entropy(LOSS_ARGUMENTS) {
     }
     total = group_sum(total, scratch);
     FOR_CLASSES(k)
-        d_distance[k] = ((k == y ? 1.0f : 0.0f) - d_distance[k] / total) / (temperature * (float)B);
+        d_distance[k] = weight[i] * (((k == y ? 1.0f : 0.0f) - d_distance[k] / total) / (temperature * (float)B));
     if (get_local_id(0) == 0)
-        row_value[i] = (distance[y] + margin - nearest) / temperature + log(total);
+        row_value[i] = weight[i] * ((distance[y] + margin - nearest) / temperature + log(total));
 }
 
-/* Centroid loss: value_i = attraction * d_iy. The repulsion between centroids is loss_pairs'. */
+/* Centroid loss: l_i = attraction * d_iy. The repulsion between centroids is loss_pairs'. */
 __kernel void loss_centroid(LOSS_ARGUMENTS) {
     size_t i = get_group_id(0);
     int y = label[i];
     FOR_CLASSES(k)
-        d_distance[i * (size_t)K + (size_t)k] = k == y ? attraction / (float)B : 0.0f;
+        d_distance[i * (size_t)K + (size_t)k] = k == y ? weight[i] * (attraction / (float)B) : 0.0f;
     if (get_local_id(0) == 0)
-        row_value[i] = attraction * distance[i * (size_t)K + (size_t)y];
+        row_value[i] = weight[i] * (attraction * distance[i * (size_t)K + (size_t)y]);
 }
 
-/* Attract and repel: value_i = attraction * d_iy + repulsion * mean over the other classes of 1 / d_ik. */
+/* Attract and repel: l_i = attraction * d_iy + repulsion * mean over the other classes of 1 / d_ik. */
 __kernel void loss_attract_repel(LOSS_ARGUMENTS) {
     __local float scratch[WG];
     size_t i = get_group_id(0);
@@ -74,12 +76,12 @@ __kernel void loss_attract_repel(LOSS_ARGUMENTS) {
     float push = repulsion / (float)(K - 1), sum = 0.0f;
     FOR_CLASSES(k) {
         float r = k == y ? 0.0f : inverse_distance(distance[k]);
-        d_distance[k] = (k == y ? attraction : -push * r * r) / (float)B;
+        d_distance[k] = weight[i] * ((k == y ? attraction : -push * r * r) / (float)B);
         sum += r;
     }
     sum = group_sum(sum, scratch);
     if (get_local_id(0) == 0)
-        row_value[i] = attraction * distance[y] + push * sum;
+        row_value[i] = weight[i] * (attraction * distance[y] + push * sum);
 }
 
 /* Repulsion between centroids, repulsion * mean over pairs j < k of 1 / d(c_j, c_k):

@@ -1,7 +1,7 @@
-/* Kernels that handle rows one by one: gather of embedding and prompt rows, pick of last rows, the gated unit,
+/* Kernels that handle rows one by one: gather of embedding and prompt rows, last rows, means, the gated unit,
  * and sums. One work-group a row (see preface.cl); all are bound by memory. Bytes a row, and flops a number of it:
  *   embed_fwd, last_fwd 8*C, 0   embed_bwd 8*C a prompt row of the batch, 1   block_sum 4*n a text, 1
- *   last_bwd 4*C, with beta 8*C, 2
+ *   last_bwd 4*C, with beta 8*C, 2   mean_fwd 4*C a row, 1   mean_bwd 8*C, with beta 12*C, 2
  *   swiglu_fwd 12*F, 3 and an exp   swiglu_bwd 20*F, 10 and an exp
  *   add_fwd 12*C, 1   add_bwd 8*C, 0, with beta 12*C, 1 */
 
@@ -111,6 +111,58 @@ __kernel void last_bwd(__global float *d_in,          /* (N, C) */
     }
     FOR_REST(j, C)
         d_in[j] = (beta ? d_in[j] : 0.0f) + keep * d_out[j];
+}
+
+/* mean_fwd: out[s] = the mean of the rows start[s] .. start[s+1] - 1, at least one, summed in blocks of MEAN_ROWS, so
+ * that long texts lose no more bits than short ones. Range: S groups. */
+#define MEAN_ROWS 32
+__kernel void mean_fwd(__global float *out,        /* (S, C) */
+                       __global const float *in,   /* (N, C) */
+                       __global const int *start,  /* (S+1) */
+                       int C) {
+    size_t s = get_group_id(0);
+    int begin = start[s], end = start[s + 1];
+    float share = 1.0f / (float)(end - begin);
+    out += s * (size_t)C;
+    FOR_VECTORS(i, C) {
+        vec sum = 0.0f;
+        for (int first = begin; first < end; first += MEAN_ROWS) {
+            vec block = 0.0f;
+            for (int n = first; n < min(first + MEAN_ROWS, end); n++)
+                block += vec_load(i, in + (size_t)n * (size_t)C);
+            sum += block;
+        }
+        vec_store(share * sum, i, out);
+    }
+    FOR_REST(j, C) {
+        float sum = 0.0f;
+        for (int first = begin; first < end; first += MEAN_ROWS) {
+            float block = 0.0f;
+            for (int n = first; n < min(first + MEAN_ROWS, end); n++)
+                block += in[(size_t)n * (size_t)C + (size_t)j];
+            sum += block;
+        }
+        out[j] = share * sum;
+    }
+}
+
+/* mean_bwd: d_in[n] = (beta ? d_in[n] : 0) + d_out[s] / rows of s. Range: N groups. */
+__kernel void mean_bwd(__global float *d_in,          /* (N, C) */
+                       __global const float *d_out,   /* (S, C) */
+                       __global const int *start,     /* (S+1) */
+                       __global const int *sequence,  /* (N) sequence of a row */
+                       int beta, int C) {
+    int n = (int)get_group_id(0);
+    int s = sequence[n];
+    float share = 1.0f / (float)(start[s + 1] - start[s]);
+    d_in += (size_t)n * (size_t)C;
+    d_out += (size_t)s * (size_t)C;
+    FOR_VECTORS(i, C) {
+        vec old = beta ? vec_load(i, d_in) : (vec)(0.0f);
+        vec_store(old + share * vec_load(i, d_out), i, d_in);
+    }
+    FOR_REST(j, C)
+        d_in[j] = (beta ? d_in[j] : 0.0f) + share * d_out[j];
 }
 
 /* swiglu_fwd: out = silu(gate) * up with silu(x) = x / (1 + exp(-x)) (Shazeer 2020). A row of gate_up holds F

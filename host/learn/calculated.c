@@ -65,7 +65,7 @@ void dun_calculated_free(dun_calculated *c) {
 }
 
 int dun_calculated_step(dun_calculated *c, const dun_buffer *points, const dun_buffer *labels,
-                        uint32_t n_points, double factor) {
+                        const dun_buffer *weights, uint32_t n_points, double factor) {
     int rc = DUN_OK;
     uint32_t K = c->n_classes, D = c->width;
     size_t columns = 2 * (size_t)c->compute->tiles.group * c->compute->tiles.vector; /* of a group */
@@ -75,8 +75,9 @@ int dun_calculated_step(dun_calculated *c, const dun_buffer *points, const dun_b
                        DUN_BUF(*c->centroids), DUN_INT(K), DUN_INT(D)));
     TRY(DUN_LAUNCH(dun_learn_kernel(c->compute, DUN_K_centroid_pull), dun_rows(c->compute, K),
                    DUN_BUF(c->gradient), DUN_BUF(c->optim.groups[0].active), DUN_BUF(*points),
-                   DUN_BUF(*labels), DUN_BUF(*c->centroids), DUN_BUF(c->total), DUN_INT(n_points), DUN_INT(K),
-                   DUN_INT(D), DUN_FLOAT(c->rate), DUN_FLOAT(c->repulsion), DUN_INT(c->away)));
+                   DUN_BUF(*labels), DUN_BUF(*weights), DUN_BUF(*c->centroids), DUN_BUF(c->total),
+                   DUN_INT(n_points), DUN_INT(K), DUN_INT(D), DUN_FLOAT(c->rate), DUN_FLOAT(c->repulsion),
+                   DUN_INT(c->away)));
     TRY(dun_optim_step(&c->optim, c->scheduled ? factor : 1.0));
 out:
     return rc;

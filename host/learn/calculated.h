@@ -25,9 +25,9 @@ int dun_calculated_create(dun_calculated *calculated, const dun_compute *compute
                           dun_buffer *centroids, uint32_t n_classes, uint32_t width);
 void dun_calculated_free(dun_calculated *calculated);
 
-/* Moves the centroids from n_points points (B, D) and their labels (B) on the device; every target is
- * computed before any centroid moves. `factor` as in dun_optim_step. */
+/* Moves the centroids from n_points points (B, D), their labels (B) and weights (B) on the device; every
+ * target is computed before any centroid moves. `factor` as in dun_optim_step. */
 int dun_calculated_step(dun_calculated *calculated, const dun_buffer *points, const dun_buffer *labels,
-                        uint32_t n_points, double factor);
+                        const dun_buffer *weights, uint32_t n_points, double factor);
 
 #endif

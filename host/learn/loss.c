@@ -2,6 +2,7 @@
 #include "learn/loss.h"
 
 #include "base/err.h"
+#include "base/mem.h"
 
 #include <assert.h>
 
@@ -44,6 +45,8 @@ int dun_loss_create(dun_loss *loss, const dun_compute *compute, const dun_loss_s
     size_t n_pairs = reads_pairs(loss) ? K * K : 1;
     TRY(dun_distance_create(&loss->between, compute, settings->distance, max_points, n_classes, width));
     TRY(dun_buffer_create(&loss->label, device, B * sizeof(int32_t), "labels"));
+    TRY(dun_buffer_create(&loss->weight, device, B * sizeof(float), "weights"));
+    TRY_NEW(loss->relative, B);
     TRY(dun_buffer_create(&loss->distance, device, B * K * sizeof(float), "distances"));
     TRY(dun_buffer_create(&loss->d_distance, device, B * K * sizeof(float), "gradients of distances"));
     TRY(dun_buffer_create(&loss->pair, device, n_pairs * sizeof(float), "distances of centroids"));
@@ -61,6 +64,8 @@ out:
 void dun_loss_free(dun_loss *loss) {
     dun_distance_free(&loss->between);
     dun_buffer_free(&loss->label);
+    dun_buffer_free(&loss->weight);
+    dun_free(loss->relative);
     dun_buffer_free(&loss->distance);
     dun_buffer_free(&loss->d_distance);
     dun_buffer_free(&loss->pair);
@@ -84,8 +89,9 @@ static int compute_value(dun_loss *loss, const dun_buffer *centroids, uint32_t n
     uint32_t K = loss->n_classes;
     TRY(DUN_LAUNCH(dun_learn_kernel(c, loss_table[s->kind].kernel), dun_rows(c, n_points),
                    DUN_BUF(loss->row_value), DUN_BUF(loss->d_distance), DUN_BUF(loss->distance),
-                   DUN_BUF(loss->label), DUN_INT(n_points), DUN_INT(K), DUN_FLOAT(s->temperature),
-                   DUN_FLOAT(s->margin), DUN_FLOAT(s->attraction), DUN_FLOAT(s->repulsion)));
+                   DUN_BUF(loss->label), DUN_BUF(loss->weight), DUN_INT(n_points), DUN_INT(K),
+                   DUN_FLOAT(s->temperature), DUN_FLOAT(s->margin), DUN_FLOAT(s->attraction),
+                   DUN_FLOAT(s->repulsion)));
     if (reads_pairs(loss)) {
         TRY(dun_distance_pairs_fwd(&loss->between, &loss->pair, centroids, K));
         TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_loss_pairs), dun_rows(c, K), DUN_BUF(loss->pair_value),
@@ -98,12 +104,42 @@ out:
     return rc;
 }
 
+/* Weights as the kernels want them, of mean 1; all 0 where they are. The largest is divided out first, so
+ * that no sum of finite ones is too large. */
+static void make_relative(float *out, const double *weights, uint32_t n) {
+    double most = 0.0, sum = 0.0;
+    for (uint32_t i = 0; i < n; i++)
+        most = weights[i] > most ? weights[i] : most;
+    for (uint32_t i = 0; i < n; i++)
+        sum += most > 0.0 ? weights[i] / most : 0.0;
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = sum > 0.0 ? (float)(weights[i] / most * n / sum) : 0.0f;
+}
+
+/* Puts the batch's weights in place. Those that are all 1 stay for the next batches. */
+static int write_weights(dun_loss *loss, const double *weights, uint32_t n_points) {
+    int rc = DUN_OK;
+    const uint32_t n = weights ? n_points : loss->max_points;
+    if (!weights && loss->alike)
+        goto out;
+    for (uint32_t i = 0; !weights && i < n; i++)
+        loss->relative[i] = 1.0f;
+    if (weights)
+        make_relative(loss->relative, weights, n);
+    loss->alike = !weights;
+    TRY(dun_buffer_write(&loss->weight, 0, loss->relative, n * sizeof *loss->relative));
+out:
+    return rc;
+}
+
 int dun_loss_run(dun_loss *loss, dun_buffer *d_points, dun_buffer *d_centroids, const dun_buffer *points,
-                 const dun_buffer *centroids, const int32_t *labels, uint32_t n_points) {
+                 const dun_buffer *centroids, const int32_t *labels, const double *weights,
+                 uint32_t n_points) {
     int rc = DUN_OK;
     uint32_t K = loss->n_classes;
     assert(n_points <= loss->max_points);
     TRY(dun_buffer_write(&loss->label, 0, labels, n_points * sizeof *labels));
+    TRY(write_weights(loss, weights, n_points));
     TRY(dun_loss_distances(loss, points, centroids, n_points));
     TRY(compute_value(loss, centroids, n_points));
     if (d_points)

@@ -20,7 +20,9 @@ typedef struct {
     dun_loss_settings settings;
     uint32_t max_points, n_classes, width; /* B at most, K, D */
     dun_distance between;                  /* points and centroids */
-    dun_buffer label;                      /* (B) */
+    dun_buffer label, weight;              /* (B) weights of mean 1 */
+    float *relative;                       /* [B] the same on the host */
+    bool alike;                            /* weight is all 1 */
     dun_buffer distance, d_distance;       /* (B, K) */
     dun_buffer pair, d_pair;               /* (K, K); only where the loss reads pairs of centroids */
     dun_buffer row_value, pair_value;      /* (B), (K): what each adds to the loss */
@@ -35,9 +37,13 @@ void dun_loss_free(dun_loss *loss);
 int dun_loss_distances(dun_loss *loss, const dun_buffer *points, const dun_buffer *centroids,
                        uint32_t n_points);
 
-/* Mean loss of a batch, and its gradients where wanted (d_points (B, D), d_centroids (K, D), either NULL). */
+/* Mean loss of a batch, and its gradients where wanted (d_points (B, D), d_centroids (K, D), either NULL).
+ * `weights`, finite and not negative, make it the sum of weighted losses over the sum of weights; the
+ * repulsion between centroids is nobody's loss. NULL: all texts weigh alike, which gives the same bits as
+ * weights that are equal; all 0: the texts' part is 0. */
 int dun_loss_run(dun_loss *loss, dun_buffer *d_points, dun_buffer *d_centroids, const dun_buffer *points,
-                 const dun_buffer *centroids, const int32_t *labels, uint32_t n_points);
+                 const dun_buffer *centroids, const int32_t *labels, const double *weights,
+                 uint32_t n_points);
 
 /* What the last run left: the loss, and the distances (B, K) row-major. Either may be NULL. Waits. */
 int dun_loss_read(float *value, float *distances, const dun_loss *loss, uint32_t n_points);

@@ -41,11 +41,11 @@ void dun_normalizer_free(dun_normalizer *n) {
     *n = (dun_normalizer){0};
 }
 
-int dun_normalizer_fit(dun_normalizer *n, const double *sums, const double *squares, uint64_t n_points) {
+int dun_normalizer_fit(dun_normalizer *n, const double *sums, const double *squares, double weight) {
     for (uint32_t j = 0; j < n->width; j++) {
-        double count = (double)n_points, mean = sums[j] / count, deviation = 1.0;
+        double mean = sums[j] / weight, deviation = 1.0;
         if (n->kind == DUN_NORMALIZE_ZSCORE)
-            deviation = sqrt(fmax(0.0, squares[j] / count - mean * mean));
+            deviation = sqrt(fmax(0.0, squares[j] / weight - mean * mean));
         /* What is left of a constant by the rounding of its squares is not a spread. */
         bool spread = deviation > 1e-7 * fabs(mean);
         n->values[j] = (float)mean;

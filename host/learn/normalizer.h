@@ -24,9 +24,9 @@ int dun_normalizer_create(dun_normalizer *normalizer, const dun_compute *compute
                           enum dun_model_normalize kind, uint32_t max_points, uint32_t width);
 void dun_normalizer_free(dun_normalizer *normalizer);
 
-/* Fits from the sums (D) and sums of squares (D) of the points, in double. A component that never changes is
- * not scaled. */
-int dun_normalizer_fit(dun_normalizer *n, const double *sums, const double *squares, uint64_t n_points);
+/* Fits from the sums (D) and sums of squares (D) of the points, times their weights, and the sum of these, in
+ * double. A component that never changes is not scaled. */
+int dun_normalizer_fit(dun_normalizer *n, const double *sums, const double *squares, double weight);
 
 /* Takes constants (2, D) from an earlier fit; those that lie in the device buffer already (a checkpoint's).
  */

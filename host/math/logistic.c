@@ -50,12 +50,20 @@ static double softmax(double *scores, uint32_t K, uint32_t label) {
     return log(sum) + top - own;
 }
 
+static double total_of(const dun_logistic *p) {
+    double total = 0;
+    for (uint32_t i = 0; i < p->n; i++)
+        total += p->weights ? p->weights[i] : 1;
+    return total;
+}
+
 /* Only differences of scores count, and slopes of all classes add up to 0: the last class is never
  * multiplied, which halves the work for two. */
 double dun_logistic_value(double *gradient, double *scratch, const dun_logistic *p, const double *weights) {
     uint32_t K = p->n_classes, D = p->width;
     size_t row = (size_t)D + 1;
-    double value = 0, share = 1.0 / p->n, decay = p->l2 / p->n;
+    const double total = total_of(p);
+    double value = 0, decay = p->l2 / total;
     double *scores = scratch, *apart = scratch + K, *last = gradient + (K - 1) * row;
     memset(gradient, 0, K * row * sizeof *gradient);
     for (uint32_t k = 0; k + 1 < K; k++)
@@ -66,6 +74,7 @@ double dun_logistic_value(double *gradient, double *scratch, const dun_logistic 
         for (uint32_t k = 0; k + 1 < K; k++)
             scores[k] = dot_point(x, apart + k * row, D) + apart[k * row + D];
         scores[K - 1] = 0;
+        const double share = (p->weights ? p->weights[i] : 1.0) / total;
         value += share * softmax(scores, K, p->labels[i]);
         for (uint32_t k = 0; k + 1 < K; k++) {
             double slope = share * (scores[k] - (k == p->labels[i]));

@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 /* mean_i [ -log softmax_{y_i}(W x_i + b) ] + l2 / (2 n) || W ||^2; the intercepts b are free. l2 is the
- * inverse of what other programs call C. */
+ * inverse of what other programs call C. With weights w_i the mean is sum_i w_i [...] / n and n their sum. */
 typedef struct {
     const float *points;    /* (n, D) */
     const uint32_t *labels; /* [n], below K */
+    const double *weights;  /* [n], or NULL: all are 1 */
     uint32_t n, width, n_classes;
     double l2;
 } dun_logistic;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { DIGITS = 3, MOST_PRINTED_CLASSES = 20 };
@@ -48,6 +49,14 @@ static void add_weighted(dun_score *sum, const dun_score *score, double weight) 
     sum->f1 += weight * score->f1;
 }
 
+static void nothing_counted(dun_metrics *metrics) {
+    const dun_score none = {.precision = NAN, .recall = NAN, .f1 = NAN};
+    metrics->accuracy = NAN;
+    metrics->macro = metrics->weighted = none;
+    for (uint32_t k = 0; k < metrics->n_classes; k++)
+        metrics->classes[k] = none;
+}
+
 void dun_metrics_finish(dun_metrics *metrics) {
     const uint32_t K = metrics->n_classes;
     uint64_t all_right = 0;
@@ -72,6 +81,8 @@ void dun_metrics_finish(dun_metrics *metrics) {
         all_right += right;
     }
     metrics->accuracy = ratio((double)all_right, n);
+    if (metrics->n == 0)
+        nothing_counted(metrics);
 }
 
 static int add_score(dun_table *table, const char *name, const dun_score *score) {

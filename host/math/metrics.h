@@ -33,7 +33,8 @@ void dun_metrics_clear(dun_metrics *metrics);
 /* Counts one text; both below n_classes. */
 void dun_metrics_add(dun_metrics *metrics, uint32_t label, uint32_t predicted);
 
-/* Computes everything else from the counts; may be called again after more texts. */
+/* Computes everything else from the counts; may be called again after more texts. Of no texts every share is
+ * NaN: there is none. */
 void dun_metrics_finish(dun_metrics *metrics);
 
 /* Appends the classification report, and under it the confusion matrix unless there are more than 20

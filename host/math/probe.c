@@ -14,17 +14,29 @@ bool dun_probe_fits(uint32_t n_points, uint32_t width) {
     return (uint64_t)n_points * width <= DUN_PROBE_FLOATS;
 }
 
+static double weight_of(const dun_probe_data *data, size_t i) {
+    return data->weights ? data->weights[i] : 1;
+}
+
+static double total_of(const dun_probe_data *data) {
+    double total = 0;
+    for (size_t i = 0; i < data->n_train; i++)
+        total += weight_of(data, i);
+    return total;
+}
+
 void dun_probe_standardize(dun_probe_data *data) {
     size_t D = data->width, n_all = (size_t)data->n_train + data->n_valid;
+    const double total = total_of(data);
     for (size_t j = 0; j < D; j++) {
         double mean = 0, squares = 0;
         for (size_t i = 0; i < data->n_train; i++)
-            mean += (double)data->points[i * D + j] / data->n_train;
+            mean += weight_of(data, i) * (double)data->points[i * D + j] / total;
         for (size_t i = 0; i < data->n_train; i++) {
             double away = (double)data->points[i * D + j] - mean;
-            squares += away * away;
+            squares += weight_of(data, i) * away * away;
         }
-        double deviation = sqrt(squares / data->n_train);
+        double deviation = sqrt(squares / total);
         /* What a float cannot tell from its mean is constant. */
         double scale = deviation > 1e-6 * fabs(mean) ? 1 / deviation : 0;
         for (size_t i = 0; i < n_all; i++)
@@ -40,6 +52,7 @@ int dun_probe(double *accuracy, dun_probe_data *data) {
     dun_logistic_fit fit;
     const dun_logistic problem = {.points = data->points,
                                   .labels = data->labels,
+                                  .weights = data->weights,
                                   .n = data->n_train,
                                   .width = data->width,
                                   .n_classes = data->n_classes,

@@ -16,6 +16,7 @@ enum { DUN_PROBE_FLOATS = 1 << 25 };
 typedef struct {
     float *points;          /* (n_train + n_valid, D) */
     const uint32_t *labels; /* [n_train + n_valid] */
+    const double *weights;  /* [n_train] of the training points in fit and scale; NULL: alike */
     uint32_t n_train, n_valid, width, n_classes;
 } dun_probe_data;
 

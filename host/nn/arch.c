@@ -1,6 +1,7 @@
 /* From a spec to steps: the one transformer block, written once. The text graph stops at the last block's
  * keys and values (nothing reads more of frozen text), and the point graph drops to one row a sequence as
- * soon as the last block's keys and values are made (only that row becomes a point). */
+ * soon as the last block's keys and values are made (only that row becomes a point), or runs all rows to the
+ * end where their mean is the point. */
 #include "base/err.h"
 #include "nn/graph.h"
 #include "nn/weight.h"
@@ -11,6 +12,7 @@
 typedef struct {
     dun_graph *graph;
     const dun_spec *spec;
+    const dun_point_spec *point;
     uint32_t layer;
 } builder;
 
@@ -78,6 +80,11 @@ static int last(int *out, const builder *b, int x) {
     return dun_graph_push(out, b->graph, step, b->graph->values[x].columns);
 }
 
+static int mean(int *out, const builder *b, int x) {
+    dun_step step = {.op = DUN_OP_MEAN, .in = {[DUN_IN_X] = x}};
+    return dun_graph_push(out, b->graph, step, b->graph->values[x].columns);
+}
+
 static int gate(int *out, const builder *b, int x) {
     const dun_traits *traits = &b->spec->traits;
     dun_step step = {
@@ -138,7 +145,7 @@ static int block(int *x, const builder *b, enum dun_graph_kind kind, bool is_las
     b->graph->values[dun_graph_home(b->graph, kv)].cached = kind == DUN_GRAPH_TEXT;
     if (is_last && kind == DUN_GRAPH_TEXT)
         goto out;
-    if (is_last) {
+    if (is_last && !b->point->mean) {
         bool same = a == *x;
         TRY(last(&a, b, a));
         *x = same ? a : *x;
@@ -178,7 +185,7 @@ out:
 int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec *point,
                     enum dun_graph_kind kind) {
     int rc, x;
-    builder b = {.graph = graph, .spec = spec};
+    builder b = {.graph = graph, .spec = spec, .point = point};
     *graph = (dun_graph){.output = DUN_NONE};
     TRY(embed(&x, &b));
     for (b.layer = 0; b.layer < point->n_blocks; b.layer++)
@@ -188,6 +195,8 @@ int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec
     b.layer = 0;
     if (point->final_norm)
         TRY(norm(&x, &b, x, DUN_VEC_FINAL_NORM));
+    if (point->mean)
+        TRY(mean(&x, &b, x));
     if (point->logits)
         TRY(linear(&x, &b, x, DUN_NONE, DUN_MAT_HEAD));
     if (point->logits && spec->logit_cap > 0)

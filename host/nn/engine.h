@@ -52,7 +52,8 @@ int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *
 void dun_engine_free(dun_engine *engine);
 
 /* The same engine for other batches or another length of prompt: weights and the cache stay, the prompt in
- * use is gone. `point` and `backward` must not change, and `loaded` does not. After a failure it can only be freed. */
+ * use is gone. `point` and `backward` must not change, and `loaded` does not. After a failure it can only be
+ * freed. */
 int dun_engine_resize(dun_engine *engine, const dun_engine_options *options);
 
 /* Bytes of keys and values that one text token takes in the cache, all layers. */

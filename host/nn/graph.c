@@ -33,7 +33,7 @@ int dun_graph_add_value(int *out, dun_graph *graph, uint32_t columns, int like) 
 int dun_graph_push(int *out, dun_graph *graph, dun_step step, uint32_t columns) {
     int rc = DUN_OK, home = DUN_NONE;
     const dun_op_info *op = &dun_op_table[step.op];
-    bool last_rows = step.op == DUN_OP_LAST;
+    bool last_rows = step.op == DUN_OP_LAST || step.op == DUN_OP_MEAN;
     for (int k = 0; k < DUN_N_INPUTS; k++) {
         if (!op->in[k])
             step.in[k] = DUN_NONE;

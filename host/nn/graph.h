@@ -114,7 +114,7 @@ typedef struct {
 } dun_graph;
 
 /* Appends a step, sets its output to a fresh value of `columns`, and *out to that. Rows are those of its
- * inputs, one a sequence after LAST. DUN_FAILED: no memory. */
+ * inputs, one a sequence after LAST and MEAN. DUN_FAILED: no memory. */
 int dun_graph_push(int *out, dun_graph *graph, dun_step step, uint32_t columns);
 
 /* The value whose memory one shares: itself, unless it was made in place. */
@@ -140,6 +140,7 @@ typedef struct {
     uint32_t n_blocks; /* blocks run, 1..L */
     bool final_norm;
     bool logits; /* point = logits, else the hidden state */
+    bool mean;   /* of all rows of a sequence but the cached ones, else its last row's */
 } dun_point_spec;
 
 /* Builds the steps of a model. DUN_FAILED: no memory. */

@@ -11,6 +11,8 @@
     X(model, block_sum)                                                                                      \
     X(model, last_fwd)                                                                                       \
     X(model, last_bwd)                                                                                       \
+    X(model, mean_fwd)                                                                                       \
+    X(model, mean_bwd)                                                                                       \
     X(model, swiglu_fwd)                                                                                     \
     X(model, swiglu_bwd)                                                                                     \
     X(model, add_fwd)                                                                                        \

@@ -406,6 +406,22 @@ static int last_backward(dun_run *run, const dun_step *step) {
                       DUN_INT(value_of(run, step->out)->columns));
 }
 
+static int mean_forward(dun_run *run, const dun_step *step) {
+    const dun_device_batch *b = &run->engine->batch;
+    return DUN_LAUNCH(kernel(run, DUN_K_mean_fwd), row_range(run, b->n_sequences),
+                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
+                      DUN_BUF(b->start), DUN_INT(value_of(run, step->out)->columns));
+}
+
+static int mean_backward(dun_run *run, const dun_step *step) {
+    const dun_device_batch *b = &run->engine->batch;
+    bool beta = accumulates(run, step->in[DUN_IN_X]);
+    return DUN_LAUNCH(kernel(run, DUN_K_mean_bwd), row_range(run, b->n_rows),
+                      DUN_BUF(*gradient_of(run, step->in[DUN_IN_X])), DUN_BUF(*gradient_of(run, step->out)),
+                      DUN_BUF(b->start), DUN_BUF(b->sequence), DUN_INT(beta),
+                      DUN_INT(value_of(run, step->out)->columns));
+}
+
 const dun_op_code dun_op_code_table[DUN_N_OPS] = {
     [DUN_OP_EMBED] = {embed_forward, embed_backward},
     [DUN_OP_POSITION] = {position_forward, position_backward},
@@ -418,4 +434,5 @@ const dun_op_code dun_op_code_table[DUN_N_OPS] = {
     [DUN_OP_GATE] = {gate_forward, gate_backward},
     [DUN_OP_CAP] = {cap_forward, cap_backward},
     [DUN_OP_LAST] = {last_forward, last_backward},
+    [DUN_OP_MEAN] = {mean_forward, mean_backward},
 };

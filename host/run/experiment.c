@@ -66,6 +66,17 @@ out:
     return rc;
 }
 
+int dun_experiment_model_config(dun_config *config, const char *model, const dun_overrides *overrides) {
+    int rc = DUN_OK;
+    *config = (dun_config){0};
+    TRY(dun_config_init(config));
+    TRY(override(config, overrides));
+    TRY(dun_config_put(config, DUN_KEY_model_path, model, "the command line"));
+    TRY(dun_model_name_settle(config));
+out:
+    return rc;
+}
+
 /* `kept` NULL: the file in the run's folder. */
 static int open_run(dun_experiment *e, const dun_kept *kept) {
     int rc = DUN_OK;

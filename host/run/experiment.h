@@ -39,6 +39,10 @@ int dun_experiment_open(dun_experiment *experiment, const char *path, const dun_
  * whatever is returned). DUN_USAGE: it is no such folder. */
 int dun_experiment_run_config(dun_config *config, const char *run_path, const dun_overrides *overrides);
 
+/* A config that names a model and nothing else, under the environment and the overrides; in `config`
+ * likewise. */
+int dun_experiment_model_config(dun_config *config, const char *model, const dun_overrides *overrides);
+
 /* The same with the config's starting prompt even for a run directory, which need not be finished. */
 int dun_experiment_open_config(dun_experiment *experiment, const char *path, const dun_overrides *overrides,
                                const dun_observer *observer);

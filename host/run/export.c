@@ -303,6 +303,7 @@ out:
 }
 
 int dun_points_write(const char *path, const float *points, const int64_t *labels, uint64_t n, uint64_t D) {
+    const size_t n_arrays = labels ? 2 : 1;
     const dun_array arrays[] = {
         {"points", "<f4", sizeof *points, 2, {n, D}, points},
         {"labels", "<i8", sizeof *labels, 1, {n, 1}, labels},
@@ -311,6 +312,8 @@ int dun_points_write(const char *path, const float *points, const int64_t *label
         {"points", DUN_F32, 2, {n, D, 1, 1}, points, n * D * sizeof *points},
         {"labels", DUN_I64, 1, {n, 1, 1, 1}, labels, n * sizeof *labels},
     };
-    return dun_text_ends_with(path, ".npz") ? dun_npz_write(path, arrays, 2)
-                                            : dun_safetensors_write(path, tensors, 2, NULL);
+    if (dun_text_ends_with(path, ".npy"))
+        return dun_npy_write(path, &arrays[0]);
+    return dun_text_ends_with(path, ".npz") ? dun_npz_write(path, arrays, n_arrays)
+                                            : dun_safetensors_write(path, tensors, n_arrays, NULL);
 }

@@ -17,8 +17,8 @@ int dun_export_peft(const char *folder, const dun_session *session, const dun_sa
  * text of dunlin.json, `normalization` (2, D) where points have one. */
 int dun_export_npz(const char *path, const dun_session *session, const dun_saved_prompt *saved);
 
-/* The points and labels of the validation texts to a file: points F32 (n, D), labels I64 (n), as .npz when
- * the path ends so, else as safetensors. */
+/* Points of texts to a file: points F32 (n, D) and, unless it is NULL, labels I64 (n), as .npz when the path
+ * ends so, else as safetensors; the points alone as .npy. */
 int dun_points_write(const char *path, const float *points, const int64_t *labels, uint64_t n, uint64_t D);
 
 #endif

@@ -232,8 +232,11 @@ static int note_end(dun_group *g, size_t index, int status) {
     int rc = DUN_OK;
     dun_sweep_row *row = &g->table.rows[index];
     if (status >= 0) {
-        dun_observe_say(g->order->observer, "result    accuracy %.4f, class means without training %.4f",
-                        row->accuracy, row->baseline);
+        if (isnan(row->accuracy))
+            dun_observe_say(g->order->observer, "result    not measured; last loss %.4g", row->last_loss);
+        else
+            dun_observe_say(g->order->observer, "result    accuracy %.4f, class means without training %.4f",
+                            row->accuracy, row->baseline);
         return DUN_OK;
     }
     TRY_PTR(row->message, dun_strdup(dun_error_message()));

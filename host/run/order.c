@@ -11,16 +11,10 @@
 
 #include <math.h>
 
-static int add_verdict(dun_str *text, const dun_session *session, const dun_run_result *result,
-                       const char *run_path) {
+/* What was measured, beside what needs no training. */
+static int add_figures(dun_str *text, const dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
     TRY(dun_str_addf(text, "\n"));
-    if (session->n_valid == 0) {
-        TRY(dun_str_addf(
-            text, "%llu steps, %.1f s in all; nothing was measured, for there are no validation texts\n",
-            (unsigned long long)result->steps, result->seconds));
-        goto out;
-    }
     TRY(dun_metrics_report(text, &result->metrics, session->labels.names));
     TRY(dun_str_addf(text,
                      "\naccuracy %.4f on %u validation texts after %llu steps, %.1f s in all\n"
@@ -30,6 +24,19 @@ static int add_verdict(dun_str *text, const dun_session *session, const dun_run_
     if (!isnan(result->probe_after))
         TRY(dun_str_addf(text, "linear probe on the same points: %.4f before training, %.4f after\n",
                          result->probe_before, result->probe_after));
+out:
+    return rc;
+}
+
+static int add_verdict(dun_str *text, const dun_session *session, const dun_run_result *result,
+                       const char *run_path) {
+    int rc = DUN_OK;
+    if (session->n_valid > 0)
+        TRY(add_figures(text, session, result));
+    else
+        TRY(dun_str_addf(
+            text, "\n%llu steps, %.1f s in all; nothing was measured, for there are no validation texts\n",
+            (unsigned long long)result->steps, result->seconds));
     if (run_path)
         TRY(dun_str_addf(text, "run: %s\n", run_path));
 out:

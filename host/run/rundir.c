@@ -323,11 +323,10 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     json_t *root = NULL;
     dun_str text = {0};
     TRY(dun_metrics_json(&root, &result->metrics, session->labels.names));
-    int failed = session->n_valid > 0
-                     ? json_object_set_new(root, "baseline",
-                                           json_pack("{s:f, s:f}", "majority", result->majority,
-                                                     "class_means_untrained", result->baseline.accuracy))
-                     : json_object_set_new(root, "accuracy", json_null()); /* nothing was measured */
+    int failed =
+        json_object_set_new(root, "baseline",
+                            json_pack("{s:o, s:o}", "majority", dun_json_real(result->majority),
+                                      "class_means_untrained", dun_json_real(result->baseline.accuracy)));
     failed |= json_object_set_new(root, "linear_probe",
                                   json_pack("{s:o, s:o, s:f}", "before", dun_json_real(result->probe_before),
                                             "after", dun_json_real(result->probe_after), "l2", DUN_PROBE_L2));
@@ -364,9 +363,8 @@ int dun_run_dir_finish(dun_run_dir *run, dun_session *session, const dun_run_res
         TRY(dun_run_dir_sync(run));
     }
     TRY(write_prompt(run, session, result));
-    if (session->n_valid > 0)
-        TRY(write_predictions(run, session, result));
-    TRY(dun_tables_write(run, session->n_valid > 0 ? &result->metrics : NULL, session->labels.names));
+    TRY(write_predictions(run, session, result));
+    TRY(dun_tables_write(run, session->n_valid ? &result->metrics : NULL, session->labels.names));
     TRY(write_metrics(run, session, result));
 out:
     return rc;

@@ -96,7 +96,7 @@ static int compare(const void *a, const void *b) {
     const dun_sweep_summary *x = a, *y = b;
     if ((x->n_done > 0) != (y->n_done > 0))
         return x->n_done > 0 ? -1 : 1;
-    if (x->n_done > 0 && x->mean != y->mean)
+    if (x->mean > y->mean || x->mean < y->mean) /* NaN where nothing was done, or measured */
         return x->mean > y->mean ? -1 : 1;
     return x->first_row < y->first_row ? -1 : x->first_row > y->first_row;
 }

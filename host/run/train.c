@@ -17,7 +17,8 @@
 
 /* What an epoch has gathered. */
 typedef struct {
-    double loss, step_accuracy;
+    double loss, weight; /* the steps' losses times the weights of their texts, and these */
+    double step_accuracy;
     uint32_t correct;
 } epoch_sums;
 
@@ -32,24 +33,36 @@ static bool is_multiple(uint64_t step, int64_t every) {
     return every > 0 && step % (uint64_t)every == 0;
 }
 
+/* The labels and weights of a batch; returns the sum of these. */
+static double look_up(dun_trainer *t, const uint32_t *which, uint32_t n) {
+    const dun_session *session = t->session;
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t label = session->texts.label[which[i]];
+        t->labels[i] = (int32_t)label;
+        t->weights[i] = session->texts.weight[which[i]] * session->class_weight[label];
+        sum += t->weights[i];
+    }
+    return sum;
+}
+
 static int train_step(dun_trainer *t, float *loss, uint32_t *correct, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     dun_engine *engine = &session->engine;
     const dun_config *config = session->config;
     t->rate = dun_schedule_factor(config, t->result->steps, t->n_steps);
-    for (uint32_t i = 0; i < n; i++)
-        t->labels[i] = (int32_t)session->texts.label[which[i]];
     TRY(dun_session_run(session, which, n));
     TRY(dun_trajectory_step(&t->trajectory, t->result->steps, dun_engine_point_buffer(engine), &t->centroids,
                             t->labels, n));
     TRY(dun_loss_run(&t->loss, dun_engine_point_gradient(engine),
                      config->centroid.train ? &t->d_centroids : NULL, dun_engine_point_buffer(engine),
-                     &t->centroids, t->labels, n));
+                     &t->centroids, t->labels, session->weighted ? t->weights : NULL, n));
     /* The points' buffer is the engine's to use again in the way back. */
     if (config->centroid.update == DUN_UPDATE_CLASS_MEAN &&
         is_multiple(t->result->steps, config->centroid.every))
-        TRY(dun_calculated_step(&t->calculated, dun_engine_point_buffer(engine), &t->loss.label, n, t->rate));
+        TRY(dun_calculated_step(&t->calculated, dun_engine_point_buffer(engine), &t->loss.label,
+                                &t->loss.weight, n, t->rate));
     TRY(dun_session_backward(session, n));
     if (config->prompt.reparametrize)
         TRY(dun_reparam_backward(&t->reparam, &engine->d_prompt));
@@ -175,6 +188,7 @@ static int train_epoch(dun_trainer *t, uint64_t epoch, uint32_t done) {
     while (done < session->n_train && !dun_end_wanted()) {
         uint32_t n = session->n_train - done < batch_size ? session->n_train - done : batch_size, right = 0;
         float loss = NAN;
+        const double weight = look_up(t, t->order + done, n);
         t->result->steps++;
         TRY(train_step(t, &loss, &right, t->order + done, n));
         t->result->last_loss = loss;
@@ -186,18 +200,19 @@ static int train_epoch(dun_trainer *t, uint64_t epoch, uint32_t done) {
         dun_watch_loss(&t->watch, (double)loss);
         done += n;
         t->result->trained_texts += n;
-        sums.loss += (double)loss * n;
+        sums.loss += (double)loss * weight;
+        sums.weight += weight;
         sums.correct += right;
         sums.step_accuracy = (double)right / n;
         char note[80];
-        snprintf(note, sizeof note, "loss %.4f acc %.3f", sums.loss / (done - begin),
+        snprintf(note, sizeof note, "loss %.4f acc %.3f", sums.loss / sums.weight,
                  (double)sums.correct / (done - begin));
         dun_observe_step(session->observer, t->result->steps, t->n_steps, (double)loss);
         dun_observe_advance(session->observer, done - begin, note);
         TRY(after_step(t, &sums, epoch, done));
     }
     if (done > begin)
-        t->epoch_loss = sums.loss / (done - begin);
+        t->epoch_loss = sums.loss / sums.weight;
 out:
     dun_observe_end(session->observer);
     session->timings.train += dun_clock_seconds() - begun - (session->timings.eval - eval_before);
@@ -213,7 +228,7 @@ static double majority_accuracy(const dun_session *session, const dun_metrics *m
         if (most < support)
             most = support;
     }
-    return session->n_valid ? (double)most / session->n_valid : 0.0;
+    return session->n_valid ? (double)most / session->n_valid : NAN;
 }
 
 /* Brings the trained prompt and centroids, or their averages, to the host; they then stay in use. */
@@ -254,7 +269,8 @@ static int open_trajectory(dun_trainer *t) {
     const dun_trajectory_shape shape =
         dun_trajectory_plan(session->labels.n_classes, dun_session_point_width(session), batch_size,
                             steps * (uint64_t)session->config->train.epochs);
-    if (!session->config->output.report || !t->run->path)
+    if (!session->config->output.report || !t->run->path ||
+        session->n_valid == 0) /* whose axes the frames are shown on */
         return DUN_OK;
     return dun_trajectory_open(&t->trajectory, &shape, t->run->path, &t->centroids, t->result->steps);
 }
@@ -282,7 +298,7 @@ static int train_epochs(dun_trainer *t) {
         t->at.texts_done = 0;
     }
     t->result->stopped = t->result->steps < t->n_steps;
-    if (t->measured_step != t->result->steps)
+    if (session->n_valid > 0 && t->measured_step != t->result->steps)
         TRY(validate(t));
 out:
     return rc;
@@ -326,6 +342,7 @@ static void free_trainer(dun_trainer *t) {
     dun_buffer_free(&t->d_centroids);
     dun_free(t->order);
     dun_free(t->labels);
+    dun_free(t->weights);
     dun_free(t->distances);
     dun_free(t->saved);
     dun_free(t->pass.sink);
@@ -346,6 +363,7 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     TRY(dun_trainer_begin(&t, resume));
     TRY(open_trajectory(&t));
     TRY(train_epochs(&t));
+    dun_metrics_finish(&result->metrics);
     result->majority = majority_accuracy(session, &result->metrics);
     warn_one_class(session, &result->metrics);
     dun_watch_warn(&t.watch, t.epoch_loss);

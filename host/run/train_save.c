@@ -88,9 +88,9 @@ static int identify(dun_checkpoint *at, const dun_session *session) {
     at->config_hash_0_1 = dun_hash(DUN_HASH_START, text.bytes, text.length);
     at->model_hash = dun_model_file_fingerprint(session->model);
     at->n_train = session->train->n;
-    at->n_valid = session->valid->n;
+    at->n_valid = session->valid ? session->valid->n : 0;
     at->train_hash = dun_dataset_hash(session->train, &session->labels);
-    at->valid_hash = dun_dataset_hash(session->valid, &session->labels);
+    at->valid_hash = session->valid ? dun_dataset_hash(session->valid, &session->labels) : 0;
 out:
     dun_str_free(&text);
     return rc;

@@ -14,6 +14,7 @@ int dun_trainer_probe(double *accuracy, dun_trainer *t) {
     const dun_session *session = t->session;
     dun_probe_data data = {.points = t->pass.sink,
                            .labels = session->texts.label,
+                           .weights = session->texts.weight,
                            .n_train = session->n_train,
                            .n_valid = session->n_valid,
                            .width = dun_session_point_width(session),
@@ -33,8 +34,9 @@ int dun_trainer_start_centroids(dun_trainer *t) {
     TRY(dun_centroid_means(means, session, &t->pass));
     TRY(dun_buffer_write(&t->centroids, 0, means, bytes));
     baseline_begun = dun_clock_seconds();
-    TRY(dun_evaluate(distances, session, &t->pass, &t->loss, &t->centroids, session->n_train,
-                     session->n_valid, "untrained baseline"));
+    if (session->n_valid > 0)
+        TRY(dun_evaluate(distances, session, &t->pass, &t->loss, &t->centroids, session->n_train,
+                         session->n_valid, "untrained baseline"));
     dun_metrics_clear(&t->result->baseline);
     dun_evaluate_metrics(&t->result->baseline, session, distances);
     TRY(dun_trainer_probe(&t->watch.probe_before, t));
@@ -122,6 +124,7 @@ int dun_trainer_prepare(dun_trainer *t) {
             (long long)config->train.warmup, (unsigned long long)t->n_steps);
     TRY_NEW(t->order, session->n_train);
     TRY_NEW(t->labels, batch_size);
+    TRY_NEW(t->weights, batch_size);
     TRY_NEW(t->distances, (size_t)batch_size * K);
     TRY(dun_buffer_create(&t->centroids, session->device, bytes, "the centroids"));
     TRY(dun_buffer_create(&t->d_centroids, session->device, bytes, "the centroids' gradient"));

@@ -29,6 +29,7 @@ typedef struct {
     double rate;                       /* the schedule's factor in the last step */
     uint32_t *order;                   /* [n_train] */
     int32_t *labels;                   /* [batch_size] */
+    double *weights;                   /* [batch_size] of the batch's texts, those of their classes in it */
     float *distances;                  /* (batch_size, K) */
     dun_checkpoint at;                 /* where training stands */
     dun_checkpoint_data state;         /* what a checkpoint carries */

@@ -13,30 +13,30 @@ typedef struct {
     float *points;   /* (S, D) */
     double *sums;    /* (K, D) */
     double *squares; /* (D), NULL: nothing to fit */
-    uint64_t *count; /* (K) */
+    double *weight;  /* (K) of the texts of a class together */
 } mean_job;
 
-/* Adds a block's points (n, D), of texts from `first` on: the sum of each class that is in it, and of all
- * squares.
- */
+/* Adds a block's points (n, D), of texts from `first` on, times their weights: the sum of each class that is
+ * in it, and of all squares. */
 static void add_block(mean_job *job, const float *points, uint32_t first, uint32_t n, size_t D) {
     const uint32_t *label = job->session->texts.label + first;
+    const double *weight = job->session->texts.weight + first;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t k = label[i], before = 0;
-        job->count[k]++;
+        job->weight[k] += weight[i];
         while (label[before] != k)
             before++;
         for (size_t j = 0; before == i && j < D; j++) { /* the first of a class stands for all of them */
             double sum = 0.0;
             for (uint32_t t = i; t < n; t++)
-                sum += label[t] == k ? (double)points[t * D + j] : 0.0;
+                sum += label[t] == k ? weight[t] * (double)points[t * D + j] : 0.0;
             job->sums[k * D + j] += sum;
         }
     }
     for (size_t j = 0; job->squares && j < D; j++) {
         double sum = 0.0;
         for (uint32_t t = 0; t < n; t++)
-            sum += (double)points[t * D + j] * (double)points[t * D + j];
+            sum += weight[t] * (double)points[t * D + j] * (double)points[t * D + j];
         job->squares[j] += sum;
     }
 }
@@ -61,19 +61,19 @@ static int fit(mean_job *job) {
     dun_normalizer *normalizer = &job->session->normalizer;
     size_t K = job->session->labels.n_classes, D = dun_session_point_width(job->session);
     double *all = NULL;
-    uint64_t n = 0;
+    double total = 0.0;
     TRY_NEW(all, D);
     for (size_t k = 0; k < K; k++) {
-        n += job->count[k];
+        total += job->weight[k];
         for (size_t j = 0; j < D; j++)
             all[j] += job->sums[k * D + j];
     }
-    TRY(dun_normalizer_fit(normalizer, all, job->squares, n));
+    TRY(dun_normalizer_fit(normalizer, all, job->squares, total));
     if (job->pass && job->pass->sink)
         dun_normalizer_apply(normalizer, job->pass->sink, job->session->n_train);
     for (size_t at = 0; at < K * D; at++) {
         double shift = (double)normalizer->values[at % D], scale = (double)normalizer->values[D + at % D];
-        job->sums[at] = (job->sums[at] - (double)job->count[at / D] * shift) * scale;
+        job->sums[at] = (job->sums[at] - job->weight[at / D] * shift) * scale;
     }
 out:
     dun_free(all);
@@ -86,7 +86,7 @@ int dun_centroid_means(float *means, dun_session *session, const dun_pass *pass)
     mean_job job = {.session = session, .pass = pass};
     TRY_NEW(job.points, session->engine.options.max_sequences * D);
     TRY_NEW(job.sums, K * D);
-    TRY_NEW(job.count, K);
+    TRY_NEW(job.weight, K);
     bool to_fit = session->normalizer.values && !session->normalizer.fitted;
     if (to_fit)
         TRY_NEW(job.squares, D);
@@ -94,9 +94,9 @@ int dun_centroid_means(float *means, dun_session *session, const dun_pass *pass)
     if (to_fit)
         TRY(fit(&job));
     for (size_t at = 0; at < K * D; at++)
-        means[at] = job.count[at / D] ? (float)(job.sums[at] / (double)job.count[at / D]) : 0.0f;
+        means[at] = job.weight[at / D] > 0 ? (float)(job.sums[at] / job.weight[at / D]) : 0.0f;
 out:
-    dun_free(job.count);
+    dun_free(job.weight);
     dun_free(job.squares);
     dun_free(job.sums);
     dun_free(job.points);

@@ -49,6 +49,8 @@ int dun_session_reopen_given(dun_session *session, const dun_config *config, con
         TRY(forget_texts(session));
     if (scope >= DUN_SCOPE_DATA)
         TRY(dun_session_read_data(session, true));
+    else
+        TRY(dun_session_weigh_classes(session));
 out:
     if (rc < 0)
         dun_session_close(session);

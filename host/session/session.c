@@ -23,11 +23,10 @@ void dun_session_begin_texts(dun_session *session) {
     session->texts.plain = session->config->data.special_tokens == DUN_SPECIAL_TOKENS_TEXT;
 }
 
-int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer) {
+/* The rest of opening a session whose config and template are there. */
+static int open_model(dun_session *session) {
     int rc = DUN_OK;
-    *session = (dun_session){.config = config, .observer = observer, .begun = dun_clock_seconds()};
-    TRY(dun_config_check(config));
-    TRY(dun_template_parse(&session->template, config));
+    const dun_config *config = session->config;
     dun_session_begin_texts(session);
     TRY(dun_config_require(config, DUN_KEY_model_path));
     TRY(dun_model_file_open(&session->model, config->model.path, DUN_MODEL_WEIGHTS | DUN_MODEL_TOKENIZER));
@@ -39,13 +38,38 @@ int dun_session_open(dun_session *session, const dun_config *config, const dun_o
                       "%s: model.layer = %lld, but the model has %u layers; 1 to %u or last is possible",
                       dun_config_origin(config, DUN_KEY_model_layer), (long long)config->model.layer,
                       spec->n_layers, spec->n_layers));
-    if (config->data.max_length >= spec->context)
+    if (!session->bare && config->data.max_length >= spec->context)
         TRY(dun_error(DUN_USAGE,
                       "%s: data.max_length = %lld; the model reads at most %u tokens, prompt included",
                       dun_config_origin(config, DUN_KEY_data_max_length), (long long)config->data.max_length,
                       spec->context));
 out:
     session->timings.load += dun_clock_seconds() - session->begun;
+    return rc;
+}
+
+int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer) {
+    int rc = DUN_OK;
+    *session = (dun_session){.config = config, .observer = observer, .begun = dun_clock_seconds()};
+    TRY(dun_config_check(config));
+    TRY(dun_template_parse(&session->template, config));
+    TRY(open_model(session));
+out:
+    if (rc < 0)
+        dun_session_close(session);
+    return rc;
+}
+
+int dun_session_open_bare(dun_session *session, const dun_config *config, bool mean,
+                          const dun_observer *observer) {
+    int rc = DUN_OK;
+    *session = (dun_session){
+        .config = config, .observer = observer, .bare = true, .mean = mean, .begun = dun_clock_seconds()};
+    TRY(dun_config_check(config));
+    TRY(dun_template_bare(&session->template));
+    TRY(open_model(session));
+    TRY(dun_template_resolve(&session->template, session->tokenizer, 0));
+out:
     if (rc < 0)
         dun_session_close(session);
     return rc;
@@ -63,6 +87,7 @@ void dun_session_close(dun_session *session) {
     dun_dataset_free(session->valid);
     dun_dataset_free(session->train);
     dun_labels_free(&session->labels);
+    dun_free(session->class_weight);
     dun_prompt_free(&session->prompt);
     dun_template_free(&session->template);
     dun_model_file_free(session->model);
@@ -154,14 +179,17 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
     dun_engine_options options = {
         .point = {.n_blocks = last ? spec->n_layers : (uint32_t)config->model.layer,
                   .final_norm = last,
-                  .logits = config->model.point == DUN_POINT_LOGITS},
+                  .logits = config->model.point == DUN_POINT_LOGITS,
+                  .mean = session->mean},
         .form = session->form,
         .backward = backward,
         .max_text_rows = keep ? at_least(longest, TEXT_ROWS) : at_least((uint32_t)session->texts.shared.n, 1),
         .max_texts = keep ? TEXT_ROWS : 1,
         .max_rows = keep ? sequences * own : at_least(longest + own, TEXT_ROWS),
-        .max_sequences = keep ? sequences : PASS_TEXTS,
-        .max_prompt = session->prompt.n_rows,
+        .max_sequences = keep                  ? sequences
+                         : session->pass_texts ? session->pass_texts
+                                               : PASS_TEXTS,
+        .max_prompt = at_least(session->prompt.n_rows, 1),
         .max_position = longest + own + template->n_lead,
         .observer = session->observer,
         .rows_after_text = own,

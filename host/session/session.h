@@ -38,7 +38,9 @@ typedef struct dun_session {
     dun_template template;
     dun_prompt prompt; /* on the host: the start, or what was trained */
     dun_labels labels;
-    dun_dataset *train, *valid; /* NULL: not read */
+    double *class_weight;       /* [K] loss.class_weights; or NULL: nothing is read */
+    bool weighted;              /* a text or class weighs other than 1 */
+    dun_dataset *train, *valid; /* NULL: not read; or, of `valid`, there is none */
     dun_texts texts;            /* training texts, then validation texts */
     uint32_t n_train, n_valid;
     dun_device *device;
@@ -47,6 +49,8 @@ typedef struct dun_session {
     enum dun_weight_form form; /* of the weights on every device, */
     bool form_by_auto;         /* which device.weights = auto chose */
     dun_shared_model *weights; /* of the engine */
+    bool bare, mean;           /* opened for texts alone; their points are means of all tokens */
+    uint32_t pass_texts;       /* most texts of a pass of whole texts; 0: the usual number */
     dun_engine engine;
     dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
     float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
@@ -62,6 +66,12 @@ void dun_session_listen(dun_session *session, const dun_observer *observer);
 
 /* Model file and tokenizer. The config, and the observer, stay borrowed. */
 int dun_session_open(dun_session *session, const dun_config *config, const dun_observer *observer);
+
+/* The same for texts alone, without a prompt: a text's point is what its last token gives, or, with `mean`,
+ * the mean over all of its tokens. What the config says of prompt and template is not read; that there is
+ * room for data.max_length tokens is the caller's to see to. */
+int dun_session_open_bare(dun_session *session, const dun_config *config, bool mean,
+                          const dun_observer *observer);
 void dun_session_close(dun_session *session);
 
 /* The prompt: what the config starts with, or a saved one (checked against the model). */
@@ -69,8 +79,12 @@ int dun_session_start_prompt(dun_session *session);
 int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path);
 
 /* Reads the data sets of the config, or given ones, both (the training labels are the classes), and tokenises
- * the validation texts and, where `train` says so, the training texts. */
+ * the validation texts and, where `train` says so, the training texts. There need be no validation texts. */
 int dun_session_read_data(dun_session *session, bool train);
+
+/* What loss.class_weights means for the training texts that were read; part of reading them. DUN_USAGE: it is
+ * no list of classes and weights; DUN_BAD_INPUT: there is no such class. */
+int dun_session_weigh_classes(dun_session *session);
 
 /* DUN_USAGE: text and prompt are longer than the model can read, a batch has too many rows, or one device
  * shares the texts out. */

@@ -13,6 +13,8 @@ static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config
     dun_dataset_options options = {.format = dun_config_word(config, DUN_KEY_data_format),
                                    .text_column = config->data.text_column,
                                    .label_column = config->data.label_column,
+                                   .weight_column =
+                                       key == DUN_KEY_data_train ? config->data.weight_column : "",
                                    .header = config->data.header,
                                    .training = key == DUN_KEY_data_train,
                                    .skip_bad_rows = config->data.bad_rows == DUN_BAD_ROWS_SKIP,
@@ -29,8 +31,9 @@ static int read_files(dun_session *session) {
     const dun_config *config = session->config;
     TRY(read_dataset(&session->train, session, DUN_KEY_data_train, config->data.train,
                      config->data.limit_train));
-    TRY(read_dataset(&session->valid, session, DUN_KEY_data_valid, config->data.valid,
-                     config->data.limit_valid));
+    if (*config->data.valid)
+        TRY(read_dataset(&session->valid, session, DUN_KEY_data_valid, config->data.valid,
+                         config->data.limit_valid));
     TRY(dun_doubles_tell(session->train, config->data.train, session->valid, config->data.valid,
                          &session->labels));
 out:
@@ -39,12 +42,12 @@ out:
 
 static int take_given(dun_session *session) {
     int rc = DUN_OK;
-    static const dun_given none = {.name = "validation text"};
-    const dun_given *train = session->given->train,
-                    *valid = session->given->valid ? session->given->valid : &none;
+    const dun_given *train = session->given->train, *valid = session->given->valid;
     TRY(dun_dataset_of_given(&session->train, &session->labels, train, true));
-    TRY(dun_dataset_of_given(&session->valid, &session->labels, valid, false));
-    TRY(dun_doubles_tell(session->train, train->name, session->valid, valid->name, &session->labels));
+    if (valid)
+        TRY(dun_dataset_of_given(&session->valid, &session->labels, valid, false));
+    TRY(dun_doubles_tell(session->train, train->name, session->valid, valid ? valid->name : "",
+                         &session->labels));
 out:
     return rc;
 }
@@ -57,14 +60,17 @@ int dun_session_read_data(dun_session *session, bool train) {
     TRY(dun_labels_parse(&session->labels, config->data.label_map,
                          dun_config_origin(config, DUN_KEY_data_label_map)));
     TRY(session->given ? take_given(session) : read_files(session));
+    TRY(dun_session_weigh_classes(session));
     if (train)
         TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
     session->n_train = session->texts.n;
-    TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
+    if (session->valid)
+        TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
     session->n_valid = session->texts.n - session->n_train;
     dun_observe_say(session->observer,
-                    "data      %zu training and %zu validation texts, %u classes, %zu tokens",
-                    session->train->n, session->valid->n, session->labels.n_classes, session->texts.tokens.n);
+                    "data      %zu training and %zu validation texts, %u classes, %zu tokens%s",
+                    session->train->n, session->valid ? session->valid->n : 0, session->labels.n_classes,
+                    session->texts.tokens.n, session->n_valid ? "" : "; nothing is measured");
     if (session->texts.shared.n > 0)
         dun_observe_say(session->observer, "data      %zu tokens stand before each of them and are run once",
                         session->texts.shared.n);

@@ -141,6 +141,11 @@ out:
     return rc;
 }
 
+int dun_template_bare(dun_template *out) {
+    *out = (dun_template){.end = 1};
+    return add_part(out, DUN_PART_TEXT, 0);
+}
+
 static int add_row(dun_fixed_rows *rows, size_t *capacity, int32_t id) {
     int rc;
     TRY_GROW(rows->ids, *capacity, rows->n);

@@ -38,6 +38,9 @@ typedef struct {
  * contradicts prompt.tokens or prompt.placement. */
 int dun_template_parse(dun_template *out, const dun_config *config);
 
+/* The text alone, without a prompt. */
+int dun_template_bare(dun_template *out);
+
 /* Tokenises the words for a prompt of P rows (n_soft, if that is set). */
 int dun_template_resolve(dun_template *t, dun_tokenizer *tokenizer, uint32_t P);
 void dun_template_free(dun_template *t);

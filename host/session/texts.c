@@ -19,7 +19,7 @@ out:
 
 /* Takes the tokens of the text beyond max_length out of those of the joined string. The text has the bytes
  * [begin, end). */
-static void cut(dun_tokens *tokens, size_t begin, size_t end, uint32_t max_length) {
+static bool cut(dun_tokens *tokens, size_t begin, size_t end, uint32_t max_length) {
     size_t kept = 0, n_text = 0;
     for (size_t i = 0; i < tokens->n; i++) {
         const dun_token_span *span = &tokens->spans[i];
@@ -27,7 +27,9 @@ static void cut(dun_tokens *tokens, size_t begin, size_t end, uint32_t max_lengt
         if (!of_text || n_text++ < max_length)
             tokens->ids[kept++] = tokens->ids[i];
     }
+    const bool lost = kept < tokens->n;
     tokens->n = kept;
+    return lost;
 }
 
 /* Leaves the tokens of words and the text, bytes [begin, end) of them, in `scratch`. */
@@ -52,7 +54,7 @@ static int encode_among_words(dun_texts *texts, dun_tokenizer *tokenizer, const 
         TRY(dun_str_addf(joined, "%s", texts->after));
     const dun_token_span place = {(uint32_t)begin, (uint32_t)end};
     TRY(encode(texts, tokenizer, joined->bytes, joined->length, place));
-    cut(&texts->scratch, begin, end, max_length);
+    texts->n_cut += cut(&texts->scratch, begin, end, max_length);
 out:
     return rc;
 }
@@ -116,6 +118,7 @@ static int encode_alone(dun_texts *texts, dun_tokenizer *tokenizer, const char *
     int rc = DUN_OK;
     dun_tokens *tokens = &texts->scratch;
     TRY(encode(texts, tokenizer, text, length, (dun_token_span){0, UINT32_MAX}));
+    texts->n_cut += tokens->n > max_length;
     if (tokens->n > max_length)
         tokens->n = max_length;
 out:
@@ -131,6 +134,7 @@ static int make_room(dun_texts *texts) {
     }
     TRY_GROW(texts->start, texts->start_capacity, (size_t)texts->n + 1);
     TRY_GROW(texts->label, texts->label_capacity, texts->n);
+    TRY_GROW(texts->weight, texts->weight_capacity, texts->n);
     TRY_GROW(texts->shares, texts->share_capacity, texts->n);
 out:
     return rc;
@@ -140,6 +144,7 @@ out:
 static void end_text(dun_texts *texts, uint32_t label, bool shares) {
     uint32_t length = (uint32_t)texts->tokens.n - texts->start[texts->n];
     texts->label[texts->n] = label;
+    texts->weight[texts->n] = 1;
     texts->shares[texts->n++] = shares;
     texts->start[texts->n] = (uint32_t)texts->tokens.n;
     if (texts->longest < length)
@@ -176,6 +181,7 @@ int dun_texts_take(dun_texts *part, const dun_texts *whole, uint32_t index) {
     TRY(make_room(part));
     TRY(add_ids(&part->tokens, whole->tokens.ids + whole->start[index], dun_texts_length(whole, index)));
     end_text(part, whole->label[index], whole->shares[index]);
+    part->weight[part->n - 1] = whole->weight[index];
 out:
     return rc;
 }
@@ -186,6 +192,7 @@ int dun_texts_add_dataset(dun_texts *texts, dun_tokenizer *tokenizer, const dun_
     for (size_t i = 0; i < dataset->n; i++) {
         const dun_example *example = &dataset->examples[i];
         TRY(dun_texts_add(texts, tokenizer, example->text, example->length, example->label, max_length));
+        texts->weight[texts->n - 1] = example->weight;
     }
 out:
     return rc;
@@ -202,6 +209,7 @@ void dun_texts_drop(dun_texts *texts, uint32_t n) {
     for (uint32_t i = 0; i <= texts->n; i++)
         texts->start[i] = texts->start[n + i] - gone;
     memmove(texts->label, texts->label + n, texts->n * sizeof *texts->label);
+    memmove(texts->weight, texts->weight + n, texts->n * sizeof *texts->weight);
     memmove(texts->shares, texts->shares + n, texts->n * sizeof *texts->shares);
 }
 
@@ -212,6 +220,7 @@ void dun_texts_free(dun_texts *texts) {
     dun_free(texts->shares);
     dun_free(texts->start);
     dun_free(texts->label);
+    dun_free(texts->weight);
     dun_str_free(&texts->joined);
     *texts = (dun_texts){0};
 }

@@ -16,11 +16,13 @@ typedef struct {
     dun_id_list tokens; /* of all texts, one after another */
     uint32_t *start;    /* [n+1] */
     uint32_t *label;    /* [n] class id */
+    double *weight;     /* [n] by which its loss is multiplied in training; 1 unless its example says other */
     uint32_t n;
+    uint64_t n_cut;     /* texts that lost tokens to max_length, ever */
     uint32_t longest;   /* tokens of the longest text, words around it included, shared ones not */
     dun_id_list shared; /* with which almost every text begins: tokens of the words before it */
     bool *shares;       /* [n] those are left out of its tokens; else it begins otherwise, and has them all */
-    size_t start_capacity, label_capacity, share_capacity;
+    size_t start_capacity, label_capacity, weight_capacity, share_capacity;
     const char *before, *after; /* words around every text, borrowed; NULL: none */
     const char *lead;   /* words that begin every sequence, prompt rows between them and the text; or NULL */
     bool inside;        /* something stands before: no beginning-of-text token */
@@ -38,7 +40,7 @@ int dun_texts_share(dun_texts *texts, dun_tokenizer *tokenizer);
 int dun_texts_add(dun_texts *texts, dun_tokenizer *tokenizer, const char *text, size_t length, uint32_t label,
                   uint32_t max_length);
 
-/* Adds every example of a dataset in file order. */
+/* Adds every example of a dataset in file order, with its weight. */
 int dun_texts_add_dataset(dun_texts *texts, dun_tokenizer *tokenizer, const dun_dataset *dataset,
                           uint32_t max_length);
 

@@ -126,7 +126,7 @@ static void check_point(dun_compute *compute, const dun_random_model *weights, c
 
 static void test_row(void **state) {
     static const dun_point_spec points[] = {
-        {3, true, true}, {3, true, false}, {2, false, false}, {1, true, true}};
+        {3, true, true, false}, {3, true, false, false}, {2, false, false, false}, {1, true, true, false}};
     const row *r = *state;
     dun_spec spec;
     dun_random_model weights;
@@ -176,7 +176,7 @@ static void test_too_long(void **state) {
     fill(&spec, &rows[i]);
     spec.context--;
     check_ok(dun_random_model_create(&weights, &spec, 1));
-    const dun_point_spec point = {3, true, false};
+    const dun_point_spec point = {3, true, false, false};
     assert_int_equal(scene_create(&s, &computes[0], &weights, prompt, &point, true), DUN_BAD_INPUT);
     assert_non_null(strstr(dun_error_message(), "has 16 positions"));
     dun_random_model_free(&weights);

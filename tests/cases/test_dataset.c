@@ -233,7 +233,8 @@ static void test_refuses_settings(void **state) {
                                        cases[i].h.header,
                                        cases[i].h.limit,
                                        false,
-                                       false};
+                                       false,
+                                       NULL};
         expect_error(
             dun_dataset_parse(&dataset, &labels, (const uint8_t *)OK2, strlen(OK2), cases[i].name, &options),
             DUN_USAGE, cases[i].name, cases[i].part);

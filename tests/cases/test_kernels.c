@@ -229,7 +229,7 @@ static bool compare_vector(dun_check *c, size_t index, const json_t *stored) {
     for (int i = 0; i < B; i++)
         label[i] = (int32_t)json_integer_value(json_array_get(labels, (size_t)i));
     dun_loss_chain chain = {row,
-                            {B, K, 1.0, 0.0, row->attraction, row->repulsion},
+                            {B, K, 1.0, 0.0, row->attraction, row->repulsion, NULL},
                             D,
                             DUN_REF_EUCLIDEAN,
                             numbers(c, stored, "points", n_points),

@@ -16,6 +16,7 @@ static void loss_rows(enum dun_learn_kernel kernel) {
     enum { B = 3, K = 5 };
     dun_check c;
     const int32_t labels[B] = {0, 1, 2};
+    const double ones[B] = {1, 1, 1};
     double distances[B * K];
     for (int i = 0; i < B * K; i++)
         distances[i] = 1 + i % 7;
@@ -24,12 +25,14 @@ static void loss_rows(enum dun_learn_kernel kernel) {
     dun_check_begin(&c, 0, "a loss");
     dun_check_tensor *distance = dun_check_input(&c, "distance", distances, B * K),
                      *label = dun_check_input_ints(&c, "label", labels, B),
+                     *weight = dun_check_input(&c, "weight", ones, B),
                      *value = dun_check_output(&c, "row_value", B),
                      *slope = dun_check_output(&c, "d_distance", B * K);
     const dun_arg args[] = {DUN_BUF(value->buffer),
                             DUN_BUF(slope->buffer),
                             DUN_BUF(distance->buffer),
                             DUN_BUF(label->buffer),
+                            DUN_BUF(weight->buffer),
                             DUN_INT(B),
                             DUN_INT(K),
                             DUN_FLOAT(1.0),

@@ -113,9 +113,9 @@ static uint64_t check_graph(size_t model, const dun_point_spec *point, enum dun_
                             bool backward) {
     dun_graph graph;
     char what[100];
-    snprintf(what, sizeof what, "%s, %u blocks%s%s, %s", models[model].name, point->n_blocks,
+    snprintf(what, sizeof what, "%s, %u blocks%s%s%s, %s", models[model].name, point->n_blocks,
              point->final_norm ? ", final norm" : "", point->logits ? ", logits" : "",
-             kind == DUN_GRAPH_TEXT ? "text" : "points");
+             point->mean ? ", mean" : "", kind == DUN_GRAPH_TEXT ? "text" : "points");
     check_ok(dun_graph_build(&graph, &models[model].spec, point, kind));
     uint64_t bytes = plan_walk_check(&graph, device, models[model].N, models[model].S, backward, what);
     dun_graph_free(&graph);
@@ -127,8 +127,8 @@ static void test_model(void **state) {
     uint32_t L = models[model].spec.n_layers;
     const uint32_t blocks[] = {1, L / 2 ? L / 2 : 1, L};
     for (size_t b = 0; b < 3; b++)
-        for (unsigned traits = 0; traits < 4; traits++) {
-            dun_point_spec point = {blocks[b], traits & 1, traits & 2};
+        for (unsigned traits = 0; traits < 8; traits++) {
+            dun_point_spec point = {blocks[b], traits & 1, traits & 2, traits & 4};
             check_graph(model, &point, DUN_GRAPH_TEXT, false);
             uint64_t forward = check_graph(model, &point, DUN_GRAPH_POINTS, false);
             assert_true(check_graph(model, &point, DUN_GRAPH_POINTS, true) > forward);
@@ -139,7 +139,7 @@ static void test_model(void **state) {
 static void test_reuse(void **state) {
     (void)state;
     for (int kind = 0; kind < 2; kind++) {
-        dun_point_spec shallow = {3, true, false}, deep = {30, true, false};
+        dun_point_spec shallow = {3, true, false, false}, deep = {30, true, false, false};
         enum dun_graph_kind graph = kind ? DUN_GRAPH_POINTS : DUN_GRAPH_TEXT;
         assert_int_equal(check_graph(N_MODELS - 1, &shallow, graph, false),
                          check_graph(N_MODELS - 1, &deep, graph, false));
@@ -148,7 +148,7 @@ static void test_reuse(void **state) {
 
 /* The walk must see a plan that is wrong: no two buffers of a plan as tight as this one can be merged. */
 static void test_broken_plans(void **state) {
-    dun_point_spec point = {2, true, false};
+    dun_point_spec point = {2, true, false, false};
     const dun_spec *spec = &models[1].spec;
     size_t n_seen = 0, n_tried = 0;
     dun_graph graph;
@@ -183,7 +183,7 @@ static void test_broken_plans(void **state) {
 
 /* Too many rows: refused with the estimate, before any buffer is made. */
 static void test_too_large(void **state) {
-    dun_point_spec point = {2, true, false};
+    dun_point_spec point = {2, true, false, false};
     dun_graph graph;
     dun_plan plan;
     (void)state;
@@ -198,7 +198,7 @@ static void test_too_large(void **state) {
 
 /* Every allocation on the way may fail; nothing stays behind. */
 static void test_faults(void **state) {
-    dun_point_spec point = {2, true, true};
+    dun_point_spec point = {2, true, true, false};
     unsigned long n = 0;
     int rc;
     (void)state;

@@ -83,10 +83,10 @@ static void test_layer(void **state) {
     static const struct {
         const char *lines;
         dun_point_spec point;
-    } cases[] = {{"", {2, true, false}},
-                 {"[model]\nlayer = last\npoint = logits\n", {2, true, true}},
-                 {"[model]\nlayer = 2\n", {2, false, false}},
-                 {"[model]\nlayer = 1\n", {1, false, false}}};
+    } cases[] = {{"", {2, true, false, false}},
+                 {"[model]\nlayer = last\npoint = logits\n", {2, true, true, false}},
+                 {"[model]\nlayer = 2\n", {2, false, false, false}},
+                 {"[model]\nlayer = 1\n", {1, false, false, false}}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         train_run t;
         char more[200];

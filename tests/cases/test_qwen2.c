@@ -143,7 +143,7 @@ static double random_slope(uint32_t j) {
 static double reference_sum(const dun_random_model *model, const int *ids, const double *prompt,
                             double *point) {
     double sum = 0.0;
-    const dun_point_spec spec = {model->spec.n_layers, true, false};
+    const dun_point_spec spec = {model->spec.n_layers, true, false, false};
     check_ok(dun_random_model_point(point, model, &spec, ids, LENGTH + P, prompt));
     for (uint32_t j = 0; j < model->spec.width; j++)
         sum += random_slope(j) * point[j];
@@ -238,7 +238,7 @@ static void expect_gradient(scene *s, const json_t *expected, const double *prom
     check_ok(dun_buffer_write(&c, 0, values, K * sizeof(float)));
     check_ok(dun_loss_create(&l, &s->compute, &settings, MOST_TEXTS, (uint32_t)K / WIDTH, WIDTH));
     check_ok(dun_loss_run(&l, dun_engine_point_gradient(&s->engine), &d_c,
-                          dun_engine_point_buffer(&s->engine), &c, label, (uint32_t)n));
+                          dun_engine_point_buffer(&s->engine), &c, label, NULL, (uint32_t)n));
     check_ok(dun_engine_backward(&s->engine));
     check_ok(dun_loss_read(&loss, NULL, &l, (uint32_t)n));
     check_ok(dun_buffer_read(d_prompt, &s->engine.d_prompt, 0, sizeof d_prompt));

@@ -78,14 +78,14 @@ static void check_case(const json_t *stored, const dun_loss_settings *settings) 
     check_ok(dun_loss_create(&loss, &compute, settings, B + 3, K, D));
     clear(&d_points);
     clear(&d_centroids);
-    check_ok(dun_loss_run(&loss, &d_points, &d_centroids, &points, &centroids, labels, B));
+    check_ok(dun_loss_run(&loss, &d_points, &d_centroids, &points, &centroids, labels, NULL, B));
     check_ok(dun_loss_read(&value, NULL, &loss, B));
     reference_expect("value", &value, json_object_get(stored, "value"), most);
     expect_buffer(&d_points, json_object_get(stored, "d_points"), "gradient of points");
     expect_buffer(&d_centroids, json_object_get(stored, "d_centroids"), "gradient of centroids");
     /* The points' gradient alone, as with centroids that are not trained. */
     clear(&d_points);
-    check_ok(dun_loss_run(&loss, &d_points, NULL, &points, &centroids, labels, B));
+    check_ok(dun_loss_run(&loss, &d_points, NULL, &points, &centroids, labels, NULL, B));
     expect_buffer(&d_points, json_object_get(stored, "d_points"), "gradient of points alone");
     dun_loss_free(&loss);
     dun_buffer_free(&points);
@@ -102,15 +102,18 @@ static double number(const json_t *stored, const char *key) {
 static void check_update(const json_t *stored) {
     dun_config config;
     dun_calculated calculated;
-    dun_buffer label;
+    dun_buffer label, weight;
     int32_t labels[64];
+    float weights[64];
     const char *form = json_string_value(json_object_get(stored, "form"));
     const json_t *list = json_object_get(stored, "labels");
     uint32_t B = (uint32_t)json_array_size(list), D = (uint32_t)number(stored, "dim");
     uint32_t K = (uint32_t)json_array_size(json_object_get(stored, "centroids")) / D;
     assert_in_range(B, 1, 64);
-    for (uint32_t i = 0; i < B; i++)
+    for (uint32_t i = 0; i < B; i++) {
         labels[i] = (int32_t)json_integer_value(json_array_get(list, i));
+        weights[i] = 1;
+    }
     check_ok(dun_config_init(&config));
     config.centroid.repulsion = number(stored, "repulsion");
     config.centroid.lethargy = number(stored, "lethargy");
@@ -121,10 +124,13 @@ static void check_update(const json_t *stored) {
     check_ok(dun_buffer_create(&label, device, B * sizeof *labels, "labels"));
     check_ok(dun_buffer_write(&label, 0, labels, B * sizeof *labels));
     check_ok(dun_calculated_create(&calculated, &compute, &config, &centroids, K, D));
-    check_ok(dun_calculated_step(&calculated, &points, &label, B, 1.0));
+    check_ok(dun_buffer_create(&weight, device, B * sizeof *weights, "weights"));
+    check_ok(dun_buffer_write(&weight, 0, weights, B * sizeof *weights));
+    check_ok(dun_calculated_step(&calculated, &points, &label, &weight, B, 1.0));
     expect_buffer(&centroids, json_object_get(stored, "updated"), "calculated centroids");
     dun_calculated_free(&calculated);
     dun_buffer_free(&label);
+    dun_buffer_free(&weight);
     dun_buffer_free(&points);
     dun_buffer_free(&centroids);
     dun_config_free(&config);

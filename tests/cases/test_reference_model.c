@@ -121,7 +121,7 @@ static void expect_gradients(scene *s, const json_t *expected, const double *cen
     check_ok(dun_buffer_write(&c, 0, values, n * sizeof(float)));
     check_ok(dun_loss_create(&l, &s->compute, &settings, MAX_CASES, K, s->D));
     check_ok(dun_loss_run(&l, dun_engine_point_gradient(&s->engine), &d_c,
-                          dun_engine_point_buffer(&s->engine), &c, ids, s->n_texts));
+                          dun_engine_point_buffer(&s->engine), &c, ids, NULL, s->n_texts));
     check_ok(dun_engine_backward(&s->engine));
     check_ok(dun_loss_read(&loss, NULL, &l, s->n_texts));
     check_ok(dun_buffer_read(d_prompt, &s->engine.d_prompt, 0, (size_t)s->P * s->C * sizeof(float)));

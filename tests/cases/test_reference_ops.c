@@ -88,6 +88,14 @@ static void last_backward(double *dx, const double *d_out, const double *x, cons
     dun_ref_last_bwd(dx, d_out, starts, 3, 7, o->a);
 }
 
+static void mean_forward(double *out, const double *x, const op *o) {
+    dun_ref_mean_fwd(out, x, starts, 3, o->a);
+}
+static void mean_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    (void)x;
+    dun_ref_mean_bwd(dx, d_out, starts, 3, o->a);
+}
+
 static void add_forward(double *out, const double *x, const op *o) {
     dun_ref_add_fwd(out, x, x + o->a, o->a);
 }
@@ -215,8 +223,9 @@ static void pair_backward(double *dx, const double *d_out, const double *x, cons
 /* x is made positive: distances (a, b), then pairs (b, b); the one output is the loss. */
 static void loss_both(double *value, double *gradient, const double *x, const op *o) {
     static const int labels[] = {0, 2, 1, 1, 0, 2, 2};
+    static const double weights[] = {1, 0.5, 2, 0, 3, 1, 0.25};
     int n = o->a * o->b, n_all = n + o->b * o->b;
-    dun_ref_loss_shape shape = {o->a, o->b, 0.7, 0.4, 3.0, 2.0};
+    dun_ref_loss_shape shape = {o->a, o->b, 0.7, 0.4, 3.0, 2.0, weights};
     double *d = random_numbers(n_all);
     for (int i = 0; i < n_all; i++)
         d[i] = exp(x[i]);
@@ -258,6 +267,7 @@ static void reparam_backward(double *dx, const double *d_out, const double *x, c
 static const op ops[] = {
     {"embed", 3 * 4, 7 * 4, embed_forward, embed_backward, 4, 0, 0, NULL, 0},
     {"last", 7 * 4, 3 * 4, last_forward, last_backward, 4, 0, 0, NULL, 0},
+    {"mean", 7 * 4, 3 * 4, mean_forward, mean_backward, 4, 0, 0, NULL, 0},
     {"add", 2 * 35, 35, add_forward, add_backward, 35, 0, 0, NULL, 0},
     {"swiglu", 5 * 14, 5 * 7, swiglu_forward, swiglu_backward, 5, 7, 0, NULL, 0},
     {"rmsnorm", 5 * 7, 5 * 7, norm_forward, norm_backward, 5, 7, 0, NULL, 0},

@@ -72,7 +72,7 @@ static double loss_under(float *gradient, train_run *t, dun_loss *loss, const du
     check_ok(dun_session_set_prompt(&t->session, prompt));
     check_ok(dun_session_run(&t->session, which, N_TRAIN));
     check_ok(dun_loss_run(loss, dun_engine_point_gradient(engine), NULL, dun_engine_point_buffer(engine),
-                          centroids, labels, N_TRAIN));
+                          centroids, labels, NULL, N_TRAIN));
     check_ok(dun_loss_read(&value, NULL, loss, N_TRAIN));
     if (gradient) {
         check_ok(dun_session_backward(&t->session, N_TRAIN));

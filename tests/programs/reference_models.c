@@ -217,7 +217,7 @@ static int compare_gradient(distances *d, scene *s) {
     TRY(write_floats(&c, json_object_get(gradient, "centroids")));
     TRY(dun_loss_create(&l, &s->compute, &settings, n, K, s->D));
     TRY(dun_loss_run(&l, dun_engine_point_gradient(&s->engine), &d_c, dun_engine_point_buffer(&s->engine), &c,
-                     labels, n));
+                     labels, NULL, n));
     TRY(dun_engine_backward(&s->engine));
     TRY(dun_loss_read(&loss, NULL, &l, n));
     TRY(dun_buffer_read(d_prompt, &s->engine.d_prompt, 0, (size_t)s->P * s->C * sizeof *d_prompt));

@@ -13,7 +13,8 @@ static const double point_tolerance = 2e-6, gradient_tolerance = 5e-6;
 
 static void reference_point(double *out, const scene *s, int q, const double *prompt_rows) {
     int ids[MAX_TEXT + MAX_OWN], n = scene_ids(ids, s->spec, q);
-    check_ok(dun_random_model_point(out, s->weights, &s->point, ids, n, prompt_rows));
+    const int first = s->point.mean ? n - scene_sequences[q].n : n - 1;
+    check_ok(dun_random_model_mean(out, s->weights, &s->point, ids, n, first, prompt_rows));
 }
 
 static bool uses_row(int q, int row) {

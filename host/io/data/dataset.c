@@ -66,7 +66,8 @@ static dun_cell cell_at(const dun_record *record, size_t column) {
 }
 
 /* Adds one example, copied. */
-static int add(dun_dataset_reader *r, const dun_cell *text, const dun_cell *label, const dun_record *record) {
+static int add(dun_dataset_reader *r, const dun_cell *text, const dun_cell *label, double weight,
+               const dun_record *record) {
     int rc;
     char word[DUN_LABEL_BYTES + 1];
     dun_dataset *dataset = r->dataset;
@@ -80,6 +81,8 @@ static int add(dun_dataset_reader *r, const dun_cell *text, const dun_cell *labe
     example->length = text->length;
     example->line = (uint32_t)record->line;
     example->at = record->at;
+    example->weight = weight;
+    dataset->weighted |= weight < 1 || weight > 1;
     dataset->n++;
 out:
     return rc;
@@ -124,7 +127,15 @@ static int read_record(dun_dataset_reader *r, const dun_record *record) {
         goto out;
     }
     TRY(check_cell(r, &label, "label", DUN_LABEL_BYTES, line));
-    TRY(add(r, &text, &label, record));
+    double weight = 1;
+    if (dun_dataset_has_weights(r)) {
+        const dun_cell cell = cell_at(record, r->weight);
+        TRY(dun_dataset_weight(&weight, r, &cell, line));
+    }
+    if (weight > 0)
+        TRY(add(r, &text, &label, weight, record));
+    else
+        r->dataset->n_weightless++;
 out:
     return rc < 0 ? rc : DUN_OK;
 }
@@ -155,6 +166,9 @@ out:
 
 static int check_classes(const dun_dataset_reader *r) {
     const dun_dataset *dataset = r->dataset;
+    if (dataset->n == 0 && dataset->n_weightless)
+        return dun_error(DUN_BAD_INPUT, "%s: the weights of all %zu texts are 0; one above it is needed",
+                         r->name, dataset->n_weightless);
     if (dataset->n == 0)
         return dun_tally_refuse_none(r->name, dun_records_line(r->records), 0);
     for (size_t i = 1; i < dataset->n; i++)
@@ -185,6 +199,8 @@ static int tell_passed(const dun_dataset_reader *r) {
                       r->name, line.bytes, DUN_TALLY_PERCENT));
     dun_warn("%s: %s", r->name, line.bytes);
 tell_joined:
+    if (dataset->n_weightless)
+        dun_warn("%s: %zu texts of weight 0 are left out", r->name, dataset->n_weightless);
     if (dataset->n_joined)
         dun_warn("%s: %zu texts go on in columns without a name; they are read with it", r->name,
                  dataset->n_joined);
@@ -269,6 +285,8 @@ uint64_t dun_dataset_hash(const dun_dataset *dataset, const dun_labels *labels) 
         const char *name = labels->names[example->label];
         hash = hash_bytes(hash, example->text, example->length);
         hash = hash_bytes(hash, name, strlen(name));
+        if (dataset->weighted)
+            hash = dun_hash(hash, &example->weight, sizeof example->weight);
     }
     return hash;
 }

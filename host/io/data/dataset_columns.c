@@ -69,6 +69,24 @@ out:
     return rc;
 }
 
+/* The column of weights, if there is to be one, among those that there are. */
+static int check_weights(const dun_dataset_reader *r) {
+    const size_t n = r->dialect.n_columns;
+    if (r->weight == SIZE_MAX)
+        return DUN_OK;
+    if (r->dialect.format == DUN_FASTTEXT || r->dialect.format == DUN_PLAIN)
+        return dun_error(DUN_USAGE, "%s: data.weight_column = %s: files of the form %s have no weights",
+                         r->name, r->options->weight_column, dun_format_name(r->dialect.format));
+    if (r->weight == r->text || r->weight == r->label)
+        return dun_error(DUN_USAGE,
+                         "%s: weight and %s are both column %zu; data.weight_column must be another", r->name,
+                         r->weight == r->text ? "text" : "label", r->weight);
+    if (r->weight < n || n == 0)
+        return DUN_OK;
+    return dun_error(DUN_BAD_INPUT, "%s:1: %zu column%s; the weight is to be in column %zu, counted from 0",
+                     r->name, n, n == 1 ? "" : "s", r->weight);
+}
+
 static int check_place(const dun_dataset_reader *r) {
     const size_t most = r->text > r->label ? r->text : r->label, n = r->dialect.n_columns;
     if (r->text == r->label)
@@ -91,11 +109,19 @@ static int check_place(const dun_dataset_reader *r) {
 int dun_dataset_find_columns(dun_dataset_reader *r) {
     int rc = DUN_OK;
     const dun_dataset_options *options = r->options;
-    const char *text = options->text_column, *label = options->label_column;
+    const char *text = options->text_column, *label = options->label_column, *weight = options->weight_column;
+    r->weight = SIZE_MAX;
     if (r->dialect.format == DUN_JSONL || r->dialect.format == DUN_JSON) {
         r->text_key = text && text[0] ? text : "text";
         r->label_key = label && label[0] ? label : "label";
         r->text = r->label = SIZE_MAX;
+        r->weight_key = weight && weight[0] ? weight : NULL;
+        if (r->weight_key &&
+            (strcmp(r->weight_key, r->text_key) == 0 || strcmp(r->weight_key, r->label_key) == 0))
+            TRY(dun_error(
+                DUN_USAGE,
+                "%s: weight and text or label are both key \"%s\"; data.weight_column must be another",
+                r->name, r->weight_key));
         if (strcmp(r->text_key, r->label_key) == 0)
             TRY(dun_error(
                 DUN_USAGE,
@@ -108,7 +134,9 @@ int dun_dataset_find_columns(dun_dataset_reader *r) {
         TRY(dun_records_read_header(r->records));
     TRY(find_column(&r->text, r, "text_column", text, 0));
     TRY(find_column(&r->label, r, "label_column", label, 1));
+    TRY(find_column(&r->weight, r, "weight_column", weight, SIZE_MAX));
     TRY(check_place(r));
+    TRY(check_weights(r));
     if (options->header)
         r->spill_end = dun_spill_find(r->records, r->dialect.n_columns, r->text, r->label);
 out:
@@ -157,6 +185,8 @@ int dun_dataset_find_keys(dun_dataset_reader *r, const dun_record *record) {
         TRY(find_key(&r->text, r, r->text_key, record));
     if (r->label_key && r->label == SIZE_MAX)
         TRY(find_key(&r->label, r, r->label_key, record));
+    if (r->weight_key && r->weight == SIZE_MAX)
+        TRY(find_key(&r->weight, r, r->weight_key, record));
 out:
     return rc;
 }

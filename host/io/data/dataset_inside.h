@@ -11,8 +11,8 @@ typedef struct {
     const dun_dataset_options *options;
     dun_dialect dialect;
     dun_records *records;
-    size_t text, label;               /* their columns; SIZE_MAX: a JSON key that was not met yet */
-    const char *text_key, *label_key; /* of JSON; else NULL */
+    size_t text, label, weight; /* their columns; SIZE_MAX: a JSON key that was not met yet, or no weights */
+    const char *text_key, *label_key, *weight_key; /* of JSON; else NULL */
     size_t spill_end; /* unnamed columns from the text's on, up to here, hold the rest of texts; 0: none */
     dun_labels *labels;
     bool gather; /* labels are new classes instead of being looked up */
@@ -26,6 +26,11 @@ int dun_dataset_find_columns(dun_dataset_reader *r);
 
 /* JSON: the columns of keys that were met by now. The first record must have both. */
 int dun_dataset_find_keys(dun_dataset_reader *r, const dun_record *record);
+
+/* Is there a column of weights, met or not? And the weight in a cell of it, 0 or more. DUN_BAD_INPUT names
+ * the line. */
+bool dun_dataset_has_weights(const dun_dataset_reader *r);
+int dun_dataset_weight(double *weight, const dun_dataset_reader *r, const dun_cell *cell, size_t line);
 
 /* A file begins: counts start at 0. */
 void dun_labels_begin(dun_labels *labels);

@@ -10,10 +10,17 @@ static int add_all(dun_dataset_reader *r, const dun_given *given) {
     dun_dataset *dataset = r->dataset;
     TRY_NEW(dataset->examples, given->n);
     for (size_t i = 0; i < given->n; i++) {
-        dun_example *example = &dataset->examples[i];
+        const double weight = r->options->training && given->weights ? given->weights[i] : 1;
+        dun_example *example = &dataset->examples[dataset->n];
+        if (!(weight > 0)) {
+            dataset->n_weightless++;
+            continue;
+        }
         TRY(dun_labels_find(&example->label, r, given->labels[i], i));
         example->text = given->texts[i];
         example->length = given->lengths[i];
+        example->weight = weight;
+        dataset->weighted |= weight < 1 || weight > 1;
         example->line = given->lines ? given->lines[i] : (uint32_t)i + 1;
         dataset->n++;
     }
@@ -22,6 +29,8 @@ out:
 }
 
 static int require_classes(const dun_dataset *dataset, const dun_given *given) {
+    if (dataset->n == 0 && dataset->n_weightless)
+        return dun_error(DUN_BAD_INPUT, "the weight of every %s is 0; one above it is needed", given->name);
     for (size_t i = 1; i < dataset->n; i++)
         if (dataset->examples[i].label != dataset->examples[0].label)
             return DUN_OK;

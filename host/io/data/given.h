@@ -11,8 +11,9 @@ typedef struct {
     const char *const *texts; /* UTF-8, zero-terminated, no NUL inside; empty ones are texts too */
     const size_t *lengths;
     const char *const *labels; /* at most DUN_LABEL_BYTES, not blank */
-    const double *weights;     /* of each in the loss; NULL: 1 */
-    const uint32_t *lines;     /* where each stood in its file; NULL: its index + 1 */
+    const double *weights; /* of each in the loss, finite and not negative; NULL: 1. In training one of weight
+                              0 is as if it were not there; elsewhere they are not looked at */
+    const uint32_t *lines; /* where each stood in its file; NULL: its index + 1 */
 } dun_given;
 
 /* As dun_dataset_read, with labels->n_classes likewise: what a file with these records gives. `training`: at

@@ -185,6 +185,20 @@ out:
     return rc;
 }
 
+bool dun_labels_class(uint32_t *id, const dun_labels *labels, const char *word) {
+    char text[DUN_LABEL_BYTES + 1];
+    size_t index;
+    const dun_slice inside = dun_utf8_trim(word, strlen(word));
+    if (inside.length > DUN_LABEL_BYTES)
+        return false;
+    memcpy(text, inside.bytes, inside.length);
+    text[inside.length] = '\0';
+    if (inside.length == 0 || !find_spelling(&index, labels, text))
+        return false;
+    *id = labels->words[index].id;
+    return true;
+}
+
 /* A label that no spelling so far stands for. */
 static int add_new(size_t *index, const dun_dataset_reader *r, const char *word, size_t line) {
     int rc = DUN_OK;

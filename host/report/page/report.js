@@ -42,7 +42,16 @@ function sentence(run) {
   return parts.concat(against.length ? [against.join(", ")] : []).join(": ") + ".";
 }
 
+// Were there held-out texts?
+function measured(run) {
+  return typeof run.metrics.accuracy === "number";
+}
+
 function verdict(run) {
+  if (!measured(run)) {
+    return el("section", { id: "verdict" }, el("p", { class: "sentence" },
+      `Trained for ${run.metrics.steps} steps and not measured: there were no validation texts.`));
+  }
   const m = run.metrics, [low, high] = interval(m.accuracy, m.n);
   const bars = [["trained, nearest centroid", m.accuracy, true]].concat(
     numbersOf(m).map(([key, value]) => [baselineName(key), value, false])).sort((a, b) => b[1] - a[1]);
@@ -72,6 +81,7 @@ function confusion(run) {
 }
 
 function mapSection(run) {
+  if (!measured(run)) return [];
   if (!run.points) {
     return [el("section", {}, el("h2", {}, "Held-out texts"), el("p", { class: "note" },
       "The run left no points to show: it was made with [output] report = no."))];
@@ -196,12 +206,12 @@ function configSection(run) {
 function showRun(run) {
   redrawn.clear();
   byId("run").replaceChildren(...[verdict(run), ...mapSection(run), animation(run), curves(run),
-    el("div", { class: "pair" }, scores(run), confusion(run)), machine(run), configSection(run)].filter(Boolean));
+    measured(run) ? el("div", { class: "pair" }, scores(run), confusion(run)) : null, machine(run), configSection(run)].filter(Boolean));
 }
 
 // Several runs: a table, their held-out curves, and the settings in which they differ.
 function comparison(runs, open) {
-  const all = runs.map((run) => settings(run.config)), best = Math.max(...runs.map((r) => r.metrics.accuracy));
+  const all = runs.map((run) => settings(run.config)), best = Math.max(...runs.filter(measured).map((r) => r.metrics.accuracy));
   const keys = [...new Set(all.flatMap(Object.keys))].filter((key) => key !== "output.dir" && new Set(all.map((s) => s[key])).size > 1);
   const base = [...new Set(runs.flatMap((r) => numbersOf(r.metrics).map(([key]) => key)))];
   const head = ["Run", "Accuracy", "95 % interval", "Macro F1"].concat(base.map(baselineName), ["Steps", "Time", "Device"]);
@@ -209,8 +219,9 @@ function comparison(runs, open) {
     const m = run.metrics, [low, high] = interval(m.accuracy, m.n);
     return el("tr", { class: "pick", tabindex: "0", onclick: () => open(i), onkeydown: (e) => { if (e.key === "Enter") open(i); } },
       el("td", {}, el("span", { class: "tag" }, badge(i), el("span", { class: "text" }, run.name))),
-      el("td", { class: m.accuracy === best ? "right" : "" }, percent(m.accuracy)), el("td", {}, `${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}`),
-      el("td", {}, m.macro_avg ? m.macro_avg.f1.toFixed(3) : "–"), base.map((key) => el("td", {}, percent(Object.fromEntries(numbersOf(m))[key]))),
+      el("td", { class: m.accuracy === best ? "right" : "" }, measured(run) ? percent(m.accuracy) : "–"),
+      el("td", {}, measured(run) ? `${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}` : "–"),
+      el("td", {}, m.macro_avg && measured(run) ? m.macro_avg.f1.toFixed(3) : "–"), base.map((key) => el("td", {}, percent(Object.fromEntries(numbersOf(m))[key]))),
       el("td", {}, m.steps), el("td", {}, seconds(wholeTime(m))), el("td", {}, (m.device || {}).name || ""));
   });
   const line = (x, y, i) => ({ name: runs[i].name, hue: i, x, y, width: 2, opacity: i < 8 ? 1 : 0.6 });
