@@ -10,7 +10,10 @@
 
 static int run(const dun_args *args) {
     const struct rlimit none = {0};
-    (void)setrlimit(RLIMIT_CORE, &none); /* its end is expected */
+    (void)setrlimit(RLIMIT_CORE, &none);             /* its end is expected */
+    const char *vendors = dun_args_operand(args, 2); /* those of the process that asks */
+    if (vendors && setenv("OCL_ICD_VENDORS", vendors, 1) < 0)
+        return dun_error(DUN_FAILED, "no memory for OCL_ICD_VENDORS");
     dun_driver_dismiss();
     return dun_driver_try_here(dun_args_operand(args, 0),
                                (unsigned)strtoul(dun_args_operand(args, 1), NULL, 10));
@@ -21,9 +24,9 @@ static const dun_option options[] = {{0}};
 const dun_command dun_command_try_driver = {
     .name = "try-driver",
     .summary = "Build and run a small kernel on one device.",
-    .usage = "SELECTOR NUMBER",
+    .usage = "SELECTOR NUMBER [VENDORS]",
     .options = options,
     .min_operands = 2,
-    .max_operands = 2,
+    .max_operands = 3,
     .run = run,
 };

@@ -23,7 +23,7 @@ static const char *const thread_variables[] = {
     "LP_NUM_THREADS",         /* Mesa's llvmpipe */
 };
 
-static const char cache_variable[] = "POCL_CACHE_DIR";
+static const char cache_variable[] = "POCL_CACHE_DIR", vendors_variable[] = "OCL_ICD_VENDORS";
 
 enum { N_THREAD_VARIABLES = sizeof thread_variables / sizeof *thread_variables };
 
@@ -37,6 +37,8 @@ static struct {
     atomic_bool dismissed;
     atomic_uint_least64_t passed;
     void (*on_build)(void);
+    atomic_bool has_vendors;
+    char vendors[PATH_MAX]; /* of the loader */
     pthread_once_t put_back;
     bool limited[N_THREAD_VARIABLES]; /* the variable was not set before */
     bool moved, had_place;            /* so is the folder's; there was one */
@@ -122,6 +124,8 @@ static void prepare(void) {
     dun_driver_cache found;
     char tight[160];
     const dun_limits_source here = dun_limits_of_process();
+    snprintf(driver.vendors, sizeof driver.vendors, "%s", dun_driver_vendors());
+    driver.has_vendors = true;
     limit_threads();
     find_own(driver.place);
     driver.usable = is_good(&found, driver.place);
@@ -153,6 +157,11 @@ static void put_back(void) {
 
 void dun_driver_prepared(void) {
     (void)pthread_once(&driver.put_back, put_back);
+}
+
+const char *dun_driver_vendors(void) {
+    const char *set = driver.has_vendors ? driver.vendors : getenv(vendors_variable);
+    return set ? set : "";
 }
 
 void dun_driver_tell_cache(void) {

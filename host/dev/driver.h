@@ -16,6 +16,11 @@ void dun_driver_prepare(void);
  * environment is what it was before. */
 void dun_driver_prepared(void);
 
+/* Where the loader finds drivers: what OCL_ICD_VENDORS says, or said before the first OpenCL call, when the
+ * loader read it;
+ * "": nothing. A caller may set it for that call alone, so processes that try a driver are told. */
+const char *dun_driver_vendors(void);
+
 /* Tells, once a process, that another folder stands in for PoCL's and why; for when it is known that there is
  * a PoCL.
  */

@@ -224,7 +224,8 @@ static int try_child(dun_device *device, const char *program, const dun_str *key
     enum { UNKNOWN_COMMAND = 2 };
     int rc = DUN_OK;
     char selector[32], number[16];
-    const char *argv[] = {program, "try-driver", selector, number, NULL};
+    const char *vendors = dun_driver_vendors();
+    const char *argv[] = {program, "try-driver", selector, number, *vendors ? vendors : NULL, NULL};
     char problem[256];
     dun_process_end end;
     dun_str printed = {0};

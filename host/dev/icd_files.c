@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "dev/driver.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -43,8 +44,8 @@ out:
 
 int dun_icd_files_find(dun_icd_files *out) {
     int rc = DUN_OK;
-    const char *set = getenv("OCL_ICD_VENDORS");
-    const char *folder = set && *set ? set : "/etc/OpenCL/vendors";
+    const char *set = dun_driver_vendors();
+    const char *folder = *set ? set : "/etc/OpenCL/vendors";
     size_t capacity = 0;
     struct dirent *entry;
     dun_str path = {0};

@@ -1,11 +1,13 @@
 /* Finds the OpenCL loader, and all functions of the table in it; see opencl_load.h. */
-#define _GNU_SOURCE /* RTLD_DEFAULT, dladdr */
+#define _GNU_SOURCE /* RTLD_DEFAULT, dladdr1 */
 #include "dev/opencl_load.h"
 
 #include "base/err.h"
+#include "base/process.h"
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,13 +61,22 @@ static bool try_library(const char *name) {
     return false;
 }
 
-/* NAME in the folder of the file that this code is in; "" when that is not known. */
+/* NAME in the folder of the file that this code is in, a library or the program, of which the system has only
+ * the name that it was called by; "" when that is not known. */
 static void place_beside(char out[PATH_MAX], const char *name) {
     Dl_info here;
-    const char *slash = dladdr(&loader, &here) && here.dli_fname ? strrchr(here.dli_fname, '/') : NULL;
-    if (!slash ||
-        snprintf(out, PATH_MAX, "%.*s/%s", (int)(slash - here.dli_fname), here.dli_fname, name) >= PATH_MAX)
+    struct link_map *map = NULL;
+    dun_str program = {0};
+    const char *file = NULL, *slash;
+    if (dladdr1(&loader, &here, (void **)&map, RTLD_DL_LINKMAP) && map && *map->l_name)
+        file = map->l_name;
+    else if (dun_process_self(&program) == DUN_OK)
+        file = program.bytes;
+    slash = file ? strrchr(file, '/') : NULL;
+    if (!slash || snprintf(out, PATH_MAX, "%.*s/%s", (int)(slash - file), file, name) >= PATH_MAX)
         out[0] = '\0';
+    dun_error_clear();
+    dun_str_free(&program);
 }
 
 static void find(void) {

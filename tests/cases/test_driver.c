@@ -116,14 +116,18 @@ static void test_try(void **state) {
         {"i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i + 1)); done; exit 1", DUN_BAD_DEVICE,
          "    line 3999\n"},
         {NULL, DUN_FAILED, "/no/such/program: cannot be started"},
-        {"test \"$1\" = try-driver -a $# -eq 3", DUN_OK, NULL}, /* from here on it has passed */
+        /* Where the loader found drivers when it read it. From here on it has passed. */
+        {"test \"$1\" = try-driver -a \"$4\" = \"$VENDORS\" -a -z \"$OCL_ICD_VENDORS\"", DUN_OK, NULL},
     };
     (void)state;
     const char *kept = getenv("DUNLIN_CACHE");
     char *cache = kept ? dun_strdup(kept) : NULL;
     setenv("DUNLIN_CACHE", "off", 1);
+    setenv("OCL_ICD_VENDORS", "/etc/OpenCL/vendors", 0);
+    setenv("VENDORS", getenv("OCL_ICD_VENDORS"), 1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dun_device *device = check_open_device();
+        unsetenv("OCL_ICD_VENDORS");
         dun_str path = {0}, script = {0};
         check_ok(dun_str_addf(&path, cases[i].script ? "%s/try/dunlin" : "/no/such/program", folder));
         check_ok(dun_str_addf(&script, "#!/bin/sh\n%s\n", cases[i].script ? cases[i].script : ""));
