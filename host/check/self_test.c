@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/interrupt.h"
 #include "dev/choice.h"
 
 #include <stdio.h>
@@ -152,6 +153,35 @@ static size_t count(const dun_programs *programs, const dun_kernel_list *list) {
 
 int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
                       bool stored, bool quick) {
+    return dun_self_test_told(report, device, head_dim, wanted, stored, quick, NULL);
+}
+
+static int go_on(const dun_self_test *report, const dun_observer *observer) {
+    dun_observe_advance(observer, report->n_rows, NULL);
+    return dun_interrupted() ? dun_error(DUN_INTERRUPTED, "interrupted while the device was tested") : DUN_OK;
+}
+
+/* Every way to multiply, then every topic. */
+static int test_all(dun_self_test *report, dun_compute *compute, const char *first,
+                    const dun_observer *observer) {
+    int rc = DUN_OK;
+    for (const char *const *name = dun_gemm_provider_names; *name; name++) {
+        TRY(go_on(report, observer));
+        if (!leave_out(compute->device, *name, first))
+            TRY(test_provider(report, compute, *name));
+    }
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+        TRY(go_on(report, observer));
+        run_topic(report, compute, compute->gemm, topics[i], NULL);
+    }
+    if (report->stored)
+        run_topic(report, compute, compute->gemm, &dun_check_stored_rows, NULL);
+out:
+    return rc;
+}
+
+int dun_self_test_told(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
+                       bool stored, bool quick, const dun_observer *observer) {
     int rc = DUN_OK;
     dun_compute compute = {0};
     dun_choice run; /* what a run would take: a tuned provider comes before the default */
@@ -162,15 +192,10 @@ int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_d
                            .gemm = "naive",
                            .every_gemm = true,
                            .uses = {{&dun_nn_kernels, nn}, {&dun_learn_kernels, DUN_ALL_TOPICS}}};
+    dun_observe_begin(observer, "check", "tests", 0);
     TRY(dun_choose(&run, dun_device_describe(device), &(dun_wish){.head_dim = head_dim, .gemm = wanted}));
     TRY(dun_compute_create_wish(&compute, device, NULL, &wish));
-    for (const char *const *name = dun_gemm_provider_names; *name; name++)
-        if (!leave_out(device, *name, run.gemm))
-            TRY(test_provider(report, &compute, *name));
-    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
-        run_topic(report, &compute, compute.gemm, topics[i], NULL);
-    if (stored)
-        run_topic(report, &compute, compute.gemm, &dun_check_stored_rows, NULL);
+    TRY(test_all(report, &compute, run.gemm, observer));
     choose(report, run.gemm, wanted);
     TRY(test_step(report, &compute));
     judge(report);
@@ -178,6 +203,7 @@ int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_d
         count(compute.programs, &dun_nn_kernels) + count(compute.programs, &dun_learn_kernels);
     report->seconds = dun_clock_seconds() - begun;
 out:
+    dun_observe_end(observer);
     dun_compute_free(&compute);
     return rc;
 }

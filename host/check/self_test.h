@@ -3,6 +3,7 @@
 #ifndef DUN_SELF_TEST_H
 #define DUN_SELF_TEST_H
 
+#include "base/observer.h"
 #include "check/check_topics.h"
 
 enum { DUN_SELF_TEST_ROWS = 24 };
@@ -39,6 +40,10 @@ enum { DUN_SELF_TEST_HEADS = 64 };
  * report. */
 int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
                       bool stored, bool quick);
+
+/* The same, with its progress. DUN_INTERRUPTED between two topics. */
+int dun_self_test_told(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
+                       bool stored, bool quick, const dun_observer *observer);
 
 /* Why the device cannot be trusted: the first failure of a row that matters; "" when it passed. */
 const char *dun_self_test_failure(const dun_self_test *report);

@@ -86,6 +86,9 @@ int dun_session_read_data(dun_session *session, bool train);
  * no list of classes and weights; DUN_BAD_INPUT: there is no such class. */
 int dun_session_weigh_classes(dun_session *session);
 
+/* The data sets without their tokens, for which a config is enough. */
+int dun_session_read_sets(dun_session *session);
+
 /* DUN_USAGE: text and prompt are longer than the model can read, a batch has too many rows, or one device
  * shares the texts out. */
 int dun_session_check(const dun_session *session, bool backward);

@@ -52,14 +52,21 @@ out:
     return rc;
 }
 
-int dun_session_read_data(dun_session *session, bool train) {
+int dun_session_read_sets(dun_session *session) {
     int rc = DUN_OK;
     const dun_config *config = session->config;
-    double begun = dun_clock_seconds();
-    uint32_t max_length = (uint32_t)config->data.max_length;
     TRY(dun_labels_parse(&session->labels, config->data.label_map,
                          dun_config_origin(config, DUN_KEY_data_label_map)));
     TRY(session->given ? take_given(session) : read_files(session));
+out:
+    return rc;
+}
+
+int dun_session_read_data(dun_session *session, bool train) {
+    int rc = DUN_OK;
+    double begun = dun_clock_seconds();
+    uint32_t max_length = (uint32_t)session->config->data.max_length;
+    TRY(dun_session_read_sets(session));
     TRY(dun_session_weigh_classes(session));
     if (train)
         TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));

@@ -1,0 +1,24 @@
+/* dunlin-probe: what the library runs as a process of its own to see whether a driver ends it; not for
+ * people. It takes the arguments of `dunlin try-driver`. */
+#include "base/err.h"
+#include "dev/driver.h"
+#include "dev/driver_try.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+int main(int argc, char **argv) {
+    const struct rlimit none = {0};
+    if (argc != 4 || strcmp(argv[1], "try-driver") != 0) {
+        fprintf(stderr, "usage: dunlin-probe try-driver SELECTOR NUMBER\n");
+        return dun_exit_code(DUN_USAGE);
+    }
+    (void)setrlimit(RLIMIT_CORE, &none); /* its end is expected */
+    dun_driver_dismiss();
+    const int rc = dun_driver_try_here(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
+    if (rc < 0)
+        fprintf(stderr, "dunlin: %s\n", dun_error_message());
+    return dun_exit_code(rc);
+}
