@@ -11,12 +11,14 @@
 
 int main(int argc, char **argv) {
     const struct rlimit none = {0};
-    if (argc != 4 || strcmp(argv[1], "try-driver") != 0) {
-        fprintf(stderr, "usage: dunlin-probe try-driver SELECTOR NUMBER\n");
+    if (argc < 4 || argc > 5 || strcmp(argv[1], "try-driver") != 0) {
+        fprintf(stderr, "usage: dunlin-probe try-driver SELECTOR NUMBER [VENDORS]\n");
         return dun_exit_code(DUN_USAGE);
     }
     (void)setrlimit(RLIMIT_CORE, &none); /* its end is expected */
     dun_driver_dismiss();
+    if (argc == 5 && setenv("OCL_ICD_VENDORS", argv[4], 1) < 0)
+        return dun_exit_code(DUN_FAILED);
     const int rc = dun_driver_try_here(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
     if (rc < 0)
         fprintf(stderr, "dunlin: %s\n", dun_error_message());
