@@ -1,4 +1,4 @@
-/* loss.class_weights: read as a word or a list, for the classes of the training texts. */
+/* Weights in the loss: loss.class_weights as a word or a list, and how they and those of texts compare. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/number.h"
@@ -95,6 +95,19 @@ out:
     return rc;
 }
 
+/* True: not all are 1 then. */
+static bool make_largest_1(double *weights, uint32_t n) {
+    double most = 0;
+    bool differ = false;
+    for (uint32_t i = 0; i < n; i++)
+        most = weights[i] > most ? weights[i] : most;
+    for (uint32_t i = 0; i < n; i++) {
+        weights[i] /= most;
+        differ |= weights[i] < 1;
+    }
+    return differ;
+}
+
 int dun_session_weigh_classes(dun_session *session) {
     int rc = DUN_OK;
     const char *what = session->config->loss.class_weights;
@@ -108,9 +121,8 @@ int dun_session_weigh_classes(dun_session *session) {
         TRY(balance(session));
     else if (*what && strcmp(what, "none") != 0)
         TRY(read_list(session));
-    session->weighted = session->train->weighted;
-    for (uint32_t k = 0; k < K; k++)
-        session->weighted |= session->class_weight[k] < 1 || session->class_weight[k] > 1;
+    session->weighted = make_largest_1(session->class_weight, K);
+    session->weighted |= make_largest_1(session->texts.weight, session->n_train);
 out:
     return rc;
 }

@@ -38,8 +38,8 @@ typedef struct dun_session {
     dun_template template;
     dun_prompt prompt; /* on the host: the start, or what was trained */
     dun_labels labels;
-    double *class_weight;       /* [K] loss.class_weights; or NULL: nothing is read */
-    bool weighted;              /* a text or class weighs other than 1 */
+    double *class_weight;       /* [K] loss.class_weights, the largest made 1; or NULL: nothing is read */
+    bool weighted;              /* texts or classes do not weigh alike */
     dun_dataset *train, *valid; /* NULL: not read; or, of `valid`, there is none */
     dun_texts texts;            /* training texts, then validation texts */
     uint32_t n_train, n_valid;
@@ -82,8 +82,10 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
  * the validation texts and, where `train` says so, the training texts. There need be no validation texts. */
 int dun_session_read_data(dun_session *session, bool train);
 
-/* What loss.class_weights means for the training texts that were read; part of reading them. DUN_USAGE: it is
- * no list of classes and weights; DUN_BAD_INPUT: there is no such class. */
+/* What loss.class_weights means for the training texts that were read; part of reading them. Only how weights
+ * compare counts, so the largest is made 1, and those of texts (session->texts.weight) likewise: equal ones
+ * are 1 to the bit. DUN_USAGE: it is no list of classes and weights; DUN_BAD_INPUT: there is no such class.
+ */
 int dun_session_weigh_classes(dun_session *session);
 
 /* The data sets without their tokens, for which a config is enough. */

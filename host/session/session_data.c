@@ -67,10 +67,10 @@ int dun_session_read_data(dun_session *session, bool train) {
     double begun = dun_clock_seconds();
     uint32_t max_length = (uint32_t)session->config->data.max_length;
     TRY(dun_session_read_sets(session));
-    TRY(dun_session_weigh_classes(session));
     if (train)
         TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
     session->n_train = session->texts.n;
+    TRY(dun_session_weigh_classes(session));
     if (session->valid)
         TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
     session->n_valid = session->texts.n - session->n_train;
