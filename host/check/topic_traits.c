@@ -123,18 +123,18 @@ static void cap(dun_check *c, int N, int C, bool backward) {
            *want = dun_check_doubles(c, n);
     if (c->stopped)
         return;
+    dun_check_tensor *x_in = dun_check_input(c, "x", x, n);
     if (!backward) {
-        dun_check_tensor *y = dun_check_in_out(c, "x", x, n);
-        DUN_CHECK_LAUNCH(c, nn, cap_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_FLOAT(most),
-                         DUN_INT(C));
+        dun_check_tensor *y = dun_check_output(c, "y", n);
+        DUN_CHECK_LAUNCH(c, nn, cap_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(y->buffer), DUN_BUF(x_in->buffer),
+                         DUN_FLOAT(most), DUN_INT(C));
         dun_ref_cap_fwd(want, x, most, (int)n);
         dun_check_close(c, y, want, act_tolerance);
         return;
     }
-    dun_ref_cap_fwd(want, x, most, (int)n); /* the kernel sees what was capped */
-    dun_check_tensor *y = dun_check_input(c, "y", want, n), *dx = dun_check_in_out(c, "dx", dy, n);
-    DUN_CHECK_LAUNCH(c, nn, cap_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(y->buffer),
-                     DUN_FLOAT(most), DUN_INT(C));
+    dun_check_tensor *dy_in = dun_check_input(c, "dy", dy, n), *dx = dun_check_output(c, "dx", n);
+    DUN_CHECK_LAUNCH(c, nn, cap_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(dy_in->buffer),
+                     DUN_BUF(x_in->buffer), DUN_FLOAT(most), DUN_INT(C));
     dun_ref_cap_bwd(want, dy, x, most, (int)n);
     dun_check_close_floor(c, dx, want, act_tolerance, 0.1);
 }

@@ -1,7 +1,7 @@
 /* Row kernels of models that are no plain Llamas: other units of the ffn, learned positions, capped logits. One
  * work-group a row (see preface.cl). Bytes a row, and flops a number of it:
  *   act_fwd 8*F, gated 12*F, some 5 and an erf or exp   act_bwd 12*F, gated 20*F, some 15 and the same
- *   position_fwd 12*C, 1   cap_fwd 8*C, 2 and a tanh   cap_bwd 12*C, 4 */
+ *   position_fwd 12*C, 1   cap_fwd 8*C, 2 and a tanh   cap_bwd 12*C, 4 and a tanh */
 
 /* act(x), and its slope d act / d x, by kind as in host/model/traits.def:
  *   0 SiLU        x t, t = 1 / (1 + exp(-x))                  t (1 + x (1 - t))
@@ -98,26 +98,32 @@ __kernel void position_fwd(__global float *x,             /* (N, C) */
         x[j] += table[j];
 }
 
-/* cap_fwd: x = cap tanh(x / cap), in place. Range: N groups. */
-__kernel void cap_fwd(__global float *x,  /* (N, C) */
+/* cap_fwd: y = cap tanh(x / cap). Range: N groups. */
+__kernel void cap_fwd(__global float *y,        /* (N, C) */
+                      __global const float *x,  /* (N, C) */
                       float cap, int C) {
     x += get_group_id(0) * (size_t)C;
+    y += get_group_id(0) * (size_t)C;
     FOR_VECTORS(i, C)
-        vec_store(cap * tanh(vec_load(i, x) / cap), i, x);
+        vec_store(cap * tanh(vec_load(i, x) / cap), i, y);
     FOR_REST(j, C)
-        x[j] = cap * tanh(x[j] / cap);
+        y[j] = cap * tanh(x[j] / cap);
 }
 
-/* cap_bwd: dx *= 1 - (y / cap)^2, in place, of the capped y. Range: N groups. */
-__kernel void cap_bwd(__global float *dx,       /* (N, C) */
-                      __global const float *y,  /* (N, C) */
+/* cap_bwd: dx = dy (1 - tanh(x / cap)^2). Of x, for whoever has the capped points may change them. Range: N groups. */
+__kernel void cap_bwd(__global float *dx,        /* (N, C) */
+                      __global const float *dy,  /* (N, C) */
+                      __global const float *x,   /* (N, C) */
                       float cap, int C) {
     dx += get_group_id(0) * (size_t)C;
-    y += get_group_id(0) * (size_t)C;
+    dy += get_group_id(0) * (size_t)C;
+    x += get_group_id(0) * (size_t)C;
     FOR_VECTORS(i, C) {
-        vec t = vec_load(i, y) / cap;
-        vec_store(vec_load(i, dx) * (1.0f - t * t), i, dx);
+        vec t = tanh(vec_load(i, x) / cap);
+        vec_store(vec_load(i, dy) * (1.0f - t * t), i, dx);
     }
-    FOR_REST(j, C)
-        dx[j] *= 1.0f - y[j] / cap * (y[j] / cap);
+    FOR_REST(j, C) {
+        float t = tanh(x[j] / cap);
+        dx[j] = dy[j] * (1.0f - t * t);
+    }
 }

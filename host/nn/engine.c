@@ -88,6 +88,8 @@ static int create_sized(dun_engine *engine) {
     TRY(dun_plan_create(&engine->text_plan, &engine->text, device, o->max_text_rows, o->max_texts, false));
     TRY(dun_plan_create(&engine->points_plan, &engine->points, device, o->max_rows, o->max_sequences,
                         o->backward));
+    dun_plan *const plans[] = {&engine->text_plan, &engine->points_plan};
+    TRY(dun_plan_memory_create(&engine->memory, device, plans, 2));
     TRY(dun_device_batch_create(&engine->batch, device, sequences, rows));
     for (uint32_t i = 0; i < engine->points.n_tables; i++)
         TRY(create_rope_table(&engine->rope_tables[i], engine, &engine->points.tables[i]));
@@ -106,6 +108,8 @@ static void free_sized(dun_engine *engine) {
     dun_device_batch_free(&engine->batch);
     dun_plan_free(&engine->text_plan);
     dun_plan_free(&engine->points_plan);
+    dun_plan_memory_free(&engine->memory);
+    engine->has_points = false;
     dun_free(engine->gradient_written);
     engine->gradient_written = NULL;
 }
@@ -181,6 +185,7 @@ int dun_engine_text(dun_engine *engine, const dun_batch *batch, uint32_t cache_r
     assert(batch->n_rows <= engine->cache_rows - cache_row);
     dun_run run = {
         .engine = engine, .graph = &engine->text, .plan = &engine->text_plan, .cache_row = cache_row};
+    engine->has_points = false; /* overwritten */
     TRY(dun_device_batch_upload(&engine->batch, batch, &engine->positions, engine->options.rows_after_text));
     TRY(walk_forward(&run));
 out:
@@ -193,6 +198,7 @@ int dun_engine_points(dun_engine *engine, const dun_batch *batch) {
     dun_run run = {.engine = engine, .graph = &engine->points, .plan = &engine->points_plan};
     TRY(dun_device_batch_upload(&engine->batch, batch, &engine->positions, 0));
     TRY(walk_forward(&run));
+    engine->has_points = true;
 out:
     return rc;
 }
@@ -215,7 +221,7 @@ int dun_engine_backward(dun_engine *engine) {
                    .graph = &engine->points,
                    .plan = &engine->points_plan,
                    .written = engine->gradient_written};
-    assert(engine->options.backward);
+    assert(engine->options.backward && engine->has_points);
     memset(run.written, 0, engine->points.n_values * sizeof *run.written);
     run.written[engine->points.values[engine->points.output].grad_owner] = true;
     for (size_t i = engine->points.n_steps; i-- > 0;) {
@@ -232,4 +238,11 @@ int dun_engine_sum_texts(dun_engine *engine, uint32_t n) {
     return DUN_LAUNCH(dun_compute_kernel(compute, &dun_nn_kernels, DUN_K_block_sum),
                       dun_items(compute, floats / compute->tiles.vector + 1), DUN_BUF(engine->d_prompt),
                       DUN_BUF(engine->d_texts), DUN_INT(n), DUN_INT(floats));
+}
+
+int dun_engine_pick_rows(dun_engine *engine, dun_buffer *out, const dun_buffer *in, const dun_buffer *ends,
+                         uint32_t n, uint32_t columns) {
+    const dun_compute *compute = engine->compute;
+    return DUN_LAUNCH(dun_compute_kernel(compute, &dun_nn_kernels, DUN_K_last_fwd), dun_rows(compute, n),
+                      DUN_BUF(*out), DUN_BUF(*in), DUN_BUF(*ends), DUN_INT(columns));
 }

@@ -30,7 +30,9 @@ typedef struct {
     dun_engine_options options;
     dun_model model;
     dun_graph text, points;
-    dun_plan text_plan, points_plan;
+    dun_plan text_plan, points_plan; /* both in the same */
+    dun_plan_memory memory;
+    bool has_points; /* the points' plan holds what dun_engine_points left: no text was run since */
     dun_device_batch batch;
     dun_long_positions positions;
     dun_buffer rope_tables[DUN_MAX_TABLES]; /* (max_position, dim) cosines, then sines, as points.tables; then
@@ -79,7 +81,7 @@ int dun_engine_read_rows(void *rows, dun_engine *engine, bool kept, uint32_t row
 int dun_engine_write_rows(dun_engine *engine, bool kept, uint32_t row, const void *rows, uint32_t n);
 
 /* Runs whole texts and leaves their keys and values in the cache from row `cache_row` on, one row a token in
- * the batch's order. Sequences have no prefix. */
+ * the batch's order. Sequences have no prefix. What dun_engine_points left, points included, is gone. */
 int dun_engine_text(dun_engine *engine, const dun_batch *batch, uint32_t cache_row);
 
 /* Runs the batch's rows (usually the prompt) after their cached texts; leaves (S, D) points in
@@ -89,12 +91,17 @@ dun_buffer *dun_engine_point_buffer(dun_engine *engine);
 uint32_t dun_engine_point_width(const dun_engine *engine);
 
 /* After dun_engine_points and with the gradient (S, D) of the points written to
- * dun_engine_point_gradient: leaves the gradient of the prompt in engine->d_prompt. */
+ * dun_engine_point_gradient: leaves the gradient of the prompt in engine->d_prompt. What the caller made of
+ * the points themselves does not matter. */
 dun_buffer *dun_engine_point_gradient(dun_engine *engine);
 int dun_engine_backward(dun_engine *engine);
 
 /* The part of it that comes last: the gradient of the prompt from those of n texts (n, P, C) in
  * engine->d_texts, summed in blocks of DUN_BLOCK_TEXTS. Texts that were run elsewhere may be among them. */
 int dun_engine_sum_texts(dun_engine *engine, uint32_t n);
+
+/* out (n, columns) = row ends[i + 1] - 1 of `in` for every i < n; ends[0] is not read. */
+int dun_engine_pick_rows(dun_engine *engine, dun_buffer *out, const dun_buffer *in, const dun_buffer *ends,
+                         uint32_t n, uint32_t columns);
 
 #endif

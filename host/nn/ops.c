@@ -380,14 +380,19 @@ static int gate_backward(dun_run *run, const dun_step *step) {
 
 static int cap_forward(dun_run *run, const dun_step *step) {
     return DUN_LAUNCH(kernel(run, DUN_K_cap_fwd), row_range(run, rows_of(run, step->out)),
-                      DUN_BUF(*buffer_of(run, step->out)), DUN_FLOAT(step->cap),
-                      DUN_INT(value_of(run, step->out)->columns));
+                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, step->in[DUN_IN_X])),
+                      DUN_FLOAT(step->cap), DUN_INT(value_of(run, step->out)->columns));
 }
 
 static int cap_backward(dun_run *run, const dun_step *step) {
+    const int x = step->in[DUN_IN_X];
+    bool before = accumulates(run, x);
+    assert(!before);
+    (void)before;
     return DUN_LAUNCH(kernel(run, DUN_K_cap_bwd), row_range(run, rows_of(run, step->out)),
-                      DUN_BUF(*gradient_of(run, step->out)), DUN_BUF(*buffer_of(run, step->out)),
-                      DUN_FLOAT(step->cap), DUN_INT(value_of(run, step->out)->columns));
+                      DUN_BUF(*gradient_of(run, x)), DUN_BUF(*gradient_of(run, step->out)),
+                      DUN_BUF(*buffer_of(run, x)), DUN_FLOAT(step->cap),
+                      DUN_INT(value_of(run, step->out)->columns));
 }
 
 static int last_forward(dun_run *run, const dun_step *step) {

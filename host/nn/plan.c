@@ -125,7 +125,7 @@ static size_t assign(slot *slots, lifetime *lives, size_t n_lives, size_t n_time
 }
 
 /* Says how much is wanted before the driver is asked for any of it. */
-static int check_memory(const slot *slots, size_t n_slots, dun_device *device, uint32_t N, uint32_t S) {
+static int check_memory(const slot *slots, size_t n_slots, const dun_device *device, uint32_t N, uint32_t S) {
     const dun_device_info *info = dun_device_describe(device);
     double bytes = 0;
     for (size_t i = 0; i < n_slots; i++)
@@ -139,7 +139,23 @@ static int check_memory(const slot *slots, size_t n_slots, dun_device *device, u
     return DUN_OK;
 }
 
-int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32_t N, uint32_t S,
+/* One behind the other, in as many chunks as the device's largest buffer asks for. */
+static void lay_out(dun_plan_place *places, const slot *slots, size_t n, const dun_device_info *info) {
+    const size_t align = info->part_alignment;
+    size_t chunk = 0, end = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t bytes = slots[i].floats * sizeof(float);
+        end = (end + align - 1) / align * align;
+        if (end > 0 && (end > info->largest_buffer_bytes || bytes > info->largest_buffer_bytes - end)) {
+            chunk++;
+            end = 0;
+        }
+        places[i] = (dun_plan_place){.chunk = chunk, .offset = end, .bytes = bytes};
+        end += bytes;
+    }
+}
+
+int dun_plan_create(dun_plan *plan, dun_graph *graph, const dun_device *device, uint32_t N, uint32_t S,
                     bool backward) {
     int rc = DUN_OK;
     lifetime *lives = NULL;
@@ -158,12 +174,11 @@ int dun_plan_create(dun_plan *plan, dun_graph *graph, dun_device *device, uint32
     measure(lives, graph, backward);
     size_t n_slots = assign(slots, lives, 2 * n, 2 * graph->n_steps + 1);
     TRY(check_memory(slots, n_slots, device, N, S));
-    TRY_NEW(plan->buffers, n_slots);
-    for (; plan->n_buffers < n_slots; plan->n_buffers++) {
-        size_t bytes = slots[plan->n_buffers].floats * sizeof(float);
-        TRY(dun_buffer_create_matrix(&plan->buffers[plan->n_buffers], device, bytes, "an activation"));
-        plan->bytes += bytes;
-    }
+    TRY_NEW(plan->places, n_slots);
+    plan->n_buffers = n_slots;
+    lay_out(plan->places, slots, n_slots, dun_device_describe(device));
+    for (size_t i = 0; i < n_slots; i++)
+        plan->bytes += plan->places[i].bytes;
     for (size_t i = 0; i < n; i++) {
         graph->values[i].buffer = lives[dun_graph_home(graph, (int)i)].buffer;
         graph->values[i].grad_buffer = lives[n + (size_t)graph->values[i].grad_owner].buffer;
@@ -176,9 +191,69 @@ out:
     return rc;
 }
 
-void dun_plan_free(dun_plan *plan) {
-    for (size_t i = 0; i < plan->n_buffers; i++)
+static void free_buffers(dun_plan *plan) {
+    for (size_t i = 0; plan->buffers && i < plan->n_buffers; i++)
         dun_buffer_free(&plan->buffers[i]);
     dun_free(plan->buffers);
+    plan->buffers = NULL;
+}
+
+void dun_plan_free(dun_plan *plan) {
+    free_buffers(plan);
+    dun_free(plan->places);
     *plan = (dun_plan){0};
+}
+
+/* Bytes of a chunk: what the plan takes that takes most of it. */
+static size_t chunk_bytes(dun_plan *const *plans, size_t n, size_t chunk) {
+    size_t bytes = 0;
+    for (size_t p = 0; p < n; p++)
+        for (size_t i = 0; i < plans[p]->n_buffers; i++) {
+            const dun_plan_place *place = &plans[p]->places[i];
+            if (place->chunk == chunk && bytes < place->offset + place->bytes)
+                bytes = place->offset + place->bytes;
+        }
+    return bytes;
+}
+
+static int create_parts(dun_plan *plan, const dun_plan_memory *memory) {
+    int rc = DUN_OK;
+    TRY_NEW(plan->buffers, plan->n_buffers);
+    for (size_t i = 0; i < plan->n_buffers; i++) {
+        const dun_plan_place *place = &plan->places[i];
+        TRY(dun_buffer_create_part(&plan->buffers[i], &memory->chunks[place->chunk], place->offset,
+                                   place->bytes, "an activation"));
+    }
+out:
+    return rc;
+}
+
+int dun_plan_memory_create(dun_plan_memory *memory, dun_device *device, dun_plan *const *plans, size_t n) {
+    int rc = DUN_OK;
+    size_t n_chunks = 0;
+    *memory = (dun_plan_memory){0};
+    while (chunk_bytes(plans, n, n_chunks) > 0)
+        n_chunks++;
+    TRY_NEW(memory->chunks, n_chunks);
+    for (; memory->n_chunks < n_chunks; memory->n_chunks++) {
+        const size_t bytes = chunk_bytes(plans, n, memory->n_chunks);
+        TRY(dun_buffer_create_matrix(&memory->chunks[memory->n_chunks], device, bytes, "activations"));
+        memory->bytes += bytes;
+    }
+    for (size_t i = 0; i < n; i++)
+        TRY(create_parts(plans[i], memory));
+out:
+    if (rc < 0) {
+        for (size_t i = 0; i < n; i++)
+            free_buffers(plans[i]);
+        dun_plan_memory_free(memory);
+    }
+    return rc;
+}
+
+void dun_plan_memory_free(dun_plan_memory *memory) {
+    for (size_t i = 0; i < memory->n_chunks; i++)
+        dun_buffer_free(&memory->chunks[i]);
+    dun_free(memory->chunks);
+    *memory = (dun_plan_memory){0};
 }

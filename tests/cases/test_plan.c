@@ -159,7 +159,7 @@ static void test_broken_plans(void **state) {
     for (int a = 0; a < (int)plan.n_buffers; a++)
         for (int b = 0; b < (int)plan.n_buffers; b++) {
             dun_graph merged = graph;
-            if (a == b || plan.buffers[b].bytes < plan.buffers[a].bytes)
+            if (a == b || plan.places[b].bytes < plan.places[a].bytes)
                 continue;
             merged.values = dun_calloc(graph.n_values, sizeof *merged.values);
             assert_non_null(merged.values);
@@ -196,6 +196,54 @@ static void test_too_large(void **state) {
     dun_graph_free(&graph);
 }
 
+/* Where no buffer may be large, plans take several; in each, no two buffers of a plan overlap, and the plan
+ * that needs most says how large it is. */
+static void test_memory(void **state) {
+    (void)state;
+    dun_point_spec point = {3, true, true, false};
+    dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device);
+    const uint64_t kept = info->largest_buffer_bytes;
+    const uint64_t limits[] = {kept, 16384};
+    for (size_t limit = 0; limit < 2; limit++) {
+        dun_graph graphs[2];
+        dun_plan text, points, *const plans[] = {&text, &points};
+        dun_plan_memory memory;
+        uint64_t live = dun_buffer_live_bytes();
+        check_ok(dun_graph_build(&graphs[0], &models[1].spec, &point, DUN_GRAPH_TEXT));
+        check_ok(dun_graph_build(&graphs[1], &models[1].spec, &point, DUN_GRAPH_POINTS));
+        info->largest_buffer_bytes = limits[limit];
+        check_ok(dun_plan_create(&text, &graphs[0], device, 40, 40, false));
+        check_ok(dun_plan_create(&points, &graphs[1], device, 40, 20, true));
+        check_ok(dun_plan_memory_create(&memory, device, plans, 2));
+        info->largest_buffer_bytes = kept;
+        assert_int_equal(dun_buffer_live_bytes() - live, memory.bytes);
+        assert_true(limit == 0 ? memory.n_chunks == 1 : memory.n_chunks > 3);
+        size_t most[2] = {0};
+        for (int p = 0; p < 2; p++)
+            for (size_t i = 0; i < plans[p]->n_buffers; i++) {
+                const dun_plan_place *a = &plans[p]->places[i];
+                assert_int_equal(plans[p]->buffers[i].bytes, a->bytes);
+                assert_true(a->offset + a->bytes <= memory.chunks[a->chunk].bytes);
+                most[p] = most[p] < a->offset + a->bytes ? a->offset + a->bytes : most[p];
+                for (size_t j = 0; j < i; j++) {
+                    const dun_plan_place *b = &plans[p]->places[j];
+                    assert_true(a->chunk != b->chunk || a->offset + a->bytes <= b->offset ||
+                                b->offset + b->bytes <= a->offset);
+                }
+            }
+        if (limit == 0)
+            assert_int_equal(memory.bytes, most[0] > most[1] ? most[0] : most[1]);
+        for (size_t i = 0; limit == 1 && i < memory.n_chunks; i++)
+            assert_true(memory.chunks[i].bytes <= limits[1]);
+        dun_plan_free(&text);
+        dun_plan_free(&points);
+        dun_plan_memory_free(&memory);
+        dun_graph_free(&graphs[0]);
+        dun_graph_free(&graphs[1]);
+        assert_int_equal(dun_buffer_live_bytes(), live);
+    }
+}
+
 /* Every allocation on the way may fail; nothing stays behind. */
 static void test_faults(void **state) {
     dun_point_spec point = {2, true, true, false};
@@ -205,13 +253,17 @@ static void test_faults(void **state) {
     size_t live = dun_mem_live(), objects = dun_device_live_objects();
     do {
         dun_graph graph = {0};
-        dun_plan plan = {0};
+        dun_plan plan = {0}, *const plans[] = {&plan};
+        dun_plan_memory memory = {0};
         dun_fault_set(++n);
         rc = dun_graph_build(&graph, &models[1].spec, &point, DUN_GRAPH_POINTS);
         if (rc == DUN_OK)
             rc = dun_plan_create(&plan, &graph, device, 8, 4, true);
+        if (rc == DUN_OK)
+            rc = dun_plan_memory_create(&memory, device, plans, 1);
         dun_fault_set(0);
         dun_plan_free(&plan);
+        dun_plan_memory_free(&memory);
         dun_graph_free(&graph);
         assert_int_equal(dun_mem_live(), live);
         assert_int_equal(dun_device_live_objects(), objects);
@@ -234,13 +286,14 @@ static int close_all(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[N_MODELS + 4];
+    struct CMUnitTest tests[N_MODELS + 5];
     size_t n = 0;
     for (; n < N_MODELS; n++)
         tests[n] = (struct CMUnitTest){models[n].name, test_model, NULL, NULL, (void *)(uintptr_t)n};
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_reuse);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_broken_plans);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_too_large);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_memory);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_faults);
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

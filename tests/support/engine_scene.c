@@ -174,6 +174,7 @@ int scene_backward(float *d_prompt, scene *s, const int *order, int n) {
         for (uint32_t j = 0; j < s->width; j++)
             slopes[(uint32_t)k * s->width + j] = (float)scene_slope(order[k], j);
     TRY(dun_buffer_write(dun_engine_point_gradient(&s->engine), 0, slopes, bytes));
+    TRY(dun_buffer_fill(dun_engine_point_buffer(&s->engine), 0xFF)); /* the caller's to change */
     TRY(dun_engine_backward(&s->engine));
     TRY(dun_buffer_read(d_prompt, &s->engine.d_prompt, 0, MAX_P * s->spec->width * sizeof *d_prompt));
 out:
