@@ -157,7 +157,8 @@ out:
     return rc;
 }
 
-int dun_buffer_read_parts(const dun_buffer_part *parts, size_t n) {
+/* Reads all parts, and waits with the last one or not. */
+static int read_all(const dun_buffer_part *parts, size_t n, bool wait) {
     int rc = DUN_OK;
     size_t queued = 0;
     while (n > 0 && parts[n - 1].bytes == 0)
@@ -165,13 +166,21 @@ int dun_buffer_read_parts(const dun_buffer_part *parts, size_t n) {
     for (size_t i = 0; i < n; i++) {
         if (parts[i].bytes == 0)
             continue;
-        TRY(read_part(&parts[i], i == n - 1));
+        TRY(read_part(&parts[i], wait && i == n - 1));
         queued++;
     }
 out:
     if (rc < 0 && queued > 0) /* what is queued must not arrive after its place is gone */
         (void)clFinish(parts->buffer->device->queue);
     return rc;
+}
+
+int dun_buffer_read_parts(const dun_buffer_part *parts, size_t n) {
+    return read_all(parts, n, true);
+}
+
+int dun_buffer_read_later(const dun_buffer_part *parts, size_t n) {
+    return read_all(parts, n, false);
 }
 
 int dun_buffer_read(void *data, const dun_buffer *buffer, size_t offset_bytes, size_t bytes) {

@@ -47,6 +47,9 @@ typedef struct {
 /* The same for n parts of buffers of one device, with one wait for all of them. */
 int dun_buffer_read_parts(const dun_buffer_part *parts, size_t n);
 
+/* The same without a wait: they are there after the next one for the device, and must stay until then. */
+int dun_buffer_read_later(const dun_buffer_part *parts, size_t n);
+
 /* Sets every byte, without waiting. */
 int dun_buffer_fill(dun_buffer *buffer, uint8_t value);
 

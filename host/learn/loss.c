@@ -155,9 +155,15 @@ out:
     return rc;
 }
 
-int dun_loss_read(float *value, float *distances, const dun_loss *loss, uint32_t n_points) {
+void dun_loss_parts(dun_buffer_part parts[DUN_LOSS_PARTS], float *value, float *distances,
+                    const dun_loss *loss, uint32_t n_points) {
     const size_t bytes = (size_t)n_points * loss->n_classes * sizeof *distances;
-    const dun_buffer_part parts[] = {{value, &loss->value, 0, value ? sizeof *value : 0},
-                                     {distances, &loss->distance, 0, distances ? bytes : 0}};
-    return dun_buffer_read_parts(parts, 2);
+    parts[0] = (dun_buffer_part){value, &loss->value, 0, value ? sizeof *value : 0};
+    parts[1] = (dun_buffer_part){distances, &loss->distance, 0, distances ? bytes : 0};
+}
+
+int dun_loss_read(float *value, float *distances, const dun_loss *loss, uint32_t n_points) {
+    dun_buffer_part parts[DUN_LOSS_PARTS];
+    dun_loss_parts(parts, value, distances, loss, n_points);
+    return dun_buffer_read_parts(parts, DUN_LOSS_PARTS);
 }

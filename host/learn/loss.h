@@ -48,4 +48,9 @@ int dun_loss_run(dun_loss *loss, dun_buffer *d_points, dun_buffer *d_centroids, 
 /* What the last run left: the loss, and the distances (B, K) row-major. Either may be NULL. Waits. */
 int dun_loss_read(float *value, float *distances, const dun_loss *loss, uint32_t n_points);
 
+/* What that reads, for who reads more at the same time: one wait (dun_buffer_read_parts). */
+enum { DUN_LOSS_PARTS = 2 };
+void dun_loss_parts(dun_buffer_part parts[DUN_LOSS_PARTS], float *value, float *distances,
+                    const dun_loss *loss, uint32_t n_points);
+
 #endif

@@ -46,13 +46,28 @@ static double look_up(dun_trainer *t, const uint32_t *which, uint32_t n) {
     return sum;
 }
 
+/* What the host wants to know of a step, with one wait. The others of a team begin the next one with the
+ * prompt: what is measured in between leaves it as it is. */
+static int read_step(float *loss, dun_trainer *t, uint32_t n) {
+    int rc = DUN_OK;
+    dun_buffer_part parts[DUN_LOSS_PARTS + 1];
+    const dun_buffer *prompt = &t->session->engine.prompt;
+    dun_loss_parts(parts, loss, t->distances, &t->loss, n);
+    parts[DUN_LOSS_PARTS] = (dun_buffer_part){t->prompt, prompt, 0, t->prompt ? prompt->bytes : 0};
+    TRY(dun_buffer_read_parts(parts, DUN_LOSS_PARTS + 1));
+    t->has_prompt = t->prompt != NULL;
+    TRY(dun_trajectory_write(&t->trajectory));
+out:
+    return rc;
+}
+
 static int train_step(dun_trainer *t, float *loss, uint32_t *correct, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     dun_engine *engine = &session->engine;
     const dun_config *config = session->config;
     t->rate = dun_schedule_factor(config, t->result->steps, t->n_steps);
-    TRY(dun_session_run(session, which, n));
+    TRY(dun_session_run_known(session, t->has_prompt ? t->prompt : NULL, which, n));
     TRY(dun_trajectory_step(&t->trajectory, t->result->steps, dun_engine_point_buffer(engine), &t->centroids,
                             t->labels, n));
     TRY(dun_loss_run(&t->loss, dun_engine_point_gradient(engine),
@@ -70,7 +85,7 @@ static int train_step(dun_trainer *t, float *loss, uint32_t *correct, const uint
     if (config->prompt.reparametrize)
         TRY(dun_reparam_forward(&engine->prompt, &t->reparam));
     TRY(dun_average_step(&t->average, t->result->steps));
-    TRY(dun_loss_read(loss, t->distances, &t->loss, n));
+    TRY(read_step(loss, t, n));
     *correct = count_correct(t, n);
 out:
     return rc;
@@ -344,6 +359,7 @@ static void free_trainer(dun_trainer *t) {
     dun_free(t->labels);
     dun_free(t->weights);
     dun_free(t->distances);
+    dun_free(t->prompt);
     dun_free(t->saved);
     dun_free(t->pass.sink);
     dun_trajectory_close(&t->trajectory);

@@ -126,6 +126,8 @@ int dun_trainer_prepare(dun_trainer *t) {
     TRY_NEW(t->labels, batch_size);
     TRY_NEW(t->weights, batch_size);
     TRY_NEW(t->distances, (size_t)batch_size * K);
+    if (session->team.n > 1)
+        TRY_NEW(t->prompt, engine->prompt.bytes / sizeof(float));
     TRY(dun_buffer_create(&t->centroids, session->device, bytes, "the centroids"));
     TRY(dun_buffer_create(&t->d_centroids, session->device, bytes, "the centroids' gradient"));
     TRY(dun_loss_create(&t->loss, &session->compute, &settings, engine->options.max_sequences, K, D));

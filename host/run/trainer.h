@@ -31,6 +31,8 @@ typedef struct {
     int32_t *labels;                   /* [batch_size] */
     double *weights;                   /* [batch_size] of the batch's texts, those of their classes in it */
     float *distances;                  /* (batch_size, K) */
+    float *prompt;                     /* (P, C) as the last step left it; of a team, else NULL */
+    bool has_prompt;                   /* a step did */
     dun_checkpoint at;                 /* where training stands */
     dun_checkpoint_data state;         /* what a checkpoint carries */
     uint8_t *saved;                    /* the part of it on the host: watch, baseline's counts */

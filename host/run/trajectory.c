@@ -144,11 +144,24 @@ int dun_trajectory_step(dun_trajectory *t, uint64_t step, const dun_buffer *poin
     const dun_buffer_part parts[] = {
         {t->values, points, 0, h.n * row},
         {t->values + (size_t)s->n_points * s->width, centroids, 0, s->n_classes * row}};
-    TRY(dun_buffer_read_parts(parts, 2));
     memset(t->frame, 0, frame_bytes(s));
     memcpy(t->frame, &h, sizeof h);
     memcpy(t->frame + sizeof h, labels, h.n * sizeof *labels);
-    uint8_t *at = t->frame + sizeof h + s->n_points * sizeof *labels;
+    TRY(dun_buffer_read_later(parts, 2));
+    t->reads = points->device;
+out:
+    return rc;
+}
+
+int dun_trajectory_write(dun_trajectory *t) {
+    int rc = DUN_OK;
+    const dun_trajectory_shape *s = &t->shape;
+    frame_head h;
+    if (!t->reads)
+        goto out;
+    t->reads = NULL;
+    memcpy(&h, t->frame, sizeof h);
+    uint8_t *at = t->frame + sizeof h + s->n_points * sizeof(int32_t);
     pack_rows(at, t->values, h.n, t);
     pack_rows(at + (size_t)s->n_points * s->width * sizeof(uint16_t),
               t->values + (size_t)s->n_points * s->width, s->n_classes, t);
@@ -158,6 +171,8 @@ out:
 }
 
 void dun_trajectory_close(dun_trajectory *t) {
+    if (t->reads) /* a step failed: what is queued must not arrive after its place is gone */
+        (void)dun_device_finish(t->reads);
     dun_stream_close(&t->file);
     dun_free(t->origin);
     dun_free(t->values);

@@ -35,6 +35,7 @@ typedef struct {
     float *origin;   /* [D]; frames hold differences from it, which half precision holds better */
     float *values;   /* (n_points + K, D) scratch */
     uint8_t *frame;
+    dun_device *reads; /* whose reads into `values` are not waited for yet, or NULL */
 } dun_trajectory;
 
 /* Begins run_path/trajectory with the starting centroids (K, D), or cuts the one that is there to what it had
@@ -42,10 +43,13 @@ typedef struct {
 int dun_trajectory_open(dun_trajectory *t, const dun_trajectory_shape *shape, const char *run_path,
                         const dun_buffer *centroids, uint64_t step);
 
-/* Called in every step (from 1) with its points (n, D), their classes, and the centroids before the update;
- * adds a frame where the plan has one. */
+/* Called in every step (from 1) with its points (n, D), their classes, and the centroids before the update:
+ * begins a frame where the plan has one, without a wait. */
 int dun_trajectory_step(dun_trajectory *t, uint64_t step, const dun_buffer *points,
                         const dun_buffer *centroids, const int32_t *labels, uint32_t n);
+
+/* Called after that once the device was waited for: writes the frame that was begun, if one was. */
+int dun_trajectory_write(dun_trajectory *t);
 void dun_trajectory_close(dun_trajectory *t);
 
 /* A trajectory read back. */

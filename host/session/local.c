@@ -201,8 +201,16 @@ static dun_identity local_identity(const void *self) {
     return dun_identity_of(local->engine->compute);
 }
 
+static void free_together(dun_local *first) {
+    dun_buffer_free(&first->together);
+    dun_buffer_free(&first->ends);
+    dun_free(first->host_ends);
+    first->host_ends = NULL;
+}
+
 static void local_free(void *self) {
     dun_local *local = self;
+    free_together(local);
     dun_text_cache_free(&local->cache);
     dun_texts_free(&local->part);
     dun_batch_free(&local->batch);
@@ -272,34 +280,83 @@ out:
     return rc;
 }
 
-static int home_read_prompt(float *prompt, void *self) {
-    const dun_engine *engine = self;
-    return dun_buffer_read(prompt, &engine->prompt, 0, prompt_bytes(engine));
-}
-
-static int home_write_points(void *self, const float *points, uint32_t n) {
-    dun_engine *engine = self;
-    return dun_buffer_write(dun_engine_point_buffer(engine), 0, points, point_bytes(engine, n));
-}
-
-static int home_read_d_points(float *d_points, void *self, uint32_t n) {
-    dun_engine *engine = self;
-    return dun_buffer_read(d_points, dun_engine_point_gradient(engine), 0, point_bytes(engine, n));
-}
-
-static int home_sum_d_texts(void *self, const float *d_texts, uint32_t n) {
+static int home_prepare(void *self, const dun_team_sizes *sizes) {
     int rc = DUN_OK;
-    dun_engine *engine = self;
-    TRY(dun_buffer_write(&engine->d_texts, 0, d_texts, n * prompt_bytes(engine)));
-    TRY(dun_engine_sum_texts(engine, n));
+    dun_local *first = self;
+    const size_t S = sizes->max_sequences, D = sizes->point_floats, P = sizes->prompt_floats;
+    dun_device *device = first->engine->compute->device;
+    free_together(first);
+    TRY(dun_buffer_create(&first->together, device, S * (D > P ? D : P) * sizeof(float), "rows of a team"));
+    TRY(dun_buffer_create(&first->ends, device, (S + 1) * sizeof(int32_t), "the order of a team's rows"));
+    TRY_NEW(first->host_ends, S + 1);
 out:
     return rc;
 }
 
-dun_home dun_local_home(dun_engine *engine) {
-    return (dun_home){.self = engine,
+static int home_read_prompt(float *prompt, void *self) {
+    const dun_engine *engine = ((dun_local *)self)->engine;
+    return dun_buffer_read(prompt, &engine->prompt, 0, prompt_bytes(engine));
+}
+
+/* out (n, ...) = rows from[i] of `in`. */
+static int pick(dun_local *first, dun_buffer *out, const dun_buffer *in, const int32_t *from, uint32_t n,
+                size_t row_bytes) {
+    int rc = DUN_OK;
+    for (uint32_t i = 0; i < n; i++)
+        first->host_ends[i + 1] = from[i] + 1;
+    TRY(dun_buffer_write(&first->ends, 0, first->host_ends, (n + 1) * sizeof *first->host_ends));
+    TRY(dun_engine_pick_rows(first->engine, out, in, &first->ends, n, (uint32_t)(row_bytes / sizeof(float))));
+out:
+    return rc;
+}
+
+/* Rows that are in place as the first ones, and the others', put in the batch's order. */
+static int bring(dun_local *first, dun_buffer *rows, const dun_team_rows *all, size_t row_bytes) {
+    int rc = DUN_OK;
+    const size_t own = all->n_own * row_bytes;
+    if (own > 0)
+        TRY(dun_buffer_copy(&first->together, 0, rows, 0, own));
+    TRY(dun_buffer_write(&first->together, own, all->others, (all->n - all->n_own) * row_bytes));
+    TRY(pick(first, rows, &first->together, all->from, all->n, row_bytes));
+out:
+    return rc;
+}
+
+static int home_bring_points(void *self, const dun_team_rows *points) {
+    dun_local *first = self;
+    return bring(first, dun_engine_point_buffer(first->engine), points, point_bytes(first->engine, 1));
+}
+
+static int home_read_d_points(float *d_points, void *self, uint32_t n) {
+    dun_engine *engine = ((dun_local *)self)->engine;
+    return dun_buffer_read(d_points, dun_engine_point_gradient(engine), 0, point_bytes(engine, n));
+}
+
+static int home_leave_d_points(void *self, const int32_t *own, uint32_t n_own) {
+    int rc = DUN_OK;
+    dun_local *first = self;
+    dun_buffer *d_points = dun_engine_point_gradient(first->engine);
+    TRY(pick(first, &first->together, d_points, own, n_own, point_bytes(first->engine, 1)));
+    TRY(dun_buffer_copy(d_points, 0, &first->together, 0, point_bytes(first->engine, n_own)));
+out:
+    return rc;
+}
+
+static int home_sum_d_texts(void *self, const dun_team_rows *d_texts) {
+    int rc = DUN_OK;
+    dun_local *first = self;
+    TRY(bring(first, &first->engine->d_texts, d_texts, prompt_bytes(first->engine)));
+    TRY(dun_engine_sum_texts(first->engine, d_texts->n));
+out:
+    return rc;
+}
+
+dun_home dun_local_home(dun_local *first) {
+    return (dun_home){.self = first,
+                      .prepare = home_prepare,
                       .read_prompt = home_read_prompt,
-                      .write_points = home_write_points,
+                      .bring_points = home_bring_points,
                       .read_d_points = home_read_d_points,
+                      .leave_d_points = home_leave_d_points,
                       .sum_d_texts = home_sum_d_texts};
 }

@@ -19,6 +19,10 @@ typedef struct {
     dun_texts part;         /* a part of them */
     dun_text_cache cache;   /* their keys and values; empty where whole sequences are run */
     dun_batch batch;        /* the prompt after up to max_sequences texts */
+    /* Of the first one of several, where a batch's rows come together: */
+    dun_buffer together; /* (max_sequences, D or P*C) rows of all members, in no order yet */
+    dun_buffer ends;     /* (max_sequences + 1) dun_engine_pick_rows */
+    int32_t *host_ends;  /* the same on the host */
 } dun_local;
 
 extern const dun_member_kind dun_local_kind;
@@ -31,6 +35,6 @@ int dun_local_create_other(dun_local **out, const struct dun_session *session, c
 int dun_local_refit(bool *still_there, dun_local *local);
 
 /* Loss and optimisers stand on the engine of the first one. */
-dun_home dun_local_home(dun_engine *engine);
+dun_home dun_local_home(dun_local *first);
 
 #endif

@@ -307,7 +307,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
                     "model     %s: %u of %u layers, width %u, %.0f MB of weights, %.0f MB of activations",
                     spec->name, options.point.n_blocks, spec->n_layers, spec->width,
                     (double)dun_model_bytes(&session->engine.model) / 1e6,
-                    (double)(session->engine.text_plan.bytes + session->engine.points_plan.bytes) / 1e6);
+                    (double)session->engine.memory.bytes / 1e6);
     session->timings.load += dun_clock_seconds() - begun;
 out:
     return rc;
@@ -337,8 +337,12 @@ uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n
 }
 
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
+    return dun_session_run_known(session, NULL, which, n);
+}
+
+int dun_session_run_known(dun_session *session, const float *prompt, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
-    TRY(dun_team_run(&session->team, which, n));
+    TRY(dun_team_run(&session->team, prompt, which, n));
     TRY(dun_normalizer_fwd(&session->normalizer, dun_engine_point_buffer(&session->engine), n));
 out:
     return rc;

@@ -127,6 +127,10 @@ uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n
  * (n, D), normalised as the config says, are then in the engine's point buffer. */
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n);
 
+/* The same by who knows the prompt in use, (P, C) on the host, so that a team need not wait for it; NULL: as
+ * above. */
+int dun_session_run_known(dun_session *session, const float *prompt, const uint32_t *which, uint32_t n);
+
 /* The way back of n points that dun_session_run left, from their gradient (n, D) in the engine's buffer for
  * it, which is overwritten: leaves the gradient of the prompt in engine.d_prompt. */
 int dun_session_backward(dun_session *session, uint32_t n);

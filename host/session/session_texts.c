@@ -14,9 +14,9 @@ static int prepare_team(dun_session *session) {
 
 int dun_session_start_team(dun_session *session) {
     int rc = DUN_OK;
-    const dun_home home = dun_local_home(&session->engine);
-    dun_team_init(&session->team, &home);
     TRY(dun_local_create_first(&session->first, session));
+    const dun_home home = dun_local_home(session->first);
+    dun_team_init(&session->team, &home);
     TRY(dun_team_add(&session->team, &dun_local_kind, session->first));
     TRY(prepare_team(session));
     if (dun_session_runs_whole(session)) /* nothing is read before it is asked for */

@@ -20,11 +20,12 @@ static void free_exchange(dun_team *team) {
         dun_free(team->members[i].place);
         team->members[i].which = team->members[i].place = NULL;
     }
-    dun_free(team->points);
-    dun_free(team->part);
     dun_free(team->prompt);
-    dun_free(team->d_texts);
-    team->points = team->part = team->prompt = team->d_texts = NULL;
+    dun_free(team->d_points);
+    dun_free(team->others);
+    dun_free(team->from);
+    team->prompt = team->d_points = team->others = NULL;
+    team->from = NULL;
 }
 
 static void free_owners(dun_team *team) {
@@ -82,10 +83,11 @@ int dun_team_prepare(dun_team *team, const dun_team_sizes *sizes) {
         TRY_NEW(team->members[i].which, sizes->max_sequences);
         TRY_NEW(team->members[i].place, sizes->max_sequences);
     }
-    TRY_NEW(team->points, S * D);
     TRY_NEW(team->prompt, prompt);
-    TRY_NEW(team->d_texts, S * prompt);
-    TRY_NEW(team->part, S * (D > prompt ? D : prompt));
+    TRY_NEW(team->d_points, S * D);
+    TRY_NEW(team->others, S * (D > prompt ? D : prompt));
+    TRY_NEW(team->from, S);
+    TRY(team->home.prepare(team->home.self, sizes));
 out:
     return rc;
 }
@@ -175,6 +177,7 @@ out:
     return rc;
 }
 
+/* The batch's texts by owner, and where each one's rows lie: the first member's, then those of the next. */
 static void cut(dun_team *team, const uint32_t *which, uint32_t n) {
     assert(n <= team->sizes.max_sequences);
     for (uint32_t i = 0; i < team->n; i++)
@@ -184,59 +187,79 @@ static void cut(dun_team *team, const uint32_t *which, uint32_t n) {
         m->place[m->n] = i;
         m->which[m->n++] = team->local[which[i]];
     }
+    int32_t row = 0;
+    for (uint32_t i = 0; i < team->n; i++)
+        for (uint32_t j = 0; j < team->members[i].n; j++)
+            team->from[team->members[i].place[j]] = row++;
 }
 
-/* Brings a member's rows (m->n, width) to their places in the batch. */
-static void place_rows(float *batch, const dun_member *m, const float *rows, size_t width) {
-    for (uint32_t j = 0; j < m->n; j++)
-        memcpy(batch + m->place[j] * width, rows + j * width, width * sizeof *rows);
-}
-
-static int run_apart(dun_team *team, const uint32_t *which, uint32_t n) {
+/* Waits for the rows of the others, one after another: points, or gradients of texts. */
+static int gather(dun_team *team, bool gradients) {
     int rc = DUN_OK;
-    cut(team, which, n);
-    TRY(team->home.read_prompt(team->prompt, team->home.self));
-    for (uint32_t i = 0; i < team->n; i++) {
+    float *rows = team->others;
+    for (uint32_t i = 1; i < team->n; i++) {
         const dun_member *m = &team->members[i];
-        if (m->n > 0)
-            TRY(m->kind->start(m->self, team->prompt, m->which, m->n));
+        if (m->n == 0)
+            continue;
+        TRY(gradients ? m->kind->gradients(rows, m->self) : m->kind->points(rows, m->self));
+        rows += (size_t)m->n * (gradients ? team->sizes.prompt_floats : team->sizes.point_floats);
     }
-    for (uint32_t i = 0; i < team->n; i++) {
-        const dun_member *m = &team->members[i];
-        if (m->n > 0)
-            TRY(m->kind->points(team->part, m->self));
-        place_rows(team->points, m, team->part, team->sizes.point_floats);
-    }
-    TRY(team->home.write_points(team->home.self, team->points, n));
 out:
     return rc;
 }
 
-int dun_team_run(dun_team *team, const uint32_t *which, uint32_t n) {
-    const dun_member *first = &team->members[0];
-    return team->n > 1 ? run_apart(team, which, n) : first->kind->start(first->self, NULL, which, n);
+static int run_apart(dun_team *team, const float *prompt, const uint32_t *which, uint32_t n) {
+    int rc = DUN_OK;
+    cut(team, which, n);
+    const bool others = team->members[0].n < n;
+    if (others && !prompt) {
+        TRY(team->home.read_prompt(team->prompt, team->home.self));
+        prompt = team->prompt;
+    }
+    for (uint32_t i = 0; i < team->n; i++) {
+        const dun_member *m = &team->members[i];
+        if (m->n > 0)
+            TRY(m->kind->start(m->self, i == 0 ? NULL : prompt, m->which, m->n));
+    }
+    if (!others)
+        goto out;
+    TRY(gather(team, false));
+    TRY(team->home.bring_points(team->home.self,
+                                &(dun_team_rows){team->others, team->from, team->members[0].n, n}));
+out:
+    return rc;
 }
 
-/* Gives a member its points' gradients to carry back. */
+int dun_team_run(dun_team *team, const float *prompt, const uint32_t *which, uint32_t n) {
+    const dun_member *first = &team->members[0];
+    return team->n > 1 ? run_apart(team, prompt, which, n) : first->kind->start(first->self, NULL, which, n);
+}
+
+/* Gives one of the others its points' gradients to carry back. */
 static int start_backward(dun_team *team, const dun_member *m) {
     size_t D = team->sizes.point_floats;
     for (uint32_t j = 0; j < m->n; j++)
-        memcpy(team->part + j * D, team->points + m->place[j] * D, D * sizeof(float));
-    return m->n > 0 ? m->kind->start_backward(m->self, team->part) : DUN_OK;
+        memcpy(team->others + j * D, team->d_points + m->place[j] * D, D * sizeof(float));
+    return m->n > 0 ? m->kind->start_backward(m->self, team->others) : DUN_OK;
 }
 
 static int backward_apart(dun_team *team, uint32_t n) {
     int rc = DUN_OK;
-    TRY(team->home.read_d_points(team->points, team->home.self, n));
-    for (uint32_t i = 0; i < team->n; i++)
+    const dun_home *home = &team->home;
+    const dun_member *first = &team->members[0];
+    const bool others = first->n < n;
+    if (others)
+        TRY(home->read_d_points(team->d_points, home->self, n));
+    for (uint32_t i = 1; i < team->n; i++)
         TRY(start_backward(team, &team->members[i]));
-    for (uint32_t i = 0; i < team->n; i++) {
-        const dun_member *m = &team->members[i];
-        if (m->n > 0)
-            TRY(m->kind->gradients(team->part, m->self));
-        place_rows(team->d_texts, m, team->part, team->sizes.prompt_floats);
-    }
-    TRY(team->home.sum_d_texts(team->home.self, team->d_texts, n));
+    if (others && first->n > 0)
+        TRY(home->leave_d_points(home->self, (const int32_t *)first->place, first->n));
+    if (first->n > 0)
+        TRY(first->kind->start_backward(first->self, NULL));
+    if (!others)
+        goto out;
+    TRY(gather(team, true));
+    TRY(home->sum_d_texts(home->self, &(dun_team_rows){team->others, team->from, first->n, n}));
 out:
     return rc;
 }

@@ -2,22 +2,13 @@
  * each batch is cut by owner. All members run their texts at once; the points then come together where the
  * loss is computed, with centroids and optimisers of the whole batch, and so do the prompt's gradients of all
  * texts, which are summed there in blocks, in the batch's order. So neither which member finishes first nor
- * who has which text changes a bit. One alone computes where the loss is: nothing is copied. */
+ * who has which text changes a bit. The first computes where the loss is: what it makes is not copied to the
+ * host. */
 #ifndef DUN_TEAM_H
 #define DUN_TEAM_H
 
 #include "base/observer.h"
 #include "session/member.h"
-
-/* Where the loss of a batch is computed: the prompt (P, C) is read there, points (n, D) are written
- * and their gradients read, and its gradients of a batch's texts (n, P, C) are written and summed. */
-typedef struct {
-    void *self;
-    int (*read_prompt)(float *prompt, void *self);
-    int (*write_points)(void *self, const float *points, uint32_t n);
-    int (*read_d_points)(float *d_points, void *self, uint32_t n);
-    int (*sum_d_texts)(void *self, const float *d_texts, uint32_t n);
-} dun_home;
 
 /* What goes to and fro. */
 typedef struct {
@@ -26,19 +17,43 @@ typedef struct {
     uint32_t prompt_floats; /* P*C */
 } dun_team_sizes;
 
+/* A batch's rows that several members made, in the batch's order: row i is row from[i] of the first member's,
+ * of which there are n_own, or, from n_own on, row from[i] - n_own of the others'. */
+typedef struct {
+    const float *others; /* (n - n_own, ...) */
+    const int32_t *from; /* [n] */
+    uint32_t n_own, n;
+} dun_team_rows;
+
+/* Where the loss of a batch is computed: on the first member's device, whose prompt, points and gradients are
+ * in place there. Nothing but the two reads waits. */
+typedef struct {
+    void *self;
+    /* Room for a team's batches; replaces earlier room. */
+    int (*prepare)(void *self, const dun_team_sizes *sizes);
+    int (*read_prompt)(float *prompt, void *self); /* (P, C) */
+    /* The first member's points are there, as its first rows; leaves those of all. */
+    int (*bring_points)(void *self, const dun_team_rows *points);
+    int (*read_d_points)(float *d_points, void *self, uint32_t n); /* (n, D) */
+    /* Of the points' gradients the rows `own`, [n_own], the first member's, become the first ones. */
+    int (*leave_d_points)(void *self, const int32_t *own, uint32_t n_own);
+    /* The same of the prompt's gradients of texts (n, P, C), and their sum. */
+    int (*sum_d_texts)(void *self, const dun_team_rows *d_texts);
+} dun_home;
+
 typedef struct {
     dun_home home;
     dun_team_sizes sizes;
-    dun_member *members; /* one alone computes at home */
+    dun_member *members; /* the first computes at home */
     size_t capacity;
     uint32_t n;
     bool has_shares;         /* its members have theirs */
     bool has_texts;          /* every text has its owner */
     uint32_t *owner, *local; /* [texts] the member that has a text, and its number there; or NULL */
     float *prompt;           /* (P, C) */
-    float *points,
-        *d_texts; /* (max_sequences, D) the batch's points or their gradients, and (max_sequences, P, C) */
-    float *part;  /* as many of one member, of either kind */
+    float *d_points;         /* (max_sequences, D) */
+    float *others;           /* as many points or gradients of texts of the other members, and */
+    int32_t *from;           /* [max_sequences] where those of all lie: dun_team_rows */
 } dun_team;
 
 void dun_team_init(dun_team *team, const dun_home *home);
@@ -73,8 +88,9 @@ int dun_team_arithmetic(uint64_t *hash, const dun_team *team);
 /* Computes the keys and values that the members keep, all of them at once. */
 int dun_team_fill(dun_team *team, const dun_observer *observer);
 
-/* Runs the prompt at home with n texts, 1 <= n; their points (n, D) are then at home. */
-int dun_team_run(dun_team *team, const uint32_t *which, uint32_t n);
+/* Runs the prompt at home with n texts, 1 <= n; their points (n, D) are then at home. `prompt`: the same on
+ * the host, where it is known, so that nobody waits for it; or NULL. */
+int dun_team_run(dun_team *team, const float *prompt, const uint32_t *which, uint32_t n);
 
 /* The way back of the n points that dun_team_run left, from their gradient (n, D) at home: leaves the
  * gradient of the prompt there. */

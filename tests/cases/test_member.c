@@ -90,33 +90,32 @@ static int fake_points(float *points, void *self) {
     return f->fails ? dun_error(DUN_FAILED, "%s is gone", f->name) : DUN_OK;
 }
 
-/* Home's sum: here of numbers so small that every order gives the same. */
-static int sum_d_texts(void *self, const float *d_texts, uint32_t n) {
-    board *b = self;
-    memcpy(b->d_texts, d_texts, n * sizeof(float[D]));
+/* Sums at home: here of numbers so small that every order gives the same. */
+static void sum(board *b, uint32_t n) {
     for (uint32_t j = 0; j < D; j++) {
         b->d_prompt[j] = 0;
         for (uint32_t i = 0; i < n; i++)
-            b->d_prompt[j] += d_texts[i * D + j];
+            b->d_prompt[j] += b->d_texts[i * D + j];
     }
-    return DUN_OK;
 }
 
 static int fake_start_backward(void *self, const float *d_points) {
     fake *f = self;
     assert_true(f->in_place == !d_points);
     const float *d = d_points ? d_points : f->place->d_points;
+    float *d_texts = f->in_place ? f->place->d_texts : f->d_texts;
     for (uint32_t i = 0; i < f->n; i++)
         for (uint32_t j = 0; j < D; j++)
-            f->d_texts[i * D + j] = d[i * D + j] * (float)f->token[f->which[i]];
+            d_texts[i * D + j] = d[i * D + j] * (float)f->token[f->which[i]];
     if (f->in_place)
-        check_ok(sum_d_texts(f->place, f->d_texts, f->n));
+        sum(f->place, f->n);
     note(f->name, "back", f->n);
     return DUN_OK;
 }
 
 static int fake_gradients(float *d_texts, void *self) {
     fake *f = self;
+    assert_false(f->in_place);
     note(f->name, "gradients", f->n);
     memcpy(d_texts, f->d_texts, f->n * D * sizeof *d_texts);
     return DUN_OK;
@@ -155,14 +154,47 @@ static int read_prompt(float *prompt, void *self) {
     return DUN_OK;
 }
 
-static int write_points(void *self, const float *points, uint32_t n) {
-    memcpy(((board *)self)->points, points, n * sizeof(float[D]));
+static int prepare(void *self, const dun_team_sizes *sizes) {
+    (void)self;
+    assert_int_equal(sizes->max_sequences, N);
+    return DUN_OK;
+}
+
+/* The rows of all from the first ones in place and the others'. */
+static void bring(float *rows, const dun_team_rows *all) {
+    float together[N * D];
+    memcpy(together, rows, all->n_own * sizeof(float[D]));
+    memcpy(together + all->n_own * D, all->others, (all->n - all->n_own) * sizeof(float[D]));
+    for (uint32_t i = 0; i < all->n; i++)
+        memcpy(rows + i * D, together + all->from[i] * D, sizeof(float[D]));
+}
+
+static int bring_points(void *self, const dun_team_rows *points) {
+    bring(((board *)self)->points, points);
     return DUN_OK;
 }
 
 static int read_d_points(float *d_points, void *self, uint32_t n) {
     memcpy(d_points, ((board *)self)->d_points, n * sizeof(float[D]));
     return DUN_OK;
+}
+
+static int leave_d_points(void *self, const int32_t *own, uint32_t n_own) {
+    board *b = self;
+    for (uint32_t i = 0; i < n_own; i++)
+        memmove(b->d_points + i * D, b->d_points + own[i] * D, sizeof(float[D]));
+    return DUN_OK;
+}
+
+static int sum_d_texts(void *self, const dun_team_rows *d_texts) {
+    board *b = self;
+    bring(b->d_texts, d_texts);
+    sum(b, d_texts->n);
+    return DUN_OK;
+}
+
+static dun_home home_on(board *b) {
+    return (dun_home){b, prepare, read_prompt, bring_points, read_d_points, leave_d_points, sum_d_texts};
 }
 
 /* Texts of one token each, 2, 3, 5, 7, ... */
@@ -178,7 +210,7 @@ static board new_board(void) {
 
 static void open_team(dun_team *team, board *b, fake *fakes, uint32_t n, const char *shares) {
     bool changed;
-    const dun_home home = {b, read_prompt, write_points, read_d_points, sum_d_texts};
+    const dun_home home = home_on(b);
     dun_team_init(team, &home);
     for (uint32_t i = 0; i < n; i++) {
         fakes[i].place = b;
@@ -201,7 +233,7 @@ static void test_two_as_one(void **state) {
     dun_team team;
     open_team(&team, &one, alone, 1, NULL);
     check_ok(dun_team_fill(&team, NULL));
-    check_ok(dun_team_run(&team, batch, 5));
+    check_ok(dun_team_run(&team, NULL, batch, 5));
     check_ok(dun_team_backward(&team, 5));
     assert_string_equal(log_text,
                         "a.assign(7) a.fill(3) a.finish(0) a.fill(6) a.finish(0) a.fill(7) a.finish(0) "
@@ -211,15 +243,30 @@ static void test_two_as_one(void **state) {
 
     open_team(&team, &two, pair, 2, "4,3");
     check_ok(dun_team_fill(&team, NULL));
-    check_ok(dun_team_run(&team, batch, 5));
+    check_ok(dun_team_run(&team, NULL, batch, 5));
     check_ok(dun_team_backward(&team, 5));
     assert_string_equal(
-        log_text, "a.assign(4) b.assign(3) a.fill(3) b.fill(3) a.finish(0) b.finish(0) a.fill(4) b.fill(3) "
-                  "a.finish(0) b.finish(0) a.start(2) b.start(3) a.points(2) b.points(3) a.back(2) b.back(3) "
-                  "a.gradients(2) b.gradients(3) ");
+        log_text,
+        "a.assign(4) b.assign(3) a.fill(3) b.fill(3) a.finish(0) b.finish(0) a.fill(4) b.fill(3) "
+        "a.finish(0) b.finish(0) a.start(2) b.start(3) b.points(3) b.back(3) a.back(2) b.gradients(3) ");
     assert_memory_equal(one.points, two.points, sizeof one.points);
     assert_memory_equal(one.d_texts, two.d_texts, sizeof one.d_texts); /* in the batch's order */
     assert_memory_equal(one.d_prompt, two.d_prompt, sizeof one.d_prompt);
+    dun_team_free(&team);
+    assert_int_equal(dun_mem_live(), 0);
+}
+
+/* Who knows the prompt spares the others a wait for it; the first has it in place. */
+static void test_known_prompt(void **state) {
+    (void)state;
+    static const float known[D] = {2, 2, 2};
+    fake pair[] = {{.name = "a", .gemm = "x"}, {.name = "b", .gemm = "x"}};
+    board b = new_board();
+    dun_team team;
+    open_team(&team, &b, pair, 2, "1,1");
+    check_ok(dun_team_run(&team, known, (const uint32_t[]){0, 1}, 2));
+    assert_float_equal(b.points[0 * D + 1], -2.0f * 2, 0);
+    assert_float_equal(b.points[1 * D + 1], 2.0f * 3, 0);
     dun_team_free(&team);
     assert_int_equal(dun_mem_live(), 0);
 }
@@ -233,7 +280,7 @@ static void test_left_out(void **state) {
     open_team(&team, &b, fakes, 3, "0,1,0");
     assert_string_equal(log_text, "a.assign(0) b.assign(7) c.assign(0) ");
     log_text[0] = '\0';
-    check_ok(dun_team_run(&team, (const uint32_t[]){4}, 1));
+    check_ok(dun_team_run(&team, NULL, (const uint32_t[]){4}, 1));
     check_ok(dun_team_backward(&team, 1));
     assert_string_equal(log_text, "b.start(1) b.points(1) b.back(1) b.gradients(1) ");
     assert_float_equal(b.points[0], 11, 0);
@@ -248,14 +295,15 @@ static void test_left_out(void **state) {
 /* The error of a member is the team's, and nobody waits for the rest. */
 static void test_gone(void **state) {
     (void)state;
-    fake fakes[] = {{.name = "a", .gemm = "x", .fails = true}, {.name = "b", .gemm = "x"}};
+    fake fakes[] = {
+        {.name = "a", .gemm = "x"}, {.name = "b", .gemm = "x", .fails = true}, {.name = "c", .gemm = "x"}};
     board b = new_board();
     dun_team team;
-    open_team(&team, &b, fakes, 2, "1,1");
+    open_team(&team, &b, fakes, 3, "1,1,1");
     log_text[0] = '\0';
-    assert_int_equal(dun_team_run(&team, (const uint32_t[]){0, 1, 2, 3}, 4), DUN_FAILED);
-    assert_string_equal(dun_error_message(), "a is gone");
-    assert_string_equal(log_text, "a.start(2) b.start(2) a.points(2) ");
+    assert_int_equal(dun_team_run(&team, NULL, (const uint32_t[]){0, 1, 2, 3, 4, 5}, 6), DUN_FAILED);
+    assert_string_equal(dun_error_message(), "b is gone");
+    assert_string_equal(log_text, "a.start(2) b.start(2) c.start(2) b.points(2) ");
     dun_error_clear();
     dun_team_free(&team);
 }
@@ -277,7 +325,7 @@ static void test_trials_and_identity(void **state) {
     check_ok(dun_team_arithmetic(&other, &team));
     assert_true(same != other);
     dun_team_free(&team);
-    const dun_home home = {&b, read_prompt, write_points, read_d_points, sum_d_texts};
+    const dun_home home = home_on(&b);
     dun_team_init(&team, &home);
     check_ok(dun_team_add(&team, &fake_kind, &fakes[0]));
     check_ok(dun_team_add(&team, &fake_kind, &fakes[1]));
@@ -292,8 +340,8 @@ static void test_trials_and_identity(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_as_one), cmocka_unit_test(test_left_out),
-                                       cmocka_unit_test(test_gone),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_as_one), cmocka_unit_test(test_known_prompt),
+                                       cmocka_unit_test(test_left_out), cmocka_unit_test(test_gone),
                                        cmocka_unit_test(test_trials_and_identity)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

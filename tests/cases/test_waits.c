@@ -1,6 +1,6 @@
 /* How often a step of training stands still until a device is done: counted, not timed. A device alone is
- * waited for once a step, and twice in one that becomes a frame of the report's animation; of a team, each
- * device. */
+ * waited for once a step, also in one that becomes a frame of the report's animation; of a team, each twice.
+ */
 #include "session/local.h"
 #include "train_sample.h"
 
@@ -8,7 +8,7 @@
     "limit_train = 40\nlimit_valid = 6\n[train]\nepochs = 1\nbatch_size = 4\n[prompt]\ninit = vocab\n"       \
     "tokens = 2\n"
 
-enum { STEPS = 10, DEVICES = 2 };
+enum { STEPS = 10, DEVICES = 3 };
 
 /* Waits for each device, as they stood after each step. */
 typedef struct {
@@ -44,10 +44,13 @@ static uint64_t most_waits(const char *name, const char *lines, int n_devices, i
     const dun_observer observer = {.self = &run, .begin = begin, .advance = advance};
     configure(&run.t, lines);
     if (n_devices > 1) {
-        char use[512];
-        snprintf(use, sizeof use, "%s, %s", run.t.config.device.use, run.t.config.device.use);
+        char use[800];
+        const char *one = run.t.config.device.use;
+        snprintf(use, sizeof use, "%s, %s%s%s", one, one, n_devices > 2 ? ", " : "",
+                 n_devices > 2 ? one : "");
         check_ok(dun_config_put(&run.t.config, DUN_KEY_device_use, use, "the test"));
-        check_ok(dun_config_put(&run.t.config, DUN_KEY_device_shares, "1,1", "the test"));
+        check_ok(dun_config_put(&run.t.config, DUN_KEY_device_shares, n_devices > 2 ? "1,1,1" : "1,1",
+                                "the test"));
     }
     check_ok(dun_config_put(&run.t.config, DUN_KEY_data_train, train_path("many.tsv"), "the test"));
     check_ok(train_run_open(&run.t, name));
@@ -72,8 +75,11 @@ static const struct {
     {"calculated centroids", LINES "[centroid]\ntrain = no\nupdate = class-mean\n[output]\nreport = no\n", 1,
      0, 1},
     {"reparametrised", LINES "reparametrize = yes\n[output]\nreport = no\n", 1, 0, 1},
-    {"drawn", LINES, 1, 0, 2},
-    {"first of two", LINES "[output]\nreport = no\n", 2, 0, 5},
+    {"drawn", LINES, 1, 0, 1},
+    {"first of two", LINES, 2, 0, 2},
+    {"first of two, logits and normalised", LINES "[model]\npoint = logits\nnormalize = zscore\n", 2, 0, 2},
+    {"first of three", LINES "[train]\naverage = 0.9\n", 3, 0, 2},
+    {"last of three", LINES, 3, 2, 2},
     {"second of two", LINES "[output]\nreport = no\n", 2, 1, 2},
 };
 
