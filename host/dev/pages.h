@@ -14,4 +14,9 @@
 void *dun_pages_alloc(size_t bytes);
 void dun_pages_free(void *pages);
 
+/* Lets go of the pages of compilers' code. Drivers of CPUs bring one along, of which some 60 MB are in memory
+ * once kernels were loaded, and which is not called until the next one is built; what is called after all
+ * comes back from the file. */
+void dun_pages_let_go_of_compilers(void);
+
 #endif

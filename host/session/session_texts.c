@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "dev/pages.h"
 
 static int prepare_team(dun_session *session) {
     const dun_engine *engine = &session->engine;
@@ -90,6 +91,7 @@ int dun_session_read_texts(dun_session *session) {
     TRY(dun_team_assign(&session->team, &session->texts));
     if (!dun_session_runs_whole(session))
         TRY(dun_team_fill(&session->team, session->observer));
+    dun_pages_let_go_of_compilers();
 out:
     session->timings.texts += dun_clock_seconds() - begun;
     return rc;
