@@ -39,6 +39,7 @@
  *                   row_squares, clip_gain               length of all gradients            -
  *                   average_step                         moving average of a tensor         -
  * reparam.cl        reparam_product, reparam_norm_fwd    a prompt through a small network   itself, reparam_*_bwd, *_bwd_gain
+ * roof.cl           roof_fma, roof_read, roof_copy, roof_nothing  what a device can do at most, for bench  -
  *
  * A line `#pragma topic NAME` begins a topic: what is compiled as one program, from the lines before the first such
  * line and its own (host/dev/kernel_text.c). Rooms list their topics and kernels (host/nn/kernels.h,
@@ -130,3 +131,6 @@
 
 #pragma topic boids
 #include "host/kernels/boids.cl"
+
+#pragma topic roof
+#include "host/kernels/roof.cl"

@@ -3,63 +3,14 @@
 
 #include "base/err.h"
 #include "dev/buffer.h"
+#include "dev/kernel_text.h"
 
 #include <stdio.h>
 
 const char *const dun_roof_names[DUN_ROOF_PRECISIONS] = {[DUN_ROOF_F32] = "f32", [DUN_ROOF_F16] = "f16"};
 
-static const struct {
-    const char *type, *extension;
-} precisions[DUN_ROOF_PRECISIONS] = {
-    [DUN_ROOF_F32] = {"float", ""},
-    [DUN_ROOF_F16] = {"half", "#pragma OPENCL EXTENSION cl_khr_fp16 : enable\n"},
-};
-
-/* CHAINS sums that do not wait for each other hide the time that one operation takes. Every value tends to 1.
- */
+/* Sums that do not wait for each other (ROOF_CHAINS), and launches in a row. */
 enum { CHAINS = 12, LAUNCHES = 200 };
-static const char kernel_text[] =
-    "#define JOIN_(a, b) a##b\n"
-    "#define JOIN(a, b) JOIN_(a, b)\n"
-    "#define vec JOIN(TYPE, VW)\n"
-    "__kernel void roof_fma(__global TYPE *out, float by, float more, int n) {\n"
-    "    vec x[CHAINS], m = (vec)((TYPE)by), c = (vec)((TYPE)more);\n"
-    "    const size_t item = get_global_id(0);\n"
-    "    __attribute__((opencl_unroll_hint)) for (int k = 0; k < CHAINS; k++)\n"
-    "        x[k] = (vec)((TYPE)(float)(k + 1));\n"
-    "    for (int i = 0; i < n; i++)\n"
-    "        __attribute__((opencl_unroll_hint)) for (int k = 0; k < CHAINS; k++)\n"
-    "            x[k] = fma(x[k], m, c);\n"
-    "    vec sum = x[0];\n"
-    "    __attribute__((opencl_unroll_hint)) for (int k = 1; k < CHAINS; k++)\n"
-    "        sum += x[k];\n"
-    "    out[item] = sum.s0 + sum.s1;\n"
-    "}\n"
-    "/* Item i takes `each` vectors: from i * each on one after another, or every items-th. */\n"
-    "#define FIRST (item * (size_t)(apart ? 1 : each))\n"
-    "#define STEP (apart ? get_global_size(0) : 1)\n"
-    "__kernel void roof_read(__global TYPE *out, __global const vec *in, int each, int apart) {\n"
-    "    const size_t item = get_global_id(0), step = STEP;\n"
-    "    __global const vec *at = in + FIRST;\n"
-    "    vec a = (vec)((TYPE)0), b = a, c = a, d = a;\n"
-    "    for (int i = 0; i < each; i += 4, at += 4 * step) {\n"
-    "        a += at[0];\n"
-    "        b += at[step];\n"
-    "        c += at[2 * step];\n"
-    "        d += at[3 * step];\n"
-    "    }\n"
-    "    a += b + c + d;\n"
-    "    out[item] = a.s0 + a.s1;\n"
-    "}\n"
-    "__kernel void roof_copy(__global vec *out, __global const vec *in, int each, int apart) {\n"
-    "    const size_t item = get_global_id(0), step = STEP, first = FIRST;\n"
-    "    for (int i = 0; i < each; i++)\n"
-    "        out[first + i * step] = in[first + i * step];\n"
-    "}\n"
-    "__kernel void roof_nothing(__global TYPE *out, int n) {\n"
-    "    if (n > 0)\n"
-    "        out[0] = (TYPE)n;\n"
-    "}\n";
 
 typedef struct {
     const dun_compute *compute;
@@ -95,16 +46,19 @@ out:
 /* Builds the kernels for a precision, so that all of the above have theirs. */
 static int build(roof_job *job, enum dun_roof_precision precision) {
     int rc = DUN_OK;
-    dun_str text = {0}, defines = {0};
+    dun_str read = {0}, topic = {0}, defines = {0};
+    const char *text;
     dun_program_free(job->program);
     job->program = NULL;
-    TRY(dun_str_addf(&text, "%s%s", precisions[precision].extension, kernel_text));
-    TRY(dun_str_addf(&defines, "-DTYPE=%s -DVW=%u -DCHAINS=%d", precisions[precision].type,
+    TRY(dun_kernel_text_find(&text, &read));
+    TRY(dun_kernel_text_topic(&topic, text, "roof"));
+    TRY(dun_str_addf(&defines, "-DROOF_HALF=%d -DVW=%u -DROOF_CHAINS=%d", precision == DUN_ROOF_F16,
                      job->compute->tiles.vector, CHAINS));
-    TRY(dun_program_build_text(&job->program, job->compute->device, text.bytes, defines.bytes));
+    TRY(dun_program_build_text(&job->program, job->compute->device, topic.bytes, defines.bytes));
 out:
     dun_str_free(&defines);
-    dun_str_free(&text);
+    dun_str_free(&topic);
+    dun_str_free(&read);
     return rc;
 }
 
