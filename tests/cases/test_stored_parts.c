@@ -6,7 +6,6 @@
 #include "base/rng.h"
 #include "check/check.h"
 #include "check/random_model.h"
-#include "dev/kernel_text.h"
 #include "device_check.h"
 
 #include <setjmp.h>
@@ -106,21 +105,17 @@ static void test_two_slots(void **state) {
     (void)state;
     static filed_model m;
     dun_device *device = check_open_device();
-    dun_compute all; /* with the local tile */
-    dun_tiles tiles = dun_tiles_default(dun_device_describe(device), spec.head_dim);
     make_model(&m);
     const dun_weight_source source = {&m, read_rows, raw_rows};
-    check_ok(check_compute_create(&all, device, &tiles, dun_kernel_text(), "naive"));
     for (const char *const *name = dun_gemm_provider_names; *name; name++) {
-        dun_compute compute = all;
+        dun_compute compute;
         if (!dun_gemm_reads_stored(*name))
             continue;
-        check_ok(dun_gemm_create(&compute.gemm, device, compute.programs, &compute.tiles, *name));
+        check_ok(dun_compute_create(&compute, device, 64, *name));
         compare(device, &compute, &source, DUN_FORM_STORED);
         compare(device, &compute, &source, DUN_FORM_F16);
-        dun_gemm_free(compute.gemm);
+        dun_compute_free(&compute);
     }
-    dun_compute_free(&all);
     dun_random_model_free(&m.random);
     dun_device_close(device);
     assert_int_equal(dun_device_live_objects(), 0);

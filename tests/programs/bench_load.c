@@ -19,13 +19,12 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum { MAX_ROUNDS = 99 };
 enum part { CAT, OPEN, TOKENIZER, DEVICE, N_PARTS };
 static const char *const names[N_PARTS] = {"cat FILE >/dev/null", "file and its blocks", "tokenizer",
                                            "onto the device"};
-
-extern char **environ;
 
 /* By the clock, and of processors. */
 typedef struct {
