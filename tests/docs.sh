@@ -29,7 +29,7 @@ grep -rhoE --exclude=docs.sh 'DUNLIN_[A-Z_0-9]+' "$source"/{host,tools,tests} | 
 sed 's/^/DUNLIN_/; s/\./_/' keys | tr '[:lower:]' '[:upper:]' >>variables
 echo DUNLIN_SECTION_KEY >>variables
 grep -rhoE '(dun|DUN)_[A-Za-z0-9_]+' "$source"/{CMakeLists.txt,host} | sort -u >names
-(cd "$source" && find kernels.cl host tests tools include -type f 2>/dev/null) | sed 's|^|/|' >paths
+(cd "$source" && find kernels.cl host tests tools include python -type f 2>/dev/null) | sed 's|^|/|' >paths
 
 # code PAGE: its code, a span or an indented line each, without comments. A span stays in one line.
 code() {
@@ -61,7 +61,7 @@ files() {
     local name
     while read -r name; do
         compgen -G "$source/$name" >/dev/null || echo "file $name"
-    done < <(grep -oE '(^|[ =(:])(host|tests|tools|config|data|docs|include|\.ci)/[A-Za-z0-9_./*-]+' "$1" |
+    done < <(grep -oE '(^|[ =(:])(host|tests|tools|config|data|docs|include|python|\.ci)/[A-Za-z0-9_./*-]+' "$1" |
         sed 's/^[ =(:]//; s/[.:]$//' | sort -u)
     while read -r name; do
         grep -qF -e "/$name" paths || echo "file $name"

@@ -33,6 +33,8 @@ def intel(model):
     assert "OCL_ICD_VENDORS" not in before
     devices = dunlin.devices()
     assert len(devices) == 1 and "Intel" in devices[0]["platform"], devices
+    found = dunlin.check(quick=True)
+    assert len(found) == 1, found
     clf = estimator(model).fit(TEXTS, LABELS)  # with the self-test
     assert clf.score(TEXTS, LABELS) > 0.9
     assert dict(os.environ) == before

@@ -17,7 +17,7 @@ class NAType:  # as pandas has it
 
 
 @pytest.mark.parametrize(
-    "texts, said",
+    "wrong, said",
     [
         ("one text", "X is a single str"),
         (b"one text", "X is a single bytes"),
@@ -37,16 +37,16 @@ class NAType:  # as pandas has it
         (["a", "b\ud800"], r"X\[1\] has half a surrogate pair at 1"),
     ],
 )
-def test_texts_that_are_refused(texts, said, fitted):
+def test_texts_that_are_refused(wrong, said, fitted):
     with pytest.raises(ValueError, match=said):
-        estimator().fit(texts, ["a", "b"])
+        estimator().fit(wrong, ["a", "b"])
     for method in (fitted.predict, fitted.predict_proba, fitted.transform, fitted.distances):
         with pytest.raises(ValueError, match=said):
-            method(texts)
+            method(wrong)
 
 
 @pytest.mark.parametrize(
-    "labels, said",
+    "wrong, said",
     [
         (None, "requires y to be passed"),
         (["a"], "y has 1 entries, X has 2"),
@@ -58,9 +58,9 @@ def test_texts_that_are_refused(texts, said, fitted):
         (np.zeros((2, 2)), r"y has the shape \(2, 2\)"),
     ],
 )
-def test_labels_that_are_refused(labels, said):
+def test_labels_that_are_refused(wrong, said):
     with pytest.raises(ValueError, match=said):
-        estimator().fit(["x", "y"], labels)
+        estimator().fit(["x", "y"], wrong)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ DAYS = [datetime.date(2026, 1, 2), datetime.date(2025, 1, 1)]
 
 
 @pytest.mark.parametrize(
-    "labels, classes, kind",
+    "given, classes, kind",
     [
         (["b", "a", "b"], ["a", "b"], "U"),
         ([10, 9, -1], [-1, 9, 10], "i"),
@@ -101,13 +101,13 @@ DAYS = [datetime.date(2026, 1, 2), datetime.date(2025, 1, 1)]
         (np.array(["2026-01-02", "2025-01-01"], dtype="M8[D]"), DAYS[::-1], "M"),
     ],
 )
-def test_classes_are_sorted_and_keep_their_type(labels, classes, kind):
-    found, numbers = _texts.classes_of(labels)
+def test_classes_are_sorted_and_keep_their_type(given, classes, kind):
+    found, numbers = _texts.classes_of(given)
     assert found.tolist() == classes and found.dtype.kind == kind and found.shape == (len(classes),)
-    flat = labels.ravel().tolist() if isinstance(labels, np.ndarray) else labels
+    flat = given.ravel().tolist() if isinstance(given, np.ndarray) else given
     assert [found.tolist()[k] for k in numbers] == flat
-    if isinstance(labels, np.ndarray):
-        assert found.dtype == labels.dtype
+    if isinstance(given, np.ndarray):
+        assert found.dtype == given.dtype
 
 
 @pytest.mark.parametrize(
