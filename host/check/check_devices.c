@@ -16,6 +16,8 @@ static int row_json(json_t *array, const dun_self_test_row *row) {
     TRY(dun_json_set(object, "test", json_string(row->topic)));
     if (row->gemm)
         TRY(dun_json_set(object, "gemm", json_string(row->gemm)));
+    if (row->precision)
+        TRY(dun_json_set(object, "precision", json_string(row->precision)));
     if (row->cannot)
         TRY(dun_json_set(object, "cannot", json_string(row->cannot)));
     TRY(dun_json_set(object, "cases", json_integer((json_int_t)row->n_cases)));
@@ -72,13 +74,13 @@ static int check_device(failures *failed, const dun_check_order *order, uint32_t
     if (order->observer)
         dun_device_set_watch(device,
                              (dun_device_watch){.self = order->observer->self, .say = order->observer->say});
-    TRY(dun_self_test_told(&report, device, DUN_SELF_TEST_HEADS, gemm, stored, order->quick,
-                           order->observer));
+    TRY(dun_self_test_told(&report, device, DUN_SELF_TEST_HEADS, gemm, order->quick ? "auto" : "all", stored,
+                           order->quick, order->observer));
     const dun_device_info *info = dun_device_describe(device);
     const dun_verdict verdict = dun_verdict_of(&report);
-    TRY(dun_verdict_keep(&verdict, info, DUN_SELF_TEST_HEADS, gemm, false));
+    TRY(dun_verdict_keep(&verdict, info, DUN_SELF_TEST_HEADS, gemm, "auto", false));
     if (stored) /* what stands for both stands for floats */
-        TRY(dun_verdict_keep(&verdict, info, DUN_SELF_TEST_HEADS, gemm, true));
+        TRY(dun_verdict_keep(&verdict, info, DUN_SELF_TEST_HEADS, gemm, "auto", true));
     if (order->each)
         TRY(order->each(order->self, &report, info, index));
     if (!report.passed && failed->n++ == 0)

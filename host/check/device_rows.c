@@ -23,7 +23,7 @@ static int choose(dun_device_choice *out, const dun_device_info *info) {
         return DUN_OK;
     }
     TRY(rc);
-    TRY(dun_verdict_recall(&out->verdict, info, 0, "auto", false));
+    TRY(dun_verdict_recall(&out->verdict, info, 0, "auto", "auto", false));
     if (out->verdict.known && out->verdict.passed && out->verdict.set_aside) {
         const dun_wish wish = {.head_dim = ANY_HEAD_DIM, .gemm = out->verdict.gemm};
         TRY(dun_choose(&out->choice, info, &wish));

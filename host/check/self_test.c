@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/interrupt.h"
 #include "dev/choice.h"
+#include "dev/parts.h"
+#include "dev/variant_try.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -84,6 +86,72 @@ out:
     return rc;
 }
 
+/* Products of parts by a variant. *passes: it does; else it is put aside, if another is left. */
+static int test_variant(bool *passes, dun_self_test *report, dun_compute *compute, const char *precision,
+                        const dun_variant *variant) {
+    int rc = DUN_OK;
+    dun_gemm *gemm = NULL;
+    const size_t first = report->n_rows;
+    *passes = true;
+    TRY(dun_gemm_create(&gemm, compute->device, compute->programs, &compute->tiles, "naive"));
+    TRY(dun_gemm_set_precision(gemm, precision, variant->name, "tested"));
+    run_topic(report, compute, gemm, &dun_check_gemm, variant->name);
+    if (report->stored)
+        run_topic(report, compute, gemm, &dun_check_stored, variant->name);
+    for (size_t i = first; i < report->n_rows; i++) {
+        report->rows[i].precision = dun_precision_find(precision)->word;
+        if (report->rows[i].n_failed > 0 && *passes) {
+            *passes = false;
+            if (variant->matrix_unit)
+                dun_variant_put_aside(dun_device_describe(compute->device), variant->name,
+                                      report->rows[i].message);
+        }
+    }
+out:
+    dun_gemm_free(gemm);
+    return rc;
+}
+
+/* The precision of a run, by the variant that it would take and, while that fails, the next. */
+static int test_precision(dun_self_test *report, dun_compute *compute, const dun_wish *wish) {
+    int rc = DUN_OK;
+    const char *tried = "";
+    dun_choice run;
+    for (bool passes = false; !passes;) {
+        TRY(dun_choose(&run, dun_device_describe(compute->device), wish));
+        const dun_precision *precision = dun_precision_find(run.precision);
+        if (dun_precision_parts(precision) == 0)
+            break;
+        if (strcmp(run.variant, tried) == 0) {
+            report->precision_failed = true;
+            break;
+        }
+        tried = run.variant;
+        TRY(test_variant(&passes, report, compute, dun_precision_parts(precision) > 1 ? "split" : "half",
+                         dun_variant_find(run.variant)));
+    }
+out:
+    return rc;
+}
+
+/* Every precision by every variant that can run here. */
+static int test_precisions(dun_self_test *report, dun_compute *compute) {
+    static const char *const words[] = {"split", "half"};
+    int rc = DUN_OK;
+    const dun_device_info *info = dun_device_describe(compute->device);
+    dun_str why = {0};
+    bool passes;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (const dun_variant *const *v = dun_variants; *v; v++) {
+            if ((*v)->matrix_unit && ((*v)->cannot(info) || !dun_variant_try(&why, info, (*v)->name)))
+                continue;
+            TRY(test_variant(&passes, report, compute, words[i], *v));
+        }
+out:
+    dun_str_free(&why);
+    return rc;
+}
+
 static bool provider_passes(const dun_self_test *report, const char *name) {
     bool runs = false, passes = true;
     for (size_t i = 0; i < report->n_rows; i++) {
@@ -124,7 +192,7 @@ out:
 }
 
 static void judge(dun_self_test *report) {
-    report->passed = *report->gemm != '\0';
+    report->passed = *report->gemm != '\0' && !report->precision_failed;
     for (size_t i = 0; i < report->n_rows; i++)
         report->passed &= report->rows[i].gemm || report->rows[i].n_failed == 0;
 }
@@ -152,8 +220,8 @@ static size_t count(const dun_programs *programs, const dun_kernel_list *list) {
 }
 
 int dun_self_test_run(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
-                      bool stored, bool quick) {
-    return dun_self_test_told(report, device, head_dim, wanted, stored, quick, NULL);
+                      const char *precision, bool stored, bool quick) {
+    return dun_self_test_told(report, device, head_dim, wanted, precision, stored, quick, NULL);
 }
 
 static int go_on(const dun_self_test *report, const dun_observer *observer) {
@@ -162,7 +230,7 @@ static int go_on(const dun_self_test *report, const dun_observer *observer) {
 }
 
 /* Every way to multiply, then every topic. */
-static int test_all(dun_self_test *report, dun_compute *compute, const char *first,
+static int test_all(dun_self_test *report, dun_compute *compute, const char *first, const dun_wish *wish,
                     const dun_observer *observer) {
     int rc = DUN_OK;
     for (const char *const *name = dun_gemm_provider_names; *name; name++) {
@@ -170,6 +238,9 @@ static int test_all(dun_self_test *report, dun_compute *compute, const char *fir
         if (!leave_out(compute->device, *name, first))
             TRY(test_provider(report, compute, *name));
     }
+    TRY(go_on(report, observer));
+    TRY(strcmp(wish->precision, "all") == 0 ? test_precisions(report, compute)
+                                            : test_precision(report, compute, wish));
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
         TRY(go_on(report, observer));
         run_topic(report, compute, compute->gemm, topics[i], NULL);
@@ -181,7 +252,7 @@ out:
 }
 
 int dun_self_test_told(dun_self_test *report, dun_device *device, uint32_t head_dim, const char *wanted,
-                       bool stored, bool quick, const dun_observer *observer) {
+                       const char *precision, bool stored, bool quick, const dun_observer *observer) {
     int rc = DUN_OK;
     dun_compute compute = {0};
     dun_choice run; /* what a run would take: a tuned provider comes before the default */
@@ -190,12 +261,15 @@ int dun_self_test_told(dun_self_test *report, dun_device *device, uint32_t head_
     *report = (dun_self_test){.quick = quick, .stored = stored};
     const dun_wish wish = {.head_dim = head_dim,
                            .gemm = "naive",
+                           .precision = "f32",
                            .every_gemm = true,
                            .uses = {{&dun_nn_kernels, nn}, {&dun_learn_kernels, DUN_ALL_TOPICS}}};
     dun_observe_begin(observer, "check", "tests", 0);
-    TRY(dun_choose(&run, dun_device_describe(device), &(dun_wish){.head_dim = head_dim, .gemm = wanted}));
+    TRY(dun_choose(&run, dun_device_describe(device),
+                   &(dun_wish){.head_dim = head_dim, .gemm = wanted, .precision = "f32"}));
     TRY(dun_compute_create_wish(&compute, device, NULL, &wish));
-    TRY(test_all(report, &compute, run.gemm, observer));
+    TRY(test_all(report, &compute, run.gemm,
+                 &(dun_wish){.head_dim = head_dim, .gemm = wanted, .precision = precision}, observer));
     choose(report, run.gemm, wanted);
     TRY(test_step(report, &compute));
     judge(report);

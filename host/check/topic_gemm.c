@@ -5,11 +5,12 @@
 #include <math.h>
 
 /* Rows M of activations around the tile of 12 (and 4, 6), weights of (rows, columns) around its 32 (and 8,
- * 16) columns; K is `columns` forward and `rows` backward. */
+ * 16) columns; K is `columns` forward and `rows` backward, once beyond the 768 of a block of parts. */
 static const int batches[] = {1, 3, 11, 12, 13, 160};
 static const struct {
     int rows, columns;
-} weights[] = {{1, 1}, {1, 33}, {7, 5}, {31, 64}, {32, 32}, {33, 31}, {64, 48}, {65, 127}, {96, 577}};
+} weights[] = {{1, 1},   {1, 33},  {7, 5},    {31, 64},  {32, 32},
+               {33, 31}, {64, 48}, {65, 127}, {96, 577}, {33, 801}};
 enum { N_BATCHES = 6, N_WEIGHTS = sizeof weights / sizeof *weights, N_KINDS = DUN_N_PRODUCT_KINDS };
 
 /* Stored as f16, weights keep 11 bits, and steps of 2^-24 at the least: only such ones compare exactly. */

@@ -11,32 +11,38 @@
 #include <string.h>
 
 /* Raise it when the tests change in what a verdict means. */
-enum { FORMAT = 3 };
+enum { FORMAT = 4 };
 
 /* head_dim 0: the latest verdict, whatever the heads. */
 static int make_key(dun_str *out, const dun_device_info *info, uint32_t head_dim, const char *gemm,
-                    bool stored) {
+                    const char *precision, bool stored) {
     int rc = DUN_OK;
     const uint32_t heads = head_dim ? head_dim : DUN_SELF_TEST_HEADS;
     dun_choice run, test; /* what each would take: of the run the provider matters, of the test the tiles */
-    TRY(dun_choose(&run, info, &(dun_wish){.head_dim = heads, .gemm = gemm}));
-    TRY(dun_choose(&test, info, &(dun_wish){.head_dim = heads, .gemm = "naive", .every_gemm = true}));
+    TRY(dun_choose(&run, info, &(dun_wish){.head_dim = heads, .gemm = gemm, .precision = precision}));
+    TRY(dun_choose(&test, info,
+                   &(dun_wish){.head_dim = heads, .gemm = "naive", .every_gemm = true, .precision = "f32"}));
     TRY(dun_str_addf(out, "self-test of "));
     TRY(dun_programs_identity(out, info, &test.tiles));
     TRY(dun_str_addf(out, "gemm %s (%s), %s heads, %s\ndunlin %s, test %d\n", gemm, run.gemm,
                      head_dim ? "these" : "any", stored && head_dim ? "stored weights" : "floats",
                      DUN_VERSION, FORMAT));
+    if (head_dim)
+        TRY(dun_str_addf(out, "precision %s %s\n", run.precision, run.variant));
 out:
     return rc;
 }
 
 /* Halves that the local tile has of its own are no stored weights. */
 static int reads_stored(bool *out, const dun_device_info *info, uint32_t head_dim, const char *gemm,
-                        enum dun_weight_form form) {
+                        const char *precision, enum dun_weight_form form) {
     int rc = DUN_OK;
     dun_choice run;
     TRY(dun_choose(&run, info,
-                   &(dun_wish){.head_dim = head_dim, .gemm = gemm, .half_weights = form == DUN_FORM_F16}));
+                   &(dun_wish){.head_dim = head_dim,
+                               .gemm = gemm,
+                               .precision = precision,
+                               .half_weights = form == DUN_FORM_F16}));
     *out = form != DUN_FORM_F32 && !run.tiles.half_weights;
 out:
     return rc;
@@ -59,13 +65,13 @@ static void read_text(char *out, size_t size, const json_t *object, const char *
 }
 
 int dun_verdict_recall(dun_verdict *verdict, const dun_device_info *info, uint32_t head_dim, const char *gemm,
-                       bool stored) {
+                       const char *precision, bool stored) {
     int rc = DUN_OK;
     dun_str key = {0};
     dun_cached cached;
     json_t *object = NULL;
     *verdict = (dun_verdict){0};
-    TRY(make_key(&key, info, head_dim, gemm, stored));
+    TRY(make_key(&key, info, head_dim, gemm, precision, stored));
     if (!dun_cache_find(&cached, DUN_CACHE_CHECKS, &key))
         goto out;
     rc = dun_json_parse(&object, (const char *)cached.bytes, cached.length, "a kept self-test", 1);
@@ -84,13 +90,13 @@ out:
 }
 
 int dun_verdict_keep(const dun_verdict *verdict, const dun_device_info *info, uint32_t head_dim,
-                     const char *gemm, bool stored) {
+                     const char *gemm, const char *precision, bool stored) {
     int rc = DUN_OK;
     dun_str key = {0}, latest = {0}, text = {0};
     char problem[128];
     json_t *object = json_object();
-    TRY(make_key(&key, info, head_dim, gemm, stored));
-    TRY(make_key(&latest, info, 0, gemm, stored));
+    TRY(make_key(&key, info, head_dim, gemm, precision, stored));
+    TRY(make_key(&latest, info, 0, gemm, precision, stored));
     TRY(dun_json_set(object, "passed", json_boolean(verdict->passed)));
     TRY(dun_json_set(object, "set_aside", json_boolean(verdict->set_aside)));
     TRY(dun_json_set(object, "quick", json_boolean(verdict->quick)));
@@ -108,7 +114,7 @@ out:
 }
 
 static int test_device(dun_verdict *verdict, dun_device *device, uint32_t head_dim, const char *gemm,
-                       bool stored, const dun_observer *observer) {
+                       const char *precision, bool stored, const dun_observer *observer) {
     int rc = DUN_OK;
     dun_self_test report;
     const dun_device_info *info = dun_device_describe(device);
@@ -117,27 +123,27 @@ static int test_device(dun_verdict *verdict, dun_device *device, uint32_t head_d
     dun_observe_say(observer,
                     "check     %s was not tested yet with this driver and heads of %u%s; testing it",
                     info->name, head_dim, stored ? ", weights as they are stored" : "");
-    TRY(dun_self_test_run(&report, device, head_dim, gemm, stored, true));
+    TRY(dun_self_test_run(&report, device, head_dim, gemm, precision, stored, true));
     *verdict = dun_verdict_of(&report);
     if (report.passed)
         dun_observe_say(observer, "check     passed in %.1f s", report.seconds);
-    TRY(dun_verdict_keep(verdict, info, head_dim, gemm, stored));
+    TRY(dun_verdict_keep(verdict, info, head_dim, gemm, precision, stored));
 out:
     return rc;
 }
 
 int dun_trust(char *gemm_out, size_t gemm_size, const char *selector, uint32_t head_dim, const char *gemm,
-              enum dun_weight_form form, bool force, const dun_observer *observer) {
+              const char *precision, enum dun_weight_form form, bool force, const dun_observer *observer) {
     int rc = DUN_OK;
     dun_device *device = NULL;
     dun_verdict verdict;
     bool stored;
     TRY(dun_device_open(&device, selector));
     const dun_device_info *info = dun_device_describe(device);
-    TRY(reads_stored(&stored, info, head_dim, gemm, form));
-    TRY(dun_verdict_recall(&verdict, info, head_dim, gemm, stored));
+    TRY(reads_stored(&stored, info, head_dim, gemm, precision, form));
+    TRY(dun_verdict_recall(&verdict, info, head_dim, gemm, precision, stored));
     if (!verdict.known)
-        TRY(test_device(&verdict, device, head_dim, gemm, stored, observer));
+        TRY(test_device(&verdict, device, head_dim, gemm, precision, stored, observer));
     snprintf(gemm_out, gemm_size, "%s", verdict.set_aside && verdict.passed ? verdict.gemm : gemm);
     if (verdict.passed && verdict.set_aside)
         dun_warn("this device fails the self-test with its usual matrix products (%s); %s stands in, slower",
@@ -164,7 +170,8 @@ int dun_trust_config(dun_config *config, uint32_t head_dim, enum dun_weight_form
     for (size_t i = 0; dun_device_selector(selector, sizeof selector, config->device.use, i); i++) {
         dun_str_clear(&wanted);
         TRY(dun_config_get(&wanted, config, DUN_KEY_device_gemm));
-        TRY(dun_trust(chosen, sizeof chosen, selector, head_dim, wanted.bytes, form,
+        TRY(dun_trust(chosen, sizeof chosen, selector, head_dim, wanted.bytes,
+                      dun_config_word(config, DUN_KEY_device_precision), form,
                       config->device.check == DUN_CHECK_FORCE, observer));
         if (strcmp(chosen, wanted.bytes) != 0)
             TRY(dun_config_put(config, DUN_KEY_device_gemm, chosen, "the self-test"));

@@ -126,6 +126,8 @@ static int set_machine(json_t *root, const dun_session *session) {
     TRY(set_text(root, "driver", info->driver));
     TRY(set_text(root, "gemm", dun_gemm_name(session->compute.gemm)));
     TRY(set_text(root, "gemm_reason", dun_gemm_reason(session->compute.gemm)));
+    TRY(set_text(root, "precision", dun_gemm_precision(session->compute.gemm)));
+    TRY(set_text(root, "precision_reason", dun_gemm_precision_reason(session->compute.gemm)));
     TRY(dun_tiles_defines(&tiles, &session->compute.tiles, DUN_CUT_ALL));
     TRY(set_text(root, "tiles", tiles.bytes));
 out:

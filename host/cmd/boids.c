@@ -28,8 +28,10 @@ static int open_device(boids *b, const dun_observer *observer) {
     TRY(dun_device_open(&b->device, b->config.device.use));
     const dun_device_info *info = dun_device_describe(b->device);
     dun_observe_say(observer, "device    %s (%s, driver %s)", info->name, info->platform, info->driver);
-    const dun_wish wish = {
-        .head_dim = ANY_HEAD, .gemm = "naive", .uses = {{&dun_learn_kernels, dun_flock_topics()}}};
+    const dun_wish wish = {.head_dim = ANY_HEAD,
+                           .gemm = "naive",
+                           .precision = "f32",
+                           .uses = {{&dun_learn_kernels, dun_flock_topics()}}};
     TRY(dun_compute_create_wish(&b->compute, b->device, NULL, &wish));
 out:
     return rc;

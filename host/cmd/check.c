@@ -13,7 +13,9 @@
 
 static int add_row(dun_table *table, const dun_self_test_row *row, bool verbose) {
     int rc = DUN_OK;
-    TRY(dun_table_add(table, "%s%s%s", row->topic, row->gemm ? " " : "", row->gemm ? row->gemm : ""));
+    TRY(dun_table_add(table, "%s%s%s%s%s", row->topic, row->precision ? " " : "",
+                      row->precision ? row->precision : "", row->gemm ? " " : "",
+                      row->gemm ? row->gemm : ""));
     TRY(dun_table_add(table, "%zu", row->n_cases));
     TRY(dun_table_add(table, "%zu", row->n_compared));
     TRY(row->cannot ? dun_table_add(table, "%s", "") : dun_table_add(table, "%.3g", row->worst));

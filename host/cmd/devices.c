@@ -139,6 +139,7 @@ static int add_note(dun_str *out, const device_list *list, uint32_t index) {
     }
     TRY(dun_str_addf(out, "\n"));
     TRY(add_lines(out, "GEMM", made->choice.gemm, made->choice.gemm_reason));
+    TRY(add_lines(out, "precision", made->choice.precision, made->choice.precision_reason));
     if (made->cannot[0])
         TRY(add_lines(out, "GEMM", "cannot run", made->cannot));
     if (made->choice.tiles_reason[0])

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "cmd/cmd.h"
 #include "dev/driver.h"
-#include "dev/driver_try.h"
+#include "dev/variant_try.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -15,8 +15,7 @@ static int run(const dun_args *args) {
     if (vendors && setenv("OCL_ICD_VENDORS", vendors, 1) < 0)
         return dun_error(DUN_FAILED, "no memory for OCL_ICD_VENDORS");
     dun_driver_dismiss();
-    return dun_driver_try_here(dun_args_operand(args, 0),
-                               (unsigned)strtoul(dun_args_operand(args, 1), NULL, 10));
+    return dun_variant_try_word(dun_args_operand(args, 0), dun_args_operand(args, 1));
 }
 
 static const dun_option options[] = {{0}};
@@ -24,7 +23,7 @@ static const dun_option options[] = {{0}};
 const dun_command dun_command_try_driver = {
     .name = "try-driver",
     .summary = "Build and run a small kernel on one device.",
-    .usage = "SELECTOR NUMBER [VENDORS]",
+    .usage = "SELECTOR NUMBER|VARIANT [VENDORS]",
     .options = options,
     .min_operands = 2,
     .max_operands = 3,

@@ -219,7 +219,8 @@ static int keep(search *s) {
         strftime(day, sizeof day, "%Y-%m-%d", &date);
     snprintf(s->note, sizeof s->note, "%s, width %u: %.2f ms", day, s->spec.width, s->best_s * 1e3);
     snprintf(tiles, sizeof tiles, "default %.300s", s->best_tiles);
-    const dun_wish wish = {.head_dim = s->spec.head_dim, .gemm = s->best_gemm, .tiles = tiles};
+    const dun_wish wish = {
+        .head_dim = s->spec.head_dim, .gemm = s->best_gemm, .tiles = tiles, .precision = "f32"};
     TRY(dun_choose(&choice, &s->info, &wish));
     TRY(dun_tuning_write(&row, &s->info, s->best_gemm, &choice.tiles, s->note));
     TRY(dun_out_text(&row));

@@ -50,8 +50,12 @@ int dun_tune_measure_here(const dun_args *args, const char *candidate, const cha
     TRY(dun_model_file_open(&file, model, DUN_MODEL_SPEC));
     TRY(dun_device_open(&device, device_name));
     const dun_spec *spec = dun_model_file_spec(file);
-    const dun_wish wish = {
-        .head_dim = spec->head_dim, .gemm = gemm, .tiles = tiles, .half_weights = half, .exact = true};
+    const dun_wish wish = {.head_dim = spec->head_dim,
+                           .gemm = gemm,
+                           .tiles = tiles,
+                           .precision = "f32",
+                           .half_weights = half,
+                           .exact = true};
     double enough_s = strcmp(gemm, "naive") == 0 ? 0 : dun_args_has(args, "quick") ? 0.25 : 0.8;
     TRY(dun_tune_measure(&result, device, spec, &wish, enough_s));
     TRY(dun_json_set(object, "build_s", dun_json_real(result.build_s)));

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "dev/gemm_provider.h"
+#include "dev/parts.h"
 #include "dev/tuning.h"
 
 #include <stdio.h>
@@ -51,8 +52,43 @@ static void use_tuning(dun_choice *out, const dun_gemm_provider **provider, cons
         return;
     }
     out->tiles = tiles;
+    if (row.precision[0] && dun_precision_find(row.precision)) {
+        out->precision = dun_precision_find(row.precision)->word;
+        snprintf(out->precision_reason, sizeof out->precision_reason, "tuned, %.180s", row.where);
+    }
     snprintf(out->tiles_reason, sizeof out->tiles_reason, "tuned, %.180s (%.180s)", row.where, row.note);
     snprintf(out->gemm_reason, sizeof out->gemm_reason, "tuned, %.180s", row.where);
+}
+
+/* auto: what a tuning row says, else split where the device has a matrix unit that works, else f32; never
+ * half. A unit that does not work is told of, and so is what stands in for it. */
+static int choose_precision(dun_choice *out, const dun_device_info *info, const dun_wish *wish) {
+    int rc = DUN_OK;
+    dun_str why = {0};
+    const bool asked = wish->precision && strcmp(wish->precision, "auto") != 0;
+    const dun_precision *wanted = asked ? dun_precision_find(wish->precision) : NULL;
+    const dun_variant *variant = NULL;
+    if (asked && !wanted)
+        TRY(dun_error(DUN_USAGE, "device.precision = %s: unknown", wish->precision));
+    if (asked)
+        snprintf(out->precision_reason, sizeof out->precision_reason, "asked for by device.precision");
+    else if (out->precision)
+        wanted = dun_precision_find(out->precision);
+    if (!wanted || dun_precision_parts(wanted))
+        variant = dun_variant_choose(&why, info);
+    if (!wanted) {
+        wanted = dun_precision_find(variant->matrix_unit ? "split" : "f32");
+        add_reason(out->precision_reason, variant->matrix_unit ? "the device has a matrix unit"
+                                          : why.length         ? "its matrix unit does not work here"
+                                                       : "the device has no matrix unit that is known");
+    }
+    if (why.length)
+        add_reason(out->precision_reason, why.bytes);
+    out->precision = wanted->word;
+    out->variant = dun_precision_parts(wanted) ? variant->name : "";
+out:
+    dun_str_free(&why);
+    return rc;
 }
 
 int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wish) {
@@ -75,10 +111,11 @@ int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wis
         TRY(dun_tiles_read(&out->tiles, words, "device.tiles"));
         snprintf(out->tiles_reason, sizeof out->tiles_reason, "asked for by device.tiles");
     }
+    TRY(choose_precision(out, info, wish));
     if (!provider->tiles) {
         if (!wish->every_gemm)
             dun_tiles_drop_local(&out->tiles);
-    } else if (wish->half_weights) {
+    } else if (wish->half_weights && strcmp(out->precision, "f32") == 0) {
         out->tiles.half_weights = 1;
     }
     if (wish->exact)

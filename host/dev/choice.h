@@ -9,12 +9,13 @@
 enum { DUN_WISH_USES = 2 };
 typedef struct {
     uint32_t head_dim;
-    const char *gemm;  /* a provider's name; NULL or "auto": choose */
-    const char *tiles; /* "WG=64 ...": these values over the choice; NULL, "" or "auto": choose. The word
-                        * "default" before them leaves tuning rows out */
-    bool half_weights; /* store weights as f16 where the provider can */
-    bool every_gemm;   /* every provider is built, not the chosen one alone: the local tile stays */
-    bool exact;        /* fail rather than take simpler tiles */
+    const char *gemm;      /* a provider's name; NULL or "auto": choose */
+    const char *tiles;     /* "WG=64 ...": these values over the choice; NULL, "" or "auto": choose. The word
+                            * "default" before them leaves tuning rows out */
+    const char *precision; /* a word of precision.h; NULL or "auto": choose */
+    bool half_weights;     /* store weights as f16 where the provider can */
+    bool every_gemm;       /* every provider is built, not the chosen one alone: the local tile stays */
+    bool exact;            /* fail rather than take simpler tiles */
     /* What is built at once, beside products, up to a NULL list: the tiles are those that suit all of it. */
     struct {
         const dun_kernel_list *list;
@@ -25,9 +26,10 @@ typedef struct {
 enum { DUN_REASON_BYTES = 400 };
 
 typedef struct {
-    const char *gemm; /* a provider's name */
-    dun_tiles tiles;  /* without the local tile where the provider does not use it */
-    char gemm_reason[DUN_REASON_BYTES], tiles_reason[DUN_REASON_BYTES];
+    const char *gemm;                /* a provider's name */
+    dun_tiles tiles;                 /* without the local tile where the provider does not use it */
+    const char *precision, *variant; /* a word of precision.h; what computes it, "" for f32 (parts.h) */
+    char gemm_reason[DUN_REASON_BYTES], tiles_reason[DUN_REASON_BYTES], precision_reason[DUN_REASON_BYTES];
 } dun_choice;
 
 /* DUN_USAGE: a wish that nobody has, or tiles that do not fit the device; DUN_BAD_DEVICE: a provider that

@@ -14,6 +14,7 @@ static int build(dun_compute *out, const char *text, const dun_choice *choice, c
     TRY(dun_programs_create(&out->programs, out->device, text, &out->tiles));
     TRY(dun_gemm_create(&out->gemm, out->device, out->programs, &out->tiles, choice->gemm));
     dun_gemm_because(out->gemm, choice->gemm_reason);
+    TRY(dun_gemm_set_precision(out->gemm, choice->precision, choice->variant, choice->precision_reason));
     if (wish->every_gemm)
         TRY(dun_gemm_build_all(out->device, out->programs, &out->tiles));
     for (size_t i = 0; i < DUN_WISH_USES && wish->uses[i].list; i++)
@@ -45,7 +46,8 @@ out:
 
 int dun_compute_create_text(dun_compute *out, dun_device *device, const char *text, uint32_t head_dim,
                             const char *gemm) {
-    return dun_compute_create_wish(out, device, text, &(dun_wish){.head_dim = head_dim, .gemm = gemm});
+    return dun_compute_create_wish(out, device, text,
+                                   &(dun_wish){.head_dim = head_dim, .gemm = gemm, .precision = "f32"});
 }
 
 int dun_compute_create(dun_compute *out, dun_device *device, uint32_t head_dim, const char *gemm) {

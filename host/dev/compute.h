@@ -16,7 +16,7 @@ typedef struct {
 } dun_compute;
 
 /* Builds the GEMM provider `gemm` ("auto", ...), with tiles for heads of head_dim floats (any legal value
- * where no model is run). Topics are built when they are first used. */
+ * where no model is run), in float32. Topics are built when they are first used. */
 int dun_compute_create(dun_compute *out, dun_device *device, uint32_t head_dim, const char *gemm);
 
 /* The same from a kernel text of the caller's: for tests that break a kernel on purpose. */

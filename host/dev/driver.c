@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "dev/amx.h"
 #include "dev/driver_cache.h"
 
 #include <limits.h>
@@ -35,7 +36,7 @@ static struct {
     char note[2 * PATH_MAX];  /* why another folder than the driver's own is used; or "" */
     char words[2 * PATH_MAX]; /* the last; written before `once` is over */
     atomic_bool dismissed;
-    atomic_uint_least64_t passed;
+    atomic_uint_least64_t passed, variant;
     void (*on_build)(void);
     atomic_bool has_vendors;
     char vendors[PATH_MAX]; /* of the loader */
@@ -127,6 +128,7 @@ static void prepare(void) {
     snprintf(driver.vendors, sizeof driver.vendors, "%s", dun_driver_vendors());
     driver.has_vendors = true;
     limit_threads();
+    dun_amx_ask();
     find_own(driver.place);
     driver.usable = is_good(&found, driver.place);
     driver.filled = driver.usable && found.n_programs > 0;
@@ -187,6 +189,16 @@ void dun_driver_note_passed(uint64_t key) {
 
 bool dun_driver_has_passed(uint64_t key) {
     return driver.passed == key;
+}
+
+void dun_driver_note_variant(uint64_t key, bool works) {
+    driver.variant = (key & ~(uint64_t)1) | works;
+}
+
+bool dun_driver_knows_variant(bool *works, uint64_t key) {
+    const uint64_t known = driver.variant;
+    *works = known & 1;
+    return (known ^ key) >> 1 == 0;
 }
 
 void dun_driver_on_work(void (*hear)(void)) {

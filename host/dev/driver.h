@@ -8,6 +8,7 @@
 
 /* To be called before every OpenCL call that may be the first; works once a process. Where the process may
  * use fewer processors than the machine has, drivers are told by their own variables, unless those are set.
+ * The system is asked for the registers of the processor's matrix unit (amx.h).
  * Where PoCL's folder of compiled kernels cannot be used (driver_cache.h), POCL_CACHE_DIR becomes one below
  * dunlin's cache, else one below $TMPDIR that only this user can write. */
 void dun_driver_prepare(void);
@@ -34,6 +35,10 @@ bool dun_driver_cache_filled(void);
 /* A driver that passed in this process (driver_try.h), by its key's hash: the last one is remembered. */
 void dun_driver_note_passed(uint64_t key);
 bool dun_driver_has_passed(uint64_t key);
+
+/* The same of a variant of the products (variant_try.h) that was tried, and whether it works. */
+void dun_driver_note_variant(uint64_t key, bool works);
+bool dun_driver_knows_variant(bool *works, uint64_t key);
 
 /* Who is called after a driver was first asked for its devices, and after each time that it compiled:
  * compilers put handlers of signals over those of the program. To be set before there are threads. */

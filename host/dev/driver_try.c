@@ -45,7 +45,7 @@ void dun_driver_try_with(const char *program) {
     other.set = true;
 }
 
-static bool find_program(dun_str *out) {
+bool dun_driver_find_program(dun_str *out) {
     if (!other.set)
         return dun_process_dunlin(out);
     if (*other.path)
@@ -127,15 +127,15 @@ out:
     return rc;
 }
 
-static int make_key(dun_str *out, const dun_device_info *info) {
+int dun_driver_key(dun_str *out, const dun_device_info *info, const char *does) {
     int rc = DUN_OK;
     uint64_t variables = 0; /* a sum: their order means nothing */
     for (char **variable = environ; *variable; variable++)
         if (is_drivers(*variable))
             variables += dun_hash(DUN_HASH_START, *variable, strlen(*variable));
-    TRY(dun_str_addf(out, "%s, driver %s: builds kernels\nplatform %s, %s\nversion %s\ndunlin %s, test %d\n",
-                     info->name, info->driver, info->platform, info->platform_version, info->version,
-                     DUN_VERSION, FORMAT));
+    TRY(dun_str_addf(out, "%s, driver %s: %s\nplatform %s, %s\nversion %s\ndunlin %s, test %d\n", info->name,
+                     info->driver, does, info->platform, info->platform_version, info->version, DUN_VERSION,
+                     FORMAT));
     TRY(dun_str_addf(out, "user %lu\nkept in %s\nvariables %016llx\n", (unsigned long)geteuid(),
                      dun_driver_cache_place(), (unsigned long long)variables));
     TRY(add_linker(out));
@@ -146,7 +146,7 @@ out:
 
 /* Of processes that begin at once, one tries: drivers have crashed that build the same in two. -1: there is
  * no cache to lock. */
-static int lock(void) {
+int dun_driver_lock(void) {
     dun_str path = {0};
     int file = -1;
     if (dun_cache_folder(&path) && dun_dir_make(path.bytes) == DUN_OK &&
@@ -255,12 +255,12 @@ int dun_driver_try(dun_device *device) {
         device->refused = dun_strdup(dun_error_message());
         goto out;
     }
-    if (!find_program(&program))
+    if (!dun_driver_find_program(&program))
         goto out;
-    TRY(make_key(&key, &device->info));
+    TRY(dun_driver_key(&key, &device->info, "builds kernels"));
     if (dun_driver_has_passed(dun_hash(DUN_HASH_START, key.bytes, key.length)) || is_known(&key))
         goto out;
-    locked = lock();
+    locked = dun_driver_lock();
     if (!is_known(&key)) /* nor meanwhile */
         TRY(try_child(device, program.bytes, &key));
 out:

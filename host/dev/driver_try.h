@@ -3,6 +3,7 @@
 #ifndef DUN_DRIVER_TRY_H
 #define DUN_DRIVER_TRY_H
 
+#include "base/str.h"
 #include "dev/device.h"
 
 /* To be called before the first kernel is built on a device. After every change of device, driver, the
@@ -19,5 +20,15 @@ void dun_driver_try_with(const char *program);
 /* What that program does, for a selector and a number that makes the kernel's text another one than those
  * that the driver may have kept. */
 int dun_driver_try_here(const char *selector, unsigned number);
+
+/* For other trials (variant_try.h). Appends all that the answer of a device's driver depends on; its first
+ * line has `does`, for people. */
+int dun_driver_key(dun_str *out, const dun_device_info *info, const char *does);
+
+/* Appends the path of the program that tries. False: there is none. */
+bool dun_driver_find_program(dun_str *out);
+
+/* One process at a time tries: a lock that close() ends, -1 where there is no cache to lock. */
+int dun_driver_lock(void);
 
 #endif

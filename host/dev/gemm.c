@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "dev/gemm_parts.h"
 #include "dev/gemm_provider.h"
 
 #include <stdio.h>
@@ -92,6 +93,8 @@ int dun_gemm_create(dun_gemm **out, dun_device *device, dun_programs *programs, 
     gemm->device = device;
     gemm->tiles = *tiles;
     gemm->programs = programs;
+    gemm->precision = dun_precision_find("f32");
+    snprintf(gemm->precision_name, sizeof gemm->precision_name, "%s", gemm->precision->word);
     TRY(choose(gemm, wanted));
     if (gemm->provider->tiles && !tiles->local_m)
         TRY(dun_error(DUN_BAD_DEVICE, "GEMM %s needs tiles with TS_M; the program was built without",
@@ -104,6 +107,42 @@ int dun_gemm_create(dun_gemm **out, dun_device *device, dun_programs *programs, 
 out:
     dun_gemm_free(gemm);
     return rc;
+}
+
+int dun_gemm_set_precision(dun_gemm *gemm, const char *precision, const char *variant, const char *reason) {
+    int rc = DUN_OK;
+    const dun_precision *wanted = dun_precision_find(precision);
+    snprintf(gemm->precision_reason, sizeof gemm->precision_reason, "%s", reason);
+    if (!wanted)
+        TRY(dun_error(DUN_USAGE, "device.precision = %s: unknown", precision));
+    if (dun_precision_parts(wanted) == 0)
+        goto out;
+    if (!dun_variant_find(variant))
+        TRY(dun_error(DUN_USAGE, "device.precision = %s: no variant is called %s", precision, variant));
+    TRY(dun_parts_create(gemm, wanted, dun_variant_find(variant)));
+    snprintf(gemm->precision_name, sizeof gemm->precision_name, "%s, %s", wanted->word, gemm->variant->name);
+out:
+    return rc;
+}
+
+const char *dun_gemm_precision(const dun_gemm *gemm) {
+    return gemm->precision_name;
+}
+
+const char *dun_gemm_precision_word(const dun_gemm *gemm) {
+    return gemm->precision->word;
+}
+
+const char *dun_gemm_precision_reason(const dun_gemm *gemm) {
+    return gemm->precision_reason;
+}
+
+int dun_gemm_parts(const dun_gemm *gemm, bool backward) {
+    return dun_parts_of(gemm, backward);
+}
+
+void dun_gemm_in_texts(dun_gemm *gemm, bool in_texts) {
+    gemm->in_texts = in_texts;
 }
 
 int dun_gemm_build_all(dun_device *device, dun_programs *programs, const dun_tiles *tiles) {
@@ -126,6 +165,7 @@ void dun_gemm_free(dun_gemm *gemm) {
         dun_kernel_free(gemm->kernels[i]);
     dun_kernel_free(gemm->stored);
     dun_buffer_free(&gemm->scratch);
+    dun_parts_free(gemm);
     dun_free(gemm);
 }
 
@@ -150,7 +190,9 @@ out:
 enum { PART_ROWS = 128 };
 
 uint32_t dun_matrix_part_rows(const dun_gemm *gemm, uint32_t rows, uint32_t columns) {
-    size_t padded = ((size_t)columns + PART_ROWS - 1) / PART_ROWS * PART_ROWS;
+    /* what says which blocks of panels have low parts takes less than a column */
+    size_t wide = (size_t)columns + (gemm->variant != NULL);
+    size_t padded = (wide + PART_ROWS - 1) / PART_ROWS * PART_ROWS;
     uint64_t most = dun_device_describe(gemm->device)->largest_buffer_bytes / sizeof(float) / padded;
     if (most >= (uint64_t)rows + PART_ROWS - 1)
         return rows;
@@ -163,6 +205,8 @@ uint32_t dun_matrix_part_rows(const dun_gemm *gemm, uint32_t rows, uint32_t colu
 static void free_part(dun_matrix_part *part) {
     dun_buffer_free(&part->forward);
     dun_buffer_free(&part->backward);
+    for (size_t i = 0; i < 2; i++)
+        dun_buffer_free(&part->parts[i]);
     for (size_t i = 0; i < DUN_MATRIX_SLOTS; i++)
         dun_stored_rows_free(&part->stored[i]);
 }
@@ -182,19 +226,43 @@ bool dun_gemm_has_one_layout(const char *provider) {
     return row && !row->pack;
 }
 
+/* A weight as floats, in the provider's layouts. */
+static int load_floats(dun_matrix_part *part, dun_gemm *gemm, const dun_buffer *staging, uint32_t columns,
+                       unsigned directions) {
+    int rc = DUN_OK;
+    if (!gemm->provider->pack) {
+        TRY(copy_staged(&part->forward, staging, part->rows, columns));
+        goto out;
+    }
+    if (directions & DUN_FORWARD)
+        TRY(gemm->provider->pack(gemm, &part->forward, staging, part->rows, columns, false));
+    if (directions & DUN_BACKWARD)
+        TRY(gemm->provider->pack(gemm, &part->backward, staging, part->rows, columns, true));
+out:
+    return rc;
+}
+
+/* The same in parts, for the directions whose products are of such. */
+static int load_parts(dun_matrix_part *part, dun_gemm *gemm, const dun_buffer *staging, uint32_t columns,
+                      unsigned directions) {
+    int rc = DUN_OK;
+    if (gemm->precision->texts && (directions & DUN_FORWARD))
+        TRY(dun_parts_pack(gemm, &part->parts[0], staging, part->rows, columns, false));
+    if (gemm->precision->backward && (directions & DUN_BACKWARD))
+        TRY(dun_parts_pack(gemm, &part->parts[1], staging, part->rows, columns, true));
+out:
+    return rc;
+}
+
 int dun_matrix_append(dun_matrix *out, dun_gemm *gemm, const dun_buffer *staging, uint32_t rows,
                       uint32_t columns, unsigned directions) {
     int rc = DUN_OK;
     dun_matrix_part part = {.first_row = out->rows, .rows = rows};
-    out->shared = !gemm->provider->pack;
-    if (out->shared) {
-        TRY(copy_staged(&part.forward, staging, rows, columns));
-    } else {
-        if (directions & DUN_FORWARD)
-            TRY(gemm->provider->pack(gemm, &part.forward, staging, rows, columns, false));
-        if (directions & DUN_BACKWARD)
-            TRY(gemm->provider->pack(gemm, &part.backward, staging, rows, columns, true));
-    }
+    const bool floats = !dun_precision_is_all(gemm->precision);
+    out->shared = floats && !gemm->provider->pack;
+    if (floats)
+        TRY(load_floats(&part, gemm, staging, columns, directions));
+    TRY(load_parts(&part, gemm, staging, columns, directions));
     TRY_GROW(out->parts, out->part_capacity, out->n_parts);
     out->parts[out->n_parts++] = part;
     out->rows += rows;
@@ -209,7 +277,9 @@ int dun_gemm_use_stored(dun_gemm *gemm) {
     int rc = DUN_OK;
     dun_program *program;
     const dun_gemm_provider *provider = gemm->provider;
-    if (gemm->stored)
+    if (gemm->variant)
+        TRY(dun_parts_use_stored(gemm));
+    if (gemm->stored || dun_precision_is_all(gemm->precision))
         goto out;
     if (!provider->run_stored)
         TRY(dun_error(DUN_USAGE, "GEMM %s reads weights as floats alone; device.gemm = %s, or weights as f32",
@@ -259,6 +329,8 @@ void dun_matrix_move(dun_matrix *matrix, dun_device *device) {
     for (size_t i = 0; i < matrix->n_parts; i++) {
         dun_matrix_part *part = &matrix->parts[i];
         part->forward.device = part->backward.device = device;
+        for (size_t k = 0; k < 2; k++)
+            matrix->parts[i].parts[k].device = device;
         for (size_t slot = 0; slot < DUN_MATRIX_SLOTS; slot++)
             part->stored[slot].buffer.device = device;
     }
@@ -268,7 +340,8 @@ uint64_t dun_matrix_bytes(const dun_matrix *matrix) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < matrix->n_parts; i++)
         bytes += matrix->parts[i].forward.bytes + matrix->parts[i].backward.bytes +
-                 matrix->parts[i].stored[0].buffer.bytes + matrix->parts[i].stored[1].buffer.bytes;
+                 matrix->parts[i].stored[0].buffer.bytes + matrix->parts[i].stored[1].buffer.bytes +
+                 matrix->parts[i].parts[0].bytes + matrix->parts[i].parts[1].bytes;
     return bytes;
 }
 
@@ -294,7 +367,10 @@ static int run(dun_gemm *gemm, const dun_product *whole) {
         p.a_offset += (size_t)done * p.lda;
         p.out_offset += (size_t)done * p.ldo;
         p.add_offset += (size_t)done * p.ldo;
-        TRY(p.stored ? gemm->provider->run_stored(gemm, &p) : gemm->provider->run(gemm, &p));
+        if (dun_parts_of(gemm, p.backward))
+            TRY(dun_parts_run(gemm, &p));
+        else
+            TRY(p.stored ? gemm->provider->run_stored(gemm, &p) : gemm->provider->run(gemm, &p));
     }
 out:
     return rc;
@@ -312,7 +388,7 @@ int dun_gemm_forward(dun_gemm *gemm, dun_buffer *y, size_t y_offset, const dun_b
                                .ldo = matrix->rows,
                                .a = x,
                                .lda = matrix->columns,
-                               .b = &part->forward,
+                               .b = dun_parts_of(gemm, false) ? &part->parts[0] : &part->forward,
                                .stored = part->is_stored ? part->stored : NULL,
                                .bias = bias,
                                .bias_offset = part->first_row,
@@ -337,7 +413,9 @@ int dun_gemm_backward(dun_gemm *gemm, dun_buffer *dx, const dun_buffer *dy, cons
                                .a = dy,
                                .a_offset = part->first_row,
                                .lda = matrix->rows,
-                               .b = matrix->shared ? &part->forward : &part->backward,
+                               .b = dun_parts_of(gemm, true) ? &part->parts[1]
+                                    : matrix->shared         ? &part->forward
+                                                             : &part->backward,
                                .stored = part->is_stored ? part->stored : NULL,
                                .add = beta || i > 0 ? dx : NULL,
                                .M = M,

@@ -24,6 +24,7 @@ enum { DUN_MATRIX_SLOTS = 2 };
 typedef struct {
     uint32_t first_row, rows;
     dun_buffer forward, backward;             /* layouts of the provider; either may be empty */
+    dun_buffer parts[2];                      /* the same as panels of parts, where the precision has such */
     dun_stored_rows stored[DUN_MATRIX_SLOTS]; /* instead of these: the rows of two slots, or of one */
     bool is_stored;
 } dun_matrix_part;
@@ -45,6 +46,17 @@ const char *dun_gemm_default(const char **reason, const char **cannot, const dun
  * on the device, and why. */
 int dun_gemm_create(dun_gemm **out, dun_device *device, dun_programs *programs, const dun_tiles *tiles,
                     const char *wanted);
+
+/* Before weights are loaded: the precision of a word (precision.h), and for others than f32 the variant that
+ * computes it (parts.h), whose topic is built. DUN_USAGE: unknown names. */
+int dun_gemm_set_precision(dun_gemm *gemm, const char *precision, const char *variant, const char *reason);
+const char *dun_gemm_precision(const dun_gemm *gemm);      /* "f32", "split, portable", ... */
+const char *dun_gemm_precision_word(const dun_gemm *gemm); /* "f32", "split", ... */
+const char *dun_gemm_precision_reason(const dun_gemm *gemm);
+
+/* Parts that both factors of a product have, 0 for floats; the text pass is running or not from now on. */
+int dun_gemm_parts(const dun_gemm *gemm, bool backward);
+void dun_gemm_in_texts(dun_gemm *gemm, bool in_texts);
 
 /* Builds the topics of all providers that can run on the device. */
 int dun_gemm_build_all(dun_device *device, dun_programs *programs, const dun_tiles *tiles);

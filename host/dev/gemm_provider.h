@@ -4,6 +4,7 @@
 
 #include "dev/gemm.h"
 #include "dev/gemm_words.h"
+#include "dev/parts.h"
 
 /* One product: out (M, N) = a (M, K) B (K, N) [+ bias (N)] [+ add (M, N)], B in the provider's layout for
  * that direction. Rows of a lie lda floats apart, those of out and add ldo; offsets are in floats. */
@@ -56,7 +57,15 @@ struct dun_gemm {
     dun_kernel *stored;                    /* provider->stored_kernel, or NULL: no weight needed it yet */
     dun_tiles tiles;
     dun_buffer scratch; /* partial sums of providers that cut K */
-    char reason[400];
+    /* Products of factors in parts, instead of the provider's or of some of them (gemm_parts.h). */
+    const dun_precision *precision;
+    const dun_variant *variant; /* NULL: float32 alone */
+    bool in_texts;              /* the text pass is running */
+    struct {
+        dun_kernel *rows, *pack, *pack_stored, *product;
+        dun_buffer a, b; /* rows of a product; panels of a weight that is decoded for it */
+    } parts;
+    char reason[400], precision_reason[400], precision_name[40];
 };
 
 /* The provider of a name, or NULL. */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_TOPICS = 16, MAX_LISTS = 4, SAID_BYTES = 200 };
+enum { MAX_TOPICS = 20, MAX_LISTS = 4, SAID_BYTES = 200 };
 
 struct dun_programs {
     dun_device *device;

@@ -57,6 +57,8 @@ static void read_key(reader *r, const char *key, const char *value) {
         r->fits = r->fits && strcmp(value, hash) == 0;
     else if (strcmp(key, "gemm") == 0)
         snprintf(r->row.gemm, sizeof r->row.gemm, "%s", value);
+    else if (strcmp(key, "precision") == 0)
+        snprintf(r->row.precision, sizeof r->row.precision, "%s", value);
     else if (strcmp(key, "tiles") == 0)
         snprintf(r->row.tiles, sizeof r->row.tiles, "%s", value);
     else if (strcmp(key, "note") == 0)
@@ -105,7 +107,7 @@ int dun_tuning_find_in(dun_tuning *out, bool *found, const dun_device_info *info
     if (r.bad[0])
         TRY(dun_error(DUN_BAD_INPUT,
                       "%s: unknown key \"%s\"; a row has platform, device, driver, vector, kernels, gemm, "
-                      "tiles and note",
+                      "precision, tiles and note",
                       name, r.bad));
     end_row(&r);
     *found = r.found;

@@ -1,10 +1,10 @@
 /* Tuning rows: the GEMM provider and tiles that were measured to be fastest on a device. A row is a section
  * of an INI text, [name]  platform = ..., device = ..., driver = ... (patterns with * and ?; absent: any),
  *           vector = N (the device's native floats; absent: any), kernels = hash of the kernel text (absent:
- * any), gemm = ..., tiles = WG=1 ..., note = what was measured kept by `dunlin tune` in the cache for this
- * device, driver and kernel text, read from the file that DUNLIN_DEVICES names, and shipped in
- * config/devices.ini, which is inside the program. The first row that fits, in this order: DUNLIN_DEVICES,
- * cache, shipped. */
+ * any), gemm = ..., precision = ... (absent: as without a row), tiles = WG=1 ..., note = what was measured
+ * kept by `dunlin tune` in the cache for this device, driver and kernel text, read from the file that
+ * DUNLIN_DEVICES names, and shipped in config/devices.ini, which is inside the program. The first row that
+ * fits, in this order: DUNLIN_DEVICES, cache, shipped. */
 #ifndef DUN_TUNING_H
 #define DUN_TUNING_H
 
@@ -13,6 +13,7 @@
 enum { DUN_TUNING_TEXT = 320 };
 
 typedef struct {
+    char precision[16]; /* or "": the row says nothing of it */
     char gemm[16], tiles[DUN_TUNING_TEXT], note[DUN_TUNING_TEXT];
     char where[DUN_TUNING_TEXT]; /* the row's section and where it stands */
 } dun_tuning;

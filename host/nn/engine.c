@@ -187,7 +187,9 @@ int dun_engine_text(dun_engine *engine, const dun_batch *batch, uint32_t cache_r
         .engine = engine, .graph = &engine->text, .plan = &engine->text_plan, .cache_row = cache_row};
     engine->has_points = false; /* overwritten */
     TRY(dun_device_batch_upload(&engine->batch, batch, &engine->positions, engine->options.rows_after_text));
-    TRY(walk_forward(&run));
+    dun_gemm_in_texts(engine->compute->gemm, true);
+    rc = walk_forward(&run);
+    dun_gemm_in_texts(engine->compute->gemm, false);
 out:
     return rc;
 }

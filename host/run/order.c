@@ -10,6 +10,7 @@
 #include "session/reopen.h"
 
 #include <math.h>
+#include <string.h>
 
 /* What was measured, beside what needs no training. */
 static int add_figures(dun_str *text, const dun_session *session, const dun_run_result *result) {
@@ -68,15 +69,27 @@ out:
 
 /* What auto chose for the run before stands for the next one where nothing else makes the model be loaded
  * anew: it was written into that run's config, and would differ from auto here. */
-static int keep_weights(dun_config *config, const dun_session *session) {
+static int keep_choices(dun_config *config, const dun_session *session) {
     int rc = DUN_OK;
     enum dun_scope scope;
-    if (!session->config || !session->form_by_auto || config->device.weights != DUN_WEIGHTS_AUTO)
-        goto out;
-    TRY(dun_config_put(config, DUN_KEY_device_weights, dun_weights_word(session->form), "chosen"));
-    TRY(dun_config_scope_between(&scope, session->config, config));
-    if (scope == DUN_SCOPE_MODEL)
-        TRY(dun_config_put(config, DUN_KEY_device_weights, "auto", NULL));
+    const struct {
+        enum dun_config_id id;
+        bool by_auto;
+    } choices[] = {{DUN_KEY_device_weights, session->form_by_auto},
+                   {DUN_KEY_device_precision, session->precision_by_auto}};
+    enum { N = sizeof choices / sizeof *choices };
+    bool kept[N] = {false};
+    for (size_t i = 0; session->config && i < N; i++) {
+        kept[i] = choices[i].by_auto && strcmp(dun_config_word(config, choices[i].id), "auto") == 0;
+        if (kept[i])
+            TRY(dun_config_put(config, choices[i].id, dun_config_word(session->config, choices[i].id),
+                               "chosen"));
+    }
+    if (session->config)
+        TRY(dun_config_scope_between(&scope, session->config, config));
+    for (size_t i = 0; i < N; i++)
+        if (kept[i] && scope == DUN_SCOPE_MODEL)
+            TRY(dun_config_put(config, choices[i].id, "auto", NULL));
 out:
     return rc;
 }
@@ -124,7 +137,7 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
         dun_run_log_note(&log, run.path);
         dun_claim_tell(run.claim);
     }
-    TRY(keep_weights(config, session));
+    TRY(keep_choices(config, session));
     TRY(dun_session_reopen_given(session, config, order->given, &logged));
     if (order->resume)
         TRY(dun_train_look(session, &run));

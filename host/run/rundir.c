@@ -99,8 +99,12 @@ int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_ses
     dun_str text = {0};
     const bool shares = session->team.n > 1 && !config->device.shares[0];
     const bool weights = config->device.weights == DUN_WEIGHTS_AUTO;
-    if (!shares && !weights)
+    const bool precision = config->device.precision == DUN_PRECISION_AUTO;
+    if (!shares && !weights && !precision)
         goto out;
+    if (precision)
+        TRY(dun_config_put(config, DUN_KEY_device_precision, dun_gemm_precision_word(session->compute.gemm),
+                           "chosen"));
     if (weights)
         TRY(dun_config_put(config, DUN_KEY_device_weights, dun_weights_word(session->form), "chosen"));
     if (shares) {
@@ -285,9 +289,10 @@ static json_t *device_json(dun_identity identity) {
     dun_str tiles = {0};
     json_t *json = NULL;
     if (dun_tiles_write(&tiles, identity.tiles) == DUN_OK)
-        json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", info->name, "platform",
+        json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", info->name, "platform",
                          info->platform, "driver", info->driver, "type", dun_device_type_name(info->type),
-                         "gemm", identity.gemm, "tiles", tiles.bytes, "tiles_reason", identity.reason);
+                         "gemm", identity.gemm, "precision", identity.precision, "precision_reason",
+                         identity.precision_reason, "tiles", tiles.bytes, "tiles_reason", identity.reason);
     dun_str_free(&tiles);
     return json;
 }

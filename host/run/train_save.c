@@ -117,8 +117,10 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t) {
         TRY(dun_team_arithmetic(&others, &session->team));
         snprintf(team, sizeof team, "team %016llx, ", (unsigned long long)others);
     }
-    snprintf(t->at.tiles, sizeof t->at.tiles, "%s%s %s", team, dun_gemm_name(session->compute.gemm),
-             text.bytes);
+    const char *precision = dun_gemm_precision(session->compute.gemm);
+    const bool plain = strcmp(precision, "f32") == 0; /* as it was before there were others */
+    snprintf(t->at.tiles, sizeof t->at.tiles, "%s%s%s%s %s", team, dun_gemm_name(session->compute.gemm),
+             plain ? "" : ", ", plain ? "" : precision, text.bytes);
     TRY(gather_tensors(t));
     dun_checkpoint_data *state = &t->state;
     state->host_bytes = dun_watch_bytes() + baseline_bytes(t);

@@ -42,6 +42,7 @@ int dun_session_open_device(dun_device **device, dun_compute *compute, const dun
         .head_dim = dun_model_file_spec(session->model)->head_dim,
         .gemm = dun_config_word(config, DUN_KEY_device_gemm),
         .tiles = config->device.tiles,
+        .precision = dun_config_word(config, DUN_KEY_device_precision),
         .half_weights = config->device.weights == DUN_WEIGHTS_F16,
         .uses = {{&dun_nn_kernels, 1u << DUN_TOPIC_model}, {&dun_learn_kernels, learn_topics}}};
     dun_str tiles = {0};
@@ -51,6 +52,8 @@ int dun_session_open_device(dun_device **device, dun_compute *compute, const dun
     TRY(dun_compute_create_wish(compute, *device, NULL, &wish));
     dun_observe_say(observer, "gemm      %s: %s", dun_gemm_name(compute->gemm),
                     dun_gemm_reason(compute->gemm));
+    dun_observe_say(observer, "precision %s: %s", dun_gemm_precision(compute->gemm),
+                    dun_gemm_precision_reason(compute->gemm));
     TRY(dun_tiles_write(&tiles, &compute->tiles));
     dun_observe_say(observer, "tiles     %s: %s", tiles.bytes, compute->reason);
 out:

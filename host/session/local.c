@@ -192,6 +192,8 @@ static int local_finish(void *self) {
 dun_identity dun_identity_of(const dun_compute *compute) {
     return (dun_identity){.device = dun_device_describe(compute->device),
                           .gemm = dun_gemm_name(compute->gemm),
+                          .precision = dun_gemm_precision(compute->gemm),
+                          .precision_reason = dun_gemm_precision_reason(compute->gemm),
                           .reason = compute->reason,
                           .tiles = &compute->tiles};
 }

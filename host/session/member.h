@@ -13,7 +13,7 @@
  */
 typedef struct {
     const dun_device_info *device;
-    const char *gemm, *reason; /* of the tiles */
+    const char *gemm, *precision, *precision_reason, *reason; /* of the tiles */
     const dun_tiles *tiles;
 } dun_identity;
 

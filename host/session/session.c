@@ -292,6 +292,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     dun_device_selector(selector, sizeof selector, session->config->device.use, 0);
     TRY(dun_session_open_device(&session->device, &session->compute, session, selector,
                                 dun_learn_topics(session->config, backward)));
+    session->precision_by_auto = session->config->device.precision == DUN_PRECISION_AUTO;
     session->timings.build += dun_clock_seconds() - begun;
     begun = dun_clock_seconds();
     TRY(choose_weights(session, backward));

@@ -48,6 +48,7 @@ typedef struct dun_session {
     dun_weights_facts facts;   /* what form goes by, asked once to choose alike; f32 is 0: not yet */
     enum dun_weight_form form; /* of the weights on every device, */
     bool form_by_auto;         /* which device.weights = auto chose */
+    bool precision_by_auto;    /* device.precision = auto chose that of the products */
     dun_shared_model *weights; /* of the engine */
     bool bare, mean;           /* opened for texts alone; their points are means of all tokens */
     uint32_t pass_texts;       /* most texts of a pass of whole texts; 0: the usual number */

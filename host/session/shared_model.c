@@ -14,7 +14,7 @@ struct dun_shared_model {
     dun_point_spec point;
     enum dun_weight_form form;
     bool backward;
-    const char *gemm;
+    const char *gemm, *precision;
     dun_tiles tiles;
     /* Their owners, and who loads them; weights stay where a file is mapped: */
     size_t uses;
@@ -37,6 +37,7 @@ static bool serves(const dun_shared_model *s, const dun_compute *compute, uint64
            s->form == o->form && s->point.n_blocks == o->point.n_blocks &&
            s->point.logits >= o->point.logits && s->backward >= o->backward &&
            strcmp(s->gemm, dun_gemm_name(compute->gemm)) == 0 &&
+           strcmp(s->precision, dun_gemm_precision_word(compute->gemm)) == 0 &&
            memcmp(&s->tiles, &compute->tiles, sizeof s->tiles) == 0;
 }
 
@@ -56,6 +57,7 @@ static int find_or_add(dun_shared_model **out, const dun_compute *compute, uint6
         at->form = o->form;
         at->backward = o->backward;
         at->gemm = dun_gemm_name(compute->gemm);
+        at->precision = dun_gemm_precision_word(compute->gemm);
         at->tiles = compute->tiles;
         pthread_mutex_init(&at->loading, NULL);
         at->next = all.first;

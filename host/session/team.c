@@ -275,6 +275,8 @@ int dun_team_arithmetic(uint64_t *hash, const dun_team *team) {
     for (uint32_t i = 1; i < team->n; i++) {
         dun_identity identity = team->members[i].kind->identity(team->members[i].self);
         TRY(dun_str_addf(&text, "%s ", identity.gemm));
+        if (strcmp(identity.precision, "f32") != 0)
+            TRY(dun_str_addf(&text, "%s ", identity.precision));
         TRY(dun_tiles_defines(&text, identity.tiles, DUN_CUT_ALL));
     }
     *hash = dun_hash(DUN_HASH_START, text.bytes, text.length);

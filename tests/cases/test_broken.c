@@ -252,6 +252,34 @@ static const struct {
      true},
     {"four that are not turned", &dun_check_stored, "ts_put_b", "out[TS_N] = v.y", "out[TS_N] = v.x", "local",
      true},
+    /* Factors in parts. */
+    {"a half that is cut off", &dun_check_gemm, "parts_round", "+ 0x7fffu", "", "split", false},
+    {"a low part of the high one", &dun_check_gemm, "parts_encode", "even - parts_value(high_even)", "even",
+     "split", false},
+    {"a pair that is one", &dun_check_gemm, "parts_encode", "high_odd << 16", "high_even << 16", "split",
+     false},
+    {"low parts that nobody finds", &dun_check_gemm, "parts_encode", "found |= low", "found |= 0", "split",
+     false},
+    {"rows of the tile before", &dun_check_gemm, "parts_rows", "tile * 16 + r;", "tile / 2 * 32 + r;",
+     "split", false},
+    {"a row without its last numbers", &dun_check_gemm, "parts_rows", "in + k, K - k", "in + k, K - k - 1",
+     "split", false},
+    {"a panel with a hole", &dun_check_gemm, "parts_pack", "k < n_k; k++)", "k < n_k - 1; k++)", "split",
+     false},
+    {"a product of two parts forgotten", &dun_check_gemm, "parts_tile", "n_parts > 1", "n_parts > 2", "split",
+     false},
+    {"the first rows twice", &dun_check_gemm, "parts_tile", "(size_t)(r / 16) * next", "0 * next", "split",
+     false},
+    {"an addition forgotten", &dun_check_gemm, "parts_finish", "if (add)", "if (!bias && !add)", "split",
+     false},
+    {"a write beyond the last column", &dun_check_gemm, "parts_finish", "columns - j >= 16",
+     "columns - j >= 1", "split", false},
+    {"a bias of the first panel", &dun_check_gemm, "parts_product", "bias_offset + panel * 32", "bias_offset",
+     "split", false},
+    {"columns of the first panel", &dun_check_stored, "parts_pack_stored", "column = first + panel * 32",
+     "column = first", "split", false},
+    {"a weight that is not turned", &dun_check_stored, "parts_pack_stored", "b[k][j] = runs[j][k]",
+     "b[k][j] = runs[k][j]", "split", false},
     {"a table's first row for all", &dun_check_stored_rows, "embed_stored", "(size_t)(id - first)",
      "(size_t)(0 * id)", "naive", false},
     {"a part's offset forgotten", &dun_check_stored_rows, "embed_stored", "table + at +", "table +", "naive",
@@ -308,11 +336,16 @@ enum { STEP = 1 };
 
 static dun_device *device;
 
+/* A precision instead of a provider. */
+static bool in_parts(size_t i) {
+    return strcmp(breaks[i].gemm, "split") == 0;
+}
+
 /* Where the text begins that a row is about: files of stored weights are part of several programs. */
 static const char *begin_of(const char *whole, size_t i) {
     char start[64] = "";
     if (breaks[i].topic == &dun_check_stored && strcmp(breaks[i].gemm, "naive") != 0)
-        snprintf(start, sizeof start, "#pragma topic %s_stored\n", breaks[i].gemm);
+        snprintf(start, sizeof start, "#pragma topic %s_stored\n", in_parts(i) ? "parts" : breaks[i].gemm);
     const char *begin = strstr(whole, start);
     if (!begin)
         fail_msg("there is no %s", start);
@@ -347,8 +380,11 @@ static void test_break(void **state) {
         dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_GPU, 1, HEAD_DIM);
         check_ok(check_compute_create(&compute, device, &tiles, text, breaks[i].gemm));
     } else {
-        check_ok(dun_compute_create_text(&compute, device, text, HEAD_DIM, breaks[i].gemm));
+        check_ok(dun_compute_create_text(&compute, device, text, HEAD_DIM,
+                                         in_parts(i) ? "naive" : breaks[i].gemm));
     }
+    if (in_parts(i))
+        check_ok(dun_gemm_set_precision(compute.gemm, breaks[i].gemm, "portable", "the test"));
     dun_free(text);
     dun_check_init(&c, &compute);
     dun_check_run(&c, breaks[i].topic, true);

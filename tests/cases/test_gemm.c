@@ -72,6 +72,24 @@ static void test_provider(void **state) {
     dun_gemm_free(gemm);
 }
 
+/* Factors in parts by plain OpenCL C: some cases of each kind, as for providers. */
+static void test_precision(void **state) {
+    enum { STRIDE = 3, STORED_STRIDE = 7 };
+    dun_check c;
+    dun_check_init(&c, &compute);
+    check_ok(dun_gemm_create(&c.gemm, device, compute.programs, &compute.tiles, "naive"));
+    check_ok(dun_gemm_set_precision(c.gemm, *state, "portable", "the test"));
+    for (size_t i = 0; i < dun_check_gemm.n_cases; i += STRIDE)
+        dun_check_run_case(&c, dun_check_gemm.run, i);
+    for (size_t i = 0; i < dun_check_stored_bits.n_cases; i += STORED_STRIDE)
+        dun_check_run_case(&c, dun_check_stored_bits.run, i);
+    print_message("%s: %zu cases, %zu comparisons, worst %.2f of its tolerance\n", dun_gemm_precision(c.gemm),
+                  c.n_cases, c.n_compared, c.worst);
+    dun_gemm_free(c.gemm);
+    if (c.n_failed)
+        fail_msg("%zu failed; first: %s", c.n_failed, c.message);
+}
+
 /* The register tiles of devices with narrower and wider vectors than this one. */
 static void test_tiles(void **state) {
     (void)state;
@@ -121,7 +139,7 @@ static void test_local_tiles(void **state) {
 
 /* A few products, for simulated small devices. */
 static void test_small_device(void **state) {
-    enum { FIRST = 90, END = 160, STRIDE = 97 }; /* 3 rows, weights up to 64 x 48; some of each format */
+    enum { FIRST = 100, END = 170, STRIDE = 97 }; /* 3 rows, weights up to 64 x 48; some of each format */
     dun_check c;
     dun_gemm *gemm;
     (void)state;
@@ -340,6 +358,8 @@ static void test_cannot(void **state) {
 }
 
 int main(void) {
+#define PRECISION(word)                                                                                      \
+    { "test_precision " word, test_precision, NULL, NULL, (void *)(uintptr_t)(word) }
 #define PROVIDER(provider)                                                                                   \
     { #provider, test_provider, NULL, NULL, (void *)(uintptr_t) #provider }
     const struct CMUnitTest tests[] = {
@@ -347,6 +367,8 @@ int main(void) {
         PROVIDER(reg),
         PROVIDER(local),
         PROVIDER(clblast),
+        PRECISION("split"),
+        PRECISION("half"),
         cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_local_tiles),
         cmocka_unit_test(test_small_device),

@@ -53,7 +53,7 @@ static bool stored;
 static dun_self_test run(const char *gemm, bool quick) {
     dun_self_test report;
     size_t blocks = dun_mem_live(), objects = dun_device_live_objects();
-    check_ok(dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, gemm, stored, quick));
+    check_ok(dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, gemm, "f32", stored, quick));
     assert_int_equal(dun_mem_live(), blocks);
     assert_int_equal(dun_device_live_objects(), objects);
     assert_int_equal(dun_buffer_live_bytes(), 0);
@@ -100,19 +100,19 @@ static void test_stored(void **state) {
     (void)state;
     break_kernels(table);
     assert_true(run("auto", true).passed);
-    assert_int_equal(
-        dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_STORED, false, NULL),
-        DUN_BAD_DEVICE);
+    assert_int_equal(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", "auto",
+                               DUN_FORM_STORED, false, NULL),
+                     DUN_BAD_DEVICE);
     assert_non_null(strstr(dun_error_message(), "embed_stored"));
-    check_ok(
-        dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL));
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", "auto", DUN_FORM_F32,
+                       false, NULL));
     if (dun_device_describe(device)->type == DUN_DEVICE_CPU) {
         break_kernels(tile);
-        check_ok(
-            dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL));
+        check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", "auto", DUN_FORM_F32,
+                           false, NULL));
         assert_string_equal(gemm, "auto");
         for (int form = DUN_FORM_F16; form <= DUN_FORM_STORED; form++) {
-            check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto",
+            check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", "f32",
                                (enum dun_weight_form)form, false, NULL));
             assert_string_equal(gemm, "local");
         }
@@ -154,7 +154,8 @@ static void test_not_trusted(void **state) {
 
 static dun_verdict recall(const char *gemm) {
     dun_verdict verdict;
-    check_ok(dun_verdict_recall(&verdict, dun_device_describe(device), DUN_SELF_TEST_HEADS, gemm, stored));
+    check_ok(
+        dun_verdict_recall(&verdict, dun_device_describe(device), DUN_SELF_TEST_HEADS, gemm, "auto", stored));
     return verdict;
 }
 
@@ -163,37 +164,38 @@ static void test_trust(void **state) {
     char gemm[32];
     (void)state;
     assert_false(recall("auto").known);
-    check_ok(
-        dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL));
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", "auto", DUN_FORM_F32,
+                       false, NULL));
     assert_string_equal(gemm, "auto");
     assert_true(recall("auto").known && recall("auto").passed && recall("auto").quick);
     assert_false(recall("naive").known);
     break_kernels(norm); /* other kernels are another question */
     assert_false(recall("auto").known);
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(
-            dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL),
-            DUN_BAD_DEVICE);
+        assert_int_equal(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", "auto",
+                                   DUN_FORM_F32, false, NULL),
+                         DUN_BAD_DEVICE);
         assert_non_null(strstr(dun_error_message(), "rmsnorm"));
         assert_non_null(strstr(dun_error_message(), "--force"));
         assert_true(recall("auto").known && !recall("auto").passed);
     }
-    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, true, NULL));
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", "auto", DUN_FORM_F32, true,
+                       NULL));
     assert_string_equal(gemm, "auto");
     if (dun_device_describe(device)->type == DUN_DEVICE_CPU) {
         break_kernels(reg);
         for (int again = 0; again < 2; again++) {
-            check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32,
-                               false, NULL));
+            check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", "auto",
+                               DUN_FORM_F32, false, NULL));
             assert_string_not_equal(gemm, "auto");
             assert_string_not_equal(gemm, "reg");
         }
     }
     break_kernels(NULL);
     assert_true(recall("auto").passed);
-    assert_int_equal(
-        dun_trust(gemm, sizeof gemm, "no such device", DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, true, NULL),
-        DUN_BAD_DEVICE);
+    assert_int_equal(dun_trust(gemm, sizeof gemm, "no such device", DUN_SELF_TEST_HEADS, "auto", "auto",
+                               DUN_FORM_F32, true, NULL),
+                     DUN_BAD_DEVICE);
 }
 
 /* Kernels that are right for heads of 64 alone: a model with other heads is refused, not these. */
@@ -208,22 +210,23 @@ static void test_heads(void **state) {
     if (info->type != DUN_DEVICE_CPU) /* which runs attention.cl */
         skip();
     break_kernels(heads);
-    check_ok(
-        dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", DUN_FORM_F32, false, NULL));
-    check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto", false));
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), DUN_SELF_TEST_HEADS, "auto", "auto", DUN_FORM_F32,
+                       false, NULL));
+    check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto", "auto", false));
     assert_false(verdict.known);
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", DUN_FORM_F32, false, NULL),
-                         DUN_BAD_DEVICE);
+        assert_int_equal(
+            dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", "auto", DUN_FORM_F32, false, NULL),
+            DUN_BAD_DEVICE);
         assert_non_null(strstr(dun_error_message(), "attention"));
-        check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto", false));
+        check_ok(dun_verdict_recall(&verdict, info, OTHER, "auto", "auto", false));
         assert_true(verdict.known && !verdict.passed);
     }
     assert_true(recall("auto").passed);
-    check_ok(dun_verdict_recall(&verdict, info, 0, "auto", false)); /* the latest */
+    check_ok(dun_verdict_recall(&verdict, info, 0, "auto", "auto", false)); /* the latest */
     assert_true(verdict.known && !verdict.passed);
     break_kernels(NULL);
-    check_ok(dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", DUN_FORM_F32, false, NULL));
+    check_ok(dun_trust(gemm, sizeof gemm, selector(), OTHER, "auto", "auto", DUN_FORM_F32, false, NULL));
 }
 
 /* A quick test of which one operation fails: an error, or a case that fails, or nothing worse than a program
@@ -244,7 +247,7 @@ static void test_faults(void **state) {
         unsigned long n = i < FIRST ? 1 + i : FIRST + (i - FIRST + 1) * (operations - FIRST) / (SPREAD + 1);
         dun_error_clear();
         dun_fault_set(n);
-        int rc = dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, "naive", true, true);
+        int rc = dun_self_test_run(&report, device, DUN_SELF_TEST_HEADS, "naive", "f32", true, true);
         dun_fault_set(0);
         if (rc < 0 && !*dun_error_message())
             fail_msg("operation %lu fails without a message", n);

@@ -79,6 +79,7 @@ void train_run_config(train_run *t, const char *format, ...) {
     va_end(args);
     assert_in_range(length, 0, sizeof text - 1);
     check_ok(dun_config_init(&t->config));
+    check_ok(dun_config_put(&t->config, DUN_KEY_device_precision, "f32", "the test"));
     check_ok(dun_config_parse(&t->config, text, (size_t)length, "test.ini"));
     check_ok(dun_config_put(&t->config, DUN_KEY_device_use, device ? device : "cpu", "the test"));
 }

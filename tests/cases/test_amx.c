@@ -1,0 +1,183 @@
+/* The variant of the products for the matrix unit of x86 processors: on one that has it as it is, else with
+ * the unit in software (amx_unit.h), which runs the very same kernel. And what is made of variants that work
+ * or do not. */
+#include "amx_unit.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "check/check_topics.h"
+#include "dev/amx.h"
+#include "dev/quirks.h"
+#include "dev/variant_try.h"
+#include "device_check.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static dun_device *device;
+static dun_compute compute;
+static dun_gemm *gemm; /* by the unit */
+static bool real;      /* the processor's own */
+
+/* PoCL alone takes such kernels. */
+static bool possible(void) {
+    const dun_device_info *info = dun_device_describe(device);
+    return info->type == DUN_DEVICE_CPU && amx_unit_possible() && dun_quirk_of(info, DUN_QUIRK_CACHES_ITSELF);
+}
+
+static void begin_unit(void) {
+    real = dun_amx_cannot(dun_device_describe(device)) == NULL;
+    print_message("%s\n", real ? "on the processor's own unit" : "on the unit in software");
+    if (!real)
+        amx_unit_begin();
+}
+
+/* Every thread that configured the unit released it, and nothing was done that a processor would refuse. */
+static void end_unit(void) {
+    if (real)
+        return;
+    amx_unit_end();
+    for (int i = 0; i < AMX_INSTRUCTIONS; i++)
+        assert_true(amx_unit_count((enum amx_instruction)i) > 0);
+    assert_int_equal(amx_unit_count(AMX_CONFIGURE), amx_unit_count(AMX_RELEASE));
+    assert_int_equal(amx_unit_misused(), 0);
+}
+
+static void run_some(const dun_check_topic *topic, size_t stride) {
+    dun_check c;
+    dun_check_init(&c, &compute);
+    c.gemm = gemm;
+    for (size_t i = 0; i < topic->n_cases; i += stride)
+        dun_check_run_case(&c, topic->run, i);
+    print_message("%zu cases, worst %.2f of its tolerance\n", c.n_cases, c.worst);
+    if (c.n_failed)
+        fail_msg("%zu failed; first: %s", c.n_failed, c.message);
+}
+
+/* Against double loops of the same roundings: around tiles, sums over more than a block, stored weights. */
+static void test_cases(void **state) {
+    enum { STRIDE = 7, STORED_STRIDE = 61 };
+    if (!possible())
+        skip();
+    check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, "naive"));
+    check_ok(dun_gemm_set_precision(gemm, *state, "amx", "the test"));
+    begin_unit();
+    run_some(&dun_check_gemm, STRIDE);
+    run_some(&dun_check_stored, STORED_STRIDE);
+    end_unit();
+    dun_gemm_free(gemm);
+}
+
+/* A product by the unit and by the portable kernel, which differ in the order of sums alone. */
+static void test_portable(void **state) {
+    enum { M = 70, ROWS = 100, COLUMNS = 1700 };
+    static const char *const variants[] = {"amx", "portable"};
+    dun_check c;
+    double *y[2];
+    if (!possible())
+        skip();
+    dun_check_init(&c, &compute);
+    dun_check_begin(&c, 0, "both variants, %s", (const char *)*state);
+    double *x = dun_check_random(&c, M * COLUMNS, 1.0), *w = dun_check_random(&c, ROWS * COLUMNS, 1.0);
+    check_going(&c);
+    dun_check_tensor *x_in = dun_check_input(&c, "x", x, M * COLUMNS);
+    dun_check_tensor *w_in = dun_check_input(&c, "w", w, ROWS * COLUMNS);
+    for (int i = 0; i < 2; i++) {
+        dun_matrix matrix;
+        dun_check_tensor *out = dun_check_output(&c, variants[i], M * ROWS);
+        check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, "naive"));
+        check_ok(dun_gemm_set_precision(gemm, *state, variants[i], "the test"));
+        check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, ROWS, COLUMNS, DUN_FORWARD));
+        if (i == 0)
+            begin_unit();
+        check_ok(dun_gemm_forward(gemm, &out->buffer, 0, &x_in->buffer, &matrix, NULL, NULL, M));
+        y[i] = dun_check_read(&c, out);
+        if (i == 0)
+            end_unit();
+        dun_matrix_free(&matrix);
+        dun_gemm_free(gemm);
+    }
+    const double error = dun_check_relative_error(y[0], y[1], M * ROWS);
+    print_message("%s: the variants are %.1e apart\n", (const char *)*state, error);
+    assert_true(error < 2e-6);
+    dun_check_end(&c);
+    if (c.n_failed)
+        fail_msg("%s", c.message);
+}
+
+/* What the program computes in a process of its own, in this one. */
+static void test_known_answers(void **state) {
+    const char *selector = getenv("DUNLIN_TEST_DEVICE");
+    (void)state;
+    selector = selector ? selector : "cpu";
+    check_ok(dun_variant_try_here(selector, "portable"));
+    if (!possible())
+        return;
+    begin_unit();
+    check_ok(dun_variant_try_here(selector, "amx"));
+    end_unit();
+    assert_int_equal(dun_variant_try_here(selector, "no such unit"), DUN_USAGE);
+}
+
+/* A program that does not answer well is remembered with what it said, one that does as well, and neither is
+ * asked twice; what fails later is put aside. */
+static void test_tries(void **state) {
+    const dun_device_info *info = dun_device_describe(device);
+    static const char *const programs[] = {"/bin/false", "/bin/true"};
+    const char *own = getenv("DUNLIN_PROGRAM");
+    (void)state;
+    for (int works = 0; works < 2; works++) {
+        char name[64];
+        dun_str why = {0};
+        snprintf(name, sizeof name, "test-%d-%ld", works, (long)getpid());
+        setenv("DUNLIN_PROGRAM", programs[works], 1);
+        assert_int_equal(dun_variant_try(&why, info, name), works);
+        assert_true(works ? why.length == 0 : strstr(why.bytes, "exit code 1") != NULL);
+        setenv("DUNLIN_PROGRAM", programs[!works], 1);
+        dun_str_clear(&why);
+        assert_int_equal(dun_variant_try(&why, info, name), works);
+        assert_true(works ? why.length == 0 : strstr(why.bytes, "exit code 1") != NULL);
+        dun_variant_put_aside(info, name, "a case");
+        dun_str_clear(&why);
+        assert_false(dun_variant_try(&why, info, name));
+        assert_non_null(strstr(why.bytes, "a case"));
+        dun_str_free(&why);
+    }
+    if (own)
+        setenv("DUNLIN_PROGRAM", own, 1);
+    else
+        unsetenv("DUNLIN_PROGRAM");
+}
+
+static int begin(void **state) {
+    (void)state;
+    device = check_open_device();
+    const dun_tiles tiles = dun_tiles_default(dun_device_describe(device), 64);
+    return check_compute_create(&compute, device, &tiles, NULL, "naive");
+}
+
+static int end(void **state) {
+    (void)state;
+    dun_compute_free(&compute);
+    dun_device_close(device);
+    assert_int_equal(dun_device_live_objects(), 0);
+    return 0;
+}
+
+int main(void) {
+    static char split[] = "split", half[] = "half";
+    const struct CMUnitTest tests[] = {
+        {"test_cases split", test_cases, NULL, NULL, split},
+        {"test_cases half", test_cases, NULL, NULL, half},
+        {"test_portable split", test_portable, NULL, NULL, split},
+        {"test_portable half", test_portable, NULL, NULL, half},
+        cmocka_unit_test(test_known_answers),
+        cmocka_unit_test(test_tries),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
