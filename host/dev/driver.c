@@ -26,6 +26,9 @@ static const char *const thread_variables[] = {
 
 static const char cache_variable[] = "POCL_CACHE_DIR", vendors_variable[] = "OCL_ICD_VENDORS";
 
+/* What PoCL leaves in the environment of its process. */
+static const char left_variable[] = "HWLOC_PLUGINS_PATH";
+
 enum { N_THREAD_VARIABLES = sizeof thread_variables / sizeof *thread_variables };
 
 static struct {
@@ -42,6 +45,7 @@ static struct {
     char vendors[PATH_MAX]; /* of the loader */
     pthread_once_t put_back;
     bool limited[N_THREAD_VARIABLES]; /* the variable was not set before */
+    bool had_left;                    /* left_variable was set before */
     bool moved, had_place;            /* so is the folder's; there was one */
     char before[PATH_MAX];            /* that one */
 } driver = {.once = PTHREAD_ONCE_INIT, .put_back = PTHREAD_ONCE_INIT};
@@ -129,6 +133,7 @@ static void prepare(void) {
     driver.has_vendors = true;
     limit_threads();
     dun_amx_ask();
+    driver.had_left = getenv(left_variable) != NULL;
     find_own(driver.place);
     driver.usable = is_good(&found, driver.place);
     driver.filled = driver.usable && found.n_programs > 0;
@@ -148,6 +153,8 @@ void dun_driver_prepare(void) {
 }
 
 static void put_back(void) {
+    if (!driver.had_left)
+        (void)unsetenv(left_variable);
     for (size_t i = 0; i < N_THREAD_VARIABLES; i++)
         if (driver.limited[i])
             (void)unsetenv(thread_variables[i]);

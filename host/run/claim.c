@@ -242,12 +242,15 @@ int dun_claim_take(dun_claim **out, bool *held, const char *folder) {
     *out = claim;
     claim = NULL;
     if (rc < 0) {
-        dun_claim_give_back(*out);
+        dun_claim_undo(*out);
         *out = NULL;
     }
 out:
-    if (claim)
+    if (claim) { /* a mark that was made in vain is nobody's, as long as the lock keeps others from it */
+        if (claim->made && claim->locked && same_file(claim->path, claim->fd))
+            (void)unlink(claim->path);
         free_claim(claim);
+    }
     return rc;
 }
 

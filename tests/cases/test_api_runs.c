@@ -1,0 +1,507 @@
+/* Trainings through the public library: the program's bytes, stopping and going on, bytes and directories,
+ * what is shared, threads, and what the process keeps for itself. */
+#include "api_sample.h"
+
+#include "dev/buffer.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void program(const char *arguments) {
+    char command[2000];
+    snprintf(command, sizeof command, "cd '%s' && '%s' %s --device %s >out 2>err", train_folder(), DUNLIN,
+             arguments, api_device());
+    if (system(command) != 0)
+        fail_msg("%s", command);
+}
+
+static void expect_same(const char *a, const char *b, const char *const *files) {
+    char x[300], y[300];
+    for (; *files; files++) {
+        snprintf(x, sizeof x, "%s/%s", a, *files);
+        snprintf(y, sizeof y, "%s/%s", b, *files);
+        if (!train_same_file(train_path(x), train_path(y)))
+            fail_msg("%s of %s and %s differ", *files, a, b);
+    }
+}
+
+static const char *const whole[] = {"config.ini",  "prompt.safetensors", "history.jsonl", "predictions.tsv",
+                                    "history.csv", "report.csv",         "confusion.csv", NULL};
+static const char *const trained[] = {"prompt.safetensors", "history.jsonl", "predictions.tsv", NULL};
+
+/* With the texts of its files. */
+static dunlin_run *train(const char *directory, dunlin_progress_fn *progress, void *user) {
+    dunlin_config *config = api_config();
+    dunlin_texts *training, *validation;
+    dunlin_run *run;
+    API_OK(dunlin_texts_read(&training, &validation, config));
+    API_OK(dunlin_train(&run, config, training, validation, directory ? train_path(directory) : NULL,
+                        progress, user));
+    dunlin_texts_free(training);
+    dunlin_texts_free(validation);
+    dunlin_config_free(config);
+    return run;
+}
+
+/* One code path: in a directory and in memory, the bytes of `dunlin train`. */
+static void test_same_bytes(void **state) {
+    (void)state;
+    dunlin_run *run = train("library", NULL, NULL), *kept = train(NULL, NULL, NULL);
+    program("train my.ini --out program");
+    expect_same("program", "library", whole);
+    API_OK(dunlin_save(kept, train_path("kept")));
+    expect_same("program", "kept", trained);
+    API_REFUSES(dunlin_save(kept, train_path("kept")), DUNLIN_FAILED, "kept");
+    dunlin_free(kept);
+    dunlin_free(run);
+}
+
+/* What the program prints, and writes, of the same run and texts. */
+static void test_same_answers(void **state) {
+    (void)state;
+    dunlin_run *run;
+    dunlin_texts *texts = api_texts();
+    float distances[API_TEXTS][2], points[API_TEXTS * 32];
+    double probabilities[API_TEXTS][2];
+    uint32_t labels[API_TEXTS];
+    const char *name;
+    dun_str wanted = {0}, lines = {0};
+    size_t K, D;
+    API_OK(dunlin_open(&run, train_path("program"), NULL));
+    API_OK(dunlin_sizes(run, &K, &D));
+    assert_true(K == 2 && D == 32);
+    API_OK(dunlin_classify(run, texts, &distances[0][0], &probabilities[0][0], labels));
+    API_OK(dunlin_points(run, texts, points));
+    for (size_t i = 0; i < API_TEXTS; i++) {
+        check_ok(dun_str_addf(&lines, "%s\n", api_letters[i]));
+        API_OK(dunlin_class_name(run, labels[i], &name));
+        check_ok(dun_str_addf(&wanted, "%s\t%s\t%.6g\t%.6g\t%.6g\n", name, name, probabilities[i][labels[i]],
+                              (double)distances[i][0], (double)distances[i][1]));
+        assert_true(fabs(probabilities[i][0] + probabilities[i][1] - 1) < 1e-12);
+    }
+    train_write_file("lines.txt", lines.bytes, lines.length);
+    program("classify program lines.txt --output tsv");
+    char *printed = api_file("out");
+    assert_string_equal(printed, wanted.bytes);
+    free(printed);
+    program("points program lines.txt --out points.npy");
+    dun_file file;
+    check_ok(dun_file_map(&file, train_path("points.npy")));
+    assert_true(file.length > sizeof points &&
+                memcmp(file.bytes + file.length - sizeof points, points, sizeof points) == 0);
+    dun_file_unmap(&file);
+    API_REFUSES(dunlin_class_name(run, 2, &name), DUNLIN_USAGE, "no class 2");
+    assert_null(name);
+    dun_str_free(&wanted);
+    dun_str_free(&lines);
+    dunlin_texts_free(texts);
+    dunlin_free(run);
+}
+
+/* Answers from the first report of a training that took a step. */
+typedef struct {
+    int answer;
+    unsigned n;
+    double last;
+    bool steps, sound;
+    pthread_t thread;
+} asked;
+
+static int answer(const dunlin_progress *p, void *user) {
+    asked *a = user;
+    a->sound = (a->n == 0 || a->sound) && p->size == sizeof *p && p->phase && p->stage &&
+               p->seconds >= a->last && pthread_equal(a->thread, pthread_self());
+    a->last = p->seconds;
+    a->n++;
+    a->steps |= p->steps == 9 && !isnan(p->loss) && p->step > 0;
+    return isnan(p->loss) ? 0 : a->answer;
+}
+
+/* A report comes at once, or when a tenth of a second has gone by; a tiny training is shorter than that. */
+static int slow_answer(const dunlin_progress *p, void *user) {
+    nanosleep(&(struct timespec){.tv_nsec = 110000000}, NULL);
+    return answer(p, user);
+}
+
+static void test_stops_now(void **state) {
+    (void)state;
+    dunlin_config *config = api_config();
+    dunlin_texts *training, *validation;
+    dunlin_run *run = NULL;
+    asked a = {.answer = 2, .thread = pthread_self()};
+    API_OK(dunlin_config_set(config, "output.checkpoint_every", "1"));
+    API_OK(dunlin_config_set(config, "train.epochs", "60"));
+    API_OK(dunlin_texts_read(&training, &validation, config));
+    API_REFUSES(dunlin_train(&run, config, training, validation, train_path("stopped"), slow_answer, &a),
+                DUNLIN_INTERRUPTED, "interrupted");
+    assert_null(run);
+    assert_true(a.n > 0 && a.sound);
+    /* In memory nothing is left. */
+    API_REFUSES(dunlin_train(&run, config, training, validation, NULL, slow_answer, &a), DUNLIN_INTERRUPTED,
+                "");
+    /* Gone on with, it ends in the bytes of a run that was not stopped; with other texts it is refused. */
+    dunlin_texts *others = api_texts();
+    API_REFUSES(dunlin_resume(&run, train_path("stopped"), NULL, others, NULL, NULL, NULL), DUNLIN_BAD_INPUT,
+                "other data");
+    API_OK(dunlin_resume(&run, train_path("stopped"), NULL, NULL, NULL, NULL, NULL));
+    dunlin_free(run);
+    API_OK(dunlin_train(&run, config, training, validation, train_path("unstopped"), NULL, NULL));
+    dunlin_free(run);
+    expect_same("unstopped", "stopped", trained);
+    API_OK(dunlin_resume(&run, train_path("stopped"), NULL, NULL, NULL, NULL,
+                         NULL)); /* it is complete: opened */
+    dunlin_free(run);
+    API_REFUSES(dunlin_resume(&run, train_path("nowhere"), NULL, NULL, NULL, NULL, NULL), DUNLIN_USAGE,
+                "nowhere");
+    dunlin_texts_free(others);
+    dunlin_texts_free(training);
+    dunlin_texts_free(validation);
+    dunlin_config_free(config);
+}
+
+static int stop_training(const dunlin_progress *p, void *user) {
+    (void)user;
+    return strcmp(p->phase, "train") == 0 ? 1 : 0;
+}
+
+static void test_stops_cleanly(void **state) {
+    (void)state;
+    dunlin_config *config = api_config();
+    dunlin_texts *training, *validation;
+    dunlin_run *run;
+    API_OK(dunlin_config_set(config, "train.epochs", "400"));
+    API_OK(dunlin_texts_read(&training, &validation, config));
+    API_OK(dunlin_train(&run, config, training, validation, train_path("ended"), stop_training, NULL));
+    char *info = api_text(dunlin_info, run);
+    assert_non_null(strstr(info, "\"stopped\":true"));
+    free(info);
+    program("classify ended lines.txt"); /* it is whole */
+    dunlin_free(run);
+    dunlin_texts_free(training);
+    dunlin_texts_free(validation);
+    dunlin_config_free(config);
+}
+
+static void test_info(void **state) {
+    (void)state;
+    dunlin_run *run = api_run();
+    char *info = api_text(dunlin_info, run), *history = api_text(dunlin_history, run);
+    static const char *const parts[] = {"\"classes\":[\"b\",\"x\"]",
+                                        "\"n_classes\":2",
+                                        "\"point_width\":32",
+                                        "\"prompt_rows\":3",
+                                        "\"directory\":null",
+                                        "\"stopped\":false",
+                                        "\"prompt.lr\":\"0.02\"",
+                                        "\"accuracy\":null",
+                                        "\"hash\":\"",
+                                        "\"driver\":\""};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(info, parts[i]))
+            fail_msg("no %s in %s", parts[i], info);
+    assert_true(strncmp(history, "[{\"step\": 1,", 12) == 0 && strstr(history, "{\"step\": 6,") &&
+                !strstr(history, "valid_accuracy"));
+    free(info);
+    free(history);
+    dunlin_free(run);
+}
+
+static void test_bytes(void **state) {
+    (void)state;
+    dunlin_run *run = api_run(), *again;
+    float before[API_TEXTS * 2], after[API_TEXTS * 2];
+    size_t n = 0, m = 0;
+    API_OK(dunlin_to_bytes(run, NULL, 0, &n));
+    uint8_t *bytes = malloc(n + 1), *twice = malloc(n);
+    assert_true(bytes && twice);
+    API_REFUSES(dunlin_to_bytes(run, bytes, n - 1, &m), DUNLIN_USAGE, "are needed");
+    API_OK(dunlin_to_bytes(run, bytes, n, &m));
+    assert_int_equal(n, m);
+    API_OK(dunlin_from_bytes(&again, bytes, n, NULL));
+    api_distances(before, run);
+    api_distances(after, again);
+    assert_memory_equal(before, after, sizeof before);
+    API_OK(dunlin_to_bytes(again, twice, n, NULL));
+    assert_memory_equal(bytes, twice, n);
+    dunlin_free(again);
+    dunlin_free(run);
+    /* Cut anywhere, longer, damaged anywhere, of another version or kind. */
+    for (size_t i = 0; i < n; i += i < 64 ? 1 : n / 50)
+        API_REFUSES(dunlin_from_bytes(&again, bytes, i, NULL), DUNLIN_BAD_INPUT, "bytes");
+    bytes[n] = 0;
+    API_REFUSES(dunlin_from_bytes(&again, bytes, n + 1, NULL), DUNLIN_BAD_INPUT, "more follow");
+    for (size_t i = 0; i < n; i += i < 64 ? 1 : n / 50) {
+        bytes[i] ^= 0x10;
+        API_REFUSES(dunlin_from_bytes(&again, bytes, n, NULL), DUNLIN_BAD_INPUT,
+                    i >= 8 && i < 16 ? "version" : "");
+        assert_null(again);
+        bytes[i] ^= 0x10;
+    }
+    free(bytes);
+    free(twice);
+}
+
+/* Of another model than the one that is there now. */
+static void test_other_model(void **state) {
+    (void)state;
+    dunlin_run *run;
+    char command[700];
+    snprintf(command, sizeof command, "cd '%s' && mv tiny.gguf tiny.away && cp wide.gguf tiny.gguf",
+             train_folder());
+    assert_int_equal(system(command), 0);
+    API_REFUSES(dunlin_open(&run, train_path("program"), NULL), DUNLIN_BAD_INPUT, "tiny.gguf");
+    snprintf(command, sizeof command, "cd '%s' && rm tiny.gguf", train_folder());
+    assert_int_equal(system(command), 0);
+    API_REFUSES(dunlin_open(&run, train_path("program"), NULL), DUNLIN_BAD_INPUT, "no such file");
+    snprintf(command, sizeof command, "cd '%s' && mv tiny.away tiny.gguf", train_folder());
+    assert_int_equal(system(command), 0);
+    API_REFUSES(dunlin_open(&run, train_folder(), NULL), DUNLIN_BAD_INPUT, "not a run directory");
+    API_REFUSES(dunlin_open(&run, train_path("program"), "no such device"), DUNLIN_BAD_DEVICE,
+                "no such device");
+}
+
+static void refuse_training(const dunlin_config *config, const dunlin_texts *training,
+                            const dunlin_texts *validation, dunlin_status status, const char *part) {
+    dunlin_run *run;
+    API_REFUSES(dunlin_train(&run, config, training, validation, train_path("refused"), NULL, NULL), status,
+                part);
+    assert_null(run);
+    assert_int_not_equal(access(train_path("refused"), F_OK), 0);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    dunlin_config *config = api_config();
+    dunlin_texts *texts = api_texts(), *bare, *one, *strange, *none;
+    static const char *const same[] = {"x", "x", "x", "x", "x", "x", "x", "x"}, *const odd[] = {"x", "b",
+                                                                                                "c"};
+    API_OK(dunlin_texts_new(&bare, API_TEXTS, api_letters, NULL, NULL, NULL));
+    API_OK(dunlin_texts_new(&one, API_TEXTS, api_letters, NULL, same, NULL));
+    API_OK(dunlin_texts_new(&strange, 3, api_letters, NULL, odd, NULL));
+    API_OK(dunlin_texts_new(&none, 0, NULL, NULL, api_labels, NULL));
+    refuse_training(config, bare, NULL, DUNLIN_BAD_INPUT, "training: have no labels");
+    refuse_training(config, texts, bare, DUNLIN_BAD_INPUT, "validation: have no labels");
+    refuse_training(config, one, NULL, DUNLIN_BAD_INPUT, "at least two classes");
+    refuse_training(config, none, NULL, DUNLIN_BAD_INPUT, "at least two");
+    refuse_training(config, texts, strange, DUNLIN_BAD_INPUT, "validation text:2: ");
+    API_OK(dunlin_config_set(config, "model.path", "no/such/model"));
+    refuse_training(config, texts, NULL, DUNLIN_BAD_INPUT, "no/such/model");
+    API_OK(dunlin_config_set(config, "model.path", train_path("tiny.gguf")));
+    API_OK(dunlin_config_set(config, "prompt.lr", "1e30"));
+    API_OK(dunlin_config_set(config, "train.epochs", "9"));
+    dunlin_run *run;
+    API_REFUSES(dunlin_train(&run, config, texts, NULL, NULL, NULL, NULL), DUNLIN_FAILED, "lr");
+    dunlin_texts_free(none);
+    dunlin_texts_free(strange);
+    dunlin_texts_free(one);
+    dunlin_texts_free(bare);
+    dunlin_texts_free(texts);
+    dunlin_config_free(config);
+}
+
+static void prompt_of(dun_str *out, const double *weights) {
+    dunlin_config *config = api_config();
+    dunlin_texts *texts;
+    dunlin_run *run;
+    size_t n;
+    API_OK(dunlin_texts_new(&texts, API_TEXTS, api_letters, NULL, api_labels, weights));
+    API_OK(dunlin_train(&run, config, texts, NULL, NULL, NULL, NULL));
+    float distances[API_TEXTS * 2];
+    api_distances(distances, run);
+    n = sizeof distances;
+    check_ok(dun_str_add(out, (const char *)distances, n));
+    dunlin_free(run);
+    dunlin_texts_free(texts);
+    dunlin_config_free(config);
+}
+
+/* Equal weights are none; others are not. */
+static void test_weights(void **state) {
+    (void)state;
+    const double equal[API_TEXTS] = {2, 2, 2, 2, 2, 2, 2, 2}, other[API_TEXTS] = {3, 1, 1, 1, 0.5, 1, 1, 1};
+    dun_str a = {0}, b = {0}, c = {0};
+    prompt_of(&a, NULL);
+    prompt_of(&b, equal);
+    prompt_of(&c, other);
+    assert_memory_equal(a.bytes, b.bytes, a.length);
+    assert_true(memcmp(a.bytes, c.bytes, a.length) != 0);
+    dun_str_free(&a);
+    dun_str_free(&b);
+    dun_str_free(&c);
+}
+
+/* Weights and programs are there once, however many runs there are. */
+static void test_shared(void **state) {
+    (void)state;
+    enum { RUNS = 3 };
+    dunlin_run *runs[RUNS];
+    uint64_t bytes[RUNS + 1];
+    float first[API_TEXTS * 2], last[API_TEXTS * 2];
+    bytes[0] = dun_buffer_live_bytes();
+    for (int i = 0; i < RUNS; i++) {
+        API_OK(dunlin_open(&runs[i], train_path("program"), NULL));
+        bytes[i + 1] = dun_buffer_live_bytes();
+    }
+    assert_true(bytes[2] - bytes[1] < bytes[1] - bytes[0]); /* a tiny model's weights are the smaller part */
+    assert_int_equal(bytes[2] - bytes[1], bytes[3] - bytes[2]);
+    api_distances(first, runs[0]);
+    dunlin_free(runs[0]); /* whoever loaded them may go */
+    api_distances(last, runs[RUNS - 1]);
+    assert_memory_equal(first, last, sizeof first);
+    for (int i = 1; i < RUNS; i++)
+        dunlin_free(runs[i]);
+    assert_int_equal(dun_buffer_live_bytes(), bytes[0]);
+}
+
+enum { THREADS = 4 };
+typedef struct {
+    float distances[2][API_TEXTS * 2];
+    dunlin_status status;
+    char message[300];
+} thread_job;
+
+/* cmocka's checks are for the main thread. */
+static dunlin_status work_here(thread_job *job) {
+    dunlin_config *config = NULL;
+    dunlin_texts *texts = NULL;
+    dunlin_run *run = NULL, *opened = NULL;
+    dunlin_status status = dunlin_config_new(&config);
+    if (!status)
+        status = dunlin_config_set(config, "model.path", train_path("tiny.gguf"));
+    if (!status)
+        status = dunlin_config_set(config, "device.use", api_device());
+    for (size_t i = 0; !status && i < API_KEYS; i++)
+        status = dunlin_config_set(config, api_keys[i][0], api_keys[i][1]);
+    if (!status)
+        status = dunlin_texts_new(&texts, API_TEXTS, api_letters, NULL, api_labels, NULL);
+    if (!status)
+        status = dunlin_train(&run, config, texts, NULL, NULL, NULL, NULL);
+    if (!status)
+        status = dunlin_open(&opened, train_path("program"), NULL);
+    for (int i = 0; !status && i < 20; i++) {
+        status = dunlin_classify(run, texts, job->distances[0], NULL, NULL);
+        if (!status)
+            status = dunlin_classify(opened, texts, job->distances[1], NULL, NULL);
+    }
+    snprintf(job->message, sizeof job->message, "%s", dunlin_error());
+    dunlin_free(opened);
+    dunlin_free(run);
+    dunlin_texts_free(texts);
+    dunlin_config_free(config);
+    return status;
+}
+
+static void *work(void *self) {
+    thread_job *job = self;
+    job->status = work_here(job);
+    return NULL;
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    static thread_job alone, jobs[THREADS];
+    pthread_t threads[THREADS];
+    work(&alone);
+    if (alone.status)
+        fail_msg("alone: %s", alone.message);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &jobs[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (int i = 0; i < THREADS; i++) {
+        if (jobs[i].status)
+            fail_msg("thread %d: %s", i, jobs[i].message);
+        assert_memory_equal(jobs[i].distances, alone.distances, sizeof alone.distances);
+    }
+}
+
+/* A run that another thread works with, and one whose training has not returned. */
+static int use_meanwhile(const dunlin_progress *p, void *user) {
+    (void)p;
+    dunlin_texts *texts = user;
+    size_t n;
+    return dunlin_texts_count(texts, &n) == DUNLIN_OK ? 2 : 3; /* shared by readers: fine */
+}
+
+static void test_at_work(void **state) {
+    (void)state;
+    dunlin_config *config = api_config();
+    dunlin_texts *texts = api_texts();
+    dunlin_run *run;
+    API_REFUSES(dunlin_train(&run, config, texts, NULL, NULL, use_meanwhile, texts), DUNLIN_INTERRUPTED, "");
+    dunlin_texts_free(texts);
+    dunlin_config_free(config);
+}
+
+static void hear(int level, const char *text, void *user) {
+    *(unsigned *)user |= strchr(text, '\n') ? 1u << 31 : 1u << level;
+}
+
+static void test_process(void **state) {
+    (void)state;
+    size_t n = 0;
+    unsigned heard = 0;
+    while (environ[n])
+        n++;
+    char **before = calloc(n, sizeof *before);
+    assert_non_null(before);
+    for (size_t i = 0; i < n; i++)
+        before[i] = environ[i];
+    const int out = dup(1), err = dup(2);
+    assert_true(out >= 0 && err >= 0 && freopen(train_path("printed"), "w", stdout) &&
+                freopen(train_path("printed.err"), "w", stderr));
+    (void)dunlin_set_log(hear, &heard);
+    dunlin_run *run = api_run();
+    (void)dunlin_set_log(NULL, NULL);
+    dunlin_free(run);
+    (void)fflush(stdout);
+    (void)fflush(stderr);
+    assert_true(dup2(out, 1) == 1 && dup2(err, 2) == 2);
+    close(out);
+    close(err);
+    char *printed = api_file("printed"), *complained = api_file("printed.err");
+    assert_string_equal(printed, "");
+    assert_string_equal(complained, "");
+    assert_true((heard & 1u << DUNLIN_LOG_INFO) && (heard & 1u << DUNLIN_LOG_DETAIL) && !(heard & 1u << 31));
+    for (size_t i = 0; i < n; i++)
+        assert_string_equal(environ[i], before[i]);
+    if (environ[n])
+        fail_msg("the environment has %s now", environ[n]);
+    free(printed);
+    free(complained);
+    free(before);
+}
+
+static int begin(void **state) {
+    make_files(state);
+    api_write_config();
+    return 0;
+}
+
+/* Every test leaves nothing behind, in memory or in the driver. */
+static size_t live_before, objects_before;
+static int note(void **state) {
+    (void)state;
+    live_before = dun_mem_live();
+    objects_before = dun_device_live_objects();
+    return 0;
+}
+
+static int compare(void **state) {
+    (void)state;
+    return dun_mem_live() == live_before && dun_device_live_objects() == objects_before ? 0 : -1;
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, note, compare)
+    const struct CMUnitTest tests[] = {
+        T(test_process), T(test_same_bytes), T(test_same_answers), T(test_stops_now), T(test_stops_cleanly),
+        T(test_info),    T(test_bytes),      T(test_other_model),  T(test_refusals),  T(test_weights),
+        T(test_shared),  T(test_threads),    T(test_at_work),
+    };
+    return cmocka_run_group_tests(tests, begin, remove_files);
+}
