@@ -56,6 +56,8 @@ use = $device
 [data]
 train = texts.tsv
 valid = texts.tsv
+[prompt]
+text = " was"
 [train]
 epochs = 300
 batch_size = 2

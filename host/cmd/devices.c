@@ -27,6 +27,7 @@ static int list_devices(device_list *list, const char *selector) {
     int rc = DUN_OK;
     size_t n_broken = 0;
     list->selected = selector != NULL;
+    TRY(dun_device_loader());
     if (dun_icds_trying()) /* how a driver ends this process is the answer */
         dun_driver_dismiss();
     else

@@ -191,6 +191,10 @@ out:
     return rc;
 }
 
+int dun_device_loader(void) {
+    return dun_cl_load();
+}
+
 int dun_device_list(dun_device_info **infos, size_t *n) {
     cl_device_id *ids;
     int rc = list_with_ids(infos, &ids, n);

@@ -26,6 +26,9 @@ typedef struct {
     bool fp16, sub_groups, unified_memory;
 } dun_device_info;
 
+/* Whether there is an OpenCL loader, before any driver is loaded. DUN_BAD_DEVICE: no, with what was tried. */
+int dun_device_loader(void);
+
 /* Every device of every platform in the driver's order; the index in this list is the selector.
  * DUN_BAD_DEVICE when the ICD loader knows no platform (the message says what to install). */
 int dun_device_list(dun_device_info **infos, size_t *n);
