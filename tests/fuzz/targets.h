@@ -30,7 +30,9 @@
     X(prompt)                                                                                                \
     X(body)                                                                                                  \
     X(media)                                                                                                 \
-    X(checkpoint)
+    X(checkpoint)                                                                                            \
+    X(frombytes)                                                                                             \
+    X(configset)
 
 #define X(name) void fuzz_##name(const uint8_t *bytes, size_t length);
 FUZZ_TARGETS(X)
