@@ -19,6 +19,6 @@ int dun_parts_pack(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging, u
 int dun_parts_use_stored(dun_gemm *gemm);
 
 /* A product with b as panels, or stored. */
-int dun_parts_run(dun_gemm *gemm, const dun_product *product);
+int dun_parts_run(dun_gemm *gemm, const dun_product *whole);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -72,28 +73,55 @@ static void expect_apart(const train_run *t, double expected, double most) {
         fail_msg("the centroids are %g apart, expected %g", sqrt(squares), expected);
 }
 
+static void configure(train_run *t, const curve *c, const json_t *expected, const char *precision) {
+    const char *point = json_string_value(json_object_get(expected, "point"));
+    print_message("%s, %s, %s\n", c->json, point, precision);
+    train_run_config(t,
+                     "[model]\npath = %s\npoint = %s\n"
+                     "[data]\ntrain = %s\nvalid = %s\nlimit_valid = 2\nmax_length = %d\n"
+                     "[prompt]\ntext = \"%s\"\nlr = %.17g\n"
+                     "[train]\nepochs = 1\nbatch_size = %d\nshuffle = no\nprobe = no\n[output]\nreport = no\n"
+                     "[device]\nprecision = %s\n",
+                     real_model, point, c->tsv, c->tsv,
+                     (int)json_integer_value(json_object_get(expected, "max_length")), c->prompt,
+                     json_number_value(json_object_get(expected, "lr")),
+                     (int)json_integer_value(json_object_get(expected, "batch_size")), precision);
+}
+
+/* In split, three products of bfloat16 parts: the losses of float32. */
+static void expect_split(const curve *c, const json_t *expected, const float *losses, size_t n) {
+    static const double most = 1e-4;
+    train_run t;
+    char name[32];
+    double worst = 0;
+    snprintf(name, sizeof name, "%s-split", c->name);
+    configure(&t, c, expected, "split");
+    train_run_all(&t, name);
+    assert_int_equal(t.n_losses, n);
+    for (size_t i = 0; i < n; i++)
+        worst = fmax(worst, fabs((double)t.losses[i] - (double)losses[i]) / fabs((double)losses[i]));
+    print_message("%zu losses within %.2e of float32's (at most %.0e)\n", n, worst, most);
+    assert_true(worst <= most);
+    train_run_close(&t);
+}
+
 static void dun_check_run(const curve *c, const json_t *ids, const json_t *expected, size_t index) {
     train_run t;
     char name[32];
-    const char *point = json_string_value(json_object_get(expected, "point"));
+    float losses[TRAIN_LOSSES];
     snprintf(name, sizeof name, "%s-%zu", c->name, index);
-    print_message("%s, %s\n", c->json, point);
-    train_run_config(
-        &t,
-        "[model]\npath = %s\npoint = %s\n"
-        "[data]\ntrain = %s\nvalid = %s\nlimit_valid = 2\nmax_length = %d\n"
-        "[prompt]\ntext = \"%s\"\nlr = %.17g\n"
-        "[train]\nepochs = 1\nbatch_size = %d\nshuffle = no\nprobe = no\n[output]\nreport = no\n",
-        real_model, point, c->tsv, c->tsv, (int)json_integer_value(json_object_get(expected, "max_length")),
-        c->prompt, json_number_value(json_object_get(expected, "lr")),
-        (int)json_integer_value(json_object_get(expected, "batch_size")));
+    configure(&t, c, expected, "f32");
     train_run_all(&t, name);
+    const size_t n = t.n_losses;
+    memcpy(losses, t.losses, n * sizeof *losses);
     expect_prompt_ids(&t.session, c->prompt, ids);
     expect_losses(&t, json_object_get(expected, "losses"), c->most_loss);
     reference_expect("prompt after training", t.session.prompt.rows,
                      json_object_get(expected, "prompt_after"), c->most_prompt);
     expect_apart(&t, json_number_value(json_object_get(expected, "centroid_distance_01")), c->most_apart);
     train_run_close(&t);
+    if (index == 0 && (c == &curves[0] || getenv("DUNLIN_TEST_LONG")))
+        expect_split(c, expected, losses, n);
 }
 
 static void test_curve(void **state) {
