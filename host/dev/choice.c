@@ -85,7 +85,7 @@ static int choose_precision(dun_choice *out, const dun_device_info *info, const 
     if (why.length)
         add_reason(out->precision_reason, why.bytes);
     out->precision = wanted->word;
-    out->variant = dun_precision_parts(wanted) ? variant->name : "";
+    out->variant = variant && dun_precision_parts(wanted) ? variant->name : "";
 out:
     dun_str_free(&why);
     return rc;

@@ -38,11 +38,13 @@ int dun_session_open_device(dun_device **device, dun_compute *compute, const dun
     int rc = DUN_OK;
     const dun_config *config = session->config;
     const dun_observer *observer = session->observer;
+    const dun_gemm *first = session->compute.gemm; /* of a team, all of which computes in one precision */
     const dun_wish wish = {
         .head_dim = dun_model_file_spec(session->model)->head_dim,
         .gemm = dun_config_word(config, DUN_KEY_device_gemm),
         .tiles = config->device.tiles,
-        .precision = dun_config_word(config, DUN_KEY_device_precision),
+        .precision =
+            first ? dun_gemm_precision_word(first) : dun_config_word(config, DUN_KEY_device_precision),
         .half_weights = config->device.weights == DUN_WEIGHTS_F16,
         .uses = {{&dun_nn_kernels, 1u << DUN_TOPIC_model}, {&dun_learn_kernels, learn_topics}}};
     dun_str tiles = {0};

@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -120,7 +119,7 @@ static void dun_check_run(const curve *c, const json_t *ids, const json_t *expec
                      json_object_get(expected, "prompt_after"), c->most_prompt);
     expect_apart(&t, json_number_value(json_object_get(expected, "centroid_distance_01")), c->most_apart);
     train_run_close(&t);
-    if (index == 0 && (c == &curves[0] || getenv("DUNLIN_TEST_LONG")))
+    if (index == 0 && c == &curves[0])
         expect_split(c, expected, losses, n);
 }
 
