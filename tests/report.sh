@@ -44,6 +44,8 @@ printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.i
 "$dunlin" train config.ini -q --out two --set prompt.lr=0.01 >/dev/null || stop "the second run"
 "$dunlin" boids boids.ini -q --out flock >/dev/null || stop "boids"
 "$dunlin" report one two --out both.html >/dev/null || stop "two runs side by side"
+"$dunlin" train config.ini -q --out bare --set data.valid= >/dev/null || stop "a run without validation texts"
+"$dunlin" report bare one --out unmeasured.html >/dev/null || stop "a run without validation texts beside another"
 [ "$(wc -c <one/report.html)" -lt 400000 ] || stop "the long text is not cut"
 "$dunlin" report flock 2>err && stop "a report on a flock"
 grep -q "flock: .*boids.html" err || stop "a report on a flock: $(cat err)"
@@ -56,6 +58,6 @@ until address=$(grep -o 'http://[^ ]*' served); do
     sleep 0.05
 done
 "$python" "$here/report_browser.py" "$chromium" "$work" \
-    one/report.html flock/boids.html both.html "$address" "$shots" || stop "in the browser"
+    one/report.html flock/boids.html both.html unmeasured.html "$address" "$shots" || stop "in the browser"
 kill "$server"
 wait "$server" || stop "serve ended with $?"

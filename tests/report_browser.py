@@ -222,8 +222,8 @@ def check_width(browser, what):
 
 
 def main():
-    program, folder, report, boids, both, served = sys.argv[1:7]
-    shots = sys.argv[7] if len(sys.argv) > 7 else None
+    program, folder, report, boids, both, unmeasured, served = sys.argv[1:8]
+    shots = sys.argv[8] if len(sys.argv) > 8 else None
     profile = os.path.join(folder, "profile")
     browser = Browser(program, profile)
 
@@ -259,6 +259,13 @@ def main():
     check_map(browser)
     check_width(browser, "two runs")
     shot("both")
+    browser.open(unmeasured)
+    check(browser, "document.querySelectorAll('#runs tbody tr').length === 2", "a run that was measured beside one that was not")
+    check(browser, "/not measured: there were no validation texts/.test(document.querySelector('#verdict').textContent)", "nothing was measured")
+    check(browser, "!document.querySelector('#run .confusion, #texts') && document.querySelectorAll('#run .chart path').length >= 2", "its curves alone")
+    browser.click("#runs tbody tr:nth-child(2)")
+    check(browser, "/held-out texts get the right class/.test(document.querySelector('#verdict').textContent)", "the other one")
+    shot("unmeasured")
     check_served(browser, served)
     shot("serve")
     browser.problems = [p for p in browser.problems if "status of 413" not in p]  # the refusal above

@@ -4,9 +4,10 @@
 #include "io/data/dataset.h"
 #include "targets.h"
 
+#include <float.h>
 #include <string.h>
 
-enum { HEADER = 1, MAP = 2, LIMIT = 4, NAMES = 8, TRAINING = 16, NUMBERS = 32 };
+enum { HEADER = 1, MAP = 2, LIMIT = 4, NAMES = 8, TRAINING = 16, NUMBERS = 32, WEIGHTS = 64 };
 
 static void check_texts(const dun_dataset *data, const dun_labels *labels, size_t length) {
     FUZZ_EXPECT(data->n > 0 && data->n <= length);
@@ -14,6 +15,7 @@ static void check_texts(const dun_dataset *data, const dun_labels *labels, size_
         const dun_example *e = &data->examples[i];
         FUZZ_EXPECT(e->label < labels->n_classes);
         FUZZ_EXPECT(e->line > 0);
+        FUZZ_EXPECT(e->weight > 0 && e->weight <= DBL_MAX);
         FUZZ_EXPECT(e->length > 0 && strlen(e->text) == e->length);
         FUZZ_EXPECT(dun_utf8_valid(e->text, e->length) == e->length);
     }
@@ -34,6 +36,8 @@ static void read_dataset(const char *name, const char *format, const uint8_t *by
         options.text_column = "1";
         options.label_column = "0";
     }
+    if (chosen & WEIGHTS)
+        options.weight_column = chosen & NAMES ? "weight" : "2";
     FUZZ_EXPECT(dun_labels_parse(&labels, chosen & MAP ? "no:0, yes:1, ja:1" : NULL, "map") == DUN_OK);
     bytes += length > 0;
     length -= length > 0;
