@@ -74,8 +74,9 @@ static int check_device(failures *failed, const dun_check_order *order, uint32_t
     if (order->observer)
         dun_device_set_watch(device,
                              (dun_device_watch){.self = order->observer->self, .say = order->observer->say});
-    TRY(dun_self_test_told(&report, device, DUN_SELF_TEST_HEADS, gemm, order->quick ? "auto" : "all", stored,
-                           order->quick, order->observer));
+    TRY(dun_self_test_told(&report, device, DUN_SELF_TEST_HEADS, gemm,
+                           order->quick || order->floats ? "auto" : "all", stored, order->quick,
+                           order->observer));
     const dun_device_info *info = dun_device_describe(device);
     const dun_verdict verdict = dun_verdict_of(&report);
     TRY(dun_verdict_keep(&verdict, info, DUN_SELF_TEST_HEADS, gemm, "auto", false));

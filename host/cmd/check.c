@@ -110,7 +110,9 @@ static const dun_option options[] = {
     {.name = "gemm", .argument = "NAME", .help = "This way to multiply matrices, not what is usual there."},
     {.name = "quick", .help = "A few cases of each test, as before a first training."},
     {.name = "floats",
-     .help = "Leave out weights as they are stored, over whose kernels some compilers take minutes."},
+     .help =
+         "Leave out weights as they are stored, over whose kernels some compilers take minutes, and other "
+         "precisions than a run would take."},
     {.name = "verbose", .letter = 'v', .help = "Show how the errors are spread."},
     {.name = "json", .help = "Print one JSON array of objects instead of tables."},
     {.name = "quiet", .letter = 'q', .help = "No progress on stderr."},
