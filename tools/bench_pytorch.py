@@ -45,6 +45,7 @@ import bench_products
 import bench_rounds
 import bench_ways
 import load_export
+from bench_dunlin import quoted, token_ids
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_MODEL = ROOT / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -82,11 +83,6 @@ def run_pytorch(way, job, args):
     return {"seconds": clock.seconds, "accuracy": accuracy, "last_loss": loss}
 
 
-def quoted(text):
-    """A value of a config that keeps its spaces."""
-    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def config_text(args, folder):
     """The job as a config of dunlin's."""
     limits = "".join(f"limit_{name} = {limit}\n" for name, limit in
@@ -120,14 +116,6 @@ def run_dunlin(args):
             "device": metrics["device"]["name"], "platform": metrics["device"]["platform"]}
 
 
-def token_ids(args, texts):
-    """Ids of texts as dunlin cuts them, with what the model's tokenizer puts before each."""
-    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
-    out = subprocess.run([args.dunlin, "tokenize", "--model", args.model, "--input", "jsonl"], check=True, text=True,
-                         input=lines, stdout=subprocess.PIPE, encoding="utf-8").stdout
-    return [json.loads(line)["ids"] for line in out.splitlines()]
-
-
 def read_data(path, limit):
     """Texts and labels of the first lines of a TSV file without header."""
     lines = path.read_text(encoding="utf-8").splitlines()[: limit or None]
@@ -139,7 +127,7 @@ def read_texts(args):
     """Ids of training and validation texts, and of what a tokenizer puts before them and of the prompt; labels."""
     train_texts, train_labels = read_data(args.train, args.limit_train)
     valid_texts, valid_labels = read_data(args.valid, args.limit_valid)
-    begin, prompt, *ids = token_ids(args, ["", args.prompt, *train_texts, *valid_texts])
+    begin, prompt, *ids = token_ids(args.dunlin, args.model, ["", args.prompt, *train_texts, *valid_texts])
     return [one[: args.max_length] for one in ids], prompt[len(begin):], train_labels, valid_labels
 
 

@@ -1,4 +1,4 @@
-"""A job of tools/bench-pytorch in PyTorch, in its two ways; what they are is said in bench_pytorch.py."""
+"""A job of tools/bench-pytorch and tools/bench-peers in PyTorch, in its two ways, which bench_pytorch.py explains."""
 
 import torch
 from transformers import DynamicCache
@@ -52,7 +52,7 @@ class Cached:
         """(keys and values, lengths) of some texts, padded on the right."""
         lengths = [len(self.texts[i]) for i in which]
         n_layers, _, heads, _, width = self.kept[which[0]].shape
-        rows = torch.zeros(n_layers, 2, len(which), heads, max(lengths), width)
+        rows = torch.zeros(n_layers, 2, len(which), heads, max(lengths), width, dtype=self.model.dtype)
         for row, i in enumerate(which):
             rows[:, :, row, :, : lengths[row]] = self.kept[i]
         cache = DynamicCache()
@@ -74,14 +74,15 @@ def batches(order, size):
 
 
 def points(way, which, prompt):
-    """(B, C) hidden states at the last prompt row after some texts."""
+    """(B, C) hidden states at the last prompt row after some texts, in float32 whatever the model computes in."""
     cache, lengths = way.prefix(which)
     n_rows = len(prompt)
     mask = torch.cat([text_mask(lengths), torch.ones(len(which), n_rows, dtype=torch.long)], dim=1)
     positions = torch.tensor(lengths)[:, None] + torch.arange(n_rows)[None]
-    out = way.model.base_model(inputs_embeds=prompt.expand(len(which), -1, -1), attention_mask=mask,
+    rows = prompt.to(way.model.dtype).expand(len(which), -1, -1)
+    out = way.model.base_model(inputs_embeds=rows, attention_mask=mask,
                                position_ids=positions, past_key_values=cache, use_cache=True)
-    return out.last_hidden_state[:, -1]
+    return out.last_hidden_state[:, -1].float()
 
 
 def class_means(way, labels, prompt, batch_size):
@@ -91,6 +92,16 @@ def class_means(way, labels, prompt, batch_size):
     return torch.stack([all_points[labels == k].mean(0) for k in range(int(labels.max()) + 1)])
 
 
+def step(way, which, labels, prompt, centroids, adam):
+    """One step of a training with some texts, in place; the loss before it. Labels are those of all texts."""
+    distances = reference_losses.distances(points(way, which, prompt), centroids)
+    loss = torch.nn.functional.cross_entropy(-distances, labels[which])
+    adam.zero_grad()
+    loss.backward()
+    adam.step()
+    return loss
+
+
 def train(way, labels, prompt, centroids, args):
     """Trains prompt and centroids in place; the last loss."""
     adam = torch.optim.Adam([prompt, centroids], lr=args.lr)
@@ -98,11 +109,7 @@ def train(way, labels, prompt, centroids, args):
     for _ in range(args.epochs):
         order = torch.randperm(len(labels), generator=generator, device="cpu").tolist()
         for which in batches(order, args.batch_size):
-            distances = reference_losses.distances(points(way, which, prompt), centroids)
-            loss = torch.nn.functional.cross_entropy(-distances, labels[which])
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
+            loss = step(way, which, labels, prompt, centroids, adam)
     return loss.item()
 
 

@@ -24,12 +24,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 DISTANCE_EPS = 1e-6
 
 
-def load_weights(path):
-    """A model in float32, from a GGUF file or anything that transformers takes."""
+def load_weights(path, dtype=torch.float32):
+    """A model, from a GGUF file or anything that transformers takes."""
     path, options = str(path), {}
     if path.endswith(".gguf"):
         path, options = Path(path).parent, {"gguf_file": Path(path).name}
-    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **options).eval()
+    return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **options).eval()
 
 
 def load_tokenizer(path):
