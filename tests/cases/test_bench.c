@@ -147,5 +147,5 @@ int main(void) {
         cmocka_unit_test(test_summaries), cmocka_unit_test(test_flops),    cmocka_unit_test(test_roof_parts),
         cmocka_unit_test(test_bytes),     cmocka_unit_test(test_measures),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }

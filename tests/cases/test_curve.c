@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 /* What the sanitizers watch is the same in every run: of each file the first. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef DUN_SANITIZED
 enum { MAX_RUNS = 1 };
 #else
 enum { MAX_RUNS = 1000 };

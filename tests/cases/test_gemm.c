@@ -41,7 +41,7 @@ static const dun_check_topic *stored_topic(const dun_compute *on) {
 
 /* A few of them where products by the host are slow, or the compiler of an implementation is. */
 static bool brief(void) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef DUN_SANITIZED
     return true;
 #else
     return getenv("DUNLIN_TEST_BRIEF") != NULL;

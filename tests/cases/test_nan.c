@@ -145,7 +145,7 @@ static void test_attention(void **state) {
 }
 
 static int begin(void **state) {
-    if (make_files(state) != 0)
+    if (make_files_and_programs(state) != 0)
         return -1;
     device = check_open_device();
     check_ok(dun_compute_create(&compute, device, 8, "naive"));

@@ -172,7 +172,7 @@ static void test_cut(void **state) {
 static int open_all(void **state) {
     for (size_t i = 0; i < ROWS * C; i++)
         rows[i] = (float)dun_random_normal(4, DUN_STREAM_TEST, i);
-    return make_files(state);
+    return make_files_and_programs(state);
 }
 
 int main(void) {

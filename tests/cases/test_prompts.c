@@ -336,7 +336,7 @@ static void test_saved_run(void **state) {
 
 static int open_all(void **state) {
     dun_model_file *file;
-    make_files(state);
+    make_files_and_programs(state);
     check_ok(dun_model_file_open(&file, train_path("tiny.gguf"), DUN_MODEL_WEIGHTS));
     check_ok(dun_random_model_copy(&weights, dun_model_file_spec(file), dun_model_file_source(file)));
     dun_model_file_free(file);

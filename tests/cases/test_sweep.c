@@ -357,5 +357,5 @@ int main(void) {
         cmocka_unit_test(test_table),          cmocka_unit_test(test_shared),
         cmocka_unit_test(test_what_is_shared), cmocka_unit_test(test_faults),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }

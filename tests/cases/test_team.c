@@ -191,5 +191,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_repeats),
                                        cmocka_unit_test(test_reopened), cmocka_unit_test(test_faults),
                                        cmocka_unit_test(test_refused)};
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }

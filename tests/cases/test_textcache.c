@@ -209,5 +209,5 @@ static void test_lead(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rooms), cmocka_unit_test(test_shared),
                                        cmocka_unit_test(test_whole), cmocka_unit_test(test_lead)};
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }

@@ -274,5 +274,5 @@ int main(void) {
         cmocka_unit_test(test_shuffle),    cmocka_unit_test(test_max_length),
         cmocka_unit_test(test_not_finite), cmocka_unit_test(test_run_directory),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }

@@ -328,5 +328,5 @@ int main(void) {
         cmocka_unit_test(test_optimizer_of_group), cmocka_unit_test(test_history_lr),
         cmocka_unit_test(test_lr_scale),           cmocka_unit_test(test_average),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }

@@ -224,5 +224,5 @@ int main(void) {
         cmocka_unit_test(test_prompt_vocab),      cmocka_unit_test(test_prompt_random),
         cmocka_unit_test(test_prompt_file),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }

@@ -243,5 +243,5 @@ int main(void) {
                                        cmocka_unit_test(test_without),       cmocka_unit_test(test_space),
                                        cmocka_unit_test(test_report_faults), cmocka_unit_test(test_hostile),
                                        cmocka_unit_test(test_thinning)};
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }
