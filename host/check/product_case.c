@@ -78,6 +78,10 @@ static void free_matrix(void *matrix) {
     dun_matrix_free(matrix);
 }
 
+const char *dun_check_products(const dun_check *c) {
+    return dun_gemm_parts(c->gemm, false) ? dun_gemm_precision(c->gemm) : dun_gemm_name(c->gemm);
+}
+
 dun_matrix *dun_check_matrix(dun_check *c) {
     return dun_check_own(c, sizeof(dun_matrix), free_matrix);
 }

@@ -13,6 +13,9 @@ typedef struct {
 extern const dun_product_kind dun_product_kinds[];
 enum { DUN_N_PRODUCT_KINDS = 10 };
 
+/* What multiplies, for messages: the provider, or precision and variant. */
+const char *dun_check_products(const dun_check *c);
+
 /* An empty matrix that the case frees. NULL: stopped. */
 dun_matrix *dun_check_matrix(dun_check *c);
 

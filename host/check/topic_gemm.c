@@ -41,7 +41,7 @@ static void run(dun_check *c, size_t index) {
     size_t weight = index / N_KINDS % N_WEIGHTS, batch = index / N_KINDS / N_WEIGHTS;
     const dun_product_kind *kind = &dun_product_kinds[index % N_KINDS];
     int M = batches[batch], rows = weights[weight].rows, columns = weights[weight].columns;
-    dun_check_begin(c, index, "gemm %s, %s, %d rows, weight (%d, %d)", dun_gemm_name(c->gemm), kind->name, M,
+    dun_check_begin(c, index, "gemm %s, %s, %d rows, weight (%d, %d)", dun_check_products(c), kind->name, M,
                     rows, columns);
     product(c, kind, M, rows, columns);
 }

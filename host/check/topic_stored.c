@@ -131,7 +131,7 @@ static void product(dun_check *c, size_t index, bool bits) {
     const int *rows = shapes[shape].rows, columns = columns_of(format, shape), M = batches[batch];
     const dun_product_kind *kind = &dun_product_kinds[k];
     dun_check_begin(c, index, "stored %s, gemm %s, %s, %d rows, weight (%d + %d, %d)",
-                    dun_quant_find(formats[format].id)->name, dun_gemm_name(c->gemm), kind->name, M, rows[0],
+                    dun_quant_find(formats[format].id)->name, dun_check_products(c), kind->name, M, rows[0],
                     rows[1], columns);
     double *w = dun_check_doubles(c, (size_t)((rows[0] + rows[1]) * columns));
     dun_matrix *matrix = dun_check_matrix(c);
