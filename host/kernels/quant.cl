@@ -70,12 +70,21 @@ DECODER float value_bf16(STORED *at) {
     return as_float((uint)value_16(at) << 16);
 }
 
+/* Parts of a byte, chosen without a shift by a number that is known only then: CPUs have none for bytes. */
+DECODER int nibble(uint byte, uint upper) {
+    return (int)(upper ? byte >> 4 : byte & 15);
+}
+DECODER int crumb(uint byte, uint i) { /* 2 bits, i of 4 */
+    const uint half_byte = (uint)nibble(byte, i / 2);
+    return (int)(i % 2 ? half_byte >> 2 : half_byte & 3);
+}
+
 /* f16 d; u4 q[32]. y = (q - 8) d */
 DECODER float scale_q4_0(STORED *at, uint h) {
     return (void)h, half_at(at);
 }
 DECODER int code_q4_0(STORED *at, uint h, uint j) {
-    return (at[2 + j] >> 4 * h & 15) - 8;
+    return nibble(at[2 + j], h) - 8;
 }
 
 /* f16 d, m; u4 q[32]. y = q d + m */
@@ -86,7 +95,7 @@ DECODER float least_q4_1(STORED *at, uint h) {
     return (void)h, -half_at(at + 2);
 }
 DECODER int code_q4_1(STORED *at, uint h, uint j) {
-    return at[4 + j] >> 4 * h & 15;
+    return nibble(at[4 + j], h);
 }
 
 /* f16 d; u32 high bits; u4 q[32]. y = (q - 16) d, bit 4 of value j is bit j of `high` */
@@ -94,7 +103,7 @@ DECODER float scale_q5_0(STORED *at, uint h) {
     return (void)h, half_at(at);
 }
 DECODER int code_q5_0(STORED *at, uint h, uint j) {
-    return ((at[6 + j] >> 4 * h & 15) | (int)(load_16(at + 2 + 2 * h) >> j & 1u) << 4) - 16;
+    return (nibble(at[6 + j], h) | (int)(load_16(at + 2 + 2 * h) >> j & 1u) << 4) - 16;
 }
 
 /* f16 d, m; u32 high bits; u4 q[32]. y = q d + m */
@@ -105,7 +114,7 @@ DECODER float least_q5_1(STORED *at, uint h) {
     return (void)h, -half_at(at + 2);
 }
 DECODER int code_q5_1(STORED *at, uint h, uint j) {
-    return (at[8 + j] >> 4 * h & 15) | (int)(load_16(at + 4 + 2 * h) >> j & 1u) << 4;
+    return nibble(at[8 + j], h) | (int)(load_16(at + 4 + 2 * h) >> j & 1u) << 4;
 }
 
 /* f16 d; i8 q[32]. y = q d */
@@ -125,7 +134,7 @@ DECODER float least_q2_k(STORED *at, uint h) {
     return half_at(at + 82) * (float)(at[h] >> 4);
 }
 DECODER int code_q2_k(STORED *at, uint h, uint j) {
-    return at[16 + 32 * (h / 8) + 16 * (h % 2) + j] >> h % 8 / 2 * 2 & 3;
+    return crumb(at[16 + 32 * (h / 8) + 16 * (h % 2) + j], h % 8 / 2);
 }
 
 /* bits high[256]; u2 q[256]; u6 s[16]; f16 d. In sub-block h: y = (q - (high ? 0 : 4)) d (s - 32). Of the 6 bits of
@@ -137,16 +146,18 @@ DECODER float scale_q3_k(STORED *at, uint h) {
 }
 DECODER int code_q3_k(STORED *at, uint h, uint j) {
     const uint part = 16 * (h % 2);
-    return (at[32 + 32 * (h / 8) + part + j] >> h % 8 / 2 * 2 & 3) + 4 * (at[part + j] >> h / 2 & 1) - 4;
+    return crumb(at[32 + 32 * (h / 8) + part + j], h % 8 / 2) - (at[part + j] & 1u << h / 2 ? 0 : 4);
 }
 
 /* The 6 bits of scale, and of minimum, b of 8 in Q4_K and Q5_K: of the first four the lower bits of a byte, of the
  * others a nibble and the upper two bits of the first ones' bytes. */
 DECODER int scale_of_k(STORED *s, uint b) {
-    return b < 4 ? s[b] & 63 : (s[b + 4] & 15) | s[b - 4] >> 6 << 4;
+    const int low = s[b % 4], high = s[b + 4];
+    return b < 4 ? low & 63 : (high & 15) | low >> 6 << 4;
 }
 DECODER int minimum_of_k(STORED *s, uint b) {
-    return b < 4 ? s[b + 4] & 63 : s[b + 4] >> 4 | s[b] >> 6 << 4;
+    const int low = s[b], high = s[b + 4];
+    return b < 4 ? high & 63 : high >> 4 | low >> 6 << 4;
 }
 
 /* f16 d, dmin; u6 s[8], m[8]; u4 q[256]. In sub-block b of 32: y = q (d s) - dmin m, two sub-blocks in the low and
@@ -158,7 +169,7 @@ DECODER float least_q4_k(STORED *at, uint h) {
     return half_at(at + 2) * (float)minimum_of_k(at + 4, h / 2);
 }
 DECODER int code_q4_k(STORED *at, uint h, uint j) {
-    return at[16 + 32 * (h / 4) + 16 * (h % 2) + j] >> h / 2 % 2 * 4 & 15;
+    return nibble(at[16 + 32 * (h / 4) + 16 * (h % 2) + j], h / 2 % 2);
 }
 
 /* f16 d, dmin; u6 s[8], m[8]; bits high[256]; u4 q[256]. As Q4_K with bit 4 of q in `high`. */
@@ -166,7 +177,7 @@ DECODER int code_q4_k(STORED *at, uint h, uint j) {
 #define least_q5_k least_q4_k
 DECODER int code_q5_k(STORED *at, uint h, uint j) {
     const uint part = 16 * (h % 2);
-    return (at[48 + 32 * (h / 4) + part + j] >> h / 2 % 2 * 4 & 15) | (at[16 + part + j] >> h / 2 & 1) << 4;
+    return nibble(at[48 + 32 * (h / 4) + part + j], h / 2 % 2) | (at[16 + part + j] & 1u << h / 2 ? 16 : 0);
 }
 
 /* u4 low[256]; u2 high[256]; i8 s[16]; f16 d. In sub-block h of 16: y = (q - 32) (d s), q of 6 bits. Each half of the
@@ -177,7 +188,7 @@ DECODER float scale_q6_k(STORED *at, uint h) {
 DECODER int code_q6_k(STORED *at, uint h, uint j) {
     const uint half_block = h / 8, quarter = h % 8 / 2, part = 16 * (h % 2);
     const uint low = 64 * half_block + 32 * (quarter % 2) + part, high = 128 + 32 * half_block + part;
-    return (int)((at[low + j] >> quarter / 2 * 4 & 15) | (at[high + j] >> 2 * quarter & 3) << 4) - 32;
+    return (nibble(at[low + j], quarter / 2) | crumb(at[high + j], quarter) << 4) - 32;
 }
 
 /* What a code of IQ4_NL and IQ4_XS stands for: finer steps near 0, where most weights are. */
@@ -188,7 +199,7 @@ DECODER float scale_iq4_nl(STORED *at, uint h) {
     return (void)h, half_at(at);
 }
 DECODER int code_iq4_nl(STORED *at, uint h, uint j) {
-    return iq4_values[at[2 + j] >> 4 * h & 15];
+    return iq4_values[nibble(at[2 + j], h)];
 }
 
 /* f16 d; u2 high[8]; u4 low[8]; u4 code[256]. In sub-block b of 32: y = d (s - 32) T[code], s of 6 bits. */
@@ -198,7 +209,7 @@ DECODER float scale_iq4_xs(STORED *at, uint h) {
            (float)((at[4 + b / 2] >> b % 2 * 4 & 15) + ((int)(load_16(at + 2) >> 2 * b & 3u) << 4) - 32);
 }
 DECODER int code_iq4_xs(STORED *at, uint h, uint j) {
-    return iq4_values[at[8 + 16 * (h / 2) + j] >> h % 2 * 4 & 15];
+    return iq4_values[nibble(at[8 + 16 * (h / 2) + j], h % 2)];
 }
 
 /* X(name, values and bytes of a block, a minimum or not, ggml's id), as in host/model/quant.def. */

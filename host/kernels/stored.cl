@@ -43,6 +43,9 @@ stored_row stored_row_of(const stored_matrix *w, int row) {
 #    endif
 #endif
 
+/* How far ahead, in bytes of a row and in rows. */
+enum { AHEAD_LINES = 128, AHEAD_ROWS = 12 };
+
 /* Runs of 32 values, from `first` on, a multiple of 32, of n_rows rows of a slot from `row` on: out (n_rows, 32). Of n
  * values in all, which only formats of single values cut within a run; the rest is zeros. `ahead`: where what is decoded
  * soon lies, in bytes from each run. */
@@ -53,7 +56,8 @@ void stored_runs(DECODED float *restrict out, const stored_row row, int n_rows, 
     case id:                                                                                                 \
         at += (size_t)(first / values) * bytes;                                                              \
         for (int r = 0; r < n_rows; r++, at += row.row_bytes) {                                              \
-            STORED_AHEAD(at + ahead);                                                                        \
+            for (int line = 0; line < bytes; line += 64)                                                     \
+                STORED_AHEAD(at + ahead + line);                                                             \
             run_##name(out + 32 * r, at, (uint)first % values / 32);                                         \
         }                                                                                                    \
         break;
@@ -76,17 +80,63 @@ void stored_runs(DECODED float *restrict out, const stored_row row, int n_rows, 
             out[j] *= row.scale;
 }
 
+/* What makes values of codes in each half of run b of n rows from `at` on: scale (2, n) and least (2, n), 0 in formats
+ * without a minimum. By themselves, so that compilers take many rows at once. */
+#define LEAST_OF_PLAIN(name, at, h) 0.0f
+#define LEAST_OF_LEAST(name, at, h) least_##name(at, h)
+#define CONSTANTS_OF_ROWS(name, form, n)                                                                     \
+    for (int i = 0; i < n; i++) {                                                                            \
+        STORED *block = at + i * row.row_bytes;                                                              \
+        scale[i] = scale_##name(block, 2 * b);                                                               \
+        scale[n + i] = scale_##name(block, 2 * b + 1);                                                       \
+        least[i] = LEAST_OF_##form(name, block, 2 * b);                                                      \
+        least[n + i] = LEAST_OF_##form(name, block, 2 * b + 1);                                              \
+    }
+
+/* A run of each of n rows of a slot that lies in blocks, as whole numbers: codes (n, 32) as signed bytes, and what makes
+ * values of them, scale and least (2, n): y = scale * code - least, which is the value of stored_runs to the bit. */
+DECODER void stored_codes(char *restrict codes, float *restrict scale, float *restrict least, const stored_row row,
+                          int n, int first, size_t ahead) {
+    STORED *at = row.at;
+    switch (row.format) {
+#define CODES_OF_BLOCK(name, values, bytes, form, id)                                                        \
+    case id: {                                                                                               \
+        const uint b = (uint)first % values / 32;                                                            \
+        at += (size_t)(first / values) * bytes;                                                              \
+        for (int r = 0; r < n; r++) {                                                                        \
+            STORED *block = at + r * row.row_bytes;                                                          \
+            STORED_AHEAD(block + ahead);                                                                     \
+            for (uint j = 0; j < 16; j++)                                                                    \
+                codes[32 * r + j] = (char)code_##name(block, 2 * b, j);                                      \
+            for (uint j = 0; j < 16; j++)                                                                    \
+                codes[32 * r + 16 + j] = (char)code_##name(block, 2 * b + 1, j);                             \
+        }                                                                                                    \
+        CONSTANTS_OF_ROWS(name, form, n)                                                                     \
+        break;                                                                                               \
+    }
+        EACH_BLOCK_FORMAT(CODES_OF_BLOCK)
+    }
+}
+
+/* Whether rows row .. row + n - 1 can be taken so: of one slot, in blocks, without a scale of the model's. */
+bool stored_in_codes(const stored_matrix *w, int row, int n) {
+    const stored_row first = stored_row_of(w, row);
+    bool blocks = false;
+#define IS_BLOCK(name, values, bytes, form, id) blocks |= first.format == id;
+    EACH_BLOCK_FORMAT(IS_BLOCK)
+    return blocks && first.scale == 1.0f && (row >= w->first_rows || row + n <= w->first_rows);
+}
+
 /* The same of rows row .. row + n_rows - 1 of the matrix, of one slot or of both; the next runs wanted lie along the
  * rows, or below. */
 void stored_tile(DECODED float *restrict out, const stored_matrix *w, int row, int n_rows, int first, int n,
                  bool along) {
-    enum { LINES = 128, ROWS = 12 };
     const int of_first = clamp(w->first_rows - row, 0, n_rows);
     if (of_first > 0)
-        stored_runs(out, stored_row_of(w, row), of_first, first, n, along ? LINES : ROWS * w->first_bytes);
+        stored_runs(out, stored_row_of(w, row), of_first, first, n, along ? AHEAD_LINES : AHEAD_ROWS * w->first_bytes);
     if (of_first < n_rows)
         stored_runs(out + 32 * of_first, stored_row_of(w, row + of_first), n_rows - of_first, first, n,
-                    along ? LINES : ROWS * w->second_bytes);
+                    along ? AHEAD_LINES : AHEAD_ROWS * w->second_bytes);
 }
 
 /* Values i .. i + 3 of a row of n, i a multiple of 4; zeros beyond. */
