@@ -130,8 +130,12 @@ static dun_identity fake_identity(const void *self) {
     static const dun_device_info device = {.name = "fingers"};
     static dun_tiles tiles;
     tiles = dun_tiles_default(&device, 8);
-    return (dun_identity){
-        .device = &device, .gemm = ((const fake *)self)->gemm, .reason = "none", .tiles = &tiles};
+    return (dun_identity){.device = &device,
+                          .gemm = ((const fake *)self)->gemm,
+                          .precision = "f32",
+                          .precision_reason = "none",
+                          .reason = "none",
+                          .tiles = &tiles};
 }
 
 static void fake_free(void *self) {
