@@ -7,7 +7,9 @@ that first call a folder stands in which names the system's drivers and Intel's;
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -53,6 +55,10 @@ def _contents(runtime: Path) -> dict[str, str]:
 
 def _write(folder: Path, files: dict[str, str]) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # What lies there names code that will be run: nobody else may be able to write it.
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not a folder that this user alone can write")
     for name, text in files.items():
         path = folder / name
         if not path.exists() or path.read_text() != text:
@@ -81,13 +87,14 @@ def vendors() -> str | None:
     files = _contents(runtime)
     name = "icd-" + hashlib.sha256(str(runtime).encode()).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "dunlin"
-    for place in (cache / name, Path(tempfile.gettempdir()) / f"dunlin-{os.getuid()}-{name}"):
+    faults = []
+    for place in (cache / name, Path(tempfile.gettempdir()) / f"dunlin-{os.geteuid()}-{name}"):
         try:
             _write(place, files)
-            if place.stat().st_uid == os.getuid():
-                return str(place)
-        except OSError:
-            continue
+            return str(place)
+        except OSError as error:
+            faults.append(str(error))
+    logging.getLogger("dunlin").warning("Intel's CPU runtime is left out: %s", "; ".join(faults))
     return None
 
 

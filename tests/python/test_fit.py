@@ -6,8 +6,10 @@ import math
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
+import types
 
 import dunlin
 import numpy as np
@@ -99,6 +101,34 @@ def test_progress(texts, labels):
     assert told and {type(p) for p in told} == {dunlin.Progress}
     assert all(p.stage and p.seconds >= 0 for p in told)
     assert clf.predict(texts).shape == (len(texts),)
+
+
+def test_a_bar_where_tqdm_is_installed(texts, labels, monkeypatch):
+    made = []
+
+    class Bar:
+        def __init__(self, total, leave, file):
+            made.append(self)
+            self.closed, self.total, self.file = False, total, file
+
+        def set_description(self, text, refresh):
+            self.text = text
+
+        def set_postfix(self, loss, refresh):
+            self.loss = loss
+
+        def refresh(self):
+            assert 0 <= self.n <= self.total and self.text
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setitem(sys.modules, "tqdm", types.SimpleNamespace(tqdm=Bar))
+    estimator().fit(texts, labels)
+    assert not made  # stderr is no terminal
+    monkeypatch.setattr(sys, "stderr", types.SimpleNamespace(isatty=lambda: True, write=print, flush=print))
+    estimator().fit(texts, labels)
+    assert made and all(bar.closed for bar in made)
 
 
 def test_a_callback_stops_cleanly(texts, labels):

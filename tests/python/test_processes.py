@@ -9,6 +9,7 @@ import sys
 import threading
 
 import dunlin
+from dunlin import _drivers
 import joblib
 import numpy as np
 from conftest import DEVICE, MODEL, estimator
@@ -145,6 +146,36 @@ def test_the_command(program):
     assert subprocess.run([command, "nothing"], capture_output=True, check=False).returncode == 2
     done = subprocess.run([command, "serve", "x"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "built without serve" in done.stderr
+
+
+def test_its_pages_come_without_pictures(config, tmp_path):
+    command = pathlib.Path(sys.executable).parent / "dunlin"
+    dunlin.train(config, set={"output.report": True}, out=tmp_path / "run")
+    done = subprocess.run([command, "report", tmp_path / "run"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "built without pictures" in done.stderr, done.stderr
+    assert (tmp_path / "run/report.html").exists() and not (tmp_path / "run/scatter.png").exists()
+
+
+def test_a_folder_of_drivers_for_the_first_call(tmp_path, monkeypatch):
+    """As with dunlin[cpu], which tools/test-python installs."""
+    runtime = tmp_path / "libintelocl.so"
+    runtime.touch()
+    monkeypatch.delenv("OCL_ICD_VENDORS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(_drivers, "intel_runtime", lambda: runtime)
+    folder = pathlib.Path(_drivers.vendors())
+    assert folder.parent == tmp_path / "cache/dunlin"
+    assert (folder / "dunlin-intel-cpu.icd").read_text() == f"{runtime}\n"
+    system = {path.name for path in pathlib.Path("/etc/OpenCL/vendors").glob("*.icd")}
+    assert {path.name for path in folder.iterdir()} == system | {"dunlin-intel-cpu.icd"}
+    (folder / "gone.icd").write_text("/x\n")  # a driver that was removed since
+    assert _drivers.vendors() == str(folder) and not (folder / "gone.icd").exists()
+    folder.chmod(0o777)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere/at/all"))
+    (tmp_path / "nowhere").touch()
+    assert _drivers.vendors() is None
+    monkeypatch.setenv("OCL_ICD_VENDORS", "/somewhere")
+    assert _drivers.vendors() is None
 
 
 def test_the_loader_of_the_system_comes_first():
