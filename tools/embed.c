@@ -24,8 +24,11 @@ static int write_array(const char *path, const char *symbol, const dun_str *text
         return 1;
     }
     fprintf(out, "extern const char %s[];\nconst char %s[] = {", symbol, symbol);
-    for (size_t i = 0; i < text->length; i++)
-        fprintf(out, "%s%d,", i % 24 ? "" : "\n", (signed char)text->bytes[i]);
+    for (size_t i = 0; i < text->length; i++) {
+        const unsigned char byte = (unsigned char)text->bytes[i];
+        /* a char constant beyond ASCII: whether char has a sign is the compiler's */
+        fprintf(out, byte < 0x80 ? "%s%u," : "%s'\\x%x',", i % 24 ? "" : "\n", (unsigned)byte);
+    }
     fprintf(out, "0};\n");
     return fclose(out) == 0 ? 0 : 1;
 }

@@ -26,20 +26,22 @@ list(TRANSFORM library_rooms REPLACE "(.+)" "$<TARGET_OBJECTS:dun_\\1>" OUTPUT_V
 add_library(libdunlin_static STATIC ${library_objects})
 set_target_properties(libdunlin_static PROPERTIES OUTPUT_NAME dunlin)
 
-install(TARGETS libdunlin EXPORT dunlin LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS libdunlin_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS libdunlin EXPORT dunlin LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library
+        NAMELINK_COMPONENT dev)
+install(TARGETS libdunlin_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
 install(TARGETS dunlin_probe RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/dunlin)
-install(FILES include/dunlin.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES include/dunlin.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev)
 
 # pkg-config: the way from the file to the prefix, so that a copy that was moved is found where it is.
 file(RELATIVE_PATH prefix_way ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(tools/dunlin.pc.in dunlin.pc @ONLY)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dunlin.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dunlin.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 
 # find_package(dunlin): the target dunlin::dunlin.
 include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/dunlin)
-install(EXPORT dunlin NAMESPACE dunlin:: FILE dunlinConfig.cmake DESTINATION ${package_folder})
+install(EXPORT dunlin NAMESPACE dunlin:: FILE dunlinConfig.cmake DESTINATION ${package_folder}
+        COMPONENT dev)
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/dunlinConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dunlinConfigVersion.cmake DESTINATION ${package_folder})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dunlinConfigVersion.cmake DESTINATION ${package_folder} COMPONENT dev)

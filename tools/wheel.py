@@ -20,27 +20,6 @@ LOADER = "libOpenCL.so.1"
 # What every system of the tag has, by auditwheel's policies.
 OF_THE_SYSTEM = re.compile(r"^(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|util|gcc_s|stdc\+\+|z))\.so")
 
-METADATA = """\
-Metadata-Version: 2.1
-Name: dunlin
-Version: {version}
-Summary: Soft prompts on frozen language models: text classifiers from some hundred labelled texts
-License: MIT
-Requires-Python: >=3.9
-Requires-Dist: numpy>=1.22
-Provides-Extra: cpu
-Requires-Dist: intel-opencl-rt; (platform_machine == "x86_64" and sys_platform == "linux") and extra == "cpu"
-Requires-Dist: intel-cmplr-lib-rt; (platform_machine == "x86_64" and sys_platform == "linux") and extra == "cpu"
-Provides-Extra: sklearn
-Requires-Dist: scikit-learn>=1.2; extra == "sklearn"
-Classifier: Operating System :: POSIX :: Linux
-Classifier: Programming Language :: C
-Classifier: Typing :: Typed
-Description-Content-Type: text/markdown
-
-{readme}"""
-
-
 def fail(message):
     sys.exit(f"wheel: {message}")
 
@@ -103,10 +82,9 @@ def stage(root, build, version):
     for library in (*linked(parts.values()).values(), system_loader()):
         name, text = licence_of(library)
         shutil.copy(text, licences / f"{name}.txt")
-    (info / "METADATA").write_text(
-        METADATA.format(version=version, readme=(ROOT / "python/README.md").read_text(encoding="utf-8")),
-        encoding="utf-8",
-    )
+    metadata = (ROOT / "python/METADATA.in").read_text(encoding="utf-8").replace("@PROJECT_VERSION@", version)
+    readme = (ROOT / "python/README.md").read_text(encoding="utf-8")
+    (info / "METADATA").write_text(f"{metadata}\n{readme}", encoding="utf-8")
     tag = f"py3-none-linux_{platform.machine()}"
     (info / "WHEEL").write_text(
         f"Wheel-Version: 1.0\nGenerator: dunlin ({version})\nRoot-Is-Purelib: false\nTag: {tag}\n"

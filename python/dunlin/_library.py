@@ -28,7 +28,10 @@ from ._errors import BY_STATUS, DunlinError
 from ._version import __version__
 
 FOLDER = Path(__file__).resolve().parent
+# The wheel's; where the package came without one, as Debian's does, the system's.
 LIBRARY = FOLDER / "lib" / "libdunlin.so.0"
+if not LIBRARY.parent.is_dir():
+    LIBRARY = Path(LIBRARY.name)
 
 
 class Progress(Structure):

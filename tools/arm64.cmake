@@ -1,0 +1,16 @@
+# CMake's toolchain for arm64 on another machine: Debian's cross compiler, libraries from the folder DUN_SYSROOT, and
+# qemu to run what was built. tools/test-arm64 makes the folder.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES DUN_SYSROOT)
+set(CMAKE_SYSROOT ${DUN_SYSROOT})
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L ${DUN_SYSROOT})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_SYSROOT_DIR} ${DUN_SYSROOT})
+set(ENV{PKG_CONFIG_LIBDIR} ${DUN_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${DUN_SYSROOT}/usr/share/pkgconfig)
