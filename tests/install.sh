@@ -18,7 +18,7 @@ export PKG_CONFIG_PATH=$folder/pkgconfig
 # What the header declares is exported, and nothing else.
 grep -o '^DUNLIN_API .*\bdunlin_[a-z_]*(' "$source/include/dunlin.h" | grep -o 'dunlin_[a-z_]*(' | tr -d '(' | sort >declared
 nm -D --defined-only "$library" | awk '{print $3}' | sort >exported
-[ -s declared ] && cmp -s declared exported || fail "exports and header differ: $(diff declared exported | tr '\n' ' ')"
+{ [ -s declared ] && cmp -s declared exported; } || fail "exports and header differ: $(diff declared exported | tr '\n' ' ')"
 [ "$(wc -l <declared)" -le 32 ] || fail "the header has more than 32 functions"
 readelf -d "$library" | grep -q 'SONAME.*\[libdunlin.so.0\]' || fail "the library has another soname"
 readelf -d "$library" "$copy/bin/dunlin" | grep -E 'NEEDED.*(OpenCL|clblast)' && fail "OpenCL or CLBlast is linked"
@@ -35,7 +35,7 @@ printf '#include <dunlin.h>\nint main() { return dunlin_version() == DUNLIN_VERS
 # shellcheck disable=SC2086
 $cxx -std=c++11 -pedantic -Wall -Wextra -Werror $cflags use.cpp $libs -o use 2>err || fail "C++: $(cat err)"
 ./use || fail "C++: the library is of another version"
-# shellcheck disable=SC2046
+# shellcheck disable=SC2046,SC2086
 $cc "$source/examples/train.c" $cflags -o static "$folder/libdunlin.a" $(pkg-config --libs --static dunlin | sed 's/-ldunlin//') \
     2>err || fail "libdunlin.a: $(cat err)"
 
@@ -75,8 +75,8 @@ add_executable(use use.c)
 target_link_libraries(use PRIVATE dunlin::dunlin)
 END
 cp "$source/examples/train.c" package/use.c
-cmake -S package -B package/build -DCMAKE_PREFIX_PATH="$copy" -DCMAKE_C_COMPILER="$cc" >log 2>&1 &&
-    cmake --build package/build >>log 2>&1 || fail "find_package: $(tail -5 log)"
+{ cmake -S package -B package/build -DCMAKE_PREFIX_PATH="$copy" -DCMAKE_C_COMPILER="$cc" >log 2>&1 &&
+    cmake --build package/build >>log 2>&1; } || fail "find_package: $(tail -5 log)"
 package/build/use "$fixtures/tiny-a.gguf" "$device" >out.cmake 2>err || fail "built with CMake: $(cat err)"
 cmp -s out.static out.cmake || fail "built with CMake, the example answers otherwise"
 
@@ -85,7 +85,7 @@ mkdir none && : >none/libOpenCL.so.1 && : >none/libOpenCL.so
 LD_LIBRARY_PATH=$folder:$work/none ./train "$fixtures/tiny-a.gguf" "$device" >out 2>err && fail "trained without OpenCL"
 grep -q 'DUNLIN_BAD_DEVICE: there is no OpenCL loader.*libOpenCL.so.1.*libOpenCL.so' err || fail "without a loader: $(cat err)"
 LD_LIBRARY_PATH=$work/none "$copy/bin/dunlin" devices >out 2>err
-[ $? -eq 4 ] && grep -q 'no OpenCL loader' err || fail "dunlin devices without a loader: $(cat err)"
+{ [ $? -eq 4 ] && grep -q 'no OpenCL loader' err; } || fail "dunlin devices without a loader: $(cat err)"
 LD_LIBRARY_PATH=$work/none "$copy/bin/dunlin" --version >/dev/null || fail "dunlin does not start without a loader"
 
 finish

@@ -24,8 +24,9 @@ static int check_text(const arrays *a, size_t i) {
     if (length > DUN_TEXT_BYTES)
         return dun_error(DUN_BAD_INPUT, "text %zu has %zu bytes; at most %d are possible", i, length,
                          DUN_TEXT_BYTES);
-    if (a->lengths && memchr(text, 0, length))
-        return dun_error(DUN_BAD_INPUT, "text %zu has a zero byte at %zu; texts have none", i, strlen(text));
+    const size_t before_zero = strnlen(text, length);
+    if (before_zero < length)
+        return dun_error(DUN_BAD_INPUT, "text %zu has a zero byte at %zu; texts have none", i, before_zero);
     return DUN_OK;
 }
 
@@ -43,10 +44,12 @@ static int check_label(const arrays *a, size_t i) {
 
 static int check_weights(const arrays *a) {
     double sum = 0;
-    for (size_t i = 0; i < a->count; sum += a->weights[i++])
+    for (size_t i = 0; i < a->count; i++) {
         if (!isfinite(a->weights[i]) || a->weights[i] < 0)
             return dun_error(DUN_BAD_INPUT, "the weight of text %zu is %g; a number from 0 is needed", i,
                              a->weights[i]);
+        sum += a->weights[i];
+    }
     if (a->count && !(sum > 0))
         return dun_error(DUN_BAD_INPUT, "the weight of every text is 0; one at least must count");
     return DUN_OK;

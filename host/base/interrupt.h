@@ -15,7 +15,7 @@ bool dun_interrupted(void);
 /* What the jobs of this thread are to do, until they are told otherwise: go on, end with what there is (a
  * training: as if it had no more steps), or stop as when interrupted. */
 enum dun_wanted { DUN_GO_ON, DUN_END, DUN_STOP };
-void dun_want(enum dun_wanted wanted);
+void dun_want(enum dun_wanted what);
 
 /* Whether a training of this thread is to end. */
 bool dun_end_wanted(void);

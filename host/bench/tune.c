@@ -35,7 +35,7 @@ typedef struct {
 
 static int create_engine(bench *b) {
     const dun_weight_source source = {.self = &b->spec, .read = read_random};
-    const dun_engine_options options = {.point = {b->spec.n_layers, true, false},
+    const dun_engine_options options = {.point = {.n_blocks = b->spec.n_layers, .final_norm = true},
                                         .backward = true,
                                         .max_text_rows = DUN_TUNE_TEXTS * DUN_TUNE_TOKENS,
                                         .max_texts = DUN_TUNE_TEXTS,

@@ -447,7 +447,7 @@ static void test_process(void **state) {
     unsigned heard = 0;
     while (environ[n])
         n++;
-    char **before = calloc(n, sizeof *before);
+    char **before = calloc(n + 1, sizeof *before);
     assert_non_null(before);
     for (size_t i = 0; i < n; i++)
         before[i] = environ[i];

@@ -86,14 +86,15 @@ typedef struct {
 } scene;
 
 static void open_scene(scene *s, const dun_spec *spec, const dun_weight_source *source, bool logits) {
-    const dun_engine_options options = {.point = {spec->n_layers, true, logits},
-                                        .backward = true,
-                                        .max_text_rows = MOST_TOKENS,
-                                        .max_texts = 1,
-                                        .max_rows = MOST_TEXTS * P,
-                                        .max_sequences = MOST_TEXTS,
-                                        .max_prompt = P,
-                                        .max_position = MOST_TOKENS + P};
+    const dun_engine_options options = {
+        .point = {.n_blocks = spec->n_layers, .final_norm = true, .logits = logits},
+        .backward = true,
+        .max_text_rows = MOST_TOKENS,
+        .max_texts = 1,
+        .max_rows = MOST_TEXTS * P,
+        .max_sequences = MOST_TEXTS,
+        .max_prompt = P,
+        .max_position = MOST_TOKENS + P};
     *s = (scene){0};
     check_ok(dun_compute_create(&s->compute, device, spec->head_dim, "auto"));
     check_ok(dun_engine_create(&s->engine, &s->compute, spec, source, &options));

@@ -48,7 +48,7 @@ void fuzz_frombytes(const uint8_t *bytes, size_t length) {
 
 /* A line with the key, then its value. What was taken is given back as it can be set again. */
 void fuzz_configset(const uint8_t *bytes, size_t length) {
-    dunlin_config *config;
+    dunlin_config *config = NULL;
     char *text = calloc(length + 1, 1), value[3000], again[3000];
     FUZZ_EXPECT(text && dunlin_config_new(&config) == DUNLIN_OK);
     memcpy(text, length ? bytes : (const uint8_t *)"", length);
