@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Another OpenCL implementation, alone: `dunlin check` there, and then the tests that are named.
-# Usage: implementation.sh DUNLIN INSTALLER ICD DEVICE [--floats] TEST[=SKIP]..., where INSTALLER prints a folder of drivers, among
-# which ICD names the one that is meant; without a way to install it the status is 77, skipped. SKIP is a part of the
-# test to leave out: one that builds all kernels several times, cut in other ways.
+# Usage: implementation.sh DUNLIN INSTALLER ICD DEVICE [OPTION...] TEST[=SKIP]..., where INSTALLER prints a folder of
+# drivers, among which ICD names the one that is meant; without a way to install it the status is 77, skipped. OPTIONs
+# are those of `dunlin check`. SKIP is a part of the test to leave out: one that builds all kernels several times, cut in
+# other ways.
 set -uo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -13,10 +14,10 @@ icd=$3
 device=$4
 shift 4
 check=(check --device "$device")
-if [ "${1:-}" = --floats ]; then
-    check+=(--floats)
+while [[ ${1:-} == --* ]]; do
+    check+=("$1")
     shift
-fi
+done
 
 if ! drivers=$("$installer" 2>"$work/err"); then
     skip "$device cannot be installed here: $(tail -n 1 "$work/err")"
