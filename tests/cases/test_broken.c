@@ -286,7 +286,7 @@ static const struct {
      false},
     {"the first rows twice", &dun_check_gemm, "parts_tile", "(size_t)(r / 16) * next", "0 * next", "split",
      false},
-    {"an addition forgotten", &dun_check_gemm, "parts_finish", "if (add)", "if (!bias && !add)", "split",
+    {"an addition forgotten", &dun_check_gemm, "parts_finish", "if (add)", "if (add && bias)", "split",
      false},
     {"a write beyond the last column", &dun_check_gemm, "parts_finish", "columns - j >= 16",
      "columns - j >= 1", "split", false},
