@@ -94,7 +94,7 @@ static const char *selector(void) {
 /* A kernel that only weights as they are stored need: products that have it stand aside for such weights
  * alone, and the table of them has no stand-in. */
 static void test_stored(void **state) {
-    static const char *const tile[] = {"min(8, N - column0", "min(7, N - column0", NULL};
+    static const char *const tile[] = {"min(REG_SW, N - column0", "min(REG_SW, N-1-column0", NULL};
     static const char *const table[] = {"table + at +", "table      +", NULL};
     char gemm[32];
     (void)state;
