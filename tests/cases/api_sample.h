@@ -21,15 +21,15 @@ static inline const char *api_device(void) {
 #define API_OK(call) api_ok((call), #call)
 static inline void api_ok(dunlin_status status, const char *call) {
     if (status != DUNLIN_OK)
-        fail_msg("%s: %s: %s", call, dunlin_status_name(status), dunlin_error());
+        fail_msg("%s: %s: %s", call, dunlin_status_name((int)status), dunlin_error());
 }
 
 /* The status, and a message that holds `part`. */
 #define API_REFUSES(call, status, part) api_refuses((call), (status), (part), #call)
 static inline void api_refuses(dunlin_status got, dunlin_status status, const char *part, const char *call) {
     if (got != status || !strstr(dunlin_error(), part))
-        fail_msg("%s: %s: \"%s\", not %s with \"%s\"", call, dunlin_status_name(got), dunlin_error(),
-                 dunlin_status_name(status), part);
+        fail_msg("%s: %s: \"%s\", not %s with \"%s\"", call, dunlin_status_name((int)got), dunlin_error(),
+                 dunlin_status_name((int)status), part);
 }
 
 static inline dunlin_config *api_config(void) {
