@@ -218,11 +218,11 @@ def check(dunlin, forms, workers):
             left[form_name(form)] = reason
             del points[form_name(form)]
     limits = {form_name(form): form[2] for form in forms}
-    reference = points.get(form_name(FORMS[0]))
     for name, worker in workers.items():
         for i, found in enumerate(worker.ask("check")):
             points[f"{name} {i}"], limits[f"{name} {i}"] = found, worker.limit
-    reference = points.get("float32 0", reference)
+    f32 = FORMS[0]
+    reference = points.get("float32 0") or points.get(form_name(f32)) or dunlin.points(f32)[0]
     off = {name: distance(found, reference) for name, found in points.items()}
     for name, value in off.items():
         say(f"points of {name}: {value:.2g} from float32")

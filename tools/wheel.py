@@ -20,6 +20,7 @@ LOADER = "libOpenCL.so.1"
 # What every system of the tag has, by auditwheel's policies.
 OF_THE_SYSTEM = re.compile(r"^(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|util|gcc_s|stdc\+\+|z))\.so")
 
+
 def fail(message):
     sys.exit(f"wheel: {message}")
 
