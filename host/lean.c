@@ -3,6 +3,7 @@
  * program is such a one. */
 #include "base/err.h"
 #include "cmd/cmd.h"
+#include "cmd/serve/serve_options.h"
 #include "report/pictures.h"
 
 static void warn_without(const char *what) {
@@ -25,8 +26,6 @@ int dun_flock_pictures(const dun_run_dir *run, const dun_flock *flock) {
     return DUN_OK;
 }
 
-static const dun_option options[] = {{0}};
-
 static int serve(const dun_args *args) {
     (void)args;
     return dun_error(DUN_USAGE, "this dunlin was built without serve, which needs libmicrohttpd; "
@@ -38,7 +37,7 @@ const dun_command dun_command_serve = {
     .summary = "Not in this dunlin: it was built without libmicrohttpd.",
     .usage = "RUN",
     .help = "A dunlin that was built from source or installed as a package answers over HTTP.",
-    .options = options,
+    .options = dun_serve_option_rows,
     .min_operands = 0,
     .max_operands = 1,
     .run = serve,

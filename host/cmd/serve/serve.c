@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/serve/serve_http.h"
 #include "cmd/serve/serve_listen.h"
+#include "cmd/serve/serve_options.h"
 #include "cmd/serve/serve_signals.h"
 #include "cmd/shell/common.h"
 #include "report/progress.h"
@@ -119,26 +120,6 @@ out:
     return rc;
 }
 
-static const dun_option options[] = {
-    {.name = "port", .argument = "N", .help = "The TCP port, 8080 by default; 0 lets the system choose."},
-    {.name = "host",
-     .argument = "ADDRESS",
-     .help = "The address to listen on; by default 127.0.0.1, which only this machine can reach."},
-    {.name = "max-body", .argument = "KIB", .help = "Largest body of a request, 1024 by default."},
-    {.name = "max-texts", .argument = "N", .help = "Most texts in a request, 256 by default."},
-    {.name = "timeout",
-     .argument = "SECONDS",
-     .help = "Most seconds for a request to arrive, from the connection or the answer before it, and for an "
-             "answer to be taken, 30 by default; then the client is cut off."},
-    {.name = "per-address",
-     .argument = "N",
-     .help = "Most connections from one address; by default as many as there are."},
-    DUN_UNSURE_OPTION,
-    DUN_OVERRIDE_OPTIONS,
-    DUN_TALK_OPTIONS,
-    {0},
-};
-
 const dun_command dun_command_serve = {
     .name = "serve",
     .summary = "Answer over HTTP, with a page for trying sentences.",
@@ -155,7 +136,7 @@ const dun_command dun_command_serve = {
         "beyond, the one that the server has waited for longest is cut off.\n\n"
         "Ctrl-C or SIGTERM ends the server, with exit status 0, once the requests that have begun are "
         "answered, at most --timeout seconds later; a second signal ends it at once.",
-    .options = options,
+    .options = dun_serve_option_rows,
     .min_operands = 1,
     .max_operands = 1,
     .run = run,
