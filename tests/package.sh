@@ -140,6 +140,25 @@ print([line.split()[-1] for line in open("/proc/self/maps") if "libdunlin" in li
 END
     [ "$(cat out)" = "$version $version True
 $usr/$lib/libdunlin.so.$version" ] || fail "the Python package: $(cat out err)"
+    # The page of a run is written by the program, wherever that is; without it the run is whole all the same.
+    for path in "$usr/bin:$PATH" /nowhere; do
+        rm -rf by-python
+        PATH=$path PYTHONPATH=$usr/lib/python3/dist-packages PYTHONDONTWRITEBYTECODE=1 $python - "$usr" "$fixtures" \
+            "${DUNLIN_TEST_DEVICE:-cpu}" >out 2>err <<'END'
+import sys, dunlin
+usr, fixtures, device = sys.argv[1:]
+run = dunlin.train(f"{usr}/share/dunlin/config/quickstart.ini", out="by-python", device=device, set={
+    "model.path": f"{fixtures}/tiny-a.gguf", "data.train": f"{usr}/share/dunlin/data/feelings/train.tsv",
+    "data.valid": f"{usr}/share/dunlin/data/feelings/valid.tsv", "data.limit_train": 32, "data.limit_valid": 16,
+    "train.epochs": 1})
+print(run.report_path, len(run.history) > 0)
+END
+        if [ "$path" = /nowhere ]; then
+            [ "$(cat out)" = "None True" ] && grep -q 'has no page: the program dunlin cannot be run' err
+        else
+            [ "$(cat out)" = "by-python/report.html True" ]
+        fi || fail "a training from Python, programs in $path: $(cat out err)"
+    done
 else
     fail "python3-numpy is not installed"
 fi

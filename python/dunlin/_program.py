@@ -1,4 +1,4 @@
-"""The program that lies in the package, as the command ``dunlin``."""
+"""The program: that of the wheel, as the command ``dunlin``; where the package came without one, the system's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from . import _drivers
 
 PROGRAM = Path(__file__).resolve().parent / "lib" / "dunlin"
+if not PROGRAM.parent.is_dir():
+    PROGRAM = Path(PROGRAM.name)
 
 
 def environment() -> dict[str, str]:
@@ -20,6 +22,6 @@ def environment() -> dict[str, str]:
 def main() -> None:
     """Becomes the program, with the arguments of this process."""
     try:
-        os.execve(PROGRAM, [str(PROGRAM), *sys.argv[1:]], environment())
+        os.execvpe(PROGRAM, [str(PROGRAM), *sys.argv[1:]], environment())
     except OSError as error:
         sys.exit(f"dunlin: {PROGRAM} cannot be run: {error.strerror}")

@@ -108,16 +108,20 @@ def _curve(values: list) -> str:
 
 def _write_page(directory: Path) -> None:
     """The page is the program's to write."""
-    done = subprocess.run(
-        [str(_program.PROGRAM), "report", str(directory)],
-        env=_program.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        warnings.warn(f"{directory} has no page: {done.stderr.strip()}", stacklevel=3)
+    try:
+        done = subprocess.run(
+            [str(_program.PROGRAM), "report", str(directory)],
+            env=_program.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = done.stderr.strip() if done.returncode != 0 else ""
+    except OSError as error:  # Debian's package only suggests the program
+        said = f"the program {_program.PROGRAM} cannot be run: {error.strerror}"
+    if said:
+        warnings.warn(f"{directory} has no page: {said}", stacklevel=3)
 
 
 def train(
