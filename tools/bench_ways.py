@@ -22,7 +22,8 @@ class Original:
         for row, i in enumerate(which):
             ids[row, : lengths[row]] = torch.tensor(self.texts[i])
         with torch.no_grad():
-            out = self.model(input_ids=ids, attention_mask=text_mask(lengths), use_cache=True)
+            out = self.model(input_ids=ids, attention_mask=text_mask(lengths), past_key_values=DynamicCache(),
+                             use_cache=True)
         return out.past_key_values, lengths
 
 
@@ -41,7 +42,9 @@ class Cached:
             for row, i in enumerate(which):
                 ids[row, : lengths[row]] = torch.tensor(self.texts[i])
             with torch.no_grad():
-                out = self.model.base_model(input_ids=ids, attention_mask=text_mask(lengths), use_cache=True)
+                # A cache that knows the model's windows keeps fewer tokens in the layers that have one.
+                out = self.model.base_model(input_ids=ids, attention_mask=text_mask(lengths),
+                                            past_key_values=DynamicCache(), use_cache=True)
             layers = [(layer.keys, layer.values) for layer in out.past_key_values.layers]
             for row, i in enumerate(which):
                 # (layers, keys or values, heads, tokens, head width)
