@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -427,6 +428,57 @@ static int use_meanwhile(const dunlin_progress *p, void *user) {
     return dunlin_texts_count(texts, &n) == DUNLIN_OK ? 2 : 3; /* shared by readers: fine */
 }
 
+/* One run in two threads at once, against the rule, until one of them is told so; the other must not notice.
+ */
+typedef struct {
+    dunlin_run *run;
+    dunlin_texts *texts;
+    atomic_bool *caught;
+    char message[300]; /* of what was refused, or is wrong */
+    bool wrong;
+    float distances[API_TEXTS * 2];
+} intruder;
+
+static void *use_run(void *self) {
+    enum { MOST = 100000 };
+    intruder *one = self;
+    for (int i = 0; i < MOST && !*one->message && !atomic_load(one->caught); i++)
+        if (dunlin_classify(one->run, one->texts, one->distances, NULL, NULL) != DUNLIN_OK)
+            snprintf(one->message, sizeof one->message, "%s", dunlin_error());
+    one->wrong =
+        *one->message && !strstr(one->message, "run: another thread, or a call that has not returned");
+    if (*one->message)
+        atomic_store(one->caught, true);
+    return NULL;
+}
+
+static void test_two_threads(void **state) {
+    (void)state;
+    atomic_bool caught = false;
+    dunlin_run *run = api_run();
+    float before[API_TEXTS * 2], after[API_TEXTS * 2];
+    intruder both[2];
+    pthread_t threads[2];
+    api_distances(before, run);
+    for (int i = 0; i < 2; i++) {
+        both[i] = (intruder){.run = run, .texts = api_texts(), .caught = &caught};
+        assert_int_equal(pthread_create(&threads[i], NULL, use_run, &both[i]), 0);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_true(caught);
+    for (int i = 0; i < 2; i++) {
+        if (both[i].wrong)
+            fail_msg("%s", both[i].message);
+        if (!*both[i].message)
+            assert_memory_equal(both[i].distances, before, sizeof before);
+        dunlin_texts_free(both[i].texts);
+    }
+    api_distances(after, run);
+    assert_memory_equal(after, before, sizeof before);
+    dunlin_free(run);
+}
+
 static void test_at_work(void **state) {
     (void)state;
     dunlin_config *config = api_config();
@@ -499,9 +551,9 @@ static int compare(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, note, compare)
     const struct CMUnitTest tests[] = {
-        T(test_process), T(test_same_bytes), T(test_same_answers), T(test_stops_now), T(test_stops_cleanly),
-        T(test_info),    T(test_bytes),      T(test_other_model),  T(test_refusals),  T(test_weights),
-        T(test_shared),  T(test_threads),    T(test_at_work),
+        T(test_process), T(test_same_bytes), T(test_same_answers), T(test_stops_now),   T(test_stops_cleanly),
+        T(test_info),    T(test_bytes),      T(test_other_model),  T(test_refusals),    T(test_weights),
+        T(test_shared),  T(test_threads),    T(test_at_work),      T(test_two_threads),
     };
     return cmocka_run_group_tests(tests, begin, remove_files);
 }
