@@ -160,7 +160,7 @@ out:
     return rc;
 }
 
-int dun_trust_config(dun_config *config, uint32_t head_dim, enum dun_weight_form form,
+int dun_trust_config(dun_config *config, uint32_t head_dim, const char *precision, enum dun_weight_form form,
                      const dun_observer *observer) {
     int rc = DUN_OK;
     char chosen[32], selector[256];
@@ -170,8 +170,7 @@ int dun_trust_config(dun_config *config, uint32_t head_dim, enum dun_weight_form
     for (size_t i = 0; dun_device_selector(selector, sizeof selector, config->device.use, i); i++) {
         dun_str_clear(&wanted);
         TRY(dun_config_get(&wanted, config, DUN_KEY_device_gemm));
-        TRY(dun_trust(chosen, sizeof chosen, selector, head_dim, wanted.bytes,
-                      dun_config_word(config, DUN_KEY_device_precision), form,
+        TRY(dun_trust(chosen, sizeof chosen, selector, head_dim, wanted.bytes, precision, form,
                       config->device.check == DUN_CHECK_FORCE, observer));
         if (strcmp(chosen, wanted.bytes) != 0)
             TRY(dun_config_put(config, DUN_KEY_device_gemm, chosen, "the self-test"));

@@ -33,9 +33,9 @@ int dun_verdict_keep(const dun_verdict *verdict, const dun_device_info *info, ui
 int dun_trust(char *gemm_out, size_t gemm_size, const char *selector, uint32_t head_dim, const char *gemm,
               const char *precision, enum dun_weight_form form, bool force, const dun_observer *observer);
 
-/* dun_trust as [device] use, gemm and check say. What fails of the matrix products is put aside in the
- * config, and so in the run's record. */
-int dun_trust_config(dun_config *config, uint32_t head_dim, enum dun_weight_form form,
+/* dun_trust as [device] use, gemm and check say, in the precision of all devices. What fails of the matrix
+ * products is put aside in the config, and so in the run's record. */
+int dun_trust_config(dun_config *config, uint32_t head_dim, const char *precision, enum dun_weight_form form,
                      const dun_observer *observer);
 
 #endif

@@ -71,7 +71,8 @@ static int choose_precision(dun_choice *out, const dun_device_info *info, const 
     if (asked && !wanted)
         TRY(dun_error(DUN_USAGE, "device.precision = %s: unknown", wish->precision));
     if (asked)
-        snprintf(out->precision_reason, sizeof out->precision_reason, "asked for by device.precision");
+        snprintf(out->precision_reason, sizeof out->precision_reason, "%s",
+                 wish->precision_reason ? wish->precision_reason : "asked for by device.precision");
     else if (out->precision)
         wanted = dun_precision_find(out->precision);
     if (!wanted || dun_precision_parts(wanted))
@@ -82,7 +83,7 @@ static int choose_precision(dun_choice *out, const dun_device_info *info, const 
                                           : why.length         ? "its matrix unit does not work here"
                                                        : "the device has no matrix unit that is known");
     }
-    if (why.length)
+    if (why.length && !wish->precision_reason) /* which has it */
         add_reason(out->precision_reason, why.bytes);
     out->precision = wanted->word;
     out->variant = variant && dun_precision_parts(wanted) ? variant->name : "";
@@ -133,6 +134,33 @@ int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wis
                       provider->name, info->name, said.length ? said.bytes : "no local tile fits"));
 out:
     dun_str_free(&said);
+    return rc;
+}
+
+int dun_choose_together(dun_choice *out, const dun_device_info *infos, const uint32_t *which, size_t n,
+                        const dun_wish *wish) {
+    int rc = DUN_OK;
+    bool differ = false;
+    size_t best = 0;
+    for (size_t i = 0; i < n; i++) {
+        dun_choice choice;
+        TRY(dun_choose(&choice, &infos[which[i]], wish));
+        const bool exacter =
+            i == 0 || dun_precision_find(choice.precision) < dun_precision_find(out->precision);
+        differ = differ || (i > 0 && strcmp(choice.precision, out->precision) != 0);
+        if (exacter) {
+            *out = choice;
+            best = i;
+        }
+    }
+    if (differ) {
+        char reason[DUN_REASON_BYTES];
+        memcpy(reason, out->precision_reason, sizeof reason);
+        snprintf(out->precision_reason, sizeof out->precision_reason,
+                 "the most exact that one of these devices takes, %.100s: %.200s", infos[which[best]].name,
+                 reason);
+    }
+out:
     return rc;
 }
 

@@ -13,9 +13,10 @@ typedef struct {
     const char *tiles;     /* "WG=64 ...": these values over the choice; NULL, "" or "auto": choose. The word
                             * "default" before them leaves tuning rows out */
     const char *precision; /* a word of precision.h; NULL or "auto": choose */
-    bool half_weights;     /* store weights as f16 where the provider can */
-    bool every_gemm;       /* every provider is built, not the chosen one alone: the local tile stays */
-    bool exact;            /* fail rather than take simpler tiles */
+    const char *precision_reason; /* why that word; NULL: it was asked for */
+    bool half_weights;            /* store weights as f16 where the provider can */
+    bool every_gemm; /* every provider is built, not the chosen one alone: the local tile stays */
+    bool exact;      /* fail rather than take simpler tiles */
     /* What is built at once, beside products, up to a NULL list: the tiles are those that suit all of it. */
     struct {
         const dun_kernel_list *list;
@@ -35,6 +36,12 @@ typedef struct {
 /* DUN_USAGE: a wish that nobody has, or tiles that do not fit the device; DUN_BAD_DEVICE: a provider that
  * cannot run there. */
 int dun_choose(dun_choice *out, const dun_device_info *info, const dun_wish *wish);
+
+/* The one precision of devices that compute together, those of `infos` that `which` names: what the wish
+ * says, or of what each would take by itself the most exact. `out` is the choice of one that takes it, its
+ * reason names the device where others would take another. Errors as dun_choose has them. */
+int dun_choose_together(dun_choice *out, const dun_device_info *infos, const uint32_t *which, size_t n,
+                        const dun_wish *wish);
 
 /* After `why` (a build that failed, a limit met later): the next simpler tiles; false when these are the
  * simplest already. The reason grows by `why`. */

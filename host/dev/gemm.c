@@ -221,9 +221,13 @@ bool dun_gemm_reads_stored(const char *provider) {
     return row && row->run_stored;
 }
 
-bool dun_gemm_has_one_layout(const char *provider) {
+size_t dun_gemm_value_bytes(const char *provider, const char *precision, unsigned directions) {
     const dun_gemm_provider *row = dun_gemm_find(provider);
-    return row && !row->pack;
+    const dun_precision *p = dun_precision_find(precision);
+    const size_t forward = (directions & DUN_FORWARD) != 0, backward = (directions & DUN_BACKWARD) != 0;
+    const size_t floats = dun_precision_is_all(p) ? 0 : row && !row->pack ? 1 : forward + backward;
+    const size_t in_parts = (p->texts ? forward : 0) + (p->backward ? backward : 0);
+    return floats * sizeof(float) + in_parts * (size_t)dun_precision_parts(p) * sizeof(uint16_t);
 }
 
 /* A weight as floats, in the provider's layouts. */

@@ -85,10 +85,12 @@ void dun_stored_rows_free(dun_stored_rows *rows);
 /* Before products with such rows that another loaded on the device. DUN_USAGE likewise. */
 int dun_gemm_use_stored(dun_gemm *gemm);
 
-/* Whether a provider has products with weights as they are stored; whether one layout of floats serves both
- * directions. Neither of a name that is none. */
+/* Whether a provider has products with weights as they are stored; no name of one ("auto") has not. */
 bool dun_gemm_reads_stored(const char *provider);
-bool dun_gemm_has_one_layout(const char *provider);
+
+/* What each value of a matrix takes that dun_matrix_append loads, padding aside: floats in as many layouts as
+ * the provider has ("auto": one for each direction), and the parts of a precision of precision.h. */
+size_t dun_gemm_value_bytes(const char *provider, const char *precision, unsigned directions);
 
 /* How many rows of a weight one part can have, at most all: layouts stay below the device's largest buffer.
  */

@@ -268,15 +268,19 @@ void dun_model_move(dun_model *model, dun_device *device) {
         model->embedding.parts[i].buffer.device = device;
 }
 
-uint64_t dun_model_bytes_to_train(const dun_spec *spec) {
-    uint64_t values = (uint64_t)spec->vocab * spec->width; /* the embedding table */
+uint64_t dun_model_bytes_as_floats(const dun_spec *spec, size_t matrix_bytes) {
+    uint64_t bytes = (uint64_t)spec->vocab * spec->width * sizeof(float); /* the embedding table */
     for (enum dun_weight weight = 0; weight < DUN_N_WEIGHTS; weight++) {
         const uint64_t size = (uint64_t)dun_weight_rows(weight, spec) * dun_weight_columns(weight, spec);
-        const uint64_t layouts = weight < DUN_N_MATRICES ? 2 : 1; /* one for each direction */
+        const uint64_t each = weight < DUN_N_MATRICES ? matrix_bytes : sizeof(float);
         if (dun_weight_in(weight, spec) && weight != DUN_MAT_HEAD)
-            values += size * layouts * (dun_weight_per_layer(weight) ? spec->n_layers : 1);
+            bytes += size * each * (dun_weight_per_layer(weight) ? spec->n_layers : 1);
     }
-    return values * sizeof(float);
+    return bytes;
+}
+
+uint64_t dun_model_bytes_to_train(const dun_spec *spec) {
+    return dun_model_bytes_as_floats(spec, 2 * sizeof(float)); /* a layout for each direction */
 }
 
 uint64_t dun_model_bytes_in_form(const dun_spec *spec, const dun_weight_source *source,

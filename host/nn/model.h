@@ -46,7 +46,9 @@ void dun_model_free(dun_model *model);
  * must be under way. */
 void dun_model_move(dun_model *model, dun_device *device);
 
-/* Bytes of weights that training on points of the whole model will take on a device. */
+/* Bytes of weights that points of the whole model take on a device, where each value of a matrix takes
+ * matrix_bytes (dun_gemm_value_bytes); for training in float32. */
+uint64_t dun_model_bytes_as_floats(const dun_spec *spec, size_t matrix_bytes);
 uint64_t dun_model_bytes_to_train(const dun_spec *spec);
 
 /* The same in another form than float32, which the source decides on. */

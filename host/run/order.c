@@ -142,7 +142,8 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     if (order->resume)
         TRY(dun_train_look(session, &run));
     TRY(foresee_weights(&form, session));
-    TRY(dun_trust_config(config, dun_model_file_spec(session->model)->head_dim, form, &logged));
+    TRY(dun_trust_config(config, dun_model_file_spec(session->model)->head_dim, session->precision, form,
+                         &logged));
     TRY(settle_folder(outcome, &run, order, &log));
     TRY(dun_session_ready(session));
     TRY(dun_run_dir_settle(&run, config, session));

@@ -3,6 +3,10 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/mem.h"
+#include "dev/choice.h"
+
+#include <string.h>
 
 static int tell_device(const dun_session *session, const dun_device_info *info) {
     int rc = DUN_OK;
@@ -33,21 +37,49 @@ void dun_session_watch(dun_device *device, const dun_observer *observer) {
             device, observer ? (dun_device_watch){.self = observer->self, .say = observer->say} : nobody);
 }
 
+/* All that a session wishes of its devices but what is built. */
+static dun_wish wish_of(const dun_session *session) {
+    const dun_config *config = session->config;
+    return (dun_wish){.head_dim = dun_model_file_spec(session->model)->head_dim,
+                      .gemm = dun_config_word(config, DUN_KEY_device_gemm),
+                      .tiles = config->device.tiles,
+                      .precision = dun_config_word(config, DUN_KEY_device_precision),
+                      .half_weights = config->device.weights == DUN_WEIGHTS_F16};
+}
+
+int dun_session_choose_precision(dun_session *session) {
+    int rc = DUN_OK;
+    dun_device_info *infos = NULL;
+    uint32_t *chosen = NULL;
+    size_t n = 0, n_chosen = 0;
+    dun_choice choice;
+    const dun_wish wish = wish_of(session);
+    if (session->precision)
+        goto out;
+    TRY(dun_device_list(&infos, &n));
+    TRY_NEW(chosen, n);
+    TRY(dun_device_select(chosen, &n_chosen, infos, n, session->config->device.use));
+    TRY(dun_choose_together(&choice, infos, chosen, n_chosen, &wish));
+    session->precision = choice.precision;
+    memcpy(session->precision_reason, choice.precision_reason, sizeof session->precision_reason);
+out:
+    dun_free(chosen);
+    dun_free(infos);
+    return rc;
+}
+
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
                             const char *selector, unsigned learn_topics) {
     int rc = DUN_OK;
-    const dun_config *config = session->config;
     const dun_observer *observer = session->observer;
-    const dun_gemm *first = session->compute.gemm; /* of a team, all of which computes in one precision */
-    const dun_wish wish = {
-        .head_dim = dun_model_file_spec(session->model)->head_dim,
-        .gemm = dun_config_word(config, DUN_KEY_device_gemm),
-        .tiles = config->device.tiles,
-        .precision =
-            first ? dun_gemm_precision_word(first) : dun_config_word(config, DUN_KEY_device_precision),
-        .half_weights = config->device.weights == DUN_WEIGHTS_F16,
-        .uses = {{&dun_nn_kernels, 1u << DUN_TOPIC_model}, {&dun_learn_kernels, learn_topics}}};
+    dun_wish wish = wish_of(session);
     dun_str tiles = {0};
+    wish.precision = session->precision;
+    wish.precision_reason = session->precision_reason;
+    wish.uses[0].list = &dun_nn_kernels;
+    wish.uses[0].topics = 1u << DUN_TOPIC_model;
+    wish.uses[1].list = &dun_learn_kernels;
+    wish.uses[1].topics = learn_topics;
     TRY(dun_device_open(device, selector));
     dun_session_watch(*device, observer);
     TRY(tell_device(session, dun_device_describe(*device)));

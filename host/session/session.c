@@ -165,22 +165,28 @@ static uint32_t at_least(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
+static dun_point_spec point_of(const dun_session *session) {
+    const dun_config *config = session->config;
+    const bool last = config->model.layer == DUN_CONFIG_UNSET;
+    return (dun_point_spec){.n_blocks = last ? dun_model_file_spec(session->model)->n_layers
+                                             : (uint32_t)config->model.layer,
+                            .final_norm = last,
+                            .logits = config->model.point == DUN_POINT_LOGITS,
+                            .mean = session->mean};
+}
+
 /* Training keeps the texts' keys and values and runs the rows after them. Without gradients each text is run
  * once, these rows in the same pass, and nothing is kept but what texts share; so is a training batch whose
  * prompt stands before the text, all of it at once. */
 dun_engine_options dun_session_engine_options(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
-    const dun_spec *spec = dun_model_file_spec(session->model);
     const dun_template *template = &session->template;
     uint32_t longest = dun_template_longest(template, (uint32_t)config->data.max_length);
     uint32_t own = dun_template_own_rows(template), batch = (uint32_t)config->train.batch_size;
     uint32_t sequences = at_least(batch, MIN_SEQUENCES);
-    bool last = config->model.layer == DUN_CONFIG_UNSET, keep = backward && !dun_template_is_prefix(template);
+    bool keep = backward && !dun_template_is_prefix(template);
     dun_engine_options options = {
-        .point = {.n_blocks = last ? spec->n_layers : (uint32_t)config->model.layer,
-                  .final_norm = last,
-                  .logits = config->model.point == DUN_POINT_LOGITS,
-                  .mean = session->mean},
+        .point = point_of(session),
         .form = session->form,
         .backward = backward,
         .max_text_rows = keep ? at_least(longest, TEXT_ROWS) : at_least((uint32_t)session->texts.shared.n, 1),
@@ -254,11 +260,23 @@ void dun_session_listen(dun_session *session, const dun_observer *observer) {
 int dun_session_choose_weights(enum dun_weight_form *out, dun_str *reason, dun_session *session,
                                const char *gemm, bool backward) {
     int rc = DUN_OK;
-    if (session->facts.f32 == 0)
-        TRY(dun_weights_facts_of(&session->facts, session->config, session->model));
-    session->facts.reads_stored = strcmp(gemm, "auto") == 0 || dun_gemm_reads_stored(gemm);
-    session->facts.one_copy = !backward || dun_gemm_has_one_layout(gemm);
-    TRY(dun_weights_choose(out, reason, &session->facts, session->config->device.weights));
+    dun_weights_facts *facts = &session->facts;
+    const dun_spec *spec = dun_model_file_spec(session->model);
+    TRY(dun_session_choose_precision(session));
+    const dun_shared_want want = {.fingerprint = dun_model_file_fingerprint(session->model),
+                                  .point = point_of(session),
+                                  .backward = backward,
+                                  .gemm = gemm,
+                                  .precision = session->precision};
+    const unsigned both = DUN_FORWARD | DUN_BACKWARD;
+    if (facts->f32 == 0) /* by both copies, whatever products there will be */
+        TRY(dun_weights_facts_of(facts, session->config, session->model, &want));
+    facts->precision = strcmp(session->precision, "f32") == 0 ? NULL : session->precision;
+    facts->f32 = dun_model_bytes_as_floats(spec, dun_gemm_value_bytes("auto", session->precision, both));
+    facts->f32_loaded = dun_model_bytes_as_floats(
+        spec, dun_gemm_value_bytes(gemm, session->precision, backward ? both : DUN_FORWARD));
+    facts->reads_stored = strcmp(gemm, "auto") == 0 || dun_gemm_reads_stored(gemm);
+    TRY(dun_weights_choose(out, reason, facts, session->config->device.weights));
 out:
     return rc;
 }
@@ -290,6 +308,7 @@ int dun_session_start_engine(dun_session *session, bool backward) {
     TRY(dun_session_check(session, backward));
     options = dun_session_engine_options(session, backward);
     dun_device_selector(selector, sizeof selector, session->config->device.use, 0);
+    TRY(dun_session_choose_precision(session));
     TRY(dun_session_open_device(&session->device, &session->compute, session, selector,
                                 dun_learn_topics(session->config, backward)));
     session->precision_by_auto = session->config->device.precision == DUN_PRECISION_AUTO;

@@ -45,6 +45,8 @@ typedef struct dun_session {
     uint32_t n_train, n_valid;
     dun_device *device;
     dun_compute compute;
+    const char *precision; /* of the products of every device; NULL: not chosen yet */
+    char precision_reason[DUN_REASON_BYTES];
     dun_weights_facts facts;   /* what form goes by, asked once to choose alike; f32 is 0: not yet */
     enum dun_weight_form form; /* of the weights on every device, */
     bool form_by_auto;         /* which device.weights = auto chose */
@@ -98,6 +100,10 @@ int dun_session_check(const dun_session *session, bool backward);
 
 /* Sizes of the engine that the config, the prompt and the texts ask for. */
 dun_engine_options dun_session_engine_options(const dun_session *session, bool backward);
+
+/* session->precision, once: what device.precision says, or what suits all devices of device.use; auto is the
+ * most exact that one of them takes. Errors as dun_choose has them. */
+int dun_session_choose_precision(dun_session *session);
 
 /* The form that the weights get with products of a provider, or whatever auto takes; `backward`: for
  * training. `reason` is appended to. Errors as dun_weights_choose has them, before anything was made. */

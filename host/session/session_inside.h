@@ -15,7 +15,7 @@ int dun_session_start_team(dun_session *session);
 int dun_session_refit_team(dun_session *session);
 
 /* Opens a device with its kernels (those of the model, and these topics of dun_learn_kernels) and products as
- * the config wants them, and says what it is. */
+ * the config wants them, in the precision that was chosen, and says what it is. */
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
                             const char *selector, unsigned learn_topics);
 

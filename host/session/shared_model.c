@@ -9,7 +9,8 @@
 
 struct dun_shared_model {
     /* What they are: */
-    const void *memory; /* of which device */
+    const void *memory; /* of which device, */
+    uint32_t platform_index, device_index;
     uint64_t fingerprint;
     dun_point_spec point;
     enum dun_weight_form form;
@@ -31,14 +32,34 @@ static struct {
     dun_shared_model *first;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static bool is_wanted(const dun_shared_model *s, const dun_shared_want *want, enum dun_weight_form form) {
+    return s->fingerprint == want->fingerprint && s->form == form &&
+           s->point.n_blocks == want->point.n_blocks && s->point.logits >= want->point.logits &&
+           s->backward >= want->backward &&
+           (strcmp(want->gemm, "auto") == 0 || strcmp(s->gemm, want->gemm) == 0) &&
+           strcmp(s->precision, want->precision) == 0;
+}
+
 static bool serves(const dun_shared_model *s, const dun_compute *compute, uint64_t fingerprint,
                    const dun_engine_options *o) {
-    return s->memory == dun_device_memory(compute->device) && s->fingerprint == fingerprint &&
-           s->form == o->form && s->point.n_blocks == o->point.n_blocks &&
-           s->point.logits >= o->point.logits && s->backward >= o->backward &&
-           strcmp(s->gemm, dun_gemm_name(compute->gemm)) == 0 &&
-           strcmp(s->precision, dun_gemm_precision_word(compute->gemm)) == 0 &&
+    const dun_shared_want want = {.fingerprint = fingerprint,
+                                  .point = o->point,
+                                  .backward = o->backward,
+                                  .gemm = dun_gemm_name(compute->gemm),
+                                  .precision = dun_gemm_precision_word(compute->gemm)};
+    return s->memory == dun_device_memory(compute->device) && is_wanted(s, &want, o->form) &&
            memcmp(&s->tiles, &compute->tiles, sizeof s->tiles) == 0;
+}
+
+bool dun_shared_model_is_there(const dun_device_info *info, const dun_shared_want *want,
+                               enum dun_weight_form form) {
+    pthread_mutex_lock(&all.lock);
+    const dun_shared_model *at = all.first;
+    while (at && !(at->platform_index == info->platform_index && at->device_index == info->device_index &&
+                   is_wanted(at, want, form)))
+        at = at->next;
+    pthread_mutex_unlock(&all.lock);
+    return at != NULL;
 }
 
 /* One more user of what there is, or of a new entry that nobody has loaded. */
@@ -51,7 +72,10 @@ static int find_or_add(dun_shared_model **out, const dun_compute *compute, uint6
         at = at->next;
     if (!at) {
         TRY_NEW(at, 1);
+        const dun_device_info *info = dun_device_describe(compute->device);
         at->memory = dun_device_memory(compute->device);
+        at->platform_index = info->platform_index;
+        at->device_index = info->device_index;
         at->fingerprint = fingerprint;
         at->point = o->point;
         at->form = o->form;

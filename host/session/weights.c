@@ -29,7 +29,11 @@ static uint64_t bytes_of(const dun_weights_facts *facts, enum dun_weight_form fo
 
 /* What will lie on the device. */
 static uint64_t loaded(const dun_weights_facts *facts, enum dun_weight_form form) {
-    return form == DUN_FORM_F32 && facts->one_copy ? facts->f32_once : bytes_of(facts, form);
+    return form == DUN_FORM_F32 ? facts->f32_loaded : bytes_of(facts, form);
+}
+
+static bool is_shared(const dun_weights_facts *facts, enum dun_weight_form form) {
+    return facts->shared & 1u << form;
 }
 
 static double mb(uint64_t bytes) {
@@ -60,22 +64,28 @@ int dun_weights_choose(enum dun_weight_form *out, dun_str *reason, const dun_wei
     static const enum dun_weight_form asked[] = {[DUN_WEIGHTS_F32] = DUN_FORM_F32,
                                                  [DUN_WEIGHTS_F16] = DUN_FORM_F16,
                                                  [DUN_WEIGHTS_STORED] = DUN_FORM_STORED};
-    const bool fits = facts->free == 0 || facts->f32 <= facts->free / 2;
+    const bool there = is_shared(facts, DUN_FORM_F32);
+    const bool fits = there || facts->free == 0 || facts->f32 <= facts->free / 2;
     if (wanted != DUN_WEIGHTS_AUTO) {
         *out = asked[wanted];
         TRY(dun_str_addf(reason, "asked for by device.weights"));
     } else {
         *out = fits || !facts->reads_stored ? DUN_FORM_F32 : DUN_FORM_STORED;
-        if (facts->free == 0)
+        if (there)
+            TRY(dun_str_addf(reason,
+                             "they lie on the device as f32 already, for another run of this process"));
+        else if (facts->free == 0)
             TRY(dun_str_addf(reason, "how much memory is free is not known"));
         else
             TRY(dun_str_addf(reason,
-                             "both copies as f32 take %.0f MB, %s than half of the %.0f MB free of %s",
-                             mb(facts->f32), fits ? "less" : "more", mb(facts->free), facts->free_of));
+                             "both copies as f32%s%s%s take %.0f MB, %s than half of the %.0f MB free of %s",
+                             facts->precision ? " (precision " : "", facts->precision ? facts->precision : "",
+                             facts->precision ? ")" : "", mb(facts->f32), fits ? "less" : "more",
+                             mb(facts->free), facts->free_of));
         if (!fits && !facts->reads_stored)
             TRY(dun_str_addf(reason, ", but these products read floats alone"));
     }
-    if (facts->free > 0 && loaded(facts, *out) > facts->free)
+    if (facts->free > 0 && loaded(facts, *out) > facts->free && !is_shared(facts, *out))
         TRY(refuse(facts, *out));
 out:
     return rc;
@@ -90,15 +100,24 @@ static uint64_t free_of(const dun_device_info *info) {
     return info->memory_bytes && info->memory_bytes < left ? info->memory_bytes : left;
 }
 
-int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const dun_model_file *model) {
+/* Bits of the forms in which such weights lie on a device. */
+static unsigned shared_on(const dun_device_info *info, const dun_shared_want *want) {
+    unsigned bits = 0;
+    for (int i = 0; i < N_FORMS; i++)
+        if (dun_shared_model_is_there(info, want, (enum dun_weight_form)i))
+            bits |= 1u << i;
+    return bits;
+}
+
+int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const dun_model_file *model,
+                         const dun_shared_want *want) {
     int rc = DUN_OK;
     dun_device_info *infos = NULL;
     uint32_t *chosen = NULL;
     size_t n = 0, n_chosen = 0;
     const dun_spec *spec = dun_model_file_spec(model);
     const dun_weight_source *source = dun_model_file_source(model);
-    *out = (dun_weights_facts){.f32 = dun_model_bytes_to_train(spec),
-                               .f32_once = dun_model_bytes_in_form(spec, source, DUN_FORM_F32),
+    *out = (dun_weights_facts){.shared = ~0u,
                                .f16 = dun_model_bytes_in_form(spec, source, DUN_FORM_F16),
                                .stored = dun_model_bytes_in_form(spec, source, DUN_FORM_STORED)};
     TRY(dun_device_list(&infos, &n));
@@ -107,6 +126,7 @@ int dun_weights_facts_of(dun_weights_facts *out, const dun_config *config, const
     for (size_t i = 0; i < n_chosen; i++) {
         const dun_device_info *info = &infos[chosen[i]];
         const uint64_t left = free_of(info);
+        out->shared &= shared_on(info, want);
         if (i == 0 || left < out->free) {
             out->free = left;
             out->free_of = dun_device_in_host_memory(info) ? "this computer" : "the device";

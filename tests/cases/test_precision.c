@@ -20,6 +20,9 @@ static void train(float losses[STEPS], const char *name, const char *precision, 
     configure(&t, more);
     train_run_all(&t, name);
     assert_int_equal(t.n_losses, STEPS);
+    if (strcmp(weights, "f32") == 0) /* the estimate, but for what layouts pad */
+        assert_in_range(dun_model_bytes(&t.session.engine.model), t.session.facts.f32_loaded,
+                        t.session.facts.f32_loaded * 5 / 4);
     memcpy(losses, t.losses, STEPS * sizeof *losses);
     train_run_close(&t);
 }
@@ -108,8 +111,82 @@ static void test_choice(void **state) {
     unsetenv("DUNLIN_DEVICES");
 }
 
+/* Devices that compute together take the most exact of what each would take, unless it was asked for. */
+static void test_together(void **state) {
+    static const char row[] = "[mine]\ndevice = Odd*\ngemm = naive\nprecision = half\ntiles = WG=1\n"
+                              "[yours]\ndevice = Even*\ngemm = naive\nprecision = split\ntiles = WG=1\n";
+    static const struct {
+        uint32_t which[3];
+        size_t n;
+        const char *asked, *word, *says, *not ;
+    } rows[] = {
+        {{0}, 1, "auto", "half", "tuned", "most exact"},
+        {{0, 0}, 2, "auto", "half", "tuned", "most exact"},
+        {{0, 1}, 2, "auto", "split", "most exact that one of these devices takes, Even 2: tuned", "Odd"},
+        {{2, 0, 1}, 3, "auto", "f32", "takes, Plain 3: the device has no matrix unit", "tuned"},
+        {{0, 1, 2}, 3, "auto", "f32", "takes, Plain 3: the device has no matrix unit", "tuned"},
+        {{0, 2}, 2, "half-texts", "half-texts", "asked for by device.precision", "most exact"}};
+    dun_device_info infos[3];
+    (void)state;
+    train_write_file("rows.ini", row, sizeof row - 1);
+    setenv("DUNLIN_DEVICES", train_path("rows.ini"), 1);
+    for (size_t i = 0; i < 3; i++) {
+        infos[i] = (dun_device_info){.type = DUN_DEVICE_GPU, .max_group_size = 256, .local_bytes = 1 << 15};
+        snprintf(infos[i].name, sizeof infos[i].name, "%s",
+                 ((const char *[]){"Odd 1", "Even 2", "Plain 3"})[i]);
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dun_choice choice, again;
+        check_ok(dun_choose_together(&choice, infos, rows[i].which, rows[i].n,
+                                     &(dun_wish){.head_dim = 64, .precision = rows[i].asked}));
+        assert_string_equal(choice.precision, rows[i].word);
+        if (!strstr(choice.precision_reason, rows[i].says) || strstr(choice.precision_reason, rows[i].not ))
+            fail_msg("row %zu: %s", i, choice.precision_reason);
+        check_ok(dun_choose(&again, &infos[rows[i].which[0]],
+                            &(dun_wish){.head_dim = 64,
+                                        .precision = choice.precision,
+                                        .precision_reason = choice.precision_reason}));
+        assert_string_equal(again.precision, choice.precision);
+        assert_string_equal(again.precision_reason, choice.precision_reason);
+    }
+    unsetenv("DUNLIN_DEVICES");
+}
+
+/* Who comes second to the same weights counts them as there, whatever is left of the memory. */
+static void test_second(void **state) {
+    train_run first;
+    dun_session second;
+    enum dun_weight_form form;
+    dun_str reason = {0};
+    (void)state;
+    configure(&first, "[prompt]\ninit = vocab\n[device]\nweights = f32\n[output]\nreport = no\n");
+    check_ok(train_run_open(&first, NULL));
+    check_ok(dun_config_put(&first.config, DUN_KEY_device_weights, "auto", "the test"));
+    check_ok(dun_session_open(&second, &first.config, NULL));
+    check_ok(dun_session_choose_weights(&form, &reason, &second, "auto", true));
+    assert_int_equal(second.facts.shared, 1u << DUN_FORM_F32);
+    second.facts.free = 1; /* byte */
+    dun_str_clear(&reason);
+    check_ok(
+        dun_session_choose_weights(&form, &reason, &second, dun_gemm_name(first.session.compute.gemm), true));
+    assert_int_equal(form, DUN_FORM_F32);
+    assert_non_null(strstr(reason.bytes, "already"));
+    dun_session_close(&second);
+    check_ok(dun_config_put(&first.config, DUN_KEY_device_precision, "half", "the test"));
+    check_ok(dun_session_open(&second, &first.config, NULL));
+    check_ok(dun_session_choose_weights(&form, &reason, &second, "auto", true));
+    assert_int_equal(second.facts.shared, 0); /* not of these products */
+    second.facts.free = 1;
+    assert_int_equal(dun_session_choose_weights(&form, &reason, &second, "auto", true), DUN_BAD_DEVICE);
+    dun_error_clear();
+    dun_session_close(&second);
+    dun_str_free(&reason);
+    train_run_close(&first);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_losses), cmocka_unit_test(test_record),
-                                       cmocka_unit_test(test_choice)};
+                                       cmocka_unit_test(test_choice), cmocka_unit_test(test_together),
+                                       cmocka_unit_test(test_second)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

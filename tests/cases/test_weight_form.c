@@ -170,6 +170,7 @@ static void test_rule(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const dun_weights_facts facts = {.f32 = rows[i].f32 * MB,
+                                         .f32_loaded = rows[i].f32 * MB,
                                          .f16 = rows[i].f16 * MB,
                                          .stored = rows[i].stored * MB,
                                          .free = rows[i].free * MB,
@@ -205,27 +206,69 @@ static void test_edge(void **state) {
     }
 }
 
-/* The rule goes by both copies; what is too little, by those that will be there. */
+/* The rule goes by both copies; what is too little, by what will be loaded. */
 static void test_one_copy(void **state) {
     (void)state;
     dun_weights_facts facts = {.f32 = 1500 * MB,
-                               .f32_once = 800 * MB,
+                               .f32_loaded = 800 * MB,
                                .stored = 100 * MB,
                                .free = 1000 * MB,
                                .free_of = "this computer"};
     enum dun_weight_form form;
     dun_str reason = {0};
-    facts.one_copy = true;
     assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_F32), DUN_OK);
-    facts.one_copy = false;
-    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_F32), DUN_BAD_DEVICE);
-    facts.one_copy = facts.reads_stored = true;
+    facts.reads_stored = true;
     assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_AUTO), DUN_OK);
     assert_int_equal(form, DUN_FORM_STORED);
-    facts.f32_once = 1001 * MB;
+    facts.f32_loaded = 1001 * MB;
     assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_F32), DUN_BAD_DEVICE);
     assert_non_null(strstr(dun_error_message(), "1001 MB as f32"));
     dun_str_free(&reason);
+}
+
+/* Weights that lie on the device already take nothing more, those of that form alone. */
+static void test_shared(void **state) {
+    (void)state;
+    dun_weights_facts facts = {.f32 = 5000 * MB,
+                               .f32_loaded = 5000 * MB,
+                               .f16 = 2500 * MB,
+                               .stored = 1200 * MB,
+                               .free = 1000 * MB,
+                               .free_of = "this computer",
+                               .reads_stored = true,
+                               .shared = 1u << DUN_FORM_F32};
+    enum dun_weight_form form;
+    dun_str reason = {0};
+    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_AUTO), DUN_OK);
+    assert_int_equal(form, DUN_FORM_F32);
+    assert_non_null(strstr(reason.bytes, "as f32 already"));
+    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_F32), DUN_OK);
+    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_STORED), DUN_BAD_DEVICE);
+    facts.shared = 1u << DUN_FORM_STORED;
+    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_F32), DUN_BAD_DEVICE);
+    dun_str_clear(&reason);
+    assert_int_equal(dun_weights_choose(&form, &reason, &facts, DUN_WEIGHTS_AUTO), DUN_OK);
+    assert_int_equal(form, DUN_FORM_STORED);
+    assert_non_null(strstr(reason.bytes, "more than half"));
+    dun_str_free(&reason);
+}
+
+/* What a matrix takes: floats by direction and layout, parts of two bytes by precision. */
+static void test_value_bytes(void **state) {
+    static const struct {
+        const char *gemm, *precision;
+        size_t both, forward;
+    } of[] = {{"auto", "f32", 8, 4},        {"reg", "f32", 8, 4},   {"naive", "f32", 4, 4},
+              {"clblast", "f32", 4, 4},     {"reg", "split", 8, 4}, {"naive", "split", 8, 4},
+              {"reg", "half-texts", 10, 6}, {"reg", "half", 4, 2},  {"auto", "half", 4, 2},
+              {"naive", "half-texts", 6, 6}};
+    (void)state;
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        const size_t both = dun_gemm_value_bytes(of[i].gemm, of[i].precision, DUN_FORWARD | DUN_BACKWARD),
+                     forward = dun_gemm_value_bytes(of[i].gemm, of[i].precision, DUN_FORWARD);
+        if (both != of[i].both || forward != of[i].forward)
+            fail_msg("%s, %s: %zu and %zu bytes", of[i].gemm, of[i].precision, both, forward);
+    }
 }
 
 /* The words are those of the config. */
@@ -237,7 +280,8 @@ static void test_words(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rule), cmocka_unit_test(test_edge),
-                                       cmocka_unit_test(test_one_copy), cmocka_unit_test(test_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rule),        cmocka_unit_test(test_edge),
+                                       cmocka_unit_test(test_one_copy),    cmocka_unit_test(test_shared),
+                                       cmocka_unit_test(test_value_bytes), cmocka_unit_test(test_words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
