@@ -5,6 +5,7 @@
 #include "cmd/out.h"
 #include "cmd/signals.h"
 #include "dev/driver.h"
+#include "ranks/ranks.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -39,5 +40,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "dunlin: %s\n", dun_error_message());
     if (rc < 0) /* what was printed before the failure */
         (void)dun_out_flush();
+    dun_ranks_leave(dun_exit_code(rc));
     return dun_exit_code(rc);
 }

@@ -1,6 +1,6 @@
 # The library: libdunlin.so.0 and libdunlin.a out of the rooms from api down, dunlin-probe, which tries for it what may
 # end a process, and what compilers and build systems ask for.
-set(library_rooms api run check session learn nn io math config dev model base)
+set(library_rooms api run check session ranks learn nn io math config dev model base)
 target_include_directories(dun_api PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include)
 target_link_libraries(dun_api PRIVATE Threads::Threads ${CMAKE_DL_LIBS} m)
 

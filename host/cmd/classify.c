@@ -202,5 +202,6 @@ const dun_command dun_command_classify = {
     .options = options,
     .min_operands = 1,
     .max_operands = 2,
+    .ranked = true,
     .run = run,
 };

@@ -15,6 +15,7 @@ typedef struct dun_command {
     const dun_option *options; /* ends with a row without a name; --help is everybody's and not listed */
     unsigned min_operands, max_operands;
     bool goes_on; /* what it makes lies in files: when nobody reads what it prints any more, it goes on */
+    bool ranked;  /* under a launcher of MPI all ranks carry it out together, and rank 0 alone is told how */
     int (*run)(const dun_args *args);
 } dun_command;
 

@@ -3,6 +3,7 @@
 #include "base/nearest.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
+#include "cmd/ranked.h"
 #include "cmd/shell/topics.h"
 #include "dev/trace.h"
 
@@ -161,6 +162,17 @@ out:
     return rc;
 }
 
+/* A job of one command line, by all ranks that a launcher started, or by this process alone. */
+static int run_alone_or_ranked(const dun_command *command, int argc, char *const *argv) {
+    int rc = DUN_OK;
+    bool leads = true;
+    if (command->ranked)
+        TRY(dun_ranked_join(&leads, command->name, argc, argv));
+    rc = leads ? run(command, argc, argv) : dun_ranked_work();
+out:
+    return rc;
+}
+
 int dun_command_run(int argc, char *const *argv) {
     static const char *const own[] = {"help", "version"};
     static const char version[] = "dunlin " DUN_VERSION "\n";
@@ -176,5 +188,5 @@ int dun_command_run(int argc, char *const *argv) {
         return dun_error(DUN_USAGE, "unknown option %.60s; the nearest is --%s (see dunlin --help)", name,
                          dun_nearest(name + strspn(name, "-"), own, sizeof own / sizeof *own));
     int rc = find(&command, name);
-    return rc < 0 ? rc : run(command, argc - 2, argv + 2);
+    return rc < 0 ? rc : run_alone_or_ranked(command, argc - 2, argv + 2);
 }

@@ -65,5 +65,6 @@ const dun_command dun_command_eval = {
     .options = options,
     .min_operands = 1,
     .max_operands = 1,
+    .ranked = true,
     .run = run,
 };

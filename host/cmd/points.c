@@ -80,5 +80,6 @@ const dun_command dun_command_points = {
     .options = options,
     .min_operands = 1,
     .max_operands = 2,
+    .ranked = true,
     .run = run,
 };

@@ -160,5 +160,6 @@ const dun_command dun_command_train = {
     .options = options,
     .goes_on = true,
     .max_operands = 1000,
+    .ranked = true,
     .run = run,
 };

@@ -72,6 +72,13 @@ static void find_own(char out[PATH_MAX]) {
         snprintf(out, PATH_MAX, "%s%s/%s", home ? home : "/tmp", home ? "/.cache" : "", folder);
 }
 
+void dun_driver_move_cache(const char *ending) {
+    char own[PATH_MAX], moved[PATH_MAX];
+    find_own(own);
+    if (snprintf(moved, sizeof moved, "%s%s", own, ending) < (int)sizeof moved)
+        (void)setenv(cache_variable, moved, 1);
+}
+
 static bool find_below_cache(char out[PATH_MAX]) {
     dun_str folder = {0};
     bool found = dun_cache_folder(&folder) && snprintf(out, PATH_MAX, "%s/pocl", folder.bytes) < PATH_MAX;

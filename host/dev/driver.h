@@ -13,6 +13,10 @@
  * dunlin's cache, else one below $TMPDIR that only this user can write. */
 void dun_driver_prepare(void);
 
+/* Before that: this process keeps its kernels in a folder of its own, beside the one it would have, called as
+ * that and `ending`: processes that share one have crashed in PoCL. */
+void dun_driver_move_cache(const char *ending);
+
 /* To be called once all drivers have been asked for their devices, which is when they read them: the
  * environment is what it was before. */
 void dun_driver_prepared(void);

@@ -166,8 +166,21 @@ static int check_known(const dun_checkpoint *found, const dun_checkpoint *runnin
     return check_data(found, running, path);
 }
 
+/* The same tiles behind the mark of a team whose devices compute alike. */
+static bool is_of_a_team(const dun_checkpoint *found, const dun_checkpoint *running) {
+    for (size_t i = 0; i < DUN_CHECKPOINT_TEAMS; i++) {
+        char mark[40];
+        const size_t n =
+            (size_t)snprintf(mark, sizeof mark, DUN_CHECKPOINT_TEAM, (unsigned long long)running->teams[i]);
+        if (memcmp(found->tiles, mark, n) == 0 &&
+            strncmp(found->tiles + n, running->tiles, sizeof found->tiles - n - 1) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int check_tiles(const dun_checkpoint *found, const dun_checkpoint *running, const char *path) {
-    if (memcmp(found->tiles, running->tiles, sizeof found->tiles) != 0)
+    if (memcmp(found->tiles, running->tiles, sizeof found->tiles) != 0 && !is_of_a_team(found, running))
         return dun_error(DUN_BAD_INPUT,
                          "%s: belongs to tiles \"%.*s\", running \"%.*s\"; use the device it was "
                          "begun on",
@@ -216,6 +229,8 @@ static int read_file(dun_checkpoint *checkpoint, const dun_checkpoint_data *data
     /* What is saved from now on is of this version, and knows its data. */
     found.config_hash = checkpoint->config_hash;
     found.config_hash_0_1 = checkpoint->config_hash_0_1;
+    memcpy(found.tiles, checkpoint->tiles, sizeof found.tiles);
+    memcpy(found.teams, checkpoint->teams, sizeof found.teams);
     found.n_train = checkpoint->n_train;
     found.n_valid = checkpoint->n_valid;
     found.train_hash = checkpoint->train_hash;

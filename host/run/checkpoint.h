@@ -8,7 +8,10 @@
 
 #include <stddef.h>
 
-enum { DUN_CHECKPOINT_TENSORS = 24, DUN_CHECKPOINT_TILES_BYTES = 240 };
+enum { DUN_CHECKPOINT_TENSORS = 24, DUN_CHECKPOINT_TILES_BYTES = 240, DUN_CHECKPOINT_TEAMS = 15 };
+
+/* In front of the tiles of a team whose devices do not compute alike: a hash of how they do. */
+#define DUN_CHECKPOINT_TEAM "team %016llx, "
 
 typedef struct {
     uint64_t config_hash, model_hash;
@@ -24,6 +27,10 @@ typedef struct {
     uint64_t n_train, n_valid, train_hash, valid_hash;
     uint64_t config_hash_0_1; /* of a running program, not on file: what config_hash would be in a checkpoint
                                  of 0.1 */
+    /* Likewise: what earlier programs put in front of the tiles for teams of 2, 3, ... devices that compute
+     * as the first one does. Who computes what changes no bit, so that such a checkpoint goes on with any
+     * number. */
+    uint64_t teams[DUN_CHECKPOINT_TEAMS];
 } dun_checkpoint;
 
 /* A member of a record on file. Members stand one after another there, without the gaps that a compiler may

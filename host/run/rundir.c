@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "math/probe.h"
+#include "ranks/ranks.h"
 #include "run/folder.h"
 #include "run/run_files.h"
 #include "run/tables.h"
@@ -97,7 +98,7 @@ out:
 int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session) {
     int rc = DUN_OK;
     dun_str text = {0};
-    const bool shares = session->team.n > 1 && !config->device.shares[0];
+    const bool shares = session->team.n > 1 && dun_ranks_n() == 1 && !config->device.shares[0];
     const bool weights = config->device.weights == DUN_WEIGHTS_AUTO;
     const bool precision = config->device.precision == DUN_PRECISION_AUTO;
     if (!shares && !weights && !precision)
@@ -306,7 +307,10 @@ static json_t *team_json(const dun_team *team) {
     json_t *array = json_array();
     bool failed = !array;
     for (uint32_t i = 0; !failed && i < team->n; i++) {
-        json_t *member = device_json(team->members[i].kind->identity(team->members[i].self));
+        const dun_identity identity = team->members[i].kind->identity(team->members[i].self);
+        json_t *member = device_json(identity);
+        if (identity.host)
+            failed |= json_object_set_new(member, "host", json_string(identity.host)) != 0;
         failed |= json_object_set_new(member, "share", json_integer(team->members[i].share)) != 0;
         failed |= json_array_append_new(array, member) != 0;
     }

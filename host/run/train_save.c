@@ -114,9 +114,12 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t) {
     TRY(dun_tiles_defines(&text, &session->compute.tiles, DUN_CUT_ALL));
     if (session->team.n > 1) { /* first: what is too long is cut */
         uint64_t others;
-        TRY(dun_team_arithmetic(&others, &session->team));
-        snprintf(team, sizeof team, "team %016llx, ", (unsigned long long)others);
+        bool alike;
+        TRY(dun_team_arithmetic(&others, &alike, &session->team));
+        if (!alike)
+            snprintf(team, sizeof team, DUN_CHECKPOINT_TEAM, (unsigned long long)others);
     }
+    TRY(dun_team_arithmetic_alike(t->at.teams, DUN_CHECKPOINT_TEAMS, &session->team));
     const char *precision = dun_gemm_precision(session->compute.gemm);
     const bool plain = strcmp(precision, "f32") == 0; /* as it was before there were others */
     snprintf(t->at.tiles, sizeof t->at.tiles, "%s%s%s%s %s", team, dun_gemm_name(session->compute.gemm),

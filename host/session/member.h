@@ -15,6 +15,7 @@ typedef struct {
     const dun_device_info *device;
     const char *gemm, *precision, *precision_reason, *reason; /* of the tiles */
     const dun_tiles *tiles;
+    const char *host; /* NULL: this process */
 } dun_identity;
 
 dun_identity dun_identity_of(const dun_compute *compute);
@@ -31,8 +32,16 @@ typedef struct {
     /* Starts a batch of prompts after no text, as large as they come, to see how long that takes. */
     int (*trial)(void *self);
 
+    /* How many seconds that took there, waited for; all such members try at once. NULL: whoever wants to know
+     * waits with `finish` and looks at the clock. */
+    int (*tried)(double *seconds, void *self);
+
     /* Starts the prompt (P, C) after n of its texts, 1 <= n. NULL: the prompt is in place. */
     int (*start)(void *self, const float *prompt, const uint32_t *which, uint32_t n);
+
+    /* Starts the prompt in place there after n texts that it does not own, `which` of `texts`. NULL: it
+     * cannot, as the members of a team that trains. */
+    int (*start_texts)(void *self, const dun_texts *texts, const uint32_t *which, uint32_t n);
 
     /* The points (n, D) of what was started. */
     int (*points)(float *points, void *self);
@@ -53,7 +62,7 @@ typedef struct {
 typedef struct {
     const dun_member_kind *kind;
     void *self;
-    uint32_t share;   /* of 100 texts */
+    uint32_t share;   /* of team->whole texts */
     uint32_t n_texts; /* that are its own, */
     uint32_t n_kept;  /* and of them those whose keys and values it keeps */
     uint32_t n;       /* its part of the batch: */

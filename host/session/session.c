@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/interrupt.h"
 #include "base/mem.h"
+#include "ranks/ranks.h"
 #include "session/local.h"
 #include "session/session_inside.h"
 
@@ -184,6 +185,8 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
     uint32_t longest = dun_template_longest(template, (uint32_t)config->data.max_length);
     uint32_t own = dun_template_own_rows(template), batch = (uint32_t)config->train.batch_size;
     uint32_t sequences = at_least(batch, MIN_SEQUENCES);
+    const uint32_t leads =
+        dun_ranks_self() == 0 ? dun_ranks_n() : 1; /* the points of all ranks come to rank 0 */
     bool keep = backward && !dun_template_is_prefix(template);
     dun_engine_options options = {
         .point = point_of(session),
@@ -194,7 +197,7 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
         .max_rows = keep ? sequences * own : at_least(longest + own, TEXT_ROWS),
         .max_sequences = keep                  ? sequences
                          : session->pass_texts ? session->pass_texts
-                                               : PASS_TEXTS,
+                                               : PASS_TEXTS * leads,
         .max_prompt = at_least(session->prompt.n_rows, 1),
         .max_position = longest + own + template->n_lead,
         .observer = session->observer,
@@ -211,9 +214,9 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
     return options;
 }
 
-static bool names_several(const char *use) {
+bool dun_session_names_several(const dun_session *session) {
     char second[256];
-    return dun_device_selector(second, sizeof second, use, 1);
+    return dun_device_selector(second, sizeof second, session->config->device.use, 1);
 }
 
 /* Positions that the model knows, rows that can be counted, and shares for as many devices as there are. */
@@ -236,7 +239,7 @@ int dun_session_check(const dun_session *session, bool backward) {
             "many rows for a prompt before the text; a smaller batch is needed",
             dun_config_origin(config, DUN_KEY_train_batch_size), (long long)config->train.batch_size,
             (long long)config->data.max_length);
-    if (backward && config->device.shares[0] && !names_several(config->device.use))
+    if (backward && config->device.shares[0] && !dun_session_names_several(session))
         return dun_error(DUN_USAGE, "%s: device.shares = %s, but device.use = %s (%s) is one device",
                          dun_config_origin(config, DUN_KEY_device_shares), config->device.shares,
                          config->device.use, dun_config_origin(config, DUN_KEY_device_use));
@@ -343,7 +346,7 @@ uint32_t dun_session_point_width(const dun_session *session) {
 }
 
 /* Rows a text takes in the batch of dun_session_run. */
-static uint32_t pass_rows(const dun_session *session, uint32_t text) {
+uint32_t dun_session_rows(const dun_session *session, uint32_t text) {
     uint32_t own = dun_template_own_rows(&session->template);
     return dun_session_runs_whole(session) ? dun_texts_length(&session->texts, text) + own : own;
 }
@@ -351,8 +354,11 @@ static uint32_t pass_rows(const dun_session *session, uint32_t text) {
 uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n) {
     const dun_engine_options *o = &session->engine.options;
     uint32_t count = 0, rows = 0;
-    while (count < n && count < o->max_sequences && rows + pass_rows(session, first + count) <= o->max_rows)
-        rows += pass_rows(session, first + count++);
+    if (dun_session_shares_batches(session))
+        return dun_session_pass_shared(session, first, n);
+    while (count < n && count < o->max_sequences &&
+           rows + dun_session_rows(session, first + count) <= o->max_rows)
+        rows += dun_session_rows(session, first + count++);
     return count;
 }
 
@@ -362,7 +368,8 @@ int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
 
 int dun_session_run_known(dun_session *session, const float *prompt, const uint32_t *which, uint32_t n) {
     int rc = DUN_OK;
-    TRY(dun_team_run(&session->team, prompt, which, n));
+    TRY(dun_session_shares_batches(session) ? dun_session_run_shared(session, which, n)
+                                            : dun_team_run(&session->team, prompt, which, n));
     TRY(dun_normalizer_fwd(&session->normalizer, dun_engine_point_buffer(&session->engine), n));
 out:
     return rc;

@@ -19,6 +19,22 @@ int dun_session_refit_team(dun_session *session);
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
                             const char *selector, unsigned learn_topics);
 
+/* Whether device.use names more than one device. */
+bool dun_session_names_several(const dun_session *session);
+
+/* The text of the kernels in use, which is the same on all ranks. */
+int dun_session_kernel_hash(uint64_t *hash);
+
+/* Makes the other ranks of this job members of the team, where they are not yet. */
+int dun_session_gather_ranks(dun_session *session);
+
+/* Whether texts that nobody owns are shared out batch by batch among several ranks; what a pass takes then,
+ * and its run. Rows of a text in it. */
+bool dun_session_shares_batches(const dun_session *session);
+uint32_t dun_session_pass_shared(const dun_session *session, uint32_t first, uint32_t n);
+int dun_session_run_shared(dun_session *session, const uint32_t *which, uint32_t n);
+uint32_t dun_session_rows(const dun_session *session, uint32_t text);
+
 /* An observer (NULL: nobody) hears what takes long on a device. */
 void dun_session_watch(dun_device *device, const dun_observer *observer);
 

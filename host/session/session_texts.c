@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "dev/pages.h"
+#include "ranks/ranks.h"
 
 static int prepare_team(dun_session *session) {
     const dun_engine *engine = &session->engine;
@@ -22,6 +23,10 @@ int dun_session_start_team(dun_session *session) {
     TRY(prepare_team(session));
     if (dun_session_runs_whole(session)) /* nothing is read before it is asked for */
         TRY(dun_team_assign(&session->team, &session->texts));
+    if (session->engine.options.backward || dun_ranks_self() > 0 || dun_ranks_n() == 1)
+        goto out;
+    TRY(dun_session_gather_ranks(session));
+    TRY(prepare_team(session));
 out:
     return rc;
 }
@@ -38,7 +43,8 @@ out:
     return rc;
 }
 
-/* Opens the other devices of device.use beside the first, with the same engine on each. */
+/* Who computes beside the first: the other ranks, or the other devices of device.use, with the same engine on
+ * each. */
 static int gather(dun_session *session) {
     int rc = DUN_OK;
     char selector[256];
@@ -46,7 +52,10 @@ static int gather(dun_session *session) {
     dun_local *local;
     uint32_t before = team->n;
     double begun = dun_clock_seconds();
-    while (dun_device_selector(selector, sizeof selector, session->config->device.use, team->n)) {
+    if (dun_ranks_n() > 1)
+        TRY(dun_session_gather_ranks(session));
+    while (dun_ranks_n() == 1 &&
+           dun_device_selector(selector, sizeof selector, session->config->device.use, team->n)) {
         TRY(dun_local_create_other(&local, session, selector));
         TRY(dun_team_add(team, &dun_local_kind, local));
     }
@@ -65,12 +74,14 @@ static int share(bool *changed, dun_session *session) {
     *changed = false;
     if (team->n == 1)
         goto out;
-    TRY(dun_team_share(changed, team, session->config->device.shares,
+    /* Shares of devices are none of ranks, of which another job has another number. */
+    TRY(dun_team_share(changed, team, dun_ranks_n() > 1 ? "" : session->config->device.shares,
                        dun_config_origin(session->config, DUN_KEY_device_shares)));
     if (team->has_texts && !*changed)
         goto out;
     TRY(dun_team_shares(&shares, team));
-    dun_observe_say(session->observer, "devices   %u, which have %s of 100 texts", team->n, shares.bytes);
+    dun_observe_say(session->observer, "%s %u, which have %s of %u texts",
+                    dun_ranks_n() > 1 ? "ranks    " : "devices  ", team->n, shares.bytes, team->whole);
 out:
     dun_str_free(&shares);
     return rc;

@@ -44,9 +44,8 @@ void dun_team_free(dun_team *team) {
     *team = (dun_team){0};
 }
 
-int dun_team_add(dun_team *team, const dun_member_kind *kind, void *self) {
+int dun_team_join(dun_team *team, const dun_member_kind *kind, void *self) {
     int rc = DUN_OK;
-    TRY(dun_team_forget(team));
     TRY_GROW(team->members, team->capacity, team->n);
     team->members[team->n++] = (dun_member){.kind = kind, .self = self};
     team->has_shares = false;
@@ -55,6 +54,13 @@ out:
     if (self)
         kind->free(self);
     return rc;
+}
+
+int dun_team_add(dun_team *team, const dun_member_kind *kind, void *self) {
+    const int rc = dun_team_forget(team);
+    if (rc < 0)
+        kind->free(self);
+    return rc < 0 ? rc : dun_team_join(team, kind, self);
 }
 
 int dun_team_keep(dun_team *team, uint32_t n) {
@@ -97,7 +103,7 @@ static uint32_t next_owner(const dun_team *team, uint32_t n_before) {
     uint32_t best = 0;
     double furthest = 0.0;
     for (uint32_t i = 0; i < team->n; i++) {
-        double behind = team->members[i].share * (n_before + 1.0) / 100.0 - team->members[i].n_texts;
+        double behind = team->members[i].share * (n_before + 1.0) / team->whole - team->members[i].n_texts;
         if (i == 0 || behind > furthest) {
             best = i;
             furthest = behind;
@@ -235,6 +241,30 @@ int dun_team_run(dun_team *team, const float *prompt, const uint32_t *which, uin
     return team->n > 1 ? run_apart(team, prompt, which, n) : first->kind->start(first->self, NULL, which, n);
 }
 
+int dun_team_run_texts(dun_team *team, const dun_texts *texts, const uint32_t *which,
+                       const uint32_t *counts) {
+    int rc = DUN_OK;
+    uint32_t n = counts[0];
+    for (uint32_t i = 0; i < team->n; i++)
+        team->members[i].n = counts[i];
+    for (uint32_t i = 1; i < team->n; n += counts[i++]) {
+        const dun_member *m = &team->members[i];
+        if (m->n > 0)
+            TRY(m->kind->start_texts(m->self, texts, which + n, m->n));
+    }
+    assert(n <= team->sizes.max_sequences);
+    if (counts[0] > 0)
+        TRY(team->members[0].kind->start(team->members[0].self, NULL, which, counts[0]));
+    if (counts[0] == n)
+        goto out;
+    for (uint32_t i = 0; i < n; i++)
+        team->from[i] = (int32_t)i;
+    TRY(gather(team, false));
+    TRY(team->home.bring_points(team->home.self, &(dun_team_rows){team->others, team->from, counts[0], n}));
+out:
+    return rc;
+}
+
 /* Gives one of the others its points' gradients to carry back. */
 static int start_backward(dun_team *team, const dun_member *m) {
     size_t D = team->sizes.point_floats;
@@ -269,17 +299,41 @@ int dun_team_backward(dun_team *team, uint32_t n) {
     return team->n > 1 ? backward_apart(team, n) : first->kind->start_backward(first->self, NULL);
 }
 
-int dun_team_arithmetic(uint64_t *hash, const dun_team *team) {
+static int add_arithmetic(dun_str *text, const dun_member *member) {
     int rc = DUN_OK;
-    dun_str text = {0};
+    const dun_identity identity = member->kind->identity(member->self);
+    TRY(dun_str_addf(text, "%s ", identity.gemm));
+    if (strcmp(identity.precision, "f32") != 0)
+        TRY(dun_str_addf(text, "%s ", identity.precision));
+    TRY(dun_tiles_defines(text, identity.tiles, DUN_CUT_ALL));
+out:
+    return rc;
+}
+
+int dun_team_arithmetic(uint64_t *hash, bool *alike, const dun_team *team) {
+    int rc = DUN_OK;
+    dun_str first = {0}, text = {0};
+    TRY(add_arithmetic(&first, &team->members[0]));
+    *alike = true;
     for (uint32_t i = 1; i < team->n; i++) {
-        dun_identity identity = team->members[i].kind->identity(team->members[i].self);
-        TRY(dun_str_addf(&text, "%s ", identity.gemm));
-        if (strcmp(identity.precision, "f32") != 0)
-            TRY(dun_str_addf(&text, "%s ", identity.precision));
-        TRY(dun_tiles_defines(&text, identity.tiles, DUN_CUT_ALL));
+        const size_t before = text.length;
+        TRY(add_arithmetic(&text, &team->members[i]));
+        *alike &= text.length - before == first.length && strcmp(text.bytes + before, first.bytes) == 0;
     }
     *hash = dun_hash(DUN_HASH_START, text.bytes, text.length);
+out:
+    dun_str_free(&text);
+    dun_str_free(&first);
+    return rc;
+}
+
+int dun_team_arithmetic_alike(uint64_t *hashes, size_t n, const dun_team *team) {
+    int rc = DUN_OK;
+    dun_str text = {0};
+    for (size_t i = 0; i < n; i++) {
+        TRY(add_arithmetic(&text, &team->members[0]));
+        hashes[i] = dun_hash(DUN_HASH_START, text.bytes, text.length);
+    }
 out:
     dun_str_free(&text);
     return rc;

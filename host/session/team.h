@@ -47,6 +47,7 @@ typedef struct {
     dun_member *members; /* the first computes at home */
     size_t capacity;
     uint32_t n;
+    uint32_t whole;          /* what the members' shares add up to */
     bool has_shares;         /* its members have theirs */
     bool has_texts;          /* every text has its owner */
     uint32_t *owner, *local; /* [texts] the member that has a text, and its number there; or NULL */
@@ -63,6 +64,9 @@ void dun_team_free(dun_team *team);
  */
 int dun_team_add(dun_team *team, const dun_member_kind *kind, void *self);
 
+/* The same where each text goes to any member when it is run (dun_team_run_texts): nobody owns any. */
+int dun_team_join(dun_team *team, const dun_member_kind *kind, void *self);
+
 /* Lets all but the first n members go; if there were more, texts and shares are taken from those that stay.
  */
 int dun_team_keep(dun_team *team, uint32_t n);
@@ -70,9 +74,9 @@ int dun_team_keep(dun_team *team, uint32_t n);
 /* Room for batches and a prompt of these sizes; the members are all there. */
 int dun_team_prepare(dun_team *team, const dun_team_sizes *sizes);
 
-/* Percent of the texts for each member: what device.shares says ("61,39"), or, for "" (auto), as fast as they
- * turn out, once, to run a batch of prompts. `changed`: they were others before. DUN_USAGE: not as many
- * numbers as devices, or all of them are 0. */
+/* Shares of the texts for each member, percent for up to ten: what device.shares says ("61,39"), or, for ""
+ * (auto), as fast as they turn out, once, to run a batch of prompts. `changed`: they were others before.
+ * DUN_USAGE: not as many numbers as devices, or all of them are 0. */
 int dun_team_share(bool *changed, dun_team *team, const char *shares, const char *origin);
 
 /* The shares as device.shares takes them. */
@@ -82,8 +86,15 @@ int dun_team_shares(dun_str *out, const dun_team *team);
 int dun_team_assign(dun_team *team, const dun_texts *texts);
 int dun_team_forget(dun_team *team);
 
-/* A hash of how the members beyond the first compute: kernels and products. */
-int dun_team_arithmetic(uint64_t *hash, const dun_team *team);
+/* Seconds that a member takes for as many prompts as a batch has, the best of some rounds. */
+int dun_member_measure(double *seconds, const dun_member_kind *kind, void *self);
+
+/* A hash of how the members beyond the first compute: kernels and products. `alike`: just as the first does,
+ * so that a team of any size gives the same bits. */
+int dun_team_arithmetic(uint64_t *hash, bool *alike, const dun_team *team);
+
+/* That hash for teams of 2, 3, ... n + 1 members who all compute as the first. */
+int dun_team_arithmetic_alike(uint64_t *hashes, size_t n, const dun_team *team);
 
 /* Computes the keys and values that the members keep, all of them at once. */
 int dun_team_fill(dun_team *team, const dun_observer *observer);
@@ -91,6 +102,10 @@ int dun_team_fill(dun_team *team, const dun_observer *observer);
 /* Runs the prompt at home with n texts, 1 <= n; their points (n, D) are then at home. `prompt`: the same on
  * the host, where it is known, so that nobody waits for it; or NULL. */
 int dun_team_run(dun_team *team, const float *prompt, const uint32_t *which, uint32_t n);
+
+/* The same with texts that nobody owns, `which` of `texts`, of which each member takes as many as `counts`
+ * says, one after another. The first has the texts of `texts` as its own. */
+int dun_team_run_texts(dun_team *team, const dun_texts *texts, const uint32_t *which, const uint32_t *counts);
 
 /* The way back of the n points that dun_team_run left, from their gradient (n, D) at home: leaves the
  * gradient of the prompt there. */

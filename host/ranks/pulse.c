@@ -1,0 +1,149 @@
+/* Signs of life: each rank gives one to rank 0 every second and rank 0 one to each, and who hears none for as
+ * long as the deadline ends. MPI itself does not notice a host that is cut off, nor a process that is
+ * stopped. */
+#include "ranks/ranks_inside.h"
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* What a sign says beside that its sender lives: it was asked to stop; it ends, and so should who hears it.
+ */
+enum { SIGN_ALIVE = 0, SIGN_STOP = 1, SIGN_END = 2 };
+
+static const double every = 1.0;    /* seconds between signs */
+static const double stood = 3.0;    /* a pump that was away for longer did not hear what came meanwhile */
+static const double grace = 5.0;    /* so it listens for so long before it judges */
+static const double patience = 8.0; /* for who takes a failure along to end the process in good order */
+
+static bool is_watched(uint32_t peer) {
+    const uint32_t self = (uint32_t)dun_ranks.place.rank;
+    return peer != self && (self == 0 || peer == 0);
+}
+
+/* Whom rank 0 cannot reach hears nothing of it either, and ends by itself. */
+static void hear(uint32_t from, uint32_t sign) {
+    dun_ranks.peers[from].heard = dun_clock_seconds();
+    if (sign & SIGN_END)
+        dun_ranks.end("", 1);
+    if (sign & SIGN_STOP && dun_ranks.place.rank == 0)
+        dun_interrupt();
+}
+
+static void listen(bool *something) {
+    bool found = true;
+    while (found) {
+        int from = 0, n = 0;
+        uint32_t sign = 0;
+        int code = dun_ranks.calls->look(&found, &from, &n, DUN_TAG_PULSE);
+        if (code || !found)
+            return; /* what fails here fails for messages, too */
+        if (n != (int)sizeof sign || dun_ranks.calls->take(&sign, n, from, DUN_TAG_PULSE))
+            return;
+        hear((uint32_t)from, sign);
+        *something = true;
+    }
+}
+
+static void give_sign(uint32_t to, uint32_t sign) {
+    dun_peer *peer = &dun_ranks.peers[to];
+    bool done = true;
+    if (peer->pulse && (dun_ranks.calls->test(&done, peer->pulse) || !done))
+        return; /* the last one still waits to go out */
+    peer->pulse = NULL;
+    peer->sign = sign;
+    (void)dun_ranks.calls->send(&peer->pulse, &peer->sign, (int)sizeof peer->sign, (int)to, DUN_TAG_PULSE);
+}
+
+static void give_signs(uint32_t sign) {
+    for (uint32_t i = 0; i < (uint32_t)dun_ranks.place.n; i++)
+        if (is_watched(i))
+            give_sign(i, sign);
+}
+
+/* Where all hear nothing of rank 0, one is the first to say so, and its launcher ends the others. */
+static double allowed(void) {
+    const int after = dun_ranks.place.rank - 1;
+    return dun_ranks.deadline + (after <= 0 ? 0.0 : after < 8 ? 0.5 * after : 4.0);
+}
+
+static void judge(double now) {
+    for (uint32_t i = 0; i < (uint32_t)dun_ranks.place.n; i++) {
+        const double silent = now - dun_ranks.peers[i].heard;
+        if (is_watched(i) && silent > allowed())
+            dun_ranks_fail(
+                "rank %u on %s has given no sign of life for %.0f s: it died, was stopped, or is cut off; "
+                "this job ends on all ranks. A training goes on from its last checkpoint with --resume, "
+                "with any number of ranks",
+                i, dun_ranks.hosts[i], silent);
+    }
+}
+
+void dun_ranks_pulse(double now, bool *something) {
+    if (now - dun_ranks.looked > stood)
+        for (uint32_t i = 0; i < (uint32_t)dun_ranks.place.n; i++)
+            if (now - dun_ranks.peers[i].heard > dun_ranks.deadline - grace)
+                dun_ranks.peers[i].heard = now - dun_ranks.deadline + grace;
+    dun_ranks.looked = now;
+    listen(something);
+    if (now - dun_ranks.pulsed < every)
+        return;
+    dun_ranks.pulsed = now;
+    give_signs(dun_ranks.place.rank > 0 && dun_interrupted() ? SIGN_STOP : SIGN_ALIVE);
+    judge(now);
+}
+
+static void rest(double seconds) {
+    const struct timespec time = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    (void)nanosleep(&time, NULL);
+}
+
+void dun_ranks_pulse_end(void) {
+    bool done;
+    give_signs(SIGN_END);
+    for (int round = 0; round < 100; round++) { /* a second, for it to go out */
+        for (uint32_t i = 0; i < (uint32_t)dun_ranks.place.n; i++)
+            if (dun_ranks.peers[i].pulse && !dun_ranks.calls->test(&done, dun_ranks.peers[i].pulse) && done)
+                dun_ranks.peers[i].pulse = NULL;
+        rest(0.01);
+    }
+}
+
+/* Whether the process has to end now; `words` is why. */
+static bool is_over(char *words, size_t size, double now) {
+    bool over = false;
+    pthread_mutex_lock(&dun_ranks.lock);
+    const bool at_work = dun_ranks.phase != DUN_GONE;
+    const double away = now - dun_ranks.turned;
+    if (dun_ranks.failed && now - dun_ranks.failed_at > (dun_ranks.place.rank == 0 ? patience : 0.0)) {
+        snprintf(words, size, "%s", dun_ranks.told ? "" : dun_ranks.failure);
+        over = true;
+    } else if (at_work && away > dun_ranks.deadline) {
+        snprintf(words, size, "MPI (%s) has not answered rank %d for %.0f s; this job ends",
+                 *dun_ranks.place.library ? dun_ranks.place.library : "which is still starting",
+                 dun_ranks.place.rank, away);
+        over = true;
+    }
+    pthread_mutex_unlock(&dun_ranks.lock);
+    return over;
+}
+
+void *dun_ranks_guard(void *unused) {
+    char words[sizeof dun_ranks.failure];
+    double before = dun_clock_seconds();
+    (void)unused;
+    for (;;) {
+        rest(0.25);
+        const double now = dun_clock_seconds();
+        /* After it was stopped itself, the pump shall have a turn. */
+        if (now - before < stood && is_over(words, sizeof words, now))
+            dun_ranks.end(words, 1);
+        if (now - before >= stood)
+            rest(1.0);
+        before = dun_clock_seconds();
+    }
+    return NULL;
+}
