@@ -156,7 +156,8 @@ const dun_command dun_command_train = {
             "runs/NAME-sweep. Keys can also come from the\n"
             "environment, as DUNLIN_PROMPT_LR for prompt.lr. Ctrl-C, SIGTERM and SIGHUP save a\n"
             "checkpoint and end with status 130, SIGUSR1 saves one and goes on; --resume goes on\n"
-            "from the last one, to the same result.",
+            "from the last one, to the same result. Under mpirun all ranks train one prompt\n"
+            "(docs/scale.md).",
     .options = options,
     .goes_on = true,
     .max_operands = 1000,

@@ -97,6 +97,30 @@ static void test_read_back(void **state) {
     assert_non_null(strstr(dun_error_message(), "belongs to model"));
 }
 
+/* A team of devices that compute alike had a mark before its tiles, which any number of them may go on with.
+ */
+static void test_team(void **state) {
+    (void)state;
+    char host[] = "....";
+    const dun_checkpoint_data data = {.host = host, .host_bytes = 4};
+    dun_checkpoint team = written, found = running();
+    snprintf(team.tiles, sizeof team.tiles, DUN_CHECKPOINT_TEAM "reg WG 64", 0x1234ULL);
+    expect_ok(dun_checkpoint_write(&team, &data, train_folder()));
+    assert_int_equal(dun_checkpoint_read(&found, &data, train_folder()), DUN_BAD_INPUT);
+    assert_non_null(strstr(dun_error_message(), "belongs to tiles \"team 0000000000001234, reg WG 64\""));
+    found = running();
+    found.teams[3] = 0x1234;
+    assert_int_equal(dun_checkpoint_read(&found, &data, train_folder()), 1);
+    assert_string_equal(found.tiles, "reg WG 64"); /* it is none of a team any more */
+    snprintf(team.tiles, sizeof team.tiles, DUN_CHECKPOINT_TEAM "reg WG 32", 0x1234ULL);
+    expect_ok(dun_checkpoint_write(&team, &data, train_folder()));
+    found = running();
+    found.teams[3] = 0x1234;
+    assert_int_equal(dun_checkpoint_read(&found, &data, train_folder()), DUN_BAD_INPUT);
+    memcpy(host, "abcd", 4);
+    expect_ok(dun_checkpoint_write(&written, &data, train_folder()));
+}
+
 /* Each member that says whose a checkpoint is, and the message where it is another. */
 static void test_whose(void **state) {
     (void)state;
@@ -213,8 +237,9 @@ static int clean(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout), cmocka_unit_test(test_read_back), cmocka_unit_test(test_whose),
-        cmocka_unit_test(test_of_0_1), cmocka_unit_test(test_watch),     cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_layout), cmocka_unit_test(test_read_back), cmocka_unit_test(test_team),
+        cmocka_unit_test(test_whose),  cmocka_unit_test(test_of_0_1),    cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_gaps),
     };
     return cmocka_run_group_tests(tests, NULL, clean);
 }
