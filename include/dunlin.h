@@ -172,10 +172,10 @@ DUNLIN_API dunlin_status dunlin_texts_new(dunlin_texts **out, size_t count, cons
                                           const size_t *lengths, const char *const *labels,
                                           const double *weights);
 
-/* Reads the training and validation texts that a config names (section [data]), split off from the training
- * texts where it says so. `validation` may be NULL: it is not handed out. *validation is NULL where the
- * config has no validation texts. Errors as the program's: DUNLIN_USAGE, DUNLIN_BAD_INPUT with file and line.
- */
+/* Reads the training and validation texts that a config names (section [data]). `validation` may be NULL: it
+ * is not handed out. *validation is NULL where the config names no validation texts; what data.valid_share
+ * splits off is among the training texts, and split off by dunlin_train. Errors as the program's:
+ * DUNLIN_USAGE, DUNLIN_BAD_INPUT with file and line. */
 DUNLIN_API dunlin_status dunlin_texts_read(dunlin_texts **training, dunlin_texts **validation,
                                            const dunlin_config *config);
 
@@ -190,9 +190,10 @@ DUNLIN_API void dunlin_texts_free(dunlin_texts *texts);
  * `training`: texts with labels; their different labels, in byte order or, if all are whole numbers, by
  * value, are the classes 0 .. K-1, unless data.label_map gives them. At least two must occur. What the config
  * says of files of texts (data.train, data.valid, ...) is not looked at. `validation`: texts with labels that
- * occur among the training labels, measured on during and after training; may be NULL: nothing is measured,
- * and nothing is split off. Their weights are not looked at. `directory`: a new or empty folder that gets
- * what the program leaves in a run's, but for pages and pictures
+ * occur among the training labels, measured on during and after training; may be NULL: what data.valid_share
+ * splits off the training texts takes their place, and without it nothing is measured. With both it is
+ * DUNLIN_USAGE. Their weights are not looked at. `directory`: a new or empty folder that gets what the
+ * program leaves in a run's, but for pages and pictures
  * (`dunlin report` makes them); may be NULL: nothing is left on disk. output.dir is not looked at.
  * `progress`, `user`: may be NULL.
  * DUNLIN_USAGE: the config; DUNLIN_BAD_INPUT: the model, a label; DUNLIN_BAD_DEVICE: the device, or its

@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-const char *const dun_run_kept_names[] = {"config.ini",      "prompt.safetensors", "history.jsonl",
-                                          "predictions.tsv", "history.csv",        "report.csv",
-                                          "confusion.csv",   "metrics.json",       NULL};
+const char *const dun_run_kept_names[] = {
+    "config.ini", "prompt.safetensors", "history.jsonl", "predictions.tsv", "history.csv",
+    "report.csv", "confusion.csv",      DUN_SPLIT_FILE,  "metrics.json",    NULL};
 const char *const dun_run_byte_names[] = {"config.ini", "prompt.safetensors", "history.jsonl", "metrics.json",
                                           NULL};
 

@@ -135,7 +135,8 @@ int dun_config_put(dun_config *config, enum dun_config_id id, const char *value,
 int dun_config_check(const dun_config *config);
 
 /* The dearest scope among the keys whose values differ. A template ties the prompt's length to the words
- * round the text: with one, what shapes the prompt touches the model. */
+ * round the text: with one, what shapes the prompt touches the model. Where validation texts are split off,
+ * the seed touches the data. */
 int dun_config_scope_between(enum dun_scope *scope, const dun_config *a, const dun_config *b);
 
 /* Does the key hold what `text` means, whoever set it? `text` is one that it takes. */

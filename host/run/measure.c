@@ -35,12 +35,17 @@ out:
     return rc;
 }
 
+/* A file of validation texts, or a share of the training texts. */
+static int require_valid(const dun_config *config) {
+    return config->data.valid_share > 0 ? DUN_OK : dun_config_require(config, DUN_KEY_data_valid);
+}
+
 int dun_experiment_measure(dun_metrics *metrics, dun_experiment *e) {
     int rc = DUN_OK;
     dun_session *session = &e->session;
     dun_classifier classifier = {0};
     float *distances = NULL;
-    TRY(dun_config_require(&e->config, DUN_KEY_data_valid));
+    TRY(require_valid(&e->config));
     TRY(dun_session_read_data(session, !e->run_path));
     TRY(dun_session_start_engine(session, false));
     TRY(open_classifier(&classifier, e));
@@ -88,7 +93,7 @@ int dun_experiment_points(dun_experiment *e, const char *path) {
     int rc = DUN_OK;
     float *means = NULL;
     bool to_fit = !e->run_path && dun_normalize_is_affine(e->config.model.normalize);
-    TRY(dun_config_require(&e->config, DUN_KEY_data_valid));
+    TRY(require_valid(&e->config));
     TRY(dun_session_read_data(&e->session, to_fit));
     TRY(dun_session_start_engine(&e->session, false));
     if (to_fit)

@@ -95,9 +95,27 @@ out:
     return rc;
 }
 
+/* Which texts were split off, for who measures the run later. */
+static int write_split(const dun_run_dir *run, const dun_session *session) {
+    int rc = DUN_OK;
+    dun_str text = {0};
+    json_t *record = NULL;
+    if (session->split.n == 0)
+        goto out;
+    TRY(dun_split_off_json(&record, session));
+    TRY(dun_json_dump(&text, record));
+    TRY(dun_str_add(&text, "\n", 1));
+    TRY(dun_run_dir_write(run, DUN_SPLIT_FILE, &text));
+out:
+    json_decref(record);
+    dun_str_free(&text);
+    return rc;
+}
+
 int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session) {
     int rc = DUN_OK;
     dun_str text = {0};
+    TRY(write_split(run, session));
     const bool shares = session->team.n > 1 && dun_ranks_n() == 1 && !config->device.shares[0];
     const bool weights = config->device.weights == DUN_WEIGHTS_AUTO;
     const bool precision = config->device.precision == DUN_PRECISION_AUTO;
@@ -179,7 +197,7 @@ void dun_run_dir_close(dun_run_dir *run) {
 }
 
 bool dun_run_dir_withdraw(dun_run_dir *run) {
-    static const char *const files[] = {"config.ini", "history.jsonl", "run.log", NULL};
+    static const char *const files[] = {"config.ini", "history.jsonl", DUN_SPLIT_FILE, "run.log", NULL};
     const bool gone = run->claim && run->history.bytes == 0 && dun_claim_withdraw(run->claim, files);
     if (run->history.bytes == 0)
         run->claim = NULL;

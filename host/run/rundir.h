@@ -30,7 +30,7 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
 int dun_run_dir_keep(dun_run_dir *run, dun_kept *kept, const dun_config *config);
 
 /* Writes what was measured for the run into its config, in memory and on file, so that it is not measured
- * again: device.shares. */
+ * again, as device.shares; and split.json where validation texts were split off. */
 int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_session *session);
 
 /* Claims the folder of a run that was begun, to go on with it. DUN_USAGE: it is none; DUN_FAILED: somebody is

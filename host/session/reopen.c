@@ -12,6 +12,7 @@ static int forget_texts(dun_session *session) {
     dun_session_begin_texts(session);
     dun_dataset_free(session->valid);
     dun_dataset_free(session->train);
+    dun_split_off_free(&session->split);
     dun_labels_free(&session->labels);
     session->valid = session->train = NULL;
     session->n_train = session->n_valid = 0;

@@ -87,6 +87,7 @@ void dun_session_close(dun_session *session) {
     dun_texts_free(&session->texts);
     dun_dataset_free(session->valid);
     dun_dataset_free(session->train);
+    dun_split_off_free(&session->split);
     dun_labels_free(&session->labels);
     dun_free(session->class_weight);
     dun_prompt_free(&session->prompt);

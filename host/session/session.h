@@ -13,6 +13,7 @@
 #include "session/prompt.h"
 #include "session/runfile.h"
 #include "session/shared_model.h"
+#include "session/split_off.h"
 #include "session/team.h"
 #include "session/template.h"
 #include "session/texts.h"
@@ -41,7 +42,8 @@ typedef struct dun_session {
     double *class_weight;       /* [K] loss.class_weights, the largest made 1; or NULL: nothing is read */
     bool weighted;              /* texts or classes do not weigh alike */
     dun_dataset *train, *valid; /* NULL: not read; or, of `valid`, there is none */
-    dun_texts texts;            /* training texts, then validation texts */
+    dun_split_off split; /* which texts data.valid_share split off; `valid` borrows them from `train` */
+    dun_texts texts;     /* training texts, then validation texts */
     uint32_t n_train, n_valid;
     dun_device *device;
     dun_compute compute;
@@ -91,7 +93,7 @@ int dun_session_read_data(dun_session *session, bool train);
  */
 int dun_session_weigh_classes(dun_session *session);
 
-/* The data sets without their tokens, for which a config is enough. */
+/* The data sets without their tokens, for which a config is enough; nothing is split off yet. */
 int dun_session_read_sets(dun_session *session);
 
 /* DUN_USAGE: text and prompt are longer than the model can read, a batch has too many rows, or one device

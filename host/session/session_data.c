@@ -62,11 +62,24 @@ out:
     return rc;
 }
 
+/* What data.valid_share asks for, of texts that were read or given. */
+static int split_off(dun_session *session) {
+    const dun_config *config = session->config;
+    if (!(config->data.valid_share > 0))
+        return DUN_OK;
+    if (session->valid)
+        return dun_error(DUN_USAGE,
+                         "%s: data.valid_share = %g does not go with validation texts that are given",
+                         dun_config_origin(config, DUN_KEY_data_valid_share), config->data.valid_share);
+    return dun_session_split_off(session, session->given ? session->given->train->name : config->data.train);
+}
+
 int dun_session_read_data(dun_session *session, bool train) {
     int rc = DUN_OK;
     double begun = dun_clock_seconds();
     uint32_t max_length = (uint32_t)session->config->data.max_length;
     TRY(dun_session_read_sets(session));
+    TRY(split_off(session));
     if (train)
         TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
     session->n_train = session->texts.n;

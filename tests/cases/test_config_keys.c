@@ -118,12 +118,14 @@ static bool is_one_of(const char *list, const char *word) {
     return strstr(all, wanted);
 }
 
-/* A value of the needed key that will not do; for "*" nothing. */
+/* A value of the needed key that will not do; for "*" nothing, and for nothing one. */
 static const char *wrong_value(const need *n) {
     static const char *const yes_no[] = {"yes", "no", NULL};
     const dun_config_key *key = &dun_config_key_table[n->needed_id];
     if (strcmp(n->needed, "*") == 0)
         return "";
+    if (!*n->needed)
+        return "3";
     for (const char *const *word = key->choices ? key->choices : yes_no; *word; word++)
         if (!is_one_of(n->needed, *word))
             return *word;

@@ -44,6 +44,11 @@ static const struct {
      {"t.ini:2: prompt.bottleneck = 16", "prompt.reparametrize = no",
       "needed is prompt.reparametrize = yes"}},
     {"[output]\ntensorboard = yes\n", {NULL}},
+    {"[data]\ntrain = t\nvalid_share = 0.2\n", {NULL}},
+    {"[data]\nvalid_share = 0.2\nvalid = v\n",
+     {"t.ini:2: data.valid_share = 0.2", "data.valid = v", "needed is data.valid = nothing"}},
+    {"[data]\nlimit_valid = 9\nvalid_share = 0.2\n",
+     {"t.ini:3: data.valid_share = 0.2", "data.limit_valid = 9"}},
 };
 
 static void test_check(void **state) {

@@ -181,6 +181,41 @@ static void test_edges(void **state) {
     assert_int_equal(dun_mem_live(), 0);
 }
 
+/* Every class on both sides, or an error that names it; no warnings. */
+static void test_whole(void **state) {
+    static const struct {
+        const char *bytes, *part; /* NULL: fine */
+    } cases[] = {
+        {"a\tx\nb\tx\nc\ty\nd\ty\n", NULL},
+        {"a\tx\nb\tx\nc\ty\n", "t.tsv: class \"y\" would be left out of the validation texts (0 of its 1"},
+        {"c\ty\na\tx\nb\tx\nc\ty\n", "class \"y\" would be left out of the validation texts (0 of its 2"},
+        {"a\tx\nb\tx\nc\ty\nd\ty\na\tz\n", "class \"z\" would be left out of the "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dun_dataset *data;
+        dun_labels labels = {0};
+        dun_split split;
+        dun_str said = {0};
+        expect_ok(parse(&data, &labels, cases[i].bytes, "t.tsv"));
+        dun_warn_listen(hear, &said);
+        int rc = dun_split_make_whole(&split, data, &labels, 0.4, 1, "t.tsv");
+        dun_warn_ignore(&said);
+        assert_null(said.bytes);
+        if (cases[i].part) {
+            expect_error(rc, DUN_BAD_INPUT, "t.tsv: class ", cases[i].part);
+            assert_null(split.to_valid);
+        } else {
+            expect_ok(rc);
+            assert_int_equal(split.n_valid, 2);
+        }
+        dun_split_free(&split);
+        dun_dataset_free(data);
+        dun_labels_free(&labels);
+    }
+    assert_int_equal(dun_mem_live(), 0);
+}
+
 static dun_dataset *walked;
 static dun_labels walked_labels;
 
@@ -188,6 +223,8 @@ static int split_and_tell(void) {
     int rc;
     dun_split split = {0};
     TRY(dun_split_make(&split, walked, 2, 0.2, 1, "t.tsv"));
+    dun_split_free(&split);
+    TRY(dun_split_make_whole(&split, walked, &walked_labels, 0.2, 1, "t.tsv"));
     TRY(dun_doubles_tell(walked, "t.tsv", walked, "v.tsv", &walked_labels));
 out:
     dun_split_free(&split);
@@ -196,7 +233,7 @@ out:
 
 static void test_no_memory(void **state) {
     (void)state;
-    expect_ok(parse(&walked, &walked_labels, "a\tx\na\ty\nb\tx\nc\ty\n", "t.tsv"));
+    expect_ok(parse(&walked, &walked_labels, "a\tx\na\ty\nb\tx\nc\ty\nd\ty\n", "t.tsv"));
     walk_failures(split_and_tell);
     dun_dataset_free(walked);
     dun_labels_free(&walked_labels);
@@ -205,8 +242,8 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tells), cmocka_unit_test(test_splits),    cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_edges), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_tells), cmocka_unit_test(test_splits), cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_edges), cmocka_unit_test(test_whole),  cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

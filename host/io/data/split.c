@@ -8,6 +8,7 @@
 
 typedef struct {
     dun_split *split;
+    bool tell; /* of classes with one text */
     const dun_dataset *data;
     uint32_t *first;   /* [n] of equal texts the first */
     uint32_t *n_equal; /* [n] how many a first one stands for */
@@ -56,15 +57,15 @@ static void split_class(job *j, const uint32_t *members, uint32_t n, uint32_t cl
     dun_random_shuffle(j->order, n, seed, DUN_STREAM_SPLIT, class_id);
     if (n > 1)
         take(j, members, n, wanted > 0 ? wanted : 1);
-    else if (n == 1)
+    else if (n == 1 && j->tell)
         dun_warn("%s:%u: the only text of its class%s; none is left to validate with", name,
                  j->data->examples[members[0]].line, n_texts > 1 ? ", several times" : "");
 }
 
-int dun_split_make(dun_split *split, const dun_dataset *dataset, uint32_t n_classes, double share,
-                   uint64_t seed, const char *name) {
+static int make(dun_split *split, const dun_dataset *dataset, uint32_t n_classes, double share, uint64_t seed,
+                const char *name, bool tell) {
     int rc = DUN_OK;
-    job j = {.split = split, .data = dataset};
+    job j = {.split = split, .tell = tell, .data = dataset};
     const size_t n = dataset->n;
     *split = (dun_split){0};
     TRY_NEW(split->to_valid, n);
@@ -86,16 +87,58 @@ int dun_split_make(dun_split *split, const dun_dataset *dataset, uint32_t n_clas
         split->n_valid += split->to_valid[i];
         split->n_doubles += j.first[i] != i;
     }
-    if (split->n_valid == 0)
-        TRY(dun_error(DUN_BAD_INPUT,
-                      "%s: no class has two different texts; more are needed, or a file to validate with",
-                      name));
 out:
     dun_free(j.order);
     dun_free(j.start);
     dun_free(j.members);
     dun_free(j.n_equal);
     dun_free(j.first);
+    if (rc < 0)
+        dun_split_free(split);
+    return rc;
+}
+
+int dun_split_make(dun_split *split, const dun_dataset *dataset, uint32_t n_classes, double share,
+                   uint64_t seed, const char *name) {
+    int rc = DUN_OK;
+    TRY(make(split, dataset, n_classes, share, seed, name, true));
+    if (split->n_valid == 0)
+        TRY(dun_error(DUN_BAD_INPUT,
+                      "%s: no class has two different texts; more are needed, or a file to validate with",
+                      name));
+out:
+    if (rc < 0)
+        dun_split_free(split);
+    return rc;
+}
+
+/* A class of which all texts, or none, are to be validation's. */
+static int refuse_one_sided(const char *name, const char *class_name, uint32_t n, uint32_t n_valid) {
+    return dun_error(
+        DUN_BAD_INPUT,
+        "%s: class \"%s\" would be left out of the %s texts (%u of its %u texts would be split off); "
+        "two different texts of every class are needed, or a file to validate with",
+        name, class_name, n_valid ? "training" : "validation", n_valid, n);
+}
+
+int dun_split_make_whole(dun_split *split, const dun_dataset *dataset, const dun_labels *labels, double share,
+                         uint64_t seed, const char *name) {
+    int rc = DUN_OK;
+    uint32_t *all = NULL, *valid = NULL;
+    const uint32_t K = labels->n_classes;
+    TRY(make(split, dataset, K, share, seed, name, false));
+    TRY_NEW(all, K);
+    TRY_NEW(valid, K);
+    for (size_t i = 0; i < dataset->n; i++) {
+        all[dataset->examples[i].label]++;
+        valid[dataset->examples[i].label] += split->to_valid[i];
+    }
+    for (uint32_t k = 0; k < K; k++)
+        if (all[k] && (valid[k] == 0 || valid[k] == all[k]))
+            TRY(refuse_one_sided(name, labels->names[k], all[k], valid[k]));
+out:
+    dun_free(valid);
+    dun_free(all);
     if (rc < 0)
         dun_split_free(split);
     return rc;

@@ -16,6 +16,11 @@ typedef struct {
  * `name`, the file's, when none does. */
 int dun_split_make(dun_split *split, const dun_dataset *dataset, uint32_t n_classes, double share,
                    uint64_t seed, const char *name);
+
+/* The same where every class that has a text must be on both sides: DUN_BAD_INPUT names one that would not
+ * be. */
+int dun_split_make_whole(dun_split *split, const dun_dataset *dataset, const dun_labels *labels, double share,
+                         uint64_t seed, const char *name);
 void dun_split_free(dun_split *split);
 
 #endif
