@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What a training offers beyond its steps, from outside: validation texts that are split off and stay the same ones.
+# What a training offers beyond its steps, from outside: validation texts that are split off and stay the same ones;
+# the validation loss, patience with it, and the best state kept.
 # Usage: answers.sh DUNLIN FIXTURES
 set -uo pipefail
 # shellcheck source=tests/lib.sh
@@ -75,7 +76,73 @@ ends 0 train config.ini --seeds 2 --out seeds "${share[@]}"
 cmp -s seeds/001-*/split.json seeds/002-*/split.json && fail 'two seeds split alike'
 cmp -s seeds/001-*/prompt.safetensors split/prompt.safetensors || fail 'the first of two seeds is not what it is alone'
 
+# evaluations RUN: step and validation loss of each.
+evaluations() {
+    sed -n 's/.*"step": \([0-9]*\),.*"valid_loss": \([^}]*\)}/\1 \2/p' "$1/history.jsonl"
+}
+# judge RUN PATIENCE: the best evaluation's step and loss, and the step at which patience runs out (0: never).
+judge() {
+    evaluations "$1" | awk -v p="$2" 'NR == 1 || $2 < low { low = $2; best = $1; since = -1 }
+        { since++; if (p && since == p && !out) { out = $1; print best, low, out; exit } } END { if (!out) print best, low, 0 }'
+}
+
+# A rate at which the validation loss goes up and down. Patience ends the run where its history says; the best state is
+# that of a run which ends there.
+wild=(--set data.valid=valid.tsv --set prompt.lr=0.7 --set train.epochs=40 --set centroid.train=no)
+texts 6 'aa zz' 'zy aa' >valid.tsv
+ends 0 train config.ini --out last "${wild[@]}"
+ends 0 train config.ini --out best "${wild[@]}" --set train.keep=best --set train.patience=3
+cmp <(head -n "$(wc -l <best/history.jsonl)" last/history.jsonl) best/history.jsonl || fail 'patience changes the steps before'
+read -r step loss end <<<"$(judge last 3)"
+[ "$end" -gt "$step" ] && [ "$step" -gt 8 ] || stop "the run to be patient with is too tame: $step $loss $end"
+[ "$(number steps best/metrics.json)" = "$end" ] || fail "patience ended at step $(number steps best/metrics.json), not $end"
+[ "$(number kept_step best/metrics.json)" = "$step" ] || fail "kept is step $(number kept_step best/metrics.json), not $step"
+[ "$(number valid_loss best/metrics.json)" = "$loss" ] || fail "its loss is $(number valid_loss best/metrics.json), not $loss"
+says best/metrics.json '"patience_ran_out":true'
+says best/run.log "patience  step $end: the validation loss $(printf %.4f "$loss") of step $step was not bettered in 3 evaluations"
+matches out "^kept: the state after step $step, with the best validation loss"
+grep -q '"stopped"' best/metrics.json && fail 'nobody stopped the run'
+ends 0 train config.ini --out short "${wild[@]}" --set train.epochs=$((step / 8))
+for file in prompt.safetensors predictions.tsv report.csv; do
+    cmp -s best/$file short/$file || fail "$file of the best state is not that of a run that ends there"
+done
+cmp -s best/prompt.safetensors last/prompt.safetensors && fail 'the best state is the last'
+matches last/history.csv '^step,.*,valid_accuracy,valid_loss$'
+
+# Interrupted and gone on with, the average and a reparametrisation too; and gone on with once patience has run out.
+wild+=(--set train.keep=best --set train.patience=3 --set output.checkpoint_every=1)
+for more in train.average=0.5 prompt.reparametrize=yes; do
+    rm -rf halved whole
+    ends 0 train config.ini --out whole "${wild[@]}" --set $more --set train.patience=0
+    "$dunlin" train config.ini --quiet --out halved "${wild[@]}" --set $more --set train.patience=0 >out 2>err &
+    pid=$!
+    until [ "$(evaluations halved 2>/dev/null | wc -l)" -ge 12 ]; do
+        kill -0 $pid || stop 'the run to interrupt'
+        sleep 0.01
+    done
+    kill -INT $pid
+    wait $pid
+    [ $? -eq 130 ] || stop 'the run to interrupt was not'
+    ends 0 train --resume halved
+    for file in prompt.safetensors predictions.tsv history.jsonl; do
+        cmp -s halved/$file whole/$file || fail "$file: a run that keeps its best and went on ends otherwise ($more)"
+    done
+done
+rm -rf whole halved
+ends 0 train config.ini --out whole "${wild[@]}"
+cp -r whole halved
+rm halved/metrics.json halved/prompt.safetensors
+ends 0 train --resume halved
+for file in prompt.safetensors predictions.tsv history.jsonl; do
+    cmp -s halved/$file whole/$file || fail "$file: patience ran out, and the run went on"
+done
+[ "$(number kept_step halved/metrics.json)" = "$step" ] || fail 'the best step was forgotten'
+
 # What does not go.
+ends 2 train config.ini --out bad --set train.patience=2
+says err 'train.patience goes by the validation loss, and there are no validation texts'
+ends 2 train config.ini --out bad --set train.keep=best
+says err 'train.keep = best goes by the validation loss, and there are no validation texts'
 ends 2 train config.ini --out bad "${share[@]}" --set data.valid=valid-part.tsv
 says err 'data.valid_share = 0.25 does not go with data.valid = valid-part.tsv'
 ends 2 train config.ini --out bad "${share[@]}" --set data.limit_valid=3

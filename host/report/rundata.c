@@ -55,8 +55,8 @@ out:
 }
 
 typedef struct {
-    double *step, *epoch, *loss, *accuracy, *valid; /* NAN: not there */
-    size_t n, capacity[5];
+    double *step, *epoch, *loss, *accuracy, *valid, *valid_loss; /* NAN: not there */
+    size_t n, capacity[6];
 } curves;
 
 static int add_step(curves *c, const dun_step_record *record) {
@@ -66,11 +66,13 @@ static int add_step(curves *c, const dun_step_record *record) {
     TRY_GROW(c->loss, c->capacity[2], c->n);
     TRY_GROW(c->accuracy, c->capacity[3], c->n);
     TRY_GROW(c->valid, c->capacity[4], c->n);
+    TRY_GROW(c->valid_loss, c->capacity[5], c->n);
     c->step[c->n] = (double)record->step;
     c->epoch[c->n] = record->epoch ? (double)record->epoch : NAN;
     c->loss[c->n] = record->loss;
     c->accuracy[c->n] = record->accuracy;
     c->valid[c->n] = record->valid_accuracy;
+    c->valid_loss[c->n] = record->valid_loss;
     if (record->step)
         c->n++;
 out:
@@ -96,17 +98,18 @@ out:
     return rc;
 }
 
-static int add_valid(dun_str *out, const curves *c) {
+/* [[step, value]..] of the steps after which there is one. */
+static int add_valid(dun_str *out, const char *name, const curves *c, const double *values) {
     int rc = DUN_OK;
     size_t n_valid = 0, seen = 0, every, written = 0;
     for (size_t i = 0; i < c->n; i++)
-        n_valid += isnan(c->valid[i]) ? 0 : 1;
+        n_valid += isnan(values[i]) ? 0 : 1;
     every = n_valid > 0 ? (n_valid + MOST_STEPS - 1) / MOST_STEPS : 1;
-    TRY(dun_str_addf(out, "\"valid\":["));
+    TRY(dun_str_addf(out, "\"%s\":[", name));
     for (size_t i = 0; i < c->n; i++) {
-        if (isnan(c->valid[i]) || (seen++, (n_valid - seen) % every))
+        if (isnan(values[i]) || (seen++, (n_valid - seen) % every))
             continue;
-        TRY(dun_str_addf(out, "%s[%.15g,%.6g]", written++ ? "," : "", c->step[i], c->valid[i]));
+        TRY(dun_str_addf(out, "%s[%.15g,%.6g]", written++ ? "," : "", c->step[i], values[i]));
     }
     TRY(dun_str_addf(out, "]"));
 out:
@@ -128,7 +131,9 @@ static int read_history(dun_run_data *data) {
     TRY(add_column(&data->history, "epoch", c.epoch, c.n, group, false));
     TRY(add_column(&data->history, "loss", c.loss, c.n, group, true));
     TRY(add_column(&data->history, "accuracy", c.accuracy, c.n, group, true));
-    TRY(add_valid(&data->history, &c));
+    TRY(add_valid(&data->history, "valid", &c, c.valid));
+    TRY(dun_str_addf(&data->history, ","));
+    TRY(add_valid(&data->history, "valid_loss", &c, c.valid_loss));
     TRY(dun_str_addf(&data->history, "}"));
 out:
     dun_free(c.step);
@@ -136,6 +141,7 @@ out:
     dun_free(c.loss);
     dun_free(c.accuracy);
     dun_free(c.valid);
+    dun_free(c.valid_loss);
     dun_history_close(&history);
     return rc;
 }

@@ -25,7 +25,7 @@ typedef struct {
     dun_file config;  /* config.ini */
     dun_file rows;    /* predictions.tsv */
     dun_str history;  /* history.jsonl as JSON: {"step": [..], "epoch", "loss", "accuracy", "valid": [[step,
-                          accuracy]..]}, long ones thinned to means */
+                          accuracy]..], "valid_loss": [[step, loss]..]}, long ones thinned to means */
     bool has_points;  /* there is a projection */
     dun_projection projection;
     dun_scene *scenes; /* [n_scenes]; without a trajectory none */

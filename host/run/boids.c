@@ -135,9 +135,12 @@ static int step(mover *m, uint32_t done, double lr, dun_run_dir *run) {
     if (done == flock->n_steps)
         goto out;
     if (run)
-        TRY(dun_run_dir_step(
-            run, &(dun_step_record){
-                     .step = done + 1, .loss = *loss, .accuracy = NAN, .lr = lr, .valid_accuracy = NAN}));
+        TRY(dun_run_dir_step(run, &(dun_step_record){.step = done + 1,
+                                                     .loss = *loss,
+                                                     .accuracy = NAN,
+                                                     .lr = lr,
+                                                     .valid_accuracy = NAN,
+                                                     .valid_loss = NAN}));
     TRY(move(m, flock->positions + (done + (size_t)1) * flock->n_points * flock->n_dimensions));
 out:
     return rc;

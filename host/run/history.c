@@ -22,14 +22,23 @@ static const struct {
 } fields[DUN_N_HISTORY_FIELDS] = {
 #define FIELD(name, ...)                                                                                     \
     { #name, offsetof(dun_step_record, name), __VA_ARGS__ }
-    [DUN_HISTORY_STEP] = FIELD(step, COUNT, 0), [DUN_HISTORY_EPOCH] = FIELD(epoch, COUNT_FROM_1, 0),
-    [DUN_HISTORY_LOSS] = FIELD(loss, REAL, 9),  [DUN_HISTORY_ACCURACY] = FIELD(accuracy, REAL, 6),
-    [DUN_HISTORY_LR] = FIELD(lr, REAL, 9),      [DUN_HISTORY_VALID_ACCURACY] = FIELD(valid_accuracy, REAL, 9),
+    [DUN_HISTORY_STEP] = FIELD(step, COUNT, 0),
+    [DUN_HISTORY_EPOCH] = FIELD(epoch, COUNT_FROM_1, 0),
+    [DUN_HISTORY_LOSS] = FIELD(loss, REAL, 9),
+    [DUN_HISTORY_ACCURACY] = FIELD(accuracy, REAL, 6),
+    [DUN_HISTORY_LR] = FIELD(lr, REAL, 9),
+    [DUN_HISTORY_VALID_ACCURACY] = FIELD(valid_accuracy, REAL, 9),
+    [DUN_HISTORY_VALID_LOSS] = FIELD(valid_loss, REAL, 9),
 #undef FIELD
 };
 
 const char *dun_history_name(enum dun_history_field field) {
     return fields[field].name;
+}
+
+dun_step_record dun_step_record_empty(void) {
+    return (dun_step_record){
+        .loss = NAN, .accuracy = NAN, .lr = NAN, .valid_accuracy = NAN, .valid_loss = NAN};
 }
 
 int dun_history_add_value(dun_str *out, const dun_step_record *record, enum dun_history_field field) {
@@ -109,7 +118,7 @@ static bool take_pair(dun_step_record *record, const char **at) {
 /* {"step": 1, "loss": 0.25}: nothing is allocated, so that the line of any run can be read when memory is
  * short. */
 static bool take_line(dun_step_record *record, const char *text) {
-    *record = (dun_step_record){.loss = NAN, .accuracy = NAN, .lr = NAN, .valid_accuracy = NAN};
+    *record = dun_step_record_empty();
     if (*text++ != '{')
         return false;
     while (take_pair(record, &text)) {

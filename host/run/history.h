@@ -7,13 +7,16 @@
 
 #include <stdint.h>
 
-/* A step: the batch's mean loss before it and its accuracy; valid_accuracy is NAN (and left out of the line)
- * where nothing was measured after the step. Without texts, epoch 0 and accuracy NAN are left out as well. A
- * line without a step, which nobody writes, reads as step 0. */
+/* A step: the batch's mean loss before it and its accuracy; valid_accuracy and valid_loss are NAN (and left
+ * out of the line) where nothing was measured after the step. Without texts, epoch 0 and accuracy NAN are
+ * left out as well. A line without a step, which nobody writes, reads as step 0. */
 typedef struct {
     uint64_t step, epoch;
-    double loss, accuracy, lr, valid_accuracy;
+    double loss, accuracy, lr, valid_accuracy, valid_loss;
 } dun_step_record;
+
+/* Step and epoch 0, all else NAN. */
+dun_step_record dun_step_record_empty(void);
 
 /* What a line holds, in its order. */
 enum dun_history_field {
@@ -23,6 +26,7 @@ enum dun_history_field {
     DUN_HISTORY_ACCURACY,
     DUN_HISTORY_LR,
     DUN_HISTORY_VALID_ACCURACY,
+    DUN_HISTORY_VALID_LOSS,
     DUN_N_HISTORY_FIELDS
 };
 const char *dun_history_name(enum dun_history_field field); /* as in the line */

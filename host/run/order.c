@@ -22,6 +22,9 @@ static int add_figures(dun_str *text, const dun_session *session, const dun_run_
                      "without training: class means %.4f, always the largest class %.4f\n",
                      result->metrics.accuracy, session->n_valid, (unsigned long long)result->steps,
                      result->seconds, result->baseline.accuracy, result->majority));
+    if (session->config->train.keep == DUN_KEEP_BEST)
+        TRY(dun_str_addf(text, "kept: the state after step %llu, with the best validation loss, %.4f\n",
+                         (unsigned long long)result->kept_step, result->valid_loss));
     if (!isnan(result->probe_after))
         TRY(dun_str_addf(text, "linear probe on the same points: %.4f before training, %.4f after\n",
                          result->probe_before, result->probe_after));
@@ -139,6 +142,7 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     }
     TRY(keep_choices(config, session));
     TRY(dun_session_reopen_given(session, config, order->given, &logged));
+    TRY(dun_train_check(session));
     if (order->resume)
         TRY(dun_train_look(session, &run));
     TRY(foresee_weights(&form, session));

@@ -210,8 +210,11 @@ int dun_run_dir_tensorboard(dun_run_dir *run, uint64_t step) {
 }
 
 static int add_events(dun_run_dir *run, const dun_step_record *r) {
-    const dun_tfevents_scalar all[] = {
-        {"loss", r->loss}, {"accuracy", r->accuracy}, {"lr", r->lr}, {"valid_accuracy", r->valid_accuracy}};
+    const dun_tfevents_scalar all[] = {{"loss", r->loss},
+                                       {"accuracy", r->accuracy},
+                                       {"lr", r->lr},
+                                       {"valid_accuracy", r->valid_accuracy},
+                                       {"valid_loss", r->valid_loss}};
     dun_tfevents_scalar known[sizeof all / sizeof *all];
     size_t n = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -369,6 +372,12 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     failed |= json_object_set_new(root, "last_loss", json_real((double)result->last_loss));
     if (result->stopped)
         failed |= json_object_set_new(root, "stopped", json_true());
+    if (session->n_valid > 0)
+        failed |= json_object_set_new(root, "valid_loss", dun_json_real(result->valid_loss));
+    if (session->config->train.keep == DUN_KEEP_BEST)
+        failed |= json_object_set_new(root, "kept_step", json_integer((json_int_t)result->kept_step));
+    if (result->ran_out)
+        failed |= json_object_set_new(root, "patience_ran_out", json_true());
     failed |= json_object_set_new(root, "model", json_string(dun_model_file_spec(session->model)->name));
     failed |= json_object_set_new(root, "version", json_string(DUN_VERSION));
     failed |= json_object_set_new(root, "files", dun_run_files_json(session->config));

@@ -78,7 +78,10 @@ typedef struct {
     float *centroids;              /* (K, D), trained */
     uint64_t steps, trained_texts; /* texts: of the steps of this process, in all epochs */
     float last_loss;
-    bool stopped;   /* it was told to end before it had taken all steps */
+    double valid_loss;  /* of the validation texts, trained (dun_evaluate_loss); NAN: there are none */
+    uint64_t kept_step; /* what is measured and saved is the state after this step */
+    bool stopped;       /* it was told to end before it had taken all steps */
+    bool ran_out;       /* train.patience ended it before that */
     double seconds; /* since the session was opened for this run: reading the model and the texts counts */
 } dun_run_result;
 

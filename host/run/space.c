@@ -25,6 +25,8 @@ uint64_t dun_space_needed_bytes(const dun_session *session) {
     for (size_t i = 0; session->valid && i < session->valid->n; i++)
         text_bytes += session->valid->examples[i].length;
     bytes += trained * (CHECKPOINTS * MOMENTS + 1);
+    if (config->train.keep == DUN_KEEP_BEST)
+        bytes += trained * CHECKPOINTS;
     bytes += text_bytes + n * (K + 4) * VALUE_CHARACTERS; /* predictions.tsv */
     if (config->output.report) {
         const dun_trajectory_shape shape = dun_trajectory_plan((uint32_t)K, (uint32_t)D, batch_size, steps);

@@ -91,48 +91,6 @@ out:
     return rc;
 }
 
-/* After a step that went too far no text has a nearest centroid. The loss of the next step would show it, but
- * there need not be one; that it is no number is how a sweep's table knows such a run. */
-static int check_distances(dun_trainer *t) {
-    dun_run_result *result = t->result;
-    uint32_t K = t->loss.n_classes;
-    for (size_t i = 0; i < (size_t)t->session->n_valid * K; i++) {
-        if (isfinite(result->distances[i]))
-            continue;
-        result->last_loss = NAN;
-        return dun_error(
-            DUN_FAILED,
-            "the distance of validation text %u to a centroid is %g after step %llu, and the loss no number "
-            "from there on: training stopped; try a lower prompt.lr or centroid.lr",
-            (unsigned)(i / K) + 1, (double)result->distances[i], (unsigned long long)result->steps);
-    }
-    return DUN_OK;
-}
-
-/* Metrics of the validation texts as the prompt now is. */
-static int validate(dun_trainer *t) {
-    int rc = DUN_OK;
-    dun_session *session = t->session;
-    dun_run_result *result = t->result;
-    double begun = dun_clock_seconds();
-    dun_metrics_clear(&result->metrics);
-    t->measured_step = result->steps;
-    if (session->n_valid == 0)
-        goto out;
-    TRY(dun_average_swap_in(&t->average));
-    TRY(dun_evaluate_valid(result->distances, &t->kept, session, &t->pass, &t->loss, &t->centroids,
-                           "validation"));
-    TRY(dun_average_swap_out(&t->average));
-    TRY(check_distances(t));
-    dun_evaluate_metrics(&result->metrics, session, result->distances);
-    dun_watch_valid(&t->watch, result->metrics.accuracy);
-    dun_observe_say(session->observer, "valid     step %llu: accuracy %.4f",
-                    (unsigned long long)result->steps, result->metrics.accuracy);
-out:
-    session->timings.eval += dun_clock_seconds() - begun;
-    return rc;
-}
-
 static void show_epoch(const dun_trainer *t, uint64_t epoch, uint32_t texts) {
     char stage[64];
     snprintf(stage, sizeof stage, "epoch %llu/%lld", (unsigned long long)epoch,
@@ -160,7 +118,7 @@ static int after_step(dun_trainer *t, const epoch_sums *sums, uint64_t epoch, ui
     bool measure = session->n_valid > 0 && (is_multiple(step, config->train.eval_every) ||
                                             (epoch_ends && (every_epoch || epoch == epochs)));
     if (measure) {
-        TRY(validate(t));
+        TRY(dun_trainer_validate(t));
         if (!epoch_ends)
             show_epoch(t, epoch, session->n_train - texts_done);
     }
@@ -170,7 +128,8 @@ static int after_step(dun_trainer *t, const epoch_sums *sums, uint64_t epoch, ui
                                             .loss = t->result->last_loss,
                                             .accuracy = sums->step_accuracy,
                                             .lr = t->prompt_lr * t->rate,
-                                            .valid_accuracy = measure ? t->result->metrics.accuracy : NAN}));
+                                            .valid_accuracy = measure ? t->result->metrics.accuracy : NAN,
+                                            .valid_loss = measure ? t->result->valid_loss : NAN}));
     bool asked = dun_trainer_save_asked(t);
     if (epoch_ends || is_multiple(step, config->output.checkpoint_every) || asked || dun_interrupted())
         TRY(dun_trainer_save(t, epoch, texts_done));
@@ -191,6 +150,11 @@ static void order_texts(dun_trainer *t, uint64_t epoch) {
                            DUN_STREAM_SHUFFLE, epoch);
 }
 
+/* Nobody wants another step. */
+static bool is_over(const dun_trainer *t) {
+    return dun_end_wanted() || dun_best_ran_out(&t->best);
+}
+
 /* One epoch from its text number `done` on. */
 static int train_epoch(dun_trainer *t, uint64_t epoch, uint32_t done) {
     int rc = DUN_OK;
@@ -200,7 +164,7 @@ static int train_epoch(dun_trainer *t, uint64_t epoch, uint32_t done) {
     double begun = dun_clock_seconds(), eval_before = session->timings.eval;
     order_texts(t, epoch);
     show_epoch(t, epoch, session->n_train - done);
-    while (done < session->n_train && !dun_end_wanted()) {
+    while (done < session->n_train && !is_over(t)) {
         uint32_t n = session->n_train - done < batch_size ? session->n_train - done : batch_size, right = 0;
         float loss = NAN;
         const double weight = look_up(t, t->order + done, n);
@@ -234,24 +198,11 @@ out:
     return rc;
 }
 
-static double majority_accuracy(const dun_session *session, const dun_metrics *metrics) {
-    uint64_t most = 0;
-    for (uint32_t k = 0; k < metrics->n_classes; k++) {
-        uint64_t support = 0;
-        for (uint32_t p = 0; p < metrics->n_classes; p++)
-            support += metrics->confusion[(size_t)k * metrics->n_classes + p];
-        if (most < support)
-            most = support;
-    }
-    return session->n_valid ? (double)most / session->n_valid : NAN;
-}
-
-/* Brings the trained prompt and centroids, or their averages, to the host; they then stay in use. */
+/* Brings prompt and centroids in use to the host. */
 static int collect(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     size_t n = (size_t)session->labels.n_classes * dun_session_point_width(session);
-    TRY(dun_average_swap_in(&t->average));
     TRY_NEW(t->result->centroids, n);
     const size_t floats = (size_t)session->prompt.n_rows * session->prompt.width;
     const dun_buffer_part parts[] = {
@@ -260,20 +211,6 @@ static int collect(dun_trainer *t) {
     TRY(dun_buffer_read_parts(parts, 2));
 out:
     return rc;
-}
-
-/* One class for every text is never a result: the prompt or the centroids ran away. */
-static void warn_one_class(const dun_session *session, const dun_metrics *metrics) {
-    uint32_t K = metrics->n_classes;
-    for (uint32_t p = 0; p < K; p++) {
-        uint64_t predicted = 0;
-        for (uint32_t k = 0; k < K; k++)
-            predicted += metrics->confusion[(size_t)k * K + p];
-        if (predicted == metrics->n && metrics->n > 1)
-            dun_warn(
-                "every validation text got the class \"%s\"; try a lower prompt.lr, or another prompt.text",
-                session->labels.names[p]);
-    }
 }
 
 /* The frames of the report's animation, from the start or from where training goes on. */
@@ -307,14 +244,17 @@ static int train_epochs(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
     t->pass.patient = true; /* from here on, Ctrl-C waits for the end of a step */
-    for (uint64_t epoch = t->at.epoch; epoch <= (uint64_t)session->config->train.epochs && !dun_end_wanted();
+    for (uint64_t epoch = t->at.epoch; epoch <= (uint64_t)session->config->train.epochs && !is_over(t);
          epoch++) {
         TRY(train_epoch(t, epoch, (uint32_t)t->at.texts_done));
         t->at.texts_done = 0;
     }
-    t->result->stopped = t->result->steps < t->n_steps;
+    const bool early = t->result->steps < t->n_steps;
+    t->result->ran_out = early && dun_best_ran_out(&t->best);
+    t->result->stopped = early && !t->result->ran_out;
     if (session->n_valid > 0 && t->measured_step != t->result->steps)
-        TRY(validate(t));
+        TRY(dun_trainer_validate(t));
+    TRY(dun_trainer_take_kept(t));
 out:
     return rc;
 }
@@ -352,6 +292,7 @@ static void free_trainer(dun_trainer *t) {
     dun_reparam_free(&t->reparam);
     dun_calculated_free(&t->calculated);
     dun_average_free(&t->average);
+    dun_best_free(&t->best);
     dun_loss_free(&t->loss);
     dun_buffer_free(&t->centroids);
     dun_buffer_free(&t->d_centroids);
@@ -370,7 +311,8 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     int rc = DUN_OK;
     dun_trainer t = {
         .session = session, .run = run, .result = result, .measured_step = UINT64_MAX, .epoch_loss = NAN};
-    *result = (dun_run_result){0};
+    *result = (dun_run_result){.valid_loss = NAN};
+    TRY(dun_train_check(session));
     TRY_NEW(result->distances, (size_t)session->n_valid * session->labels.n_classes);
     TRY(dun_metrics_create(&result->metrics, session->labels.n_classes));
     TRY(dun_metrics_create(&result->baseline, session->labels.n_classes));
@@ -379,9 +321,6 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     TRY(dun_trainer_begin(&t, resume));
     TRY(open_trajectory(&t));
     TRY(train_epochs(&t));
-    dun_metrics_finish(&result->metrics);
-    result->majority = majority_accuracy(session, &result->metrics);
-    warn_one_class(session, &result->metrics);
     dun_watch_warn(&t.watch, t.epoch_loss);
     TRY(collect(&t));
     TRY(probe_trained(&t));

@@ -10,6 +10,9 @@
  * Ctrl-C; the checkpoint is saved. */
 int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bool resume);
 
+/* DUN_USAGE: the config asks for what validation texts decide, and there are none. */
+int dun_train_check(const dun_session *session);
+
 /* Does the run's checkpoint, if there is one, belong to the session's model, config and data? Asked before a
  * device is opened and the texts are run. DUN_BAD_INPUT: no; the message says what is another. */
 int dun_train_look(const dun_session *session, const dun_run_dir *run);

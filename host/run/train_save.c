@@ -16,11 +16,15 @@ static size_t baseline_bytes(const dun_trainer *t) {
 }
 
 static void pack_state(dun_trainer *t) {
-    memcpy(dun_watch_put(t->saved, &t->watch), t->result->baseline.confusion, baseline_bytes(t));
+    uint8_t *at = dun_watch_put(t->saved, &t->watch);
+    memcpy(at, t->result->baseline.confusion, baseline_bytes(t));
+    dun_best_put(at + baseline_bytes(t), &t->best);
 }
 
 static void unpack_state(dun_trainer *t) {
-    memcpy(t->result->baseline.confusion, dun_watch_take(&t->watch, t->saved), baseline_bytes(t));
+    const uint8_t *at = dun_watch_take(&t->watch, t->saved);
+    memcpy(t->result->baseline.confusion, at, baseline_bytes(t));
+    dun_best_take(&t->best, at + baseline_bytes(t));
 }
 
 bool dun_trainer_save_asked(dun_trainer *t) {
@@ -126,7 +130,7 @@ int dun_trainer_prepare_checkpoint(dun_trainer *t) {
              plain ? "" : ", ", plain ? "" : precision, text.bytes);
     TRY(gather_tensors(t));
     dun_checkpoint_data *state = &t->state;
-    state->host_bytes = dun_watch_bytes() + baseline_bytes(t);
+    state->host_bytes = dun_watch_bytes() + baseline_bytes(t) + dun_best_bytes(&t->best);
     TRY_NEW(t->saved, state->host_bytes);
     state->host = t->saved;
 out:

@@ -144,6 +144,8 @@ int dun_trainer_prepare(dun_trainer *t) {
     TRY(dun_average_add(&t->average, &t->centroids, "the averaged centroids"));
     if (config->output.report && t->run->path && session->n_valid > 0)
         TRY(dun_kept_points_create(&t->kept, session->n_valid, D));
+    TRY(dun_best_create(&t->best, config, (size_t)session->prompt.n_rows * session->prompt.width,
+                        (size_t)K * D));
     TRY(prepare_probe(t));
 out:
     return rc;

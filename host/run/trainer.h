@@ -1,5 +1,5 @@
-/* A training as it stands; the inside of train.c, which runs it, with its beginning (train_start.c) and what
- * a checkpoint carries of it (train_save.c). */
+/* A training as it stands; the inside of train.c, which runs it, with its beginning (train_start.c), its
+ * validation texts (train_valid.c) and what a checkpoint carries of it (train_save.c). */
 #ifndef DUN_TRAINER_H
 #define DUN_TRAINER_H
 
@@ -8,6 +8,7 @@
 #include "learn/loss.h"
 #include "learn/optim.h"
 #include "learn/reparam.h"
+#include "run/best.h"
 #include "run/checkpoint.h"
 #include "run/rundir.h"
 #include "run/trajectory.h"
@@ -35,8 +36,9 @@ typedef struct {
     bool has_prompt;                   /* a step did */
     dun_checkpoint at;                 /* where training stands */
     dun_checkpoint_data state;         /* what a checkpoint carries */
-    uint8_t *saved;                    /* the part of it on the host: watch, baseline's counts */
+    uint8_t *saved;                    /* the part of it on the host: watch, baseline's counts, best */
     dun_watch watch;
+    dun_best best;          /* validation loss so far; part of a checkpoint where it is asked for */
     double epoch_loss;      /* mean of the last epoch, or of what this process saw of it */
     dun_pass pass;          /* over texts; its sink is (n_train + n_valid, D) for the linear probe, or NULL */
     uint64_t measured_step; /* result->metrics are those after this step */
@@ -52,6 +54,14 @@ int dun_trainer_start_centroids(dun_trainer *t);
 
 /* A linear probe on the points that the last passes left. */
 int dun_trainer_probe(double *accuracy, dun_trainer *t);
+
+/* Measures the validation texts under the prompt that is trained, or its average, for the history, the watch
+ * and the best loss. Without such texts there is nothing to measure. */
+int dun_trainer_validate(dun_trainer *t);
+
+/* The end of the steps: from now on prompt and centroids that were kept, or their averages, are those in use,
+ * and the last measured. */
+int dun_trainer_take_kept(dun_trainer *t);
 
 /* Says what a checkpoint carries and whose it is. */
 int dun_trainer_prepare_checkpoint(dun_trainer *t);

@@ -2,6 +2,7 @@
 #include "session/evaluate.h"
 
 #include "base/err.h"
+#include "math/calibration.h"
 
 #include <math.h>
 
@@ -79,4 +80,16 @@ void dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, cons
         dun_metrics_add(metrics, session->texts.label[session->n_train + i],
                         dun_nearest_centroid(distances + (size_t)i * K, K));
     dun_metrics_finish(metrics);
+}
+
+double dun_evaluate_loss(const dun_session *session, const float *distances) {
+    const uint32_t K = session->labels.n_classes;
+    double sum = 0, weight = 0;
+    for (uint32_t i = 0; i < session->n_valid; i++) {
+        const uint32_t label = session->texts.label[session->n_train + i];
+        const double own = session->class_weight[label];
+        sum += own * dun_surprise(distances + (size_t)i * K, K, label, session->config->loss.temperature);
+        weight += own;
+    }
+    return weight > 0 ? sum / weight : NAN;
 }

@@ -27,4 +27,9 @@ uint32_t dun_nearest_centroid(const float *distances, uint32_t K);
 /* Adds the validation texts to `metrics` from their distances (n_valid, K), and finishes it. */
 void dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances);
 
+/* Mean over the validation texts of -log of the probability that their distances (n_valid, K), by softmax of
+ * -distance / loss.temperature, give the right class; classes weigh as in training. Of cross-entropy without
+ * a margin it is the loss itself. NAN: there is no text, or only such as weigh nothing. */
+double dun_evaluate_loss(const dun_session *session, const float *distances);
+
 #endif

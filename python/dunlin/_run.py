@@ -37,7 +37,8 @@ class Run:
     path : pathlib.Path
         Its directory.
     history : list of dict
-        The steps: "step", "epoch", "loss", "accuracy", "lr" and, where it was measured, "valid_accuracy";
+        The steps: "step", "epoch", "loss", "accuracy", "lr" and, where it was measured, "valid_accuracy" and
+        "valid_loss";
         ``pandas.DataFrame(run.history)`` is a table of them.
     metrics : dict
         What metrics.json has.

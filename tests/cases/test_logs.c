@@ -175,18 +175,30 @@ static void test_tables(void **state) {
 static void test_history(void **state) {
     (void)state;
     static const dun_step_record written[] = {
-        {.step = 1, .epoch = 2, .loss = (double)0.1f, .accuracy = 0.25, .lr = 1e-3, .valid_accuracy = NAN},
-        {.step = 2, .epoch = 0, .loss = 3, .accuracy = NAN, .lr = 0, .valid_accuracy = 1.0 / 3},
+        {.step = 1,
+         .epoch = 2,
+         .loss = (double)0.1f,
+         .accuracy = 0.25,
+         .lr = 1e-3,
+         .valid_accuracy = NAN,
+         .valid_loss = NAN},
+        {.step = 2,
+         .epoch = 0,
+         .loss = 3,
+         .accuracy = NAN,
+         .lr = 0,
+         .valid_accuracy = 1.0 / 3,
+         .valid_loss = 0.5},
     };
     dun_str text = {0};
     dun_history history;
     dun_step_record record;
     for (size_t i = 0; i < 2; i++)
         check_ok(dun_history_add_line(&text, &written[i]));
-    assert_string_equal(text.bytes,
-                        "{\"step\": 1, \"epoch\": 2, \"loss\": 0.100000001, \"accuracy\": 0.25, "
-                        "\"lr\": 0.001}\n"
-                        "{\"step\": 2, \"loss\": 3, \"lr\": 0, \"valid_accuracy\": 0.333333333}\n");
+    assert_string_equal(text.bytes, "{\"step\": 1, \"epoch\": 2, \"loss\": 0.100000001, \"accuracy\": 0.25, "
+                                    "\"lr\": 0.001}\n"
+                                    "{\"step\": 2, \"loss\": 3, \"lr\": 0, \"valid_accuracy\": 0.333333333, "
+                                    "\"valid_loss\": 0.5}\n");
     size_t whole = text.length;
     static const char *const bad[] = {"{\"step\": 3, \"lo",
                                       "{\"step\": nan}",
@@ -217,6 +229,7 @@ static void test_history(void **state) {
         assert_true((float)record.loss == (float)written[i].loss && record.lr == written[i].lr);
         assert_true(isnan(written[i].accuracy) ? isnan(record.accuracy) : record.accuracy == 0.25);
         assert_true(isnan(written[i].valid_accuracy) == isnan(record.valid_accuracy));
+        assert_true(isnan(written[i].valid_loss) ? isnan(record.valid_loss) : record.valid_loss == 0.5);
     }
     assert_int_equal(dun_history_next(&record, &history), DUN_BAD_INPUT);
     assert_non_null(strstr(dun_error_message(), "history.jsonl:3:"));

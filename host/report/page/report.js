@@ -143,13 +143,25 @@ function animation(run) {
     view.node, player.node, el("div", { class: "tools" }), legend(names, hidden, () => view.draw()));
 }
 
+// What train.keep and train.patience did.
+function keptNote(run) {
+  const m = run.metrics, n = run.history.valid_loss.length;
+  const ended = m.patience_ran_out ? ` Patience ended the training at step ${m.steps}.` : "";
+  return (n && m.kept_step !== undefined ? ` Kept is the state after step ${m.kept_step}, with the best held-out loss.` : "") + ended;
+}
+
 function curves(run) {
   const h = run.history, width = Math.max(3, Math.round(h.step.length / 25)), blue = 0, orange = 3;
   const many = h.group > 1 ? ` Each value is the mean of ${h.group} steps.` : "";
+  const held = h.valid_loss.length ? [{ name: "held out", hue: orange, x: h.valid_loss.map((v) => v[0]), y: h.valid_loss.map((v) => v[1]), width: 2.2, dots: h.valid_loss.length < 60 }] : [];
+  // Another loss than cross-entropy has another scale than what the held-out texts are measured by.
+  const alike = (settings(run.config)["loss.kind"] || "cross-entropy") === "cross-entropy";
+  const surprise = "-log of the probability of the right class, mean over the held-out texts";
   return el("div", { class: "pair" },
-    el("section", {}, el("h2", {}, "Loss"), el("p", { class: "note" }, "Of every batch, before its step." + many), lineChart([
+    el("section", { id: "loss" }, el("h2", {}, "Loss"), el("p", { class: "note" }, "Of every batch, before its step." + many + (alike && held.length ? ` Held out: ${surprise}.` : "") + keptNote(run)), lineChart([
       { name: "batch", hue: blue, x: h.step, y: h.loss, width: 1, opacity: 0.4 },
-      { name: "smoothed", hue: blue, x: h.step, y: smooth(h.loss, width), width: 2.2 }], { label: "loss over steps" })),
+      { name: "smoothed", hue: blue, x: h.step, y: smooth(h.loss, width), width: 2.2 }].concat(alike ? held : []), { label: "loss over steps" })),
+    !alike && held.length ? el("section", {}, el("h2", {}, "Held-out loss"), el("p", { class: "note" }, surprise + "."), lineChart(held, { label: "held-out loss over steps" })) : null,
     el("section", {}, el("h2", {}, "Accuracy"), el("p", { class: "note" }, "Of the batches, and of the held-out texts where they were measured." + many), lineChart([
       { name: "batch", hue: blue, x: h.step, y: h.accuracy, width: 1, opacity: 0.35 },
       { name: "smoothed", hue: blue, x: h.step, y: smooth(h.accuracy, width), width: 2.2 },
@@ -175,6 +187,7 @@ function machine(run) {
       fact("Device", device.name), fact("Platform", device.platform), fact("Driver", device.driver), fact("Matrix products", device.gemm),
       fact("Most device memory", m.device_memory_bytes ? (m.device_memory_bytes / 1048576).toFixed(0) + " MiB" : undefined),
       fact("Model", m.model), fact("Steps", m.steps), fact("Last loss", typeof m.last_loss === "number" ? short(m.last_loss) : undefined),
+      fact("Held-out loss", typeof m.valid_loss === "number" ? short(m.valid_loss) : undefined), fact("Kept step", m.kept_step),
       fact("dunlin", m.version)].filter(Boolean)));
 }
 
