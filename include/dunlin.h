@@ -238,9 +238,9 @@ DUNLIN_API dunlin_status dunlin_class_name(const dunlin_run *run, size_t index, 
 
 /* What is known of a run, as a JSON object; what is not known is null.
  * {"version": the library's, "classes": [names], "n_classes": K, "point_width": D, "prompt_rows": P,
- *  "width": C, "model": {"path", "hash", "name"}, "device": {"name", "driver", ...}, "directory": path,
- *  "stopped": true|false, "config": {"section.key": "value", ...}, "metrics": what metrics.json has}
- * `buffer` may be NULL. */
+ *  "width": C, "calibration_temperature": fitted with output.calibrate, "model": {"path", "hash", "name"},
+ * "device": {"name", "driver", ...}, "directory": path, "stopped": true|false, "config": {"section.key":
+ * "value", ...}, "metrics": what metrics.json has} `buffer` may be NULL. */
 DUNLIN_API dunlin_status dunlin_info(const dunlin_run *run, char *buffer, size_t size, size_t *needed);
 
 /* The steps of the training as a JSON array of the objects in history.jsonl; empty where they are not known.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a training offers beyond its steps, from outside: validation texts that are split off and stay the same ones;
-# the validation loss, patience with it, and the best state kept.
+# the validation loss, patience with it, and the best state kept; probabilities that are calibrated.
 # Usage: answers.sh DUNLIN FIXTURES
 set -uo pipefail
 # shellcheck source=tests/lib.sh
@@ -158,4 +158,44 @@ printf 'aa ab ba 1\trare\naa ab ba 1\trare\n' | cat data.tsv - >rare.tsv
 ends 3 train config.ini --out bad "${share[@]}" --set data.train=rare.tsv
 matches err 'class "rare" would be left out of the (training|validation) texts \([02] of its 2 texts'
 [ ! -e bad ] || fail 'what was refused left a folder'
+# A temperature is fitted on the validation texts, saved, and what answers go by; the run is else the same.
+texts 55 'aa ba zz' 'zz zy ab' >many.tsv
+texts 5 'zz zy yz' 'aa ab ba' >>many.tsv # labelled wrong
+ends 0 train config.ini --out plain --set data.valid=many.tsv
+ends 0 train config.ini --out fitted --set data.valid=many.tsv --set output.calibrate=yes
+matches out '^calibrated: temperature [0-9.e+-]*; expected calibration error 0\.[0-9]*, before 0\.[0-9]* '
+cmp -s plain/predictions.tsv fitted/predictions.tsv || fail 'a calibrated run has other distances'
+grep -q calibration plain/prompt.safetensors && fail 'a run that was not asked is calibrated'
+temperature=$(grep -aoE '"calibration_temperature": ?"[^"]*"' fitted/prompt.safetensors | grep -oE '[0-9.e+-]+"$' | tr -d '"')
+[ -n "$temperature" ] || stop 'no temperature in prompt.safetensors'
+[ "$(number temperature fitted/metrics.json)" = "$(printf %.9g "$temperature")" ] || fail 'metrics.json has another temperature'
+cut -f 1 many.tsv | head -n 20 >lines.txt
+# confident RUN TEMPERATURE: the confidences that classify prints are the softmax under that temperature.
+confident() {
+    ends 0 classify "$1" lines.txt --output tsv
+    awk -F '\t' -v t="$2" '{ d = $4 - $5; if (d < 0) d = -d; p = 1 / (1 + exp(-d / t)); e = p - $3
+        if (e > 2e-4 || e < -2e-4) exit 1 }' out || fail "$1: confidences are not those of temperature $2: $(head -n 2 out)"
+}
+confident plain 1
+confident fitted "$temperature"
+"$dunlin" classify plain lines.txt >plain.txt && "$dunlin" classify fitted lines.txt | cmp -s - plain.txt ||
+    fail 'calibration changes classes or distances'
+ends 0 train config.ini --out few --set data.valid=valid.tsv --set output.calibrate=yes
+says err 'output.calibrate: 12 validation texts are too few to fit a temperature on, 50 are needed'
+ends 0 train config.ini --out none --set output.calibrate=yes
+says err 'output.calibrate: 0 validation texts are too few'
+texts 30 'zz zy yz' 'aa ab ba' >wrong.tsv
+ends 0 train config.ini --out wrong --set data.valid=wrong.tsv --set output.calibrate=yes
+says err 'output.calibrate: no temperature fits the validation texts'
+for run in few none wrong; do
+    grep -q calibration $run/prompt.safetensors $run/metrics.json && fail "$run: was calibrated all the same"
+done
+for broken in 0 -1 nan x; do # as long as what was there
+    cp -r fitted broken
+    sed -i "s/\(\"calibration_temperature\": \{0,1\}\"\)[^\"]*/\1$(printf "%-${#temperature}s" $broken)/" broken/prompt.safetensors
+    ends 3 classify broken lines.txt
+    says err "the metadata's calibration_temperature is $broken"
+    rm -r broken
+done
+
 finish

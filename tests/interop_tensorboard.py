@@ -20,7 +20,7 @@ def main(run):
     expected = {}
     for line in (run / "history.jsonl").read_text().splitlines():
         record = json.loads(line)
-        for tag in ("loss", "accuracy", "lr", "valid_accuracy"):
+        for tag in ("loss", "accuracy", "lr", "valid_accuracy", "valid_loss"):
             if tag in record:
                 expected.setdefault(tag, []).append((record["step"], single(record[tag])))
     reader = event_accumulator.EventAccumulator(str(run), size_guidance={event_accumulator.SCALARS: 0})

@@ -37,6 +37,9 @@ lr = 0.02
 [train]
 epochs = 3
 batch_size = 8
+keep = best
+[output]
+calibrate = yes
 END
 printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.ini
 
@@ -44,7 +47,7 @@ printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.i
 "$dunlin" train config.ini -q --out two --set prompt.lr=0.01 >/dev/null || stop "the second run"
 "$dunlin" boids boids.ini -q --out flock >/dev/null || stop "boids"
 "$dunlin" report one two --out both.html >/dev/null || stop "two runs side by side"
-"$dunlin" train config.ini -q --out bare --set data.valid= >/dev/null || stop "a run without validation texts"
+"$dunlin" train config.ini -q --out bare --set data.valid= --set train.keep=last >/dev/null 2>&1 || stop "a run without validation texts"
 "$dunlin" report bare one --out unmeasured.html >/dev/null || stop "a run without validation texts beside another"
 [ "$(wc -c <one/report.html)" -lt 400000 ] || stop "the long text is not cut"
 "$dunlin" report flock 2>err && stop "a report on a flock"

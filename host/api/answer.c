@@ -2,6 +2,7 @@
 #include "api/run.h"
 #include "api/texts.h"
 
+#include "session/answer.h"
 #include "session/evaluate.h"
 
 #include <math.h>
@@ -33,7 +34,7 @@ static void answer(const answers *to, const dunlin_run *run, size_t first, uint3
     for (uint32_t i = 0; i < n; i++) {
         if (to->probabilities)
             set_probabilities(to->probabilities + at + (size_t)i * K, distances + (size_t)i * K, K,
-                              run->experiment.config.loss.temperature);
+                              dun_answer_temperature(&run->experiment.saved, &run->experiment.config));
         if (to->labels)
             to->labels[first + i] = dun_nearest_centroid(distances + (size_t)i * K, K);
     }

@@ -60,6 +60,8 @@ static int add_classes(json_t *root, const dun_saved_prompt *saved) {
     TRY(dun_json_set(root, "point_width", json_integer(saved->point_width)));
     TRY(dun_json_set(root, "prompt_rows", json_integer(saved->n_rows)));
     TRY(dun_json_set(root, "width", json_integer(saved->width)));
+    TRY(dun_json_set(root, "calibration_temperature",
+                     saved->calibration > 0 ? dun_json_real(saved->calibration) : json_null()));
 out:
     return rc;
 }

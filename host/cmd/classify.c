@@ -148,7 +148,7 @@ static int run(const dun_args *args) {
                                        .usual_header = experiment.config.data.header};
     TRY(dun_asked_open(&asked, path ? path : "-", &options));
     job.rule.saved = &experiment.saved;
-    job.rule.temperature = experiment.config.loss.temperature;
+    job.rule.temperature = dun_answer_temperature(&experiment.saved, &experiment.config);
     TRY(dun_answer_check(&job.rule));
     TRY(dun_session_start_engine(&experiment.session, false));
     TRY(dun_classifier_open(&job.classifier, &experiment.session, &experiment.saved));
@@ -198,7 +198,8 @@ const dun_command dun_command_classify = {
         "an answer, an empty one too, and what is not UTF-8 is read as U+FFFD. Answers leave as soon as no "
         "further input waits.\n\n"
         "The confidence is the softmax of -distance / loss.temperature at the nearest class. It orders "
-        "answers; it is not a measured probability of being right.",
+        "answers; it is not a measured probability of being right. Of a run with output.calibrate = yes it is "
+        "one: the temperature was fitted on its validation texts.",
     .options = options,
     .min_operands = 1,
     .max_operands = 2,

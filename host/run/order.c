@@ -25,6 +25,13 @@ static int add_figures(dun_str *text, const dun_session *session, const dun_run_
     if (session->config->train.keep == DUN_KEEP_BEST)
         TRY(dun_str_addf(text, "kept: the state after step %llu, with the best validation loss, %.4f\n",
                          (unsigned long long)result->kept_step, result->valid_loss));
+    if (result->calibration.temperature > 0)
+        TRY(dun_str_addf(
+            text,
+            "calibrated: temperature %.4g; expected calibration error %.4f, before %.4f (crossed over two "
+            "halves)\n",
+            result->calibration.temperature, result->calibration.after.error,
+            result->calibration.before.error));
     if (!isnan(result->probe_after))
         TRY(dun_str_addf(text, "linear probe on the same points: %.4f before training, %.4f after\n",
                          result->probe_before, result->probe_after));

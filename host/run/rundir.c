@@ -262,6 +262,7 @@ static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_
                               .centroids = result->centroids,
                               .normalization = session->normalizer.values,
                               .class_names = session->labels.names,
+                              .calibration = result->calibration.temperature,
                               .model_hash = dun_model_file_fingerprint(session->model),
                               .scale =
                                   dun_spec_weight_scale(dun_model_file_spec(session->model), DUN_W_EMBED)};
@@ -350,7 +351,7 @@ static json_t *timings_json(const dun_timings *t) {
 
 static int write_metrics(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
-    json_t *root = NULL;
+    json_t *root = NULL, *calibration = NULL;
     dun_str text = {0};
     TRY(dun_metrics_json(&root, &result->metrics, session->labels.names));
     int failed =
@@ -376,6 +377,10 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
         failed |= json_object_set_new(root, "valid_loss", dun_json_real(result->valid_loss));
     if (session->config->train.keep == DUN_KEEP_BEST)
         failed |= json_object_set_new(root, "kept_step", json_integer((json_int_t)result->kept_step));
+    if (result->calibration.temperature > 0) {
+        TRY(dun_calibration_json(&calibration, &result->calibration));
+        failed |= json_object_set_new(root, "calibration", calibration);
+    }
     if (result->ran_out)
         failed |= json_object_set_new(root, "patience_ran_out", json_true());
     failed |= json_object_set_new(root, "model", json_string(dun_model_file_spec(session->model)->name));

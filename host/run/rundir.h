@@ -6,6 +6,7 @@
 
 #include "base/stream.h"
 #include "io/tfevents.h"
+#include "math/calibration.h"
 #include "run/claim.h"
 #include "run/history.h"
 #include "run/kept.h"
@@ -80,8 +81,9 @@ typedef struct {
     float last_loss;
     double valid_loss;  /* of the validation texts, trained (dun_evaluate_loss); NAN: there are none */
     uint64_t kept_step; /* what is measured and saved is the state after this step */
-    bool stopped;       /* it was told to end before it had taken all steps */
-    bool ran_out;       /* train.patience ended it before that */
+    dun_calibration calibration; /* temperature 0: not asked for, or not possible */
+    bool stopped;                /* it was told to end before it had taken all steps */
+    bool ran_out;                /* train.patience ended it before that */
     double seconds; /* since the session was opened for this run: reading the model and the texts counts */
 } dun_run_result;
 

@@ -115,6 +115,36 @@ static void warn_one_class(const dun_session *session, const dun_metrics *metric
     }
 }
 
+/* The temperature of probabilities, from the distances that were measured last. */
+static int calibrate(dun_trainer *t) {
+    int rc = DUN_OK;
+    const dun_session *session = t->session;
+    const dun_calibration *c = &t->result->calibration;
+    const dun_judged_texts texts = {.distances = t->result->distances,
+                                    .labels = session->texts.label + session->n_train,
+                                    .n = session->n_valid,
+                                    .n_classes = session->labels.n_classes};
+    if (!session->config->output.calibrate)
+        goto out;
+    TRY(dun_calibrate(&t->result->calibration, &texts, session->config->loss.temperature));
+    if (rc == 1)
+        dun_observe_say(
+            session->observer,
+            "calibrate temperature %.4g instead of %.4g: expected calibration error %.4f, before %.4f",
+            c->temperature, c->before_temperature, c->after.error, c->before.error);
+    else if (texts.n < DUN_CALIBRATION_TEXTS)
+        dun_warn("output.calibrate: %u validation texts are too few to fit a temperature on, %d are needed; "
+                 "probabilities stay as loss.temperature makes them",
+                 texts.n, DUN_CALIBRATION_TEXTS);
+    else
+        dun_warn(
+            "output.calibrate: no temperature fits the validation texts, whose distances say nothing of their "
+            "classes; probabilities stay as loss.temperature makes them");
+    rc = DUN_OK;
+out:
+    return rc;
+}
+
 int dun_trainer_take_kept(dun_trainer *t) {
     int rc = DUN_OK;
     dun_run_result *result = t->result;
@@ -132,6 +162,7 @@ int dun_trainer_take_kept(dun_trainer *t) {
     dun_metrics_finish(&result->metrics);
     result->majority = majority_accuracy(t->session, &result->metrics);
     warn_one_class(t->session, &result->metrics);
+    TRY(calibrate(t));
 out:
     t->session->timings.eval += dun_clock_seconds() - begun;
     return rc;

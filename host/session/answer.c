@@ -8,6 +8,10 @@
 #include <math.h>
 #include <string.h>
 
+double dun_answer_temperature(const dun_saved_prompt *saved, const dun_config *config) {
+    return saved->calibration > 0 ? saved->calibration : config->loss.temperature;
+}
+
 int dun_answer_check(const dun_answer_rule *rule) {
     for (uint32_t k = 0; rule->unsure > 0 && k < rule->saved->n_classes; k++)
         if (strcmp(rule->saved->class_names[k], DUN_ANSWER_UNSURE) == 0)

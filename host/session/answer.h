@@ -3,6 +3,7 @@
 #define DUN_ANSWER_H
 
 #include "base/str.h"
+#include "config/config.h"
 #include "session/runfile.h"
 
 #include <jansson.h>
@@ -12,7 +13,7 @@
 
 typedef struct {
     const dun_saved_prompt *saved; /* the classes */
-    double temperature;            /* of the run's loss */
+    double temperature;            /* dun_answer_temperature of the run */
     double unsure;                 /* least confidence of an answer; 0: every answer is given */
 } dun_answer_rule;
 
@@ -21,6 +22,9 @@ typedef struct {
     const char *nearest; /* the nearest class's name */
     double confidence;   /* softmax of -distance / temperature at the nearest class: 1/K .. 1 */
 } dun_answer;
+
+/* The temperature of a run's probabilities: that fitted on held-out texts, else that of its loss. */
+double dun_answer_temperature(const dun_saved_prompt *saved, const dun_config *config);
 
 /* DUN_USAGE: a threshold, when a class of the run has the name DUN_ANSWER_UNSURE. */
 int dun_answer_check(const dun_answer_rule *rule);

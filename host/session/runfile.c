@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "io/store/safetensors.h"
 
 #include <inttypes.h>
@@ -77,6 +78,23 @@ out:
     return rc;
 }
 
+/* The temperature that was fitted, if one was. */
+static int read_calibration(dun_saved_prompt *saved, const dun_safetensors *file, const char *path) {
+    int rc = DUN_OK;
+    bool lost;
+    const char *text = metadata_of(file, "calibration_temperature");
+    if (!*text)
+        goto out;
+    TRY(dun_number_read(&saved->calibration, &lost, text));
+    if (rc == 0 || !(saved->calibration > 0))
+        TRY(dun_error(DUN_BAD_INPUT,
+                      "%s: the metadata's calibration_temperature is %.40s; a number above 0 is needed", path,
+                      text));
+    rc = DUN_OK;
+out:
+    return rc;
+}
+
 static int read_all(dun_saved_prompt *saved, const dun_safetensors *file, const char *path) {
     int rc = DUN_OK;
     const dun_tensor *rows = dun_safetensors_find(file, "prompt_embeddings");
@@ -91,6 +109,7 @@ static int read_all(dun_saved_prompt *saved, const dun_safetensors *file, const 
         TRY(read_matrix(&saved->centroids, &saved->n_classes, &saved->point_width, centroids, path));
         TRY(read_class_names(saved, file, path));
         TRY(read_normalization(saved, file, path));
+        TRY(read_calibration(saved, file, path));
     }
 out:
     return rc;
@@ -124,7 +143,7 @@ out:
 
 static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
-    dun_str classes = {0};
+    dun_str classes = {0}, temperature = {0};
     json_t *names = json_array();
     char hash[24], scale[24];
     snprintf(hash, sizeof hash, "%016" PRIx64, saved->model_hash);
@@ -139,11 +158,16 @@ static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
         snprintf(scale, sizeof scale, "%.9g", (double)saved->scale);
         TRY(dun_json_set(*out, "embedding_scale", json_string(scale)));
     }
+    if (saved->calibration > 0) {
+        TRY(dun_number_add(&temperature, saved->calibration));
+        TRY(dun_json_set(*out, "calibration_temperature", json_string(temperature.bytes)));
+    }
 out:
     if (rc < 0) {
         json_decref(*out);
         *out = NULL;
     }
+    dun_str_free(&temperature);
     json_decref(names);
     dun_str_free(&classes);
     return rc;

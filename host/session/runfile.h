@@ -17,6 +17,7 @@ typedef struct {
     float *centroids;                /* (K, D) */
     float *normalization;            /* (2, D): shift and scale of points; NULL: none */
     char **class_names;              /* [K]; NULL without centroids */
+    double calibration;              /* temperature of probabilities, fitted on held-out texts; 0: none was */
     uint64_t model_hash;             /* 0: not recorded */
     float
         scale; /* rows of the model's table are multiplied with it to be in the prompt's space; 0: not said */

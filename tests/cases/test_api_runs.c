@@ -62,9 +62,9 @@ static void test_same_bytes(void **state) {
 }
 
 /* What the program prints, and writes, of the same run and texts. */
-static void test_same_answers(void **state) {
-    (void)state;
+static void expect_same_answers(const char *directory) {
     dunlin_run *run;
+    char command[100];
     dunlin_texts *texts = api_texts();
     float distances[API_TEXTS][2], points[API_TEXTS * 32];
     double probabilities[API_TEXTS][2];
@@ -72,7 +72,7 @@ static void test_same_answers(void **state) {
     const char *name;
     dun_str wanted = {0}, lines = {0};
     size_t K, D;
-    API_OK(dunlin_open(&run, train_path("program"), NULL));
+    API_OK(dunlin_open(&run, train_path(directory), NULL));
     API_OK(dunlin_sizes(run, &K, &D));
     assert_true(K == 2 && D == 32);
     API_OK(dunlin_classify(run, texts, &distances[0][0], &probabilities[0][0], labels));
@@ -85,11 +85,13 @@ static void test_same_answers(void **state) {
         assert_true(fabs(probabilities[i][0] + probabilities[i][1] - 1) < 1e-12);
     }
     train_write_file("lines.txt", lines.bytes, lines.length);
-    program("classify program lines.txt --output tsv");
+    snprintf(command, sizeof command, "classify %s lines.txt --output tsv", directory);
+    program(command);
     char *printed = api_file("out");
     assert_string_equal(printed, wanted.bytes);
     free(printed);
-    program("points program lines.txt --out points.npy");
+    snprintf(command, sizeof command, "points %s lines.txt --out points.npy", directory);
+    program(command);
     dun_file file;
     check_ok(dun_file_map(&file, train_path("points.npy")));
     assert_true(file.length > sizeof points &&
@@ -101,6 +103,45 @@ static void test_same_answers(void **state) {
     dun_str_free(&lines);
     dunlin_texts_free(texts);
     dunlin_free(run);
+}
+
+static void test_same_answers(void **state) {
+    (void)state;
+    expect_same_answers("program");
+}
+
+/* Validation texts that are split off, and probabilities fitted on them, as the program has them. */
+static void test_split_and_calibrated(void **state) {
+    (void)state;
+    static const char *const files[] = {"prompt.safetensors", "predictions.tsv", "split.json", NULL};
+    dunlin_config *config = api_config();
+    dunlin_texts *training, *validation;
+    dunlin_run *run;
+    size_t count;
+    write_letters("many.tsv", 120, 3, 12, "");
+    API_OK(dunlin_config_set(config, "data.train", train_path("many.tsv")));
+    API_OK(dunlin_config_set(config, "data.valid", ""));
+    API_OK(dunlin_config_set(config, "data.valid_share", "0.5"));
+    API_OK(dunlin_config_set(config, "output.calibrate", "yes"));
+    API_OK(dunlin_texts_read(&training, &validation, config));
+    assert_null(validation); /* they are among the training texts */
+    API_OK(dunlin_texts_count(training, &count));
+    assert_int_equal(count, 120);
+    API_OK(dunlin_train(&run, config, training, NULL, train_path("calibrated"), NULL, NULL));
+    char *info = api_text(dunlin_info, run), *at = strstr(info, "\"calibration_temperature\":");
+    assert_non_null(at);
+    assert_true(strtod(strchr(at, ':') + 1, NULL) > 0);
+    free(info);
+    dunlin_free(run);
+    API_REFUSES(dunlin_train(&run, config, training, training, NULL, NULL, NULL), DUNLIN_USAGE,
+                "data.valid_share = 0.5 does not go with validation texts that are given");
+    program(
+        "train my.ini --out by-program --set data.train=many.tsv --set data.valid= --set data.valid_share=0.5 "
+        "--set output.calibrate=yes");
+    expect_same("by-program", "calibrated", files);
+    dunlin_texts_free(training);
+    dunlin_config_free(config);
+    expect_same_answers("calibrated");
 }
 
 /* Answers from the first report of a training that took a step. */
@@ -551,9 +592,21 @@ static int compare(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, note, compare)
     const struct CMUnitTest tests[] = {
-        T(test_process), T(test_same_bytes), T(test_same_answers), T(test_stops_now),   T(test_stops_cleanly),
-        T(test_info),    T(test_bytes),      T(test_other_model),  T(test_refusals),    T(test_weights),
-        T(test_shared),  T(test_threads),    T(test_at_work),      T(test_two_threads),
+        T(test_process),
+        T(test_same_bytes),
+        T(test_same_answers),
+        T(test_stops_now),
+        T(test_stops_cleanly),
+        T(test_info),
+        T(test_bytes),
+        T(test_other_model),
+        T(test_refusals),
+        T(test_weights),
+        T(test_split_and_calibrated),
+        T(test_shared),
+        T(test_threads),
+        T(test_at_work),
+        T(test_two_threads),
     };
     return cmocka_run_group_tests(tests, begin, remove_files);
 }

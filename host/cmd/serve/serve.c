@@ -80,7 +80,7 @@ static int load(server *s, const char *path, const dun_overrides *overrides, con
     TRY(dun_experiment_open(&s->experiment, path, overrides, observer));
     TRY(dun_experiment_require_run(&s->experiment, path, "serve"));
     s->rule.saved = &s->experiment.saved;
-    s->rule.temperature = s->experiment.config.loss.temperature;
+    s->rule.temperature = dun_answer_temperature(&s->experiment.saved, &s->experiment.config);
     TRY(dun_answer_check(&s->rule));
     if (dun_serve_signals_asked(&s->signals))
         goto out;

@@ -80,6 +80,49 @@ function confusion(run) {
     counts.length > mostNumbers ? confusionPicture(counts, run.classes) : confusionTable(counts, run.classes));
 }
 
+// Confidence against the share of right answers: dots on the diagonal are probabilities; their size is their texts.
+function reliabilityChart(parts, label) {
+  const node = el("div", { class: "chart" });
+  const draw = () => {
+    const w = Math.max(200, Math.min(460, node.clientWidth)), h = Math.round(w * 0.72), left = 46, right = 12, top = 12, bottom = 40;
+    const x = (v) => left + v * (w - left - right), y = (v) => h - bottom - v * (h - top - bottom);
+    const picture = svg("svg", { viewBox: `0 0 ${w} ${h}`, height: h, role: "img", "aria-label": label });
+    for (const t of [0, 0.25, 0.5, 0.75, 1]) {
+      picture.append(svg("line", { class: "grid", x1: left, x2: w - right, y1: y(t), y2: y(t) }));
+      picture.append(svg("text", { x: left - 7, y: y(t) + 4, "text-anchor": "end" }, percent(t, 0)));
+      picture.append(svg("text", { x: x(t), y: h - bottom + 16, "text-anchor": "middle" }, percent(t, 0)));
+    }
+    picture.append(svg("text", { x: x(0.5), y: h - 6, "text-anchor": "middle" }, "confidence"));
+    picture.append(svg("line", { class: "axis", x1: x(0), y1: y(0), x2: x(1), y2: y(1), "stroke-dasharray": "4 4" }));
+    for (const { hue: at, name, bins } of parts) {
+      const filled = bins.filter(([n]) => n > 0), most = Math.max(...filled.map(([n]) => n));
+      picture.append(svg("path", { d: filled.map(([, c, a], i) => `${i ? "L" : "M"}${x(c).toFixed(1)} ${y(a).toFixed(1)}`).join(""), fill: "none", stroke: hue(at), "stroke-width": 1.5, opacity: 0.6 }));
+      for (const [n, c, a] of filled) {
+        const dot = svg("circle", { cx: x(c), cy: y(a), r: 3 + 7 * Math.sqrt(n / most), fill: hue(at), opacity: 0.75 });
+        dot.append(svg("title", {}, `${name}: ${n} texts, confidence ${percent(c)}, right ${percent(a)}`));
+        picture.append(dot);
+      }
+    }
+    node.replaceChildren(picture);
+  };
+  onWidth(node, draw);
+  redrawn.add(draw);
+  return node;
+}
+
+function calibration(run) {
+  const c = run.metrics.calibration;
+  if (!c) return null;
+  const parts = [{ name: "before", hue: 3, bins: c.before.bins }, { name: "after", hue: 0, bins: c.after.bins }];
+  const row = (name, r, temperature) => el("tr", {}, el("td", {}, name), el("td", {}, temperature), el("td", {}, percent(r.error, 2)), el("td", {}, r.surprise.toFixed(4)));
+  return el("section", { id: "calibration" }, el("h2", {}, "Calibration"),
+    el("p", { class: "note" }, `Do answers with a confidence of 80 % turn out right in 80 of 100? On the diagonal they do. Temperature ${short(c.temperature)} was fitted on all ${c.texts} held-out texts; what is shown as after is each half of them under the temperature of the other half.`),
+    el("div", { class: "pair" }, el("div", {}, reliabilityChart(parts, "share of right answers by confidence"),
+      el("div", { class: "keys" }, parts.map((p) => el("span", {}, el("i", { style: { background: hue(p.hue) } }), p.name)))),
+    el("div", {}, el("table", {}, el("thead", {}, el("tr", {}, ["", "Temperature", "Expected calibration error", "Mean surprise"].map((h) => el("th", { scope: "col" }, h)))),
+      el("tbody", {}, row("before", c.before, short(c.before.temperature)), row("after, crossed", c.after, c.halves.map(short).join(", ")))))));
+}
+
 function mapSection(run) {
   if (!measured(run)) return [];
   if (!run.points) {
@@ -219,7 +262,7 @@ function configSection(run) {
 function showRun(run) {
   redrawn.clear();
   byId("run").replaceChildren(...[verdict(run), ...mapSection(run), animation(run), curves(run),
-    measured(run) ? el("div", { class: "pair" }, scores(run), confusion(run)) : null, machine(run), configSection(run)].filter(Boolean));
+    measured(run) ? el("div", { class: "pair" }, scores(run), confusion(run)) : null, calibration(run), machine(run), configSection(run)].filter(Boolean));
 }
 
 // Several runs: a table, their held-out curves, and the settings in which they differ.
