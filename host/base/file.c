@@ -204,7 +204,8 @@ static int close_checked(target *t) {
     return close(fd) < 0 || dun_fault_here() ? cannot(t, errno) : DUN_OK;
 }
 
-static int replace(target *t, const void *bytes, size_t length) {
+/* The bytes under the name beside it, on the disk. */
+static int fill_temp(target *t, const void *bytes, size_t length) {
     int rc = DUN_OK;
     TRY(make_temp(t));
     const int why = dun_write_all(t->fd, bytes, length);
@@ -212,6 +213,13 @@ static int replace(target *t, const void *bytes, size_t length) {
         TRY(cannot(t, why));
     TRY(sync_file(t));
     TRY(close_checked(t));
+out:
+    return rc;
+}
+
+static int replace(target *t, const void *bytes, size_t length) {
+    int rc = DUN_OK;
+    TRY(fill_temp(t, bytes, length));
     errno = EACCES;
     if (dun_fault_here() || rename(t->temp, t->real) < 0) {
         if (errno != EBUSY) /* the name is where a single file is mounted, and cannot go */
@@ -232,6 +240,29 @@ int dun_file_write(const char *path, const void *bytes, size_t length) {
     TRY(is_replaced(&t) ? replace(&t, bytes, length) : write_through(&t, bytes, length));
     if (t.fd >= 0)
         TRY(close_checked(&t));
+out:
+    if (t.fd >= 0)
+        close(t.fd);
+    if (t.temp[0])
+        unlink(t.temp);
+    return rc;
+}
+
+int dun_file_write_new(bool *made, const char *path, const void *bytes, size_t length) {
+    int rc = DUN_OK;
+    char folder[PATH_MAX];
+    target t = {.path = path, .fd = -1};
+    *made = false;
+    if (strlen(path) >= sizeof t.real)
+        TRY(cannot(&t, ENAMETOOLONG));
+    strcpy(t.real, path);
+    TRY(fill_temp(&t, bytes, length));
+    errno = EACCES;
+    *made = !dun_fault_here() && link(t.temp, t.real) == 0;
+    if (!*made && errno != EEXIST)
+        TRY(cannot(&t, errno));
+    strcpy(folder, t.real);
+    sync_folder(folder);
 out:
     if (t.fd >= 0)
         close(t.fd);

@@ -25,6 +25,11 @@ void dun_file_unmap(dun_file *file);
  * may not be written is not replaced either. */
 int dun_file_write(const char *path, const void *bytes, size_t length);
 
+/* Writes a file of that name as a whole, unless there is one: of many that try at once, on one machine or on
+ * several that share the folder, one has *made it. DUN_FAILED: also where the file system has no hard links.
+ */
+int dun_file_write_new(bool *made, const char *path, const void *bytes, size_t length);
+
 /* Creates a folder and its missing parents; fine if it exists. DUN_FAILED with the errno text. */
 int dun_dir_make(const char *path);
 
