@@ -29,7 +29,7 @@ grep -rhoE --exclude=docs.sh 'DUNLIN_[A-Z_0-9]+' "$source"/{host,tools,tests} | 
 sed 's/^/DUNLIN_/; s/\./_/' keys | tr '[:lower:]' '[:upper:]' >>variables
 echo DUNLIN_SECTION_KEY >>variables
 grep -rhoE '(dun|DUN)_[A-Za-z0-9_]+' "$source"/{CMakeLists.txt,host} | sort -u >names
-(cd "$source" && find kernels.cl host tests tools include python -type f 2>/dev/null) | sed 's|^|/|' >paths
+(cd "$source" && find kernels.cl host tests tools include python docs -type f 2>/dev/null) | sed 's|^|/|' >paths
 
 # code PAGE: its code, a span or an indented line each, without comments. A span stays in one line.
 code() {
@@ -85,7 +85,7 @@ options() {
     local option
     while read -r option; do
         has options "$option" || grep -qF -e "$option" scripts || echo "option $option"
-    done < <(grep -vE '^(cmake|ctest|build/pytorch-env|git|gcc|clang)|llama-' | options_in)
+    done < <(grep -vE '^(cmake|ctest|build/pytorch-env|git|gcc|clang|sbatch)|llama-' | options_in)
 }
 
 # What a script of tools/ is told to do.

@@ -226,17 +226,6 @@ for word in none empty; do
     [ "$(grep -c '"loss"' place/history.jsonl)" -eq 120 ] || fail "$word: history.jsonl is not that of one training"
 done
 
-# record RUN KEY=VALUE... [@AGE]: changes the mark's record.
-record() {
-    local file=$1/.dunlin change
-    shift
-    for change in "$@"; do
-        case $change in
-            @*) touch -d "${change#@}" "$file" ;;
-            *) sed -i "s/\"${change%%=*}\":[^,}]*/\"${change%%=*}\":${change#*=}/" "$file" ;;
-        esac
-    done
-}
 begin kept
 end TERM
 # Each a record, and whether --resume refuses it, goes on, or goes on and says that it took over.

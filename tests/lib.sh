@@ -92,3 +92,15 @@ probe = no
 report = no
 END
 }
+
+# record RUN KEY=VALUE... [@AGE]: changes the mark's record.
+record() {
+    local file=$1/.dunlin change
+    shift
+    for change in "$@"; do
+        case $change in
+            @*) touch -d "${change#@}" "$file" ;;
+            *) sed -i "s/\"${change%%=*}\":[^,}]*/\"${change%%=*}\":${change#*=}/" "$file" ;;
+        esac
+    done
+}

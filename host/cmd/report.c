@@ -1,4 +1,4 @@
-/* dunlin report: report.html of one finished run, or of several side by side. */
+/* dunlin report: report.html of one finished run, or of several side by side; the table of a sweep. */
 #include "report/report.h"
 
 #include "base/err.h"
@@ -7,6 +7,8 @@
 #include "cmd/cmd.h"
 #include "cmd/out.h"
 #include "run/rundir.h"
+#include "run/sweep_plan.h"
+#include "run/sweep_state.h"
 
 static int say_path(const char *path) {
     int rc = DUN_OK;
@@ -18,10 +20,37 @@ out:
     return rc;
 }
 
+/* The table of runs made together, as their folder has them now. */
+static int make_table(const dun_args *args, const char *folder) {
+    int rc = DUN_OK;
+    bool changed;
+    dun_str text = {0};
+    dun_sweep_plan plan = {0};
+    if (args->n_operands > 0 || dun_args_has(args, "out"))
+        TRY(dun_error(DUN_USAGE, "--sweep %s: its table goes into that folder; name no runs, and no --out",
+                      folder));
+    TRY(dun_sweep_plan_read(&plan, folder));
+    TRY(dun_sweep_look(&changed, &plan.table, folder));
+    TRY(dun_sweep_table_text(&text, &plan.table));
+    TRY(dun_str_addf(&text, "\nruns: %s\n", folder));
+    TRY(dun_out_text(&text));
+    TRY(dun_sweep_table_write(&plan.table, folder));
+out:
+    dun_sweep_plan_free(&plan);
+    dun_str_free(&text);
+    return rc;
+}
+
 static int run(const dun_args *args) {
     int rc = DUN_OK;
     char *path = NULL, *folder = NULL;
-    const char *out = dun_args_value(args, "out");
+    const char *out = dun_args_value(args, "out"), *sweep = dun_args_value(args, "sweep");
+    if (sweep) {
+        TRY(make_table(args, sweep));
+        goto out;
+    }
+    if (args->n_operands == 0)
+        TRY(dun_error(DUN_USAGE, "report: a run is needed, or --sweep DIR; see dunlin report --help"));
     if (!out && args->n_operands > 1)
         TRY(dun_error(DUN_USAGE, "--out FILE is needed for a report on several runs"));
     TRY_PTR(path, out ? dun_strdup(out) : dun_run_dir_file(args->operands[0], "report.html"));
@@ -44,13 +73,18 @@ static const dun_option options[] = {
      .letter = 'o',
      .argument = "FILE",
      .help = "Where to write the page; without it one run's goes into its folder, with pictures."},
+    {.name = "sweep",
+     .argument = "DIR",
+     .help =
+         "Instead of a page the table of the runs in DIR, where `dunlin train` made several: prints it, and "
+         "writes sweep.csv and sweep.json there."},
     {0},
 };
 
 const dun_command dun_command_report = {
     .name = "report",
     .summary = "Write a page on one or several runs.",
-    .usage = "RUN... [--out FILE]",
+    .usage = "RUN... [--out FILE] | --sweep DIR",
     .help = "One self-contained HTML file: the verdict and its baselines, the held-out texts in\n"
             "the plane, training as an animation, curves, the classification report, config\n"
             "and timings; several runs stand side by side. `dunlin train` writes one for every\n"
@@ -58,7 +92,6 @@ const dun_command dun_command_report = {
             "stand scatter.png, scatter.svg and training.gif.",
     .options = options,
     .goes_on = true,
-    .min_operands = 1,
     .max_operands = 1000,
     .run = run,
 };

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
+#include "cmd/part.h"
 #include "cmd/shell/common.h"
 #include "cmd/signals.h"
 #include "report/report.h"
@@ -24,7 +25,7 @@ static int make_pages(void *self, const dun_run_dir *run, bool pictures) {
 static int resume_run(const char *path, const dun_args *args, const dun_overrides *overrides,
                       const dun_observer *observer) {
     int rc = DUN_OK;
-    static const char *const others[] = {"out", "sweep", "seeds", "json"};
+    static const char *const others[] = {"out", "sweep", "seeds", "part", "claim", "json"};
     const dun_run_hooks hooks = {.verdict = print_verdict, .report = make_pages};
     dun_run_outcome outcome = {0};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -35,6 +36,25 @@ static int resume_run(const char *path, const dun_args *args, const dun_override
     TRY(dun_run_resume(&outcome, path, overrides, observer, &hooks));
 out:
     dun_run_outcome_free(&outcome);
+    return rc;
+}
+
+/* --part and --claim. */
+static int read_share(dun_group_order *order, const dun_args *args) {
+    int rc = DUN_OK;
+    dun_part part = {0};
+    const char *text = dun_args_value(args, "part");
+    const bool claim = dun_args_has(args, "claim");
+    if (text && claim)
+        TRY(dun_error(DUN_USAGE,
+                      "--part says which runs are this process's, --claim that any are; one of the two "
+                      "is needed"));
+    if (text)
+        TRY(dun_part_read(&part, text));
+    order->shared = text || claim;
+    order->part = part.part;
+    order->n_parts = part.n_parts;
+out:
     return rc;
 }
 
@@ -67,7 +87,7 @@ static int print_table(const dun_group *group, bool as_json) {
     if (dun_group_is_single(group))
         goto out;
     TRY(dun_sweep_table_text(&text, &group->table));
-    if (group->folder && group->began)
+    if (group->folder && (group->began || group->order->shared))
         TRY(dun_str_addf(&text, "\nruns: %s\n", group->folder));
     TRY(dun_out_text(&text));
 out:
@@ -116,6 +136,7 @@ static int run(const dun_args *args) {
     if (args->n_operands == 0)
         TRY(dun_error(DUN_USAGE, "train: a config file is needed; see dunlin train --help"));
     TRY(read_grid(&order, args));
+    TRY(read_share(&order, args));
     TRY(run_group(&order, &hooks, dun_args_has(args, "json")));
 out:
     dun_progress_close(&progress);
@@ -135,7 +156,13 @@ static const dun_option options[] = {
     {.name = "out",
      .letter = 'o',
      .argument = "DIR",
-     .help = "Folder of the run, or of all runs and their table; it must not hold one yet."},
+     .help =
+         "Folder of the run, or of all runs and their table; it must not hold one yet, unless it is shared."},
+    {.name = "part",
+     .argument = "I/N",
+     .help = "Of the runs every N-th from the I-th on, beside other processes that do the others in "
+             "the same --out; `slurm`: the part of this task of a job array."},
+    {.name = "claim", .help = "Of the runs those that no other process has, in the same --out."},
     {.name = "json", .help = "The table of all runs as one JSON object."},
     {.name = "resume", .argument = "RUN", .help = "Goes on with a run that was interrupted or killed."},
     DUN_TALK_OPTIONS,
@@ -153,7 +180,9 @@ const dun_command dun_command_train = {
             "--seeds run in one process, which loads the model and reads the texts once\n"
             "where it can, and end in one table, best first; those with --sweep, --seeds or\n"
             "--out leave it as sweep.csv and sweep.json beside their runs, else in\n"
-            "runs/NAME-sweep. Keys can also come from the\n"
+            "runs/NAME-sweep. Processes on one machine or many share such runs in one --out with\n"
+            "--part or --claim: each takes a run that nobody has or that was left unfinished,\n"
+            "and whoever ends last leaves the table of all. Keys can also come from the\n"
             "environment, as DUNLIN_PROMPT_LR for prompt.lr. Ctrl-C, SIGTERM and SIGHUP save a\n"
             "checkpoint and end with status 130, SIGUSR1 saves one and goes on; --resume goes on\n"
             "from the last one, to the same result. Under mpirun all ranks train one prompt\n"

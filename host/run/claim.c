@@ -128,8 +128,8 @@ static double seconds_of(struct timespec at) {
 }
 
 /* Makes the gate, which one process alone can; *now is the time of the clock that dates files there. One that
- * somebody left in the middle is old. */
-static int open_gate(double *now, const char *path) {
+ * somebody left in the middle is old; *held: another one is at it. */
+static int open_gate(double *now, bool *held, const char *path) {
     struct stat info;
     for (int i = 0; i < 2; i++) {
         int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -144,6 +144,7 @@ static int open_gate(double *now, const char *path) {
         if (stat(path, &info) == 0 && dun_clock_now() - seconds_of(info.st_mtim) > DUN_CLAIM_STALE_S)
             (void)unlink(path);
     }
+    *held = true;
     return dun_error(DUN_FAILED,
                      "%s: another process takes that folder over at this moment; if not, remove the file",
                      path);
@@ -193,7 +194,7 @@ static int settle_through_gate(dun_claim *claim, bool *held, const char *folder)
     double now = 0;
     char *path = NULL;
     TRY_PTR(path, path_of(folder, gate));
-    TRY(open_gate(&now, path));
+    TRY(open_gate(&now, held, path));
     rc = settle(claim, held, now);
     (void)unlink(path);
 out:

@@ -33,19 +33,20 @@ bool dun_folder_is_run(const char *folder) {
     return holds(folder, "config.ini") && (dun_claim_marks(folder) || holds_any(folder, trained));
 }
 
-/* The first file of a run, half written when it was killed. */
-static bool is_leftover(const void *unused, const char *name) {
-    static const char start[] = "config.ini.tmp";
-    (void)unused;
-    return strncmp(name, start, sizeof start - 1) == 0;
+/* The first file of a run, or of several, half written: by one that was killed, or by others at this moment.
+ */
+static bool is_leftover(const void *marked, const char *name) {
+    static const char run[] = "config.ini.tmp", plan[] = DUN_PLAN_FILE ".tmp";
+    return (*(const bool *)marked && strncmp(name, run, sizeof run - 1) == 0) ||
+           strncmp(name, plan, sizeof plan - 1) == 0;
 }
 
 static int refuse_content(const char *folder) {
     int rc = DUN_OK;
-    static const char *const tables[] = {"sweep.csv", "sweep.json", NULL};
+    static const char *const tables[] = {"sweep.csv", "sweep.json", DUN_PLAN_FILE, NULL};
     dun_place_content content;
     const bool marked = dun_claim_marks(folder);
-    TRY(dun_place_look(&content, folder, marked ? is_leftover : NULL, NULL));
+    TRY(dun_place_look(&content, folder, is_leftover, &marked));
     if (content.n == 0)
         goto out;
     if (dun_folder_is_run(folder))
@@ -55,8 +56,9 @@ static int refuse_content(const char *folder) {
     if (marked || holds_any(folder, tables))
         TRY(dun_error(
             DUN_FAILED,
-            "%s: holds what dunlin made before, as %s, which is never overwritten; name another --out",
-            folder, content.first));
+            "%s: holds what dunlin made before, as %s, which is never overwritten; name another --out%s",
+            folder, content.first,
+            holds(folder, DUN_PLAN_FILE) ? ", or go on with these runs: --claim" : ""));
     TRY(dun_error(DUN_FAILED,
                   "%s: holds files that dunlin did not make there: %s%s; name a new folder or an empty one",
                   folder, content.first, content.n > 1 ? " and others" : ""));
@@ -103,6 +105,35 @@ int dun_folder_claim(dun_claim **out, const char *folder) {
     TRY(dun_dir_make_new(&there, folder));
     TRY(claim_seen(out, &held, folder, there));
 out:
+    return rc;
+}
+
+int dun_folder_share(dun_claim **out, const char *folder) {
+    enum { TRIES = 10 };
+    int rc = DUN_OK;
+    bool held = false;
+    size_t there;
+    *out = NULL;
+    for (int i = 0; !*out && !held; i++) {
+        TRY(dun_dir_make_new(&there, folder));
+        rc = dun_claim_take(out, &held, folder);
+        if (rc < 0 && !held &&
+            (dun_dir_exists(folder) || i == TRIES)) /* else another one took it away again */
+            goto out;
+    }
+    rc = DUN_OK;
+    if (held) {
+        dun_error_clear();
+        goto out;
+    }
+    dun_claim_made(*out, there);
+    if (!dun_folder_is_run(folder))
+        TRY(refuse_content(folder));
+out:
+    if (rc < 0) {
+        dun_claim_undo(*out);
+        *out = NULL;
+    }
     return rc;
 }
 

@@ -124,6 +124,8 @@ static int settle_folder(dun_run_outcome *outcome, dun_run_dir *run, const dun_r
     }
     if (!run->path)
         TRY(dun_run_dir_create(run, order->folder, order->name, order->config));
+    else if (!order->resume)
+        TRY(dun_run_dir_begin(run, order->config));
     TRY_PTR(outcome->path, dun_strdup(run->path));
     TRY(dun_run_log_open(log, run->path));
     TRY(dun_space_check(order->session, run));
@@ -141,9 +143,9 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     *outcome = (dun_run_outcome){0};
     dun_run_log_init(&log, order->observer);
     const dun_observer logged = dun_run_log_observer(&log);
-    if (order->resume) {
-        run = *order->resume;
-        *order->resume = (dun_run_dir){0};
+    if (order->run) {
+        run = *order->run;
+        *order->run = (dun_run_dir){0};
         dun_run_log_note(&log, run.path);
         dun_claim_tell(run.claim);
     }
@@ -159,7 +161,7 @@ int dun_run_carry_out(dun_run_outcome *outcome, const dun_run_order *order) {
     TRY(dun_session_ready(session));
     TRY(dun_run_dir_settle(&run, config, session));
     outcome->began = true;
-    TRY(dun_train(&outcome->result, session, &run, order->resume != NULL));
+    TRY(dun_train(&outcome->result, session, &run, order->resume));
     outcome->finished = true;
     TRY(finish(order, &outcome->result, &run, &log));
 out:
@@ -199,7 +201,8 @@ int dun_run_resume_given(dun_run_outcome *outcome, const char *path, const dun_s
                                  .folder = path,
                                  .name = "",
                                  .given = given,
-                                 .resume = &run,
+                                 .run = &run,
+                                 .resume = true,
                                  .observer = observer,
                                  .hooks = hooks};
     TRY(dun_run_carry_out(outcome, &order));

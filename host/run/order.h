@@ -23,8 +23,10 @@ typedef struct {
     const char *name;     /* of the config */
     dun_kept *kept;       /* the run's files come here instead of into a folder; NULL: a folder */
     const dun_session_given *given; /* texts instead of those that the config names; NULL: these */
-    dun_run_dir *resume;            /* goes on with this run instead, and closes it; NULL: a new one */
-    const dun_observer *observer;   /* hears what run.log gets as well; NULL: nobody */
+    dun_run_dir
+        *run;    /* whose folder is claimed already; it is closed with the run; NULL: a new one is made */
+    bool resume; /* goes on with that run, which was begun before */
+    const dun_observer *observer; /* hears what run.log gets as well; NULL: nobody */
     const dun_run_hooks *hooks;
 } dun_run_order;
 

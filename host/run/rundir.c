@@ -74,9 +74,20 @@ out:
     return rc;
 }
 
-int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config) {
+int dun_run_dir_begin(dun_run_dir *run, const dun_config *config) {
     int rc = DUN_OK;
     dun_str text = {0};
+    /* First: with it the run can be gone on with. */
+    TRY(dun_config_write(&text, config));
+    TRY(dun_run_dir_write(run, "config.ini", &text));
+    TRY(open_history(run, dun_stream_begin));
+out:
+    dun_str_free(&text);
+    return rc;
+}
+
+int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config) {
+    int rc = DUN_OK;
     *run = (dun_run_dir){.save_wishes = dun_save_wishes()};
     if (*wanted) {
         TRY_PTR(run->path, dun_strdup(wanted));
@@ -84,12 +95,8 @@ int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, c
     } else {
         TRY(dun_folder_claim_name(&run->claim, &run->path, name));
     }
-    /* First: with it the run can be gone on with. */
-    TRY(dun_config_write(&text, config));
-    TRY(dun_run_dir_write(run, "config.ini", &text));
-    TRY(open_history(run, dun_stream_begin));
+    TRY(dun_run_dir_begin(run, config));
 out:
-    dun_str_free(&text);
     if (rc < 0)
         dun_run_dir_withdraw(run);
     return rc;
@@ -162,6 +169,22 @@ int dun_run_dir_resume(dun_run_dir *run, const char *path) {
     TRY(open_history(run, dun_stream_go_on));
 out:
     if (rc < 0)
+        dun_run_dir_close(run);
+    return rc;
+}
+
+int dun_run_dir_take(dun_run_dir *run, bool *ours, bool *begun, const char *path) {
+    int rc = DUN_OK;
+    *run = (dun_run_dir){.save_wishes = dun_save_wishes()};
+    *ours = *begun = false;
+    TRY_PTR(run->path, dun_strdup(path));
+    TRY(dun_folder_share(&run->claim, path));
+    *ours = run->claim && !dun_run_dir_complete(path);
+    *begun = *ours && dun_folder_is_run(path);
+    if (*begun)
+        TRY(open_history(run, dun_stream_go_on));
+out:
+    if (rc < 0 || !*ours)
         dun_run_dir_close(run);
     return rc;
 }

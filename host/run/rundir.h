@@ -27,6 +27,9 @@ typedef struct {
  * config.ini. DUN_FAILED: as dun_folder_claim, or it cannot be written. */
 int dun_run_dir_create(dun_run_dir *run, const char *wanted, const char *name, const dun_config *config);
 
+/* The second half of that, in a folder that dun_run_dir_take gave and that holds no run yet. */
+int dun_run_dir_begin(dun_run_dir *run, const dun_config *config);
+
 /* A run without a folder, whose files come into `kept`; writes config.ini there. */
 int dun_run_dir_keep(dun_run_dir *run, dun_kept *kept, const dun_config *config);
 
@@ -37,6 +40,11 @@ int dun_run_dir_settle(const dun_run_dir *run, dun_config *config, const dun_ses
 /* Claims the folder of a run that was begun, to go on with it. DUN_USAGE: it is none; DUN_FAILED: somebody is
  * at work on it, or has just finished it. */
 int dun_run_dir_resume(dun_run_dir *run, const char *path);
+
+/* Claims the folder of one of the runs that several processes share, which is new, or *begun and to be gone
+ * on with. Not *ours: another one has it, or it is complete; `run` is empty then. DUN_FAILED: it cannot be
+ * made or written, or holds other files. */
+int dun_run_dir_take(dun_run_dir *run, bool *ours, bool *begun, const char *path);
 void dun_run_dir_close(dun_run_dir *run);
 
 /* Closes a run that could not be started: one without a step goes again, with the folder that was made for

@@ -1,6 +1,7 @@
 /* A table of runs as CSV and JSON; see sweep_table.h. */
 #include "base/csv.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "run/sweep_table.h"
@@ -161,5 +162,32 @@ out:
     json_decref(keys);
     json_decref(summary);
     json_decref(runs);
+    return rc;
+}
+
+static int write_file(const char *folder, const char *name, const dun_str *text) {
+    int rc = DUN_OK;
+    char *path = NULL;
+    TRY_PTR(path, dun_run_dir_file(folder, name));
+    TRY(dun_file_write(path, text->bytes, text->length));
+out:
+    dun_free(path);
+    return rc;
+}
+
+int dun_sweep_table_write(const dun_sweep_table *table, const char *folder) {
+    int rc = DUN_OK;
+    dun_str text = {0};
+    json_t *object = NULL;
+    TRY(dun_sweep_table_csv(&text, table));
+    TRY(write_file(folder, "sweep.csv", &text));
+    dun_str_clear(&text);
+    TRY(dun_sweep_table_json(&object, table));
+    TRY(dun_json_dump(&text, object));
+    TRY(dun_str_add(&text, "\n", 1));
+    TRY(write_file(folder, "sweep.json", &text));
+out:
+    dun_str_free(&text);
+    json_decref(object);
     return rc;
 }

@@ -9,22 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+void dun_sweep_row_clear_figures(dun_sweep_row *row) {
+    row->accuracy = row->macro_f1 = row->baseline = row->majority = NAN;
+    row->probe_before = row->probe_after = row->last_loss = row->seconds = NAN;
+}
+
 int dun_sweep_table_create(dun_sweep_table *table, const dun_sweep *sweep, size_t n_rows) {
     int rc = DUN_OK;
     *table = (dun_sweep_table){.sweep = sweep};
     TRY_NEW(table->rows, n_rows);
     table->n_rows = n_rows;
-    for (size_t i = 0; i < n_rows; i++) {
-        dun_sweep_row *row = &table->rows[i];
-        row->accuracy = row->macro_f1 = row->baseline = row->majority = NAN;
-        row->probe_before = row->probe_after = row->last_loss = row->seconds = NAN;
-    }
+    for (size_t i = 0; i < n_rows; i++)
+        dun_sweep_row_clear_figures(&table->rows[i]);
 out:
     return rc;
 }
 
 void dun_sweep_table_free(dun_sweep_table *table) {
     for (size_t i = 0; i < table->n_rows; i++) {
+        dun_free(table->rows[i].name);
         dun_free(table->rows[i].run);
         dun_free(table->rows[i].message);
     }
@@ -46,11 +49,9 @@ void dun_sweep_row_take(dun_sweep_row *row, const dun_run_result *result) {
 }
 
 const char *dun_row_status_name(enum dun_row_status status) {
-    static const char *const names[] = {[DUN_ROW_PENDING] = "not run",
-                                        [DUN_ROW_DONE] = "done",
-                                        [DUN_ROW_DIVERGED] = "diverged",
-                                        [DUN_ROW_FAILED] = "failed",
-                                        [DUN_ROW_INTERRUPTED] = "interrupted"};
+    static const char *const names[] = {[DUN_ROW_PENDING] = "not run",         [DUN_ROW_DONE] = "done",
+                                        [DUN_ROW_DIVERGED] = "diverged",       [DUN_ROW_FAILED] = "failed",
+                                        [DUN_ROW_INTERRUPTED] = "interrupted", [DUN_ROW_RUNNING] = "running"};
     return names[status];
 }
 
@@ -137,7 +138,7 @@ static int add_head(dun_table *cells, const dun_sweep_table *table) {
         TRY(dun_table_add(cells, "%s", key));
     }
     TRY(dun_table_add(cells, "accuracy"));
-    if (table->several_seeds)
+    if (table->n_seeds > 1)
         TRY(dun_table_add(cells, "+-"));
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         TRY(dun_table_add(cells, "%s", figures[i]));
@@ -167,7 +168,7 @@ static int add_setting(dun_table *cells, const dun_sweep_table *table, const dun
     for (size_t i = 0; i < table->sweep->n_axes; i++)
         TRY(dun_table_add(cells, "%s", dun_sweep_value(table->sweep, i, row->point)));
     TRY(add_figure(cells, s->mean, "%.4f"));
-    if (table->several_seeds)
+    if (table->n_seeds > 1)
         TRY(add_figure(cells, s->deviation, "%.4f"));
     TRY(add_figure(cells, s->macro_f1, "%.4f"));
     TRY(add_figure(cells, s->baseline, "%.4f"));
@@ -181,7 +182,7 @@ out:
 
 /* The letters of dun_table_init for this table's columns. */
 static void align(char *columns, const dun_sweep_table *table) {
-    size_t names = table->several_configs + table->sweep->n_axes, figures = 6 + table->several_seeds;
+    size_t names = table->several_configs + table->sweep->n_axes, figures = 6 + (table->n_seeds > 1);
     memset(columns, 'l', names);
     memset(columns + names, 'r', figures);
     columns[names + figures] = 'l';

@@ -8,9 +8,11 @@
 enum dun_row_status {
     DUN_ROW_PENDING,
     DUN_ROW_DONE,
-    DUN_ROW_DIVERGED,   /* the loss was not finite any more */
-    DUN_ROW_FAILED,     /* for another reason, see message */
-    DUN_ROW_INTERRUPTED /* Ctrl-C; can be resumed */
+    DUN_ROW_DIVERGED,    /* the loss was not finite any more */
+    DUN_ROW_FAILED,      /* for another reason, see message */
+    DUN_ROW_INTERRUPTED, /* Ctrl-C; can be resumed */
+    DUN_ROW_RUNNING,     /* another process is at it */
+    DUN_N_ROW_STATUS
 };
 
 typedef struct {
@@ -18,7 +20,10 @@ typedef struct {
     const char *config; /* borrowed: name of the config */
     size_t point;       /* combination of the sweep */
     int64_t seed;
-    char *run; /* folder; NULL: none was made */
+    char *name;           /* of its folder beside the table: "003-lr=1e-2-seed=1"; NULL: it has another one */
+    uint64_t config_hash; /* see sweep_plan.h */
+    bool looked;          /* the figures are what the folder says */
+    char *run;            /* folder; NULL: none was made */
     enum dun_row_status status;
     char *message;                                                            /* of a failure, or NULL */
     double accuracy, macro_f1, baseline, majority, probe_before, probe_after; /* NAN: not measured */
@@ -30,11 +35,15 @@ typedef struct {
     const dun_sweep *sweep; /* borrowed */
     dun_sweep_row *rows;
     size_t n_rows;
-    bool several_configs, several_seeds;
+    bool several_configs;
+    uint32_t n_seeds; /* of each setting */
 } dun_sweep_table;
 
 int dun_sweep_table_create(dun_sweep_table *table, const dun_sweep *sweep, size_t n_rows);
 void dun_sweep_table_free(dun_sweep_table *table);
+
+/* No figure is known. */
+void dun_sweep_row_clear_figures(dun_sweep_row *row);
 
 /* Copies what a finished run says of itself. */
 void dun_sweep_row_take(dun_sweep_row *row, const dun_run_result *result);
@@ -55,6 +64,9 @@ int dun_sweep_summarize(dun_sweep_summary **out, size_t *n, const dun_sweep_tabl
 int dun_sweep_table_text(dun_str *out, const dun_sweep_table *table);
 int dun_sweep_table_csv(dun_str *out, const dun_sweep_table *table);
 int dun_sweep_table_json(json_t **out, const dun_sweep_table *table);
+
+/* Writes both, sweep.csv and sweep.json. */
+int dun_sweep_table_write(const dun_sweep_table *table, const char *folder);
 
 const char *dun_row_status_name(enum dun_row_status status);
 

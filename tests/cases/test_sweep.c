@@ -133,7 +133,7 @@ static void test_table(void **state) {
     (void)state;
     check_ok(dun_sweep_add(&sweep, "prompt.lr=1e-3,1e-2,9"));
     check_ok(dun_sweep_table_create(&table, &sweep, 6));
-    table.several_seeds = true;
+    table.n_seeds = 2;
     set_row(&table.rows[0], 0, 0, 1, 0.6);
     set_row(&table.rows[1], 0, 0, 2, 0.7);
     set_row(&table.rows[2], 1, 1, 1, 0.9);
