@@ -207,7 +207,8 @@ int dun_json_dump(dun_str *out, const json_t *value) {
     const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9);
     sink pieces = {.text = out};
     out_of_memory = false;
-    if (value && json_dump_callback(value, add_piece, &pieces, flags) == 0)
+    /* jansson goes on after a key that could not be written. */
+    if (value && json_dump_callback(value, add_piece, &pieces, flags) == 0 && !pieces.failed)
         return DUN_OK;
     out->length = before;
     if (out->bytes)
