@@ -55,9 +55,17 @@ out:
 }
 
 static json_t *row_json(const dun_sweep_row *row) {
+    int rc = DUN_OK;
     char hash[20];
+    json_t *run = json_object();
     snprintf(hash, sizeof hash, "%016" PRIx64, row->config_hash);
-    return json_pack("{s:s, s:I, s:s}", "name", row->name, "seed", (json_int_t)row->seed, "config", hash);
+    TRY(dun_json_set(run, "name", json_string(row->name)));
+    TRY(dun_json_set(run, "seed", json_integer((json_int_t)row->seed)));
+    TRY(dun_json_set(run, "config", json_string(hash)));
+out:
+    if (rc < 0)
+        json_decref(run);
+    return rc < 0 ? NULL : run;
 }
 
 static int plan_json(json_t **out, const dun_sweep_table *table) {
@@ -219,7 +227,7 @@ int dun_sweep_plan_read(dun_sweep_plan *plan, const char *folder) {
     char *path = NULL;
     *plan = (dun_sweep_plan){0};
     TRY_PTR(path, dun_run_dir_file(folder, DUN_PLAN_FILE));
-    if (!dun_sweep_plan_exists(folder))
+    if (access(path, F_OK) != 0)
         TRY(dun_error(DUN_BAD_INPUT, "%s: is not the folder of several runs: it has no " DUN_PLAN_FILE,
                       folder));
     TRY(dun_file_map(&file, path));

@@ -259,6 +259,43 @@ out:
     return rc;
 }
 
+static int write_new(void) {
+    bool made;
+    const int rc = dun_file_write_new(&made, "new", text, sizeof text - 1);
+    assert_int_equal(made, rc == DUN_OK);
+    assert_int_equal(access("new", F_OK), made ? 0 : -1);
+    expect_no_temp();
+    return rc;
+}
+
+/* A file that one of many makes, whole. */
+static void test_new(void **state) {
+    enum { PROCESSES = 8 };
+    bool made;
+    int status, n_made = 0;
+    enter_folder(state);
+    for (int i = 0; i < PROCESSES; i++)
+        if (fork() == 0) {
+            const int rc = dun_file_write_new(&made, "file", text, sizeof text - 1);
+            _exit(rc < 0 ? 2 : made);
+        }
+    for (int i = 0; i < PROCESSES; i++) {
+        assert_true(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) < 2);
+        n_made += WEXITSTATUS(status);
+    }
+    assert_int_equal(n_made, 1);
+    expect_file("file", text);
+    make("here", "before", 0644);
+    expect_ok(dun_file_write_new(&made, "here", text, sizeof text - 1));
+    assert_false(made);
+    expect_file("here", "before");
+    expect_no_temp();
+    expect_error(dun_file_write_new(&made, "nowhere/file", text, 1), DUN_FAILED, "nowhere/file: ", "");
+    walk_failures(write_new);
+    expect_file("new", text);
+    leave_folder(state);
+}
+
 static void test_faults(void **state) {
     enter_folder(state);
     make("old", "old", 0644);
@@ -289,7 +326,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places),     cmocka_unit_test(test_refused), cmocka_unit_test(test_fifo),
         cmocka_unit_test(test_devices),    cmocka_unit_test(test_full),    cmocka_unit_test(test_streams),
-        cmocka_unit_test(test_own_output), cmocka_unit_test(test_faults),  cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_own_output), cmocka_unit_test(test_faults),  cmocka_unit_test(test_new),
+        cmocka_unit_test(test_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,8 +29,7 @@ const dun_topic_row dun_run_files[] = {
     {"scatter.png, scatter.svg, training.gif", "Pictures, unless [output] pictures = no."},
     {"trajectory, projection.safetensors", "What the page and the pictures are made from."},
     {"sweep.csv, sweep.json", "In the folder of several runs made together: their table."},
-    {"plan.json, NAME.json",
-     "There: what the runs are; how the run NAME failed, or that its loss diverged."},
+    {"plan.json, NAME.json", "There: what the runs are; how the run NAME failed, or that its loss diverged."},
     {"events.out.tfevents.*", "Scalars for TensorBoard, with [output] tensorboard = yes."},
     {0},
 };
