@@ -94,7 +94,7 @@ share/man/man5/dunlin-config.5.gz
 share/bash-completion/completions/dunlin
 share/fish/vendor_completions.d/dunlin.fish
 $zsh
-$(cd "$source" && printf 'share/doc/dunlin/%s\n' README.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/*.sh data/pictures/*)
+$(cd "$source" && find README.md CONTRIBUTING.md CHANGELOG.md docs data/pictures -type f -printf 'share/doc/dunlin/%p\n')
 share/doc/dunlin/changelog.gz
 share/doc/dunlin/copyright
 $(cd "$source" && printf 'share/dunlin/%s\n' config/*.* config/experiments/* data/*/*.tsv tools/model tools/lib.sh)

@@ -154,6 +154,40 @@ dun_processor_limit dun_limits_processors(const dun_limits_source *source) {
     return out;
 }
 
+/* Which of `all` things, in order, begin a share: those of the i-th of n are from share_begin(i) up to that
+ * of i + 1. */
+static uint32_t share_begin(uint32_t all, uint32_t i, uint32_t n) {
+    return (uint32_t)((uint64_t)all * i / n);
+}
+
+static void keep_to(uint32_t i, uint32_t n) {
+    cpu_set_t mask, kept;
+    CPU_ZERO(&kept);
+    if (sched_getaffinity(0, sizeof mask, &mask) < 0)
+        return;
+    const uint32_t all = (uint32_t)CPU_COUNT(&mask);
+    uint32_t begin = share_begin(all, i, n), end = share_begin(all, i + 1, n), at = 0;
+    if (begin == end) {
+        begin = i % all;
+        end = begin + 1;
+    }
+    for (uint32_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &mask)) {
+            if (at >= begin && at < end)
+                CPU_SET(cpu, &kept);
+            at++;
+        }
+    (void)sched_setaffinity(0, sizeof kept, &kept); /* it computes with as many threads all the same */
+}
+
+uint32_t dun_limits_take_share(uint32_t i, uint32_t n) {
+    const dun_limits_source here = dun_limits_of_process();
+    const uint32_t all = dun_limits_processors(&here).n;
+    const uint32_t share = share_begin(all, i + 1, n) - share_begin(all, i, n);
+    keep_to(i, n);
+    return share > 0 ? share : 1;
+}
+
 int dun_limits_describe(dun_str *out, const dun_limits_source *source) {
     int rc = DUN_OK;
     const dun_memory_limit memory = dun_limits_memory(source);

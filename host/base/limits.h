@@ -41,6 +41,12 @@ void dun_limits_tell_address_space(char *out, size_t size, const dun_limits_sour
 dun_memory_limit dun_limits_memory(const dun_limits_source *source);
 dun_processor_limit dun_limits_processors(const dun_limits_source *source);
 
+/* From now on this process, with the threads that it will start, keeps to the processors that are the i-th of
+ * n shares of those it may use; with more shares than processors several have the same one. Returns how many
+ * threads may compute: no more than its share of what a control group allows. Where masks cannot be set, 1 at
+ * least and the share of their number. */
+uint32_t dun_limits_take_share(uint32_t i, uint32_t n);
+
 /* Appends "1900 MB free of a limit of 2147 MB (cgroup); 2 of 8 processors (affinity)": what bounds the
  * process below its machine; nothing when nothing does. */
 int dun_limits_describe(dun_str *out, const dun_limits_source *source);

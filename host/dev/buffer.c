@@ -1,6 +1,7 @@
 /* Creates buffers, with huge pages where that pays, counts their bytes, and queues every copy. */
 #include "dev/buffer.h"
 
+#include "dev/common.h"
 #include "dev/opencl.h"
 #include "dev/pages.h"
 #include "dev/trace_inside.h"
@@ -33,12 +34,14 @@ static int create(dun_buffer *out, dun_device *device, size_t bytes, bool huge_p
                       (double)device->info.memory_bytes / 1e6, device->info.memory_by));
     if (bytes == 0)
         bytes = sizeof(float); /* OpenCL has no empty buffers; an empty tensor is legal here */
-    if (huge_pages && device->info.type == DUN_DEVICE_CPU && bytes >= DUN_PAGES_LEAST)
+    if (device->common && bytes >= DUN_COMMON_LEAST)
+        out->common = (out->pages = dun_common_alloc(bytes)) != NULL;
+    else if (huge_pages && device->info.type == DUN_DEVICE_CPU && bytes >= DUN_PAGES_LEAST)
         out->pages = dun_pages_alloc(bytes);
+    out->bytes = bytes;
     cl_mem_flags flags = CL_MEM_READ_WRITE | (out->pages ? CL_MEM_USE_HOST_PTR : 0);
     TRY_CL_NEW(mem, device, what, clCreateBuffer(device->context, flags, bytes, out->pages, &code));
     out->mem = mem;
-    out->bytes = bytes;
     uint64_t live = atomic_fetch_add(&buffers.live, bytes) + bytes, peak = buffers.peak;
     while (peak < live && !atomic_compare_exchange_weak(&buffers.peak, &peak, live))
         ;
@@ -105,8 +108,20 @@ void dun_buffer_free(dun_buffer *buffer) {
         (void)clFinish(
             buffer->device->queue); /* a driver keeps its own memory for queued commands, not ours */
     CL_RELEASE(clReleaseMemObject, mem);
-    dun_pages_free(buffer->pages);
+    if (buffer->common)
+        dun_common_release(buffer->pages, buffer->bytes);
+    else
+        dun_pages_free(buffer->pages);
     *buffer = (dun_buffer){0};
+}
+
+bool dun_buffer_can_be_common(const dun_device *device) {
+    return device->common != NULL;
+}
+
+void dun_buffer_make_common(dun_buffer *buffer) {
+    if (buffer->common && buffer->device->common)
+        dun_common_take(buffer->device->common, buffer->pages, buffer->bytes);
 }
 
 /* Where a copy's event goes: nowhere unless there is a trace. */

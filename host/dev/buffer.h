@@ -9,6 +9,7 @@ typedef struct {
     void *mem;   /* NULL: not created */
     void *pages; /* the host's memory behind it, or NULL: the driver's own */
     size_t bytes;
+    bool common;   /* pages are those of dun_common_alloc */
     bool borrowed; /* part of another buffer, or memory of the host's: the bytes are not its own */
     dun_device *device;
 } dun_buffer;
@@ -21,6 +22,11 @@ int dun_buffer_create(dun_buffer *out, dun_device *device, size_t bytes, const c
  * and values: there they gain nothing, and their first touch is dear. */
 int dun_buffer_create_matrix(dun_buffer *out, dun_device *device, size_t bytes, const char *what);
 void dun_buffer_free(dun_buffer *buffer);
+
+/* Whether buffers of the device can become common ones now; makes one that was filled such, if it can be.
+ * What is queued must be done, and nothing is written to it any more. */
+bool dun_buffer_can_be_common(const dun_device *device);
+void dun_buffer_make_common(dun_buffer *buffer);
 
 /* A part of another buffer as a buffer of its own, for kernels; freed before the whole. It begins at a
  * multiple of the device's part_alignment. */

@@ -285,6 +285,10 @@ void dun_device_set_watch(dun_device *device, dun_device_watch watch) {
     device->watch = watch;
 }
 
+void dun_device_set_common(dun_device *device, struct dun_common *common) {
+    device->common = device->info.type == DUN_DEVICE_CPU ? common : NULL;
+}
+
 void dun_device_say(const dun_device *device, const char *format, ...) {
     char line[512];
     va_list args;

@@ -70,6 +70,11 @@ typedef struct {
 } dun_device_watch;
 void dun_device_set_watch(dun_device *device, dun_device_watch watch);
 
+/* Buffers that are created from now on can become common ones (common.h, buffer.h), on devices whose memory
+ * is the host's; NULL: no more. It stays borrowed. */
+struct dun_common;
+void dun_device_set_common(dun_device *device, struct dun_common *common);
+
 /* Lets the device begin with what was launched, without waiting. */
 int dun_device_flush(dun_device *device);
 

@@ -44,6 +44,7 @@ static struct {
     atomic_bool has_vendors;
     char vendors[PATH_MAX]; /* of the loader */
     pthread_once_t put_back;
+    uint32_t most_threads;            /* of a driver; 0: as many as there are processors */
     bool limited[N_THREAD_VARIABLES]; /* the variable was not set before */
     bool had_left;                    /* left_variable was set before */
     bool moved, had_place;            /* so is the folder's; there was one */
@@ -53,10 +54,17 @@ static struct {
 static void limit_threads(void) {
     const dun_limits_source here = dun_limits_of_process();
     const dun_processor_limit processors = dun_limits_processors(&here);
+    uint32_t n = processors.n;
     char text[16];
-    snprintf(text, sizeof text, "%u", processors.n);
-    for (size_t i = 0; processors.n < processors.all && i < N_THREAD_VARIABLES; i++)
+    if (driver.most_threads && driver.most_threads < n)
+        n = driver.most_threads;
+    snprintf(text, sizeof text, "%u", n);
+    for (size_t i = 0; n < processors.all && i < N_THREAD_VARIABLES; i++)
         driver.limited[i] = !getenv(thread_variables[i]) && setenv(thread_variables[i], text, 0) == 0;
+}
+
+void dun_driver_take_threads(uint32_t n) {
+    driver.most_threads = n;
 }
 
 /* Where PoCL keeps kernels, by its own rules. */

@@ -17,6 +17,9 @@ void dun_driver_prepare(void);
  * that and `ending`: processes that share one have crashed in PoCL. */
 void dun_driver_move_cache(const char *ending);
 
+/* Before dun_driver_prepare: drivers of CPUs are to take no more threads than this. */
+void dun_driver_take_threads(uint32_t n);
+
 /* To be called once all drivers have been asked for their devices, which is when they read them: the
  * environment is what it was before. */
 void dun_driver_prepared(void);

@@ -340,6 +340,18 @@ void dun_matrix_move(dun_matrix *matrix, dun_device *device) {
     }
 }
 
+void dun_matrix_make_common(dun_matrix *matrix) {
+    for (size_t i = 0; i < matrix->n_parts; i++) {
+        dun_matrix_part *part = &matrix->parts[i];
+        dun_buffer_make_common(&part->forward);
+        dun_buffer_make_common(&part->backward);
+        for (size_t k = 0; k < 2; k++)
+            dun_buffer_make_common(&part->parts[k]);
+        for (size_t slot = 0; slot < DUN_MATRIX_SLOTS; slot++)
+            dun_buffer_make_common(&part->stored[slot].buffer);
+    }
+}
+
 uint64_t dun_matrix_bytes(const dun_matrix *matrix) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < matrix->n_parts; i++)

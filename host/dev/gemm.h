@@ -98,6 +98,9 @@ uint32_t dun_matrix_part_rows(const dun_gemm *gemm, uint32_t rows, uint32_t colu
 void dun_matrix_free(dun_matrix *matrix);
 uint64_t dun_matrix_bytes(const dun_matrix *matrix);
 
+/* Its buffers, as far as they can (dun_buffer_make_common). */
+void dun_matrix_make_common(dun_matrix *matrix);
+
 /* Makes another opening of the same device the one that the weight belongs to: the first may be closed.
  * Nothing must be under way. */
 void dun_matrix_move(dun_matrix *matrix, dun_device *device);

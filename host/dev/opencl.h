@@ -58,7 +58,8 @@ struct dun_device {
     uint64_t n_launched;
     uint64_t n_waits; /* see dun_device_waits */
     dun_staging staging;
-    char *refused; /* why nothing is built on it (driver_try.h), or NULL */
+    struct dun_common *common; /* of dun_device_set_common */
+    char *refused;             /* why nothing is built on it (driver_try.h), or NULL */
 };
 
 /* To be called after every launch: bounds the depth of the queue. */

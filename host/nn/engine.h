@@ -21,8 +21,9 @@ typedef struct {
     const dun_model
         *loaded; /* on the device, by the same products and tiles, with at least what `point`, `form` and
                     `backward` need: stays whose it is; NULL: the engine loads its own */
-    uint32_t rows_after_text; /* how many will follow a text that is run by itself: where positions differ in
-                                 sequences that are long, its rows must know */
+    struct dun_common *common; /* of weights that are loaded (dev/common.h), or NULL */
+    uint32_t rows_after_text;  /* how many will follow a text that is run by itself: where positions differ in
+                                  sequences that are long, its rows must know */
 } dun_engine_options;
 
 typedef struct {

@@ -198,6 +198,20 @@ static uint64_t layer_bytes(const dun_layer *layer) {
     return bytes;
 }
 
+/* What was loaded so far is on the device; what can be is in common with other processes from now on. */
+static int make_common(dun_model *model, dun_layer *layer, const loader *load) {
+    int rc = DUN_OK;
+    if (!dun_buffer_can_be_common(load->compute->device))
+        goto out;
+    TRY(dun_device_finish(load->compute->device));
+    for (size_t i = 0; i < DUN_N_MATRICES; i++)
+        dun_matrix_make_common(&layer->matrix[i]);
+    for (size_t i = 0; i < model->embedding.n_parts && layer == &model->once; i++)
+        dun_buffer_make_common(&model->embedding.parts[i].buffer);
+out:
+    return rc;
+}
+
 /* Room for the largest part of any matrix that is loaded. */
 static int create_staging(loader *load) {
     size_t floats = 0;
@@ -230,10 +244,12 @@ int dun_model_create(dun_model *model, const dun_compute *compute, const dun_spe
     model->n_layers = point->n_blocks;
     for (uint32_t i = 0; i < model->n_layers; i++) {
         TRY(load_layer(&model->layers[i], &load, i, true));
+        TRY(make_common(model, &model->layers[i], &load));
         dun_observe_advance(told, i + 1, NULL);
     }
     TRY(load_table(&model->embedding, &load));
     TRY(load_layer(&model->once, &load, 0, false));
+    TRY(make_common(model, &model->once, &load));
 out:
     dun_observe_end(told);
     dun_buffer_free(&load.staging);

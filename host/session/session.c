@@ -202,6 +202,7 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
         .max_prompt = at_least(session->prompt.n_rows, 1),
         .max_position = longest + own + template->n_lead,
         .observer = session->observer,
+        .common = session->common,
         .rows_after_text = own,
     };
     if (backward && !keep) {
@@ -275,6 +276,8 @@ int dun_session_choose_weights(enum dun_weight_form *out, dun_str *reason, dun_s
     const unsigned both = DUN_FORWARD | DUN_BACKWARD;
     if (facts->f32 == 0) /* by both copies, whatever products there will be */
         TRY(dun_weights_facts_of(facts, session->config, session->model, &want));
+    if (session->common && dun_common_is_filled(session->common))
+        facts->free = 0; /* whoever filled it had enough */
     facts->precision = strcmp(session->precision, "f32") == 0 ? NULL : session->precision;
     facts->f32 = dun_model_bytes_as_floats(spec, dun_gemm_value_bytes("auto", session->precision, both));
     facts->f32_loaded = dun_model_bytes_as_floats(
@@ -332,6 +335,10 @@ int dun_session_start_engine(dun_session *session, bool backward) {
                     spec->name, options.point.n_blocks, spec->n_layers, spec->width,
                     (double)dun_model_bytes(&session->engine.model) / 1e6,
                     (double)session->engine.memory.bytes / 1e6);
+    if (session->common)
+        dun_observe_say(session->observer,
+                        "common    %.0f MB of them laid out in memory that processes share",
+                        (double)dun_common_bytes(session->common) / 1e6);
     session->timings.load += dun_clock_seconds() - begun;
 out:
     return rc;

@@ -5,6 +5,7 @@
 
 #include "base/observer.h"
 #include "config/config.h"
+#include "dev/common.h"
 #include "io/data/given.h"
 #include "io/model_file.h"
 #include "learn/normalizer.h"
@@ -55,6 +56,7 @@ typedef struct dun_session {
     bool precision_by_auto;    /* device.precision = auto chose that of the products */
     dun_shared_model *weights; /* of the engine */
     bool bare, mean;           /* opened for texts alone; their points are means of all tokens */
+    dun_common *common;        /* where weights go that other processes load too; borrowed; or NULL */
     uint32_t pass_texts;       /* most texts of a pass of whole texts; 0: the usual number */
     dun_engine engine;
     dun_normalizer normalizer;  /* of the points that dun_session_run leaves */

@@ -100,6 +100,7 @@ static int load(dun_shared_model *s, const dun_compute *compute, dun_model_file 
     int rc = DUN_OK;
     if (!s->device)
         TRY(dun_device_open_again(&s->device, compute->device));
+    dun_device_set_common(compute->device, o->common);
     TRY(dun_model_create(&s->model, compute, dun_model_file_spec(file), dun_model_file_source(file),
                          &s->point, s->form, s->backward, o->observer));
     rc = dun_device_finish(compute->device);
@@ -110,6 +111,7 @@ static int load(dun_shared_model *s, const dun_compute *compute, dun_model_file 
     s->file = s->form == DUN_FORM_F32 ? NULL : dun_model_file_keep(file);
     s->loaded = true;
 out:
+    dun_device_set_common(compute->device, NULL);
     return rc;
 }
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 struct dun_serve_client {
     int fd;
-    bool listed, cut;
+    bool open, listed, cut;
     enum dun_serve_state state;
     double since;                  /* on the list: when the wait for him began */
     dun_serve_client *prev, *next; /* on the list; `next` also among the free ones */
@@ -23,12 +24,13 @@ struct dun_serve_client {
 
 struct dun_serve_clients {
     double timeout_s;
-    unsigned n_stay;
+    unsigned n_stay, n_room;
     pthread_t thread;
     pthread_mutex_t mutex; /* guards what follows, and all clients */
     pthread_cond_t wake, left;
     bool stop, closing;
     unsigned n_open, n_cut;         /* connections; those of them that are cut off and not closed yet */
+    unsigned n_coming;              /* that are announced */
     dun_serve_client *first, *last; /* who is waited for, longest first */
     dun_serve_client *unused;
     dun_serve_client room[]; /* n_room */
@@ -105,6 +107,7 @@ int dun_serve_clients_start(dun_serve_clients **out, unsigned n_stay, unsigned n
     TRY_PTR(all, dun_calloc(1, sizeof *all + n_room * sizeof *all->room));
     all->timeout_s = timeout_s;
     all->n_stay = n_stay;
+    all->n_room = n_room;
     for (unsigned i = 0; i < n_room; i++) {
         all->room[i].next = all->unused;
         all->unused = &all->room[i];
@@ -125,15 +128,16 @@ out:
     return rc;
 }
 
-dun_serve_client *dun_serve_clients_join(dun_serve_clients *all, int fd) {
+dun_serve_client *dun_serve_clients_join(dun_serve_clients *all, int fd, bool announced) {
     pthread_mutex_lock(&all->mutex);
     dun_serve_client *c = all->unused;
+    all->n_coming -= announced;
     if (c) {
         all->unused = c->next;
         all->n_open++;
         if (all->n_open - all->n_cut > all->n_stay && all->first)
             cut(all, all->first);
-        *c = (dun_serve_client){.fd = fd};
+        *c = (dun_serve_client){.fd = fd, .open = true};
         list(all, c);
         if (all->closing)
             stop_reading(c);
@@ -142,16 +146,62 @@ dun_serve_client *dun_serve_clients_join(dun_serve_clients *all, int fd) {
     return c;
 }
 
+static void tell_if_left(dun_serve_clients *all) {
+    if (all->n_open + all->n_coming == 0)
+        pthread_cond_signal(&all->left);
+}
+
 void dun_serve_clients_leave(dun_serve_clients *all, dun_serve_client *c) {
     pthread_mutex_lock(&all->mutex);
     unlist(all, c);
     all->n_open--;
     all->n_cut -= c->cut;
+    c->open = false;
     c->next = all->unused;
     all->unused = c;
-    if (all->n_open == 0)
-        pthread_cond_signal(&all->left);
+    tell_if_left(all);
     pthread_mutex_unlock(&all->mutex);
+}
+
+void dun_serve_clients_announce(dun_serve_clients *all) {
+    pthread_mutex_lock(&all->mutex);
+    all->n_coming++;
+    pthread_mutex_unlock(&all->mutex);
+}
+
+void dun_serve_clients_retract(dun_serve_clients *all) {
+    pthread_mutex_lock(&all->mutex);
+    all->n_coming--;
+    tell_if_left(all);
+    pthread_mutex_unlock(&all->mutex);
+}
+
+/* The host of an address: its bytes, and how many. */
+static size_t host_of(const void **out, const struct sockaddr_storage *address) {
+    if (address->ss_family == AF_INET6) {
+        const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        *out = six;
+        return sizeof *six;
+    }
+    const struct in_addr *four = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    *out = four;
+    return sizeof *four;
+}
+
+unsigned dun_serve_clients_from(dun_serve_clients *all, const struct sockaddr_storage *address) {
+    unsigned n = 0;
+    const void *host, *other;
+    const size_t bytes = host_of(&host, address);
+    pthread_mutex_lock(&all->mutex);
+    for (unsigned i = 0; i < all->n_room; i++) {
+        struct sockaddr_storage found;
+        socklen_t length = sizeof found;
+        if (all->room[i].open && getpeername(all->room[i].fd, (struct sockaddr *)&found, &length) == 0 &&
+            found.ss_family == address->ss_family && host_of(&other, &found) == bytes)
+            n += memcmp(host, other, bytes) == 0;
+    }
+    pthread_mutex_unlock(&all->mutex);
+    return n;
 }
 
 void dun_serve_clients_note(dun_serve_clients *all, dun_serve_client *c, enum dun_serve_state state) {
@@ -176,7 +226,7 @@ void dun_serve_clients_drain(dun_serve_clients *all) {
     for (dun_serve_client *c = all->first; c; c = c->next)
         if (c->state == DUN_SERVE_IDLE)
             stop_reading(c);
-    while (all->n_open > 0 && over == 0)
+    while (all->n_open + all->n_coming > 0 && over == 0)
         over = pthread_cond_timedwait(&all->left, &all->mutex, &until);
     while (all->first)
         cut(all, all->first);

@@ -5,6 +5,7 @@
 #define DUN_SERVE_CLIENTS_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 /* What a connection is at. The server waits for the client in all but WORKING. */
 enum dun_serve_state {
@@ -22,8 +23,16 @@ typedef struct dun_serve_clients dun_serve_clients;
  * work make no room. */
 int dun_serve_clients_start(dun_serve_clients **out, unsigned n_stay, unsigned n_room, unsigned timeout_s);
 
-/* A connection by its socket, which is open until dun_serve_clients_leave. NULL: n_room are open. */
-dun_serve_client *dun_serve_clients_join(dun_serve_clients *all, int fd);
+/* A connection by its socket, which is open until dun_serve_clients_leave. NULL: n_room are open.
+ * `announced`: dun_serve_clients_announce told of it. */
+dun_serve_client *dun_serve_clients_join(dun_serve_clients *all, int fd, bool announced);
+
+/* One is about to join, for whom dun_serve_clients_drain waits as well; or does not after all. */
+void dun_serve_clients_announce(dun_serve_clients *all);
+void dun_serve_clients_retract(dun_serve_clients *all);
+
+/* How many there are from the address, by its host. */
+unsigned dun_serve_clients_from(dun_serve_clients *all, const struct sockaddr_storage *address);
 void dun_serve_clients_leave(dun_serve_clients *all, dun_serve_client *c);
 
 /* The clock of a client begins when he comes and when his answer ends, for his next request, and once more

@@ -7,6 +7,7 @@
  * both are left to serve_clients.c, which shuts sockets down; MHD then ends their connections. */
 #include "cmd/serve/serve_http.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/serve/serve_body.h"
@@ -45,13 +46,14 @@ struct dun_serve_http {
 
 typedef struct {
     const char *path;
-    enum { ROUTE_PAGE, ROUTE_HEALTH, ROUTE_CLASSIFY } kind;
+    enum { ROUTE_PAGE, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_CLASSIFY } kind;
     dun_serve_refusal other_method;
 } serve_route;
 
 static const serve_route routes[] = {
     {"/", ROUTE_PAGE, OTHER_METHOD("GET, HEAD")},
     {"/health", ROUTE_HEALTH, OTHER_METHOD("GET, HEAD")},
+    {"/metrics", ROUTE_METRICS, OTHER_METHOD("GET, HEAD")},
     {"/classify", ROUTE_CLASSIFY, OTHER_METHOD("POST")},
 };
 
@@ -59,7 +61,7 @@ static const dun_serve_refusal
     transfer_unknown = {.status = MHD_HTTP_NOT_IMPLEMENTED,
                         .message = "of transfer codings only chunked is read"},
     two_lengths = {.status = MHD_HTTP_BAD_REQUEST, .message = "a chunked body has no Content-Length"},
-    no_path = {.status = MHD_HTTP_NOT_FOUND, .message = "there are /, /health and /classify"},
+    no_path = {.status = MHD_HTTP_NOT_FOUND, .message = "there are /, /health, /metrics and /classify"},
     body_too_large = {.status = MHD_HTTP_CONTENT_TOO_LARGE, .message = "the body is too large (--max-body)"},
     too_many_texts = {.status = MHD_HTTP_CONTENT_TOO_LARGE,
                       .message = "too many texts in one request (--max-texts)"},
@@ -88,6 +90,7 @@ typedef struct {
     dun_str bytes;
     dun_serve_body body;
     enum { RECEIVING, PARSED, SUBMITTED, TOO_BUSY } stage;
+    double complete; /* when it was */
     dun_serve_job job;
 } request;
 
@@ -98,7 +101,8 @@ static const char *header(const request *r, const char *name) {
 /* The answer begins: it is the client's turn to take it. */
 static dun_serve_answer answer(const request *r) {
     dun_serve_clients_note(r->http->clients, r->client, DUN_SERVE_ANSWERING);
-    return (dun_serve_answer){r->connection, dun_serve_clients_closing(r->http->clients)};
+    return (dun_serve_answer){r->connection, dun_serve_clients_closing(r->http->clients),
+                              r->http->options.shared};
 }
 
 static const serve_route *find_route(const char *path) {
@@ -182,7 +186,9 @@ static enum MHD_Result receive(request *r, const char *data, size_t length) {
 
 /* On the worker's thread. */
 static void resume(dun_serve_job *job) {
-    MHD_resume_connection(((request *)job->self)->connection);
+    const request *r = job->self;
+    atomic_fetch_sub(&r->http->options.slot->n_waiting, (long long)job->n_texts);
+    MHD_resume_connection(r->connection);
 }
 
 /* The texts of a complete body. What is wrong with it is answered at once; else MHD calls again, for
@@ -209,13 +215,16 @@ static enum MHD_Result parse(request *r) {
 /* The request is complete. */
 static enum MHD_Result finish(request *r) {
     const dun_serve_options *o = &r->http->options;
+    r->complete = dun_clock_seconds();
     if (r->refusal)
         return dun_serve_refuse(answer(r), r->refusal);
     switch (r->route->kind) {
     case ROUTE_PAGE:
         return dun_serve_send_page(answer(r));
     case ROUTE_HEALTH:
-        return dun_serve_send_health(answer(r), o->rule, dun_serve_pending(o->worker));
+        return dun_serve_send_health(answer(r), o->rule);
+    case ROUTE_METRICS:
+        return dun_serve_send_metrics(answer(r));
     case ROUTE_CLASSIFY:
         break;
     }
@@ -233,9 +242,12 @@ static enum MHD_Result submit(request *r) {
     r->job.self = r;
     r->stage = SUBMITTED;
     dun_serve_clients_note(r->http->clients, r->client, DUN_SERVE_WORKING);
+    atomic_fetch_add(&r->http->options.slot->n_waiting, (long long)r->body.n);
     MHD_suspend_connection(r->connection);
     if (!dun_serve_submit(r->http->options.worker, &r->job)) {
         r->stage = TOO_BUSY;
+        atomic_fetch_sub(&r->http->options.slot->n_waiting, (long long)r->body.n);
+        atomic_fetch_add(&r->http->options.shared->n_rejected, 1);
         MHD_resume_connection(r->connection);
     }
     return MHD_YES;
@@ -246,6 +258,7 @@ static enum MHD_Result reply(const request *r) {
         return dun_serve_refuse(answer(r), &busy);
     if (r->job.status < 0)
         return dun_serve_refuse(answer(r), r->job.status == DUN_INTERRUPTED ? &closing : &device_failed);
+    dun_serve_count_texts(r->http->options.shared, r->body.n, dun_clock_seconds() - r->complete);
     return dun_serve_send_answers(answer(r), r->http->options.rule, r->job.distances, r->body.n,
                                   r->body.many);
 }
@@ -289,15 +302,43 @@ static void completed(void *self, struct MHD_Connection *connection, void **stat
     *state = NULL;
 }
 
-/* A connection begins or ends; its socket is open in both. There is a place for each that MHD lets in. */
+/* A connection begins or ends; its socket is open in both. There is a place for each that MHD lets in. One
+ * that was handed over was counted then. */
 static void connected(void *self, struct MHD_Connection *connection, void **client,
                       enum MHD_ConnectionNotificationCode code) {
-    dun_serve_clients *clients = ((dun_serve_http *)self)->clients;
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED)
-        dun_serve_clients_leave(clients, *client);
-    else
-        *client = dun_serve_clients_join(
-            clients, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+    dun_serve_http *http = self;
+    dun_serve_slot *slot = http->options.slot;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        dun_serve_clients_leave(http->clients, *client);
+        atomic_fetch_sub(&slot->n_connections, 1);
+        return;
+    }
+    const int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    *client = dun_serve_clients_join(http->clients, fd, http->options.handed);
+    if (!http->options.handed)
+        atomic_fetch_add(&slot->n_connections, 1);
+}
+
+/* MHD counts those that it accepts, but not those that are handed to it. */
+static bool is_welcome(const dun_serve_http *http, const struct sockaddr_storage *address) {
+    return http->options.per_address == 0 ||
+           dun_serve_clients_from(http->clients, address) < http->options.per_address;
+}
+
+void dun_serve_http_add(dun_serve_http *http, int connection) {
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    memset(&address, 0, sizeof address);
+    dun_serve_clients_announce(http->clients);
+    if (getpeername(connection, (struct sockaddr *)&address, &length) == 0 && is_welcome(http, &address)) {
+        /* MHD closes it where there is an error, too */
+        if (MHD_add_connection(http->daemon, connection, (struct sockaddr *)&address, length) == MHD_YES)
+            return;
+    } else {
+        close(connection);
+    }
+    dun_serve_clients_retract(http->clients);
+    atomic_fetch_sub(&http->options.slot->n_connections, 1);
 }
 
 int dun_serve_http_start(dun_serve_http **out, int fd, const dun_serve_options *options) {
@@ -310,13 +351,19 @@ int dun_serve_http_start(dun_serve_http **out, int fd, const dun_serve_options *
     http->listening = fd;
     TRY(dun_serve_fit_files(&n, fd));
     TRY(dun_serve_clients_start(&http->clients, n - n / SPARE_SHARE, n, options->timeout_s));
-    http->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_ALLOW_SUSPEND_RESUME,
-                                    0, NULL, NULL, handle, http, MHD_OPTION_LISTEN_SOCKET, fd,
-                                    MHD_OPTION_CONNECTION_LIMIT, n, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                                    options->per_address, MHD_OPTION_NOTIFY_CONNECTION, connected, http,
+    const unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_ALLOW_SUSPEND_RESUME |
+                           (options->handed ? MHD_USE_NO_LISTEN_SOCKET : 0);
+    const struct MHD_OptionItem listening[] = {
+        {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)options->per_address, NULL},
+        {MHD_OPTION_END, 0, NULL}};
+    http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, http, MHD_OPTION_ARRAY,
+                                    options->handed ? &listening[2] : listening, MHD_OPTION_CONNECTION_LIMIT,
+                                    n, MHD_OPTION_NOTIFY_CONNECTION, connected, http,
                                     MHD_OPTION_NOTIFY_COMPLETED, completed, http, MHD_OPTION_END);
     if (!http->daemon)
         TRY(dun_error(DUN_FAILED, "the web server could not be started"));
+    atomic_store(&options->slot->room, (long long)(n - n / SPARE_SHARE));
     *out = http;
     http = NULL;
 out:
@@ -327,9 +374,11 @@ out:
 }
 
 void dun_serve_http_drain(dun_serve_http *http) {
-    MHD_quiesce_daemon(http->daemon);
-    /* Nobody can connect any more. It stays open: MHD's thread may be about to look at it. */
-    shutdown(http->listening, SHUT_RDWR);
+    if (!http->options.handed) {
+        MHD_quiesce_daemon(http->daemon);
+        /* Nobody can connect any more. It stays open: MHD's thread may be about to look at it. */
+        shutdown(http->listening, SHUT_RDWR);
+    }
     dun_serve_clients_drain(http->clients);
 }
 

@@ -15,7 +15,16 @@ const dun_option dun_serve_option_rows[] = {
              "answer to be taken, 30 by default; then the client is cut off."},
     {.name = "per-address",
      .argument = "N",
-     .help = "Most connections from one address; by default as many as there are."},
+     .help = "Most connections from one address, of each worker; by default as many as there are."},
+    {.name = "workers",
+     .argument = "N",
+     .help =
+         "Processes that answer, each with its share of the processors; 1 by default, at most 64. On CPUs."},
+    {.name = "restarts",
+     .argument = "N",
+     .help =
+         "How many workers that died within a minute are started again, 5 by default; when one more dies, "
+         "the server ends."},
     DUN_UNSURE_OPTION,
     DUN_OVERRIDE_OPTIONS,
     DUN_TALK_OPTIONS,

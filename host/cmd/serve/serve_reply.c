@@ -3,13 +3,15 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "cmd/serve/serve_metrics.h"
 
 #include <stdint.h>
 #include <string.h>
 
 extern const char dun_serve_page[];
 
-static const char json_media[] = "application/json", page_media[] = "text/html; charset=utf-8";
+static const char json_media[] = "application/json", page_media[] = "text/html; charset=utf-8",
+                  metrics_media[] = "text/plain; version=0.0.4; charset=utf-8";
 
 static enum MHD_Result send_bytes(dun_serve_answer to, unsigned status, const char *type, const void *bytes,
                                   size_t length, const char *header, const char *value) {
@@ -26,6 +28,8 @@ static enum MHD_Result send_bytes(dun_serve_answer to, unsigned status, const ch
         MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result result = MHD_queue_response(to.connection, status, response);
     MHD_destroy_response(response);
+    if (result == MHD_YES)
+        dun_serve_count(to.shared, status);
     return result;
 }
 
@@ -53,16 +57,27 @@ enum MHD_Result dun_serve_send_page(dun_serve_answer to) {
                       "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 }
 
-enum MHD_Result dun_serve_send_health(dun_serve_answer to, const dun_answer_rule *rule, size_t n_pending) {
+enum MHD_Result dun_serve_send_health(dun_serve_answer to, const dun_answer_rule *rule) {
     const dun_saved_prompt *saved = rule->saved;
     json_t *classes = json_array(), *object = NULL;
     for (uint32_t k = 0; k < saved->n_classes; k++)
         json_array_append_new(classes, json_string(saved->class_names[k]));
-    object = json_pack("{s:s, s:s, s:s, s:O, s:I}", "status", "ok", "version", DUN_VERSION, "model",
-                       saved->model_name, "classes", classes, "pending", (json_int_t)n_pending);
+    object = json_pack("{s:s, s:s, s:s, s:O, s:I, s:I, s:I}", "status", "ok", "version", DUN_VERSION, "model",
+                       saved->model_name, "classes", classes, "pending",
+                       (json_int_t)dun_serve_n_waiting(to.shared), "workers",
+                       (json_int_t)to.shared->n_workers, "workers_up", (json_int_t)dun_serve_n_up(to.shared));
     enum MHD_Result result = send_json(to, MHD_HTTP_OK, object, NULL, NULL);
     json_decref(object);
     json_decref(classes);
+    return result;
+}
+
+enum MHD_Result dun_serve_send_metrics(dun_serve_answer to) {
+    dun_str text = {0};
+    enum MHD_Result result = MHD_NO;
+    if (dun_serve_metrics(&text, to.shared) == DUN_OK)
+        result = send_bytes(to, MHD_HTTP_OK, metrics_media, text.bytes, text.length, NULL, NULL);
+    dun_str_free(&text);
     return result;
 }
 

@@ -1,7 +1,8 @@
-/* What dunlin serve sends: the page, health, answers, and refusals. */
+/* What dunlin serve sends: the page, health, metrics, answers, and refusals. */
 #ifndef DUN_SERVE_REPLY_H
 #define DUN_SERVE_REPLY_H
 
+#include "cmd/serve/serve_shared.h"
 #include "session/answer.h"
 
 #include <microhttpd.h>
@@ -11,7 +12,8 @@
 /* Where an answer goes. */
 typedef struct {
     struct MHD_Connection *connection;
-    bool last; /* the connection is closed behind it */
+    bool last;                /* the connection is closed behind it */
+    dun_serve_shared *shared; /* where it is counted */
 } dun_serve_answer;
 
 /* {"error": message}, with one more header field where there is one. */
@@ -24,7 +26,8 @@ typedef struct {
 /* All return MHD_NO without memory: the connection is then closed. */
 enum MHD_Result dun_serve_refuse(dun_serve_answer to, const dun_serve_refusal *refusal);
 enum MHD_Result dun_serve_send_page(dun_serve_answer to);
-enum MHD_Result dun_serve_send_health(dun_serve_answer to, const dun_answer_rule *rule, size_t n_pending);
+enum MHD_Result dun_serve_send_health(dun_serve_answer to, const dun_answer_rule *rule);
+enum MHD_Result dun_serve_send_metrics(dun_serve_answer to);
 
 /* {"label", ...} for one text, or {"answers": [{"label", ...}, ...]} for many; distances (n, K). */
 enum MHD_Result dun_serve_send_answers(dun_serve_answer to, const dun_answer_rule *rule,

@@ -168,13 +168,6 @@ bool dun_serve_submit(dun_serve_worker *w, dun_serve_job *job) {
     return fits;
 }
 
-size_t dun_serve_pending(dun_serve_worker *w) {
-    pthread_mutex_lock(&w->mutex);
-    size_t n = w->n_pending;
-    pthread_mutex_unlock(&w->mutex);
-    return n;
-}
-
 int dun_serve_worker_stop(dun_serve_worker *w) {
     if (!w)
         return DUN_OK;

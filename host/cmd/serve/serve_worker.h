@@ -29,9 +29,6 @@ int dun_serve_worker_start(dun_serve_worker **out, dun_classifier *classifier, u
 /* True: taken, `done` will be called. False: more than max_pending texts would wait. */
 bool dun_serve_submit(dun_serve_worker *worker, dun_serve_job *job);
 
-/* Texts that wait or are being answered. */
-size_t dun_serve_pending(dun_serve_worker *worker);
-
 /* Ends the thread after the pass that it is at: jobs that are not answered then fail with DUN_INTERRUPTED,
  * and nothing can be submitted any more. Returns the status of the pass that failed, its message recorded for
  * this thread. */
