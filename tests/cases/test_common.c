@@ -1,5 +1,5 @@
-/* Weights that processes have in common: whoever comes later has the first one's memory where the bytes are the
- * same, and keeps his own where they are not. */
+/* Weights that processes have in common: whoever comes later has the first one's memory where the bytes are
+ * the same, and keeps his own where they are not. */
 #include "dev/common.h"
 
 #include "base/err.h"
