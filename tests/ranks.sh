@@ -10,25 +10,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 dunlin=$1
 fixtures=$2
 what=${3:-short}
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 most=3
 [ "$what" != all ] || most=8
 
-mpis=()
-for mpi in openmpi mpich; do
-    if [ -e "$(dirname "$dunlin")/libdunlin-mpi-$mpi.so" ] && command -v "mpirun.$mpi" >/dev/null; then
-        mpis+=("$mpi")
-    fi
-done
-[ ${#mpis[@]} -gt 0 ] || skip "neither Open MPI nor MPICH is here"
-
-# start MPI N: the launcher, in `start`.
-start() {
-    case $1 in
-    openmpi) start=(mpirun.openmpi --oversubscribe --bind-to none -n "$2") ;;
-    mpich) start=(mpirun.mpich -n "$2") ;;
-    esac
-}
+# shellcheck source=tests/ranks_lib.sh
+source "$here/ranks_lib.sh"
 
 # ranked MPI N STATUS ARGS...: runs dunlin as N ranks; the launcher ends with that status.
 ranked() {
@@ -45,15 +31,6 @@ same() {
     local file
     for file in prompt.safetensors history.jsonl predictions.tsv config.ini; do
         cmp "${2:-plain}/$file" "$1/$file" || fail "$1/$file differs from that of ${2:-plain}"
-    done
-}
-
-# Each rank has a folder of kernels of its own; what the plain run compiled is what they need.
-share_kernels() {
-    local rank folder=${POCL_CACHE_DIR:-}
-    for ((rank = 1; rank < most && ${#folder}; rank++)); do
-        mkdir -p "$folder.rank-$rank"
-        cp -rln "$folder/." "$folder.rank-$rank/"
     done
 }
 
