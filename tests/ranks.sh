@@ -187,7 +187,7 @@ while read -r -a way; do
     sets=()
     n_way=$((n_way + 1))
     for word in "${way[@]}"; do
-        sets+=(--set "${word//_/ }")
+        sets+=(--set "${word//\~/ }")
     done
     "$dunlin" train -q config.ini "${sets[@]}" --out "way-$n_way" >/dev/null 2>err || {
         fail "${way[*]}: $(cat err)"
@@ -217,8 +217,8 @@ centroid.start=random
 centroid.start=mean
 prompt.reparametrize=yes
 prompt.placement=prefix
-prompt.template="bg_gk:_{text}_so_{soft:3}"
-prompt.template="bg_{soft:1}_so_{text}._{soft:2}"
+prompt.template="bg~gk:~{text}~so~{soft:3}"
+prompt.template="bg~{soft:1}~so~{text}.~{soft:2}"
 prompt.init=vocab device.cache_kv=f16
 device.gemm=local
 device.gemm=naive device.weights=stored

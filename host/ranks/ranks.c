@@ -246,6 +246,8 @@ static void dismiss(void) {
 void dun_ranks_leave(int code) {
     if (dun_ranks.phase == DUN_ALONE)
         return;
+    if (code && dun_ranks_self() > 0) /* rank 0 waits for answers; its launcher ends it */
+        dun_ranks.end("", code);
     if (dun_ranks.phase == DUN_JOINED)
         dismiss();
     pthread_mutex_lock(&dun_ranks.lock);
