@@ -39,13 +39,22 @@ static const dun_check_topic *stored_topic(const dun_compute *on) {
     return on->tiles.half_weights ? &dun_check_stored : &dun_check_stored_bits;
 }
 
-/* A few of them where products by the host are slow, or the compiler of an implementation is. */
-static bool brief(void) {
+/* Of stored weights' cases, of which there are many times as many as of floats', every so many-th; all of
+ * them with DUNLIN_TEST_WHOLE, few where products by the host are slow, or an implementation's compiler. As
+ * no number of formats, kinds or batches has these factors, all of each have their turn. */
+static size_t stored_stride(void) {
+    enum { USUAL = 11, BRIEF = 41 };
 #ifdef DUN_SANITIZED
-    return true;
+    const bool brief = true;
 #else
-    return getenv("DUNLIN_TEST_BRIEF") != NULL;
+    const bool brief = getenv("DUNLIN_TEST_BRIEF") != NULL;
 #endif
+    return getenv("DUNLIN_TEST_WHOLE") ? 1 : brief ? BRIEF : USUAL;
+}
+
+static void run_stored(dun_check *c, const dun_check_topic *topic) {
+    for (size_t i = 0; i < topic->n_cases; i += stored_stride())
+        dun_check_run_case(c, topic->run, i);
 }
 
 static void run_cases(dun_compute *on, dun_gemm *gemm) {
@@ -54,7 +63,7 @@ static void run_cases(dun_compute *on, dun_gemm *gemm) {
     c.gemm = gemm;
     dun_check_run(&c, &dun_check_gemm, false);
     if (dun_gemm_reads_stored(dun_gemm_name(gemm)))
-        dun_check_run(&c, stored_topic(on), brief());
+        run_stored(&c, stored_topic(on));
     dun_str tiles = {0};
     check_ok(dun_tiles_write(&tiles, &on->tiles));
     print_message("%s, %s: %zu cases, %zu comparisons, worst %.2f of its tolerance\n", dun_gemm_name(gemm),
@@ -74,15 +83,14 @@ static void test_provider(void **state) {
 
 /* Factors in parts by plain OpenCL C: some cases of each kind, as for providers. */
 static void test_precision(void **state) {
-    enum { STRIDE = 3, STORED_STRIDE = 7 };
+    enum { STRIDE = 3 };
     dun_check c;
     dun_check_init(&c, &compute);
     check_ok(dun_gemm_create(&c.gemm, device, compute.programs, &compute.tiles, "naive"));
     check_ok(dun_gemm_set_precision(c.gemm, *state, "portable", "the test"));
     for (size_t i = 0; i < dun_check_gemm.n_cases; i += STRIDE)
         dun_check_run_case(&c, dun_check_gemm.run, i);
-    for (size_t i = 0; i < dun_check_stored_bits.n_cases && !brief(); i += STORED_STRIDE)
-        dun_check_run_case(&c, dun_check_stored_bits.run, i);
+    run_stored(&c, &dun_check_stored_bits);
     print_message("%s: %zu cases, %zu comparisons, worst %.2f of its tolerance\n", dun_gemm_precision(c.gemm),
                   c.n_cases, c.n_compared, c.worst);
     dun_gemm_free(c.gemm);
