@@ -6,6 +6,7 @@
 #include "cmd/ranked.h"
 #include "cmd/shell/topics.h"
 #include "dev/trace.h"
+#include "ranks/ranks.h"
 
 #include <string.h>
 
@@ -168,6 +169,8 @@ static int run_alone_or_ranked(const dun_command *command, int argc, char *const
     bool leads = true;
     if (command->ranked)
         TRY(dun_ranked_join(&leads, command->name, argc, argv));
+    else if (dun_ranks_launched())
+        dun_ranks_hide();
     rc = leads ? run(command, argc, argv) : dun_ranked_work();
 out:
     return rc;

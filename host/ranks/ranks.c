@@ -24,6 +24,10 @@ bool dun_ranks_launched(void) {
     return dun_launch_find(&launch) && launch.n > 1;
 }
 
+void dun_ranks_hide(void) {
+    dun_launch_hide();
+}
+
 uint32_t dun_ranks_n(void) {
     return dun_ranks.phase == DUN_ALONE ? 1 : (uint32_t)dun_ranks.place.n;
 }

@@ -21,6 +21,10 @@ bool dun_ranks_launched(void);
  * then. May be called by any thread, and does not return. */
 typedef void dun_ranks_end(const char *words, int status);
 
+/* Programs that this process starts are no ranks: what a command that is not carried out together begins
+ * with. */
+void dun_ranks_hide(void);
+
 /* Meets the others; nothing where there are none. `words`: what this process was started with, which must be
  * the same everywhere. To be called once, before threads and drivers are: processors of a host are shared out
  * among its ranks. DUN_USAGE: another was started otherwise, or is another build; DUN_FAILED: no way to the

@@ -222,7 +222,7 @@ static int run_apart(dun_team *team, const float *prompt, const uint32_t *which,
         TRY(team->home.read_prompt(team->prompt, team->home.self));
         prompt = team->prompt;
     }
-    for (uint32_t i = 0; i < team->n; i++) {
+    for (uint32_t i = team->n; i-- > 0;) { /* the first at the end: what the others get has a way to go */
         const dun_member *m = &team->members[i];
         if (m->n > 0)
             TRY(m->kind->start(m->self, i == 0 ? NULL : prompt, m->which, m->n));

@@ -40,6 +40,7 @@ typedef struct {
     float prompt[D], d_texts[N * D];
     float points[N * D];
     bool in_place, fails;
+    double seconds;
 } fake;
 
 static int fake_assign(uint32_t *n_kept, void *self, const dun_texts *texts, const uint32_t *mine,
@@ -252,7 +253,7 @@ static void test_two_as_one(void **state) {
     assert_string_equal(
         log_text,
         "a.assign(4) b.assign(3) a.fill(3) b.fill(3) a.finish(0) b.finish(0) a.fill(4) b.fill(3) "
-        "a.finish(0) b.finish(0) a.start(2) b.start(3) b.points(3) b.back(3) a.back(2) b.gradients(3) ");
+        "a.finish(0) b.finish(0) b.start(3) a.start(2) b.points(3) b.back(3) a.back(2) b.gradients(3) ");
     assert_memory_equal(one.points, two.points, sizeof one.points);
     assert_memory_equal(one.d_texts, two.d_texts, sizeof one.d_texts); /* in the batch's order */
     assert_memory_equal(one.d_prompt, two.d_prompt, sizeof one.d_prompt);
@@ -307,7 +308,7 @@ static void test_gone(void **state) {
     log_text[0] = '\0';
     assert_int_equal(dun_team_run(&team, NULL, (const uint32_t[]){0, 1, 2, 3, 4, 5}, 6), DUN_FAILED);
     assert_string_equal(dun_error_message(), "b is gone");
-    assert_string_equal(log_text, "a.start(2) b.start(2) c.start(2) b.points(2) ");
+    assert_string_equal(log_text, "c.start(2) b.start(2) a.start(2) b.points(2) ");
     dun_error_clear();
     dun_team_free(&team);
 }
@@ -345,9 +346,93 @@ static void test_trials_and_identity(void **state) {
     assert_int_equal(dun_mem_live(), 0);
 }
 
+/* Members elsewhere: they try all at once and tell how long it took, and run texts that nobody owns. */
+static int far_tried(double *seconds, void *self) {
+    fake *f = self;
+    note(f->name, "tried", 0);
+    *seconds = f->seconds;
+    return DUN_OK;
+}
+
+static int far_start_texts(void *self, const dun_texts *given, const uint32_t *which, uint32_t n) {
+    fake *f = self;
+    f->in_place = false;
+    f->n = n;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t j = 0; j < D; j++)
+            f->points[i * D + j] = f->place->prompt[j] * (float)given->tokens.ids[given->start[which[i]]];
+    note(f->name, "texts", n);
+    return DUN_OK;
+}
+
+static void test_far(void **state) {
+    (void)state;
+    dun_member_kind far_kind = fake_kind;
+    far_kind.tried = far_tried;
+    far_kind.start_texts = far_start_texts;
+    fake fakes[] = {{.name = "a", .gemm = "x", .seconds = 1},
+                    {.name = "b", .gemm = "x", .seconds = 2},
+                    {.name = "c", .gemm = "x", .seconds = 1}};
+    board b = new_board();
+    dun_team team;
+    bool changed;
+    const dun_home home = home_on(&b);
+    dun_team_init(&team, &home);
+    for (int i = 0; i < 3; i++) {
+        fakes[i].place = &b;
+        check_ok(dun_team_add(&team, &far_kind, &fakes[i]));
+    }
+    check_ok(dun_team_prepare(&team, &(dun_team_sizes){N, D, D}));
+    log_text[0] = '\0';
+    check_ok(dun_team_share(&changed, &team, "", "the test"));
+    assert_string_equal(log_text, "a.trial(0) b.trial(0) c.trial(0) a.tried(0) b.tried(0) c.tried(0) ");
+    assert_int_equal(team.members[1].share, 20);
+    assert_int_equal(team.members[2].share, 40);
+    check_ok(dun_team_assign(&team, &texts)); /* the first has those of `texts` */
+    fake_assign(&team.members[0].n_kept, &fakes[0], &texts, NULL, N);
+    log_text[0] = '\0';
+    check_ok(dun_team_run_texts(&team, &texts, (const uint32_t[]){6, 0, 3, 1}, (const uint32_t[]){1, 0, 3}));
+    assert_string_equal(log_text, "c.texts(3) a.start(1) c.points(3) ");
+    static const float first[] = {17, 2, 7, 3};
+    for (int i = 0; i < 4; i++)
+        assert_float_equal(b.points[i * D], first[i], 0);
+    check_ok(dun_team_run_texts(&team, &texts, (const uint32_t[]){4}, (const uint32_t[]){1, 0, 0}));
+    assert_float_equal(b.points[0], 11, 0);
+    dun_team_free(&team);
+    assert_int_equal(dun_mem_live(), 0);
+}
+
+/* A few percent are chance: far members that are nearly as fast as each other share evenly. */
+static void test_nearly_even(void **state) {
+    (void)state;
+    dun_member_kind far_kind = fake_kind;
+    far_kind.tried = far_tried;
+    enum { MANY = 24 };
+    fake fakes[MANY];
+    board b = new_board();
+    dun_team team;
+    bool changed;
+    const dun_home home = home_on(&b);
+    dun_team_init(&team, &home);
+    for (int i = 0; i < MANY; i++) {
+        fakes[i] = (fake){.name = "f", .gemm = "x", .place = &b, .seconds = 1 + i * 0.005};
+        check_ok(dun_team_add(&team, &far_kind, &fakes[i]));
+    }
+    check_ok(dun_team_share(&changed, &team, "", "the test"));
+    assert_int_equal(team.whole, 100 * MANY); /* percents would be too coarse */
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(team.members[i].share, 100);
+    dun_team_free(&team);
+    assert_int_equal(dun_mem_live(), 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_as_one), cmocka_unit_test(test_known_prompt),
-                                       cmocka_unit_test(test_left_out), cmocka_unit_test(test_gone),
-                                       cmocka_unit_test(test_trials_and_identity)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_as_one),
+                                       cmocka_unit_test(test_known_prompt),
+                                       cmocka_unit_test(test_left_out),
+                                       cmocka_unit_test(test_gone),
+                                       cmocka_unit_test(test_trials_and_identity),
+                                       cmocka_unit_test(test_far),
+                                       cmocka_unit_test(test_nearly_even)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
