@@ -320,24 +320,56 @@ out:
     return rc;
 }
 
-static int measure_step(dun_bench *bench, texts_job *texts) {
+/* A step that keeps nothing of its texts. */
+typedef struct {
+    texts_job *texts;
+    step_job *step;
+    const dun_bench *bench;
+} whole_job;
+
+static int run_whole(void *self) {
+    int rc = DUN_OK;
+    whole_job *job = self;
+    TRY(read_step_texts(job->texts, job->bench));
+    TRY(run_step(job->step));
+out:
+    return rc;
+}
+
+static int measure_builds(dun_bench *bench, const dun_session *session, uint32_t n) {
+    int rc = DUN_OK;
+    dun_bench_samples samples = {.n = 0};
+    for (uint32_t i = 0; i < n; i++) {
+        dun_bench_begin(&samples);
+        TRY(dun_programs_build_again(session->compute.programs));
+        dun_bench_end(&samples);
+    }
+    bench->builds = dun_bench_summarise(&samples);
+out:
+    return rc;
+}
+
+static int measure_step(dun_bench *bench, texts_job *texts, bool whole) {
     int rc = DUN_OK;
     dun_session *session = texts->session;
     step_job job = {.session = session};
+    whole_job whole_texts = {.texts = texts, .step = &job, .bench = bench};
     bench->text_tokens = bench->texts[STEP_TEXT].tokens;
     const uint32_t N = bench->batch_size * bench->n_prompt, S = bench->batch_size;
     const dun_graph *graph = &session->engine.points;
     const dun_roof_work one_way = {.flops = dun_bench_flops(graph, N, S),
                                    .bytes = dun_bench_bytes(graph, &session->engine.model, N, S)};
-    dun_roof_work *whole = &bench->step_work[DUN_BENCH_WHOLE];
+    dun_roof_work *work = &bench->step_work[DUN_BENCH_WHOLE];
     bench->step_work[DUN_BENCH_POINTS] = bench->step_work[DUN_BENCH_BACKWARD] = one_way;
-    *whole = (dun_roof_work){.flops = 2 * one_way.flops, .bytes = 2 * one_way.bytes};
+    *work = (dun_roof_work){.flops = 2 * one_way.flops, .bytes = 2 * one_way.bytes};
     dun_observe_begin(session->observer, "training step", "passes", 2);
     TRY(read_step_texts(texts, bench));
     TRY(prepare_step(&job, bench));
-    TRY(measure(&bench->step[DUN_BENCH_WHOLE], &whole->launches, session->device, run_step, &job));
+    TRY(measure(&bench->step[DUN_BENCH_WHOLE], &work->launches, session->device, run_step, &job));
     dun_observe_advance(session->observer, 1, NULL);
     TRY(measure_stages(bench, &job));
+    if (whole)
+        TRY(measure(&bench->whole, NULL, session->device, run_whole, &whole_texts));
     dun_observe_advance(session->observer, 2, NULL);
 out:
     dun_observe_end(session->observer);
@@ -367,7 +399,9 @@ int dun_bench_run(dun_bench *out, dun_session *session, const dun_bench_wish *wi
     if (!wish->no_products)
         TRY(measure_products(out, session, wish->rows));
     TRY(measure_texts(out, &texts));
-    TRY(measure_step(out, &texts));
+    TRY(measure_step(out, &texts, wish->whole));
+    if (wish->builds > 0)
+        TRY(measure_builds(out, session, wish->builds));
 out:
     dun_batch_free(&texts.batch);
     return rc;

@@ -43,6 +43,8 @@ typedef struct {
     uint32_t batch_size, n_prompt, text_tokens; /* of the step: B texts, P rows after each, their length */
     dun_roof_work step_work[DUN_BENCH_STAGES];  /* 0: not counted; launches of the whole step alone */
     dun_bench_seconds step[DUN_BENCH_STAGES];
+    dun_bench_seconds whole;  /* if wished for: the step with its texts read anew before it */
+    dun_bench_seconds builds; /* likewise: every program in use compiled, whatever was compiled before */
     dun_roof roof;
 } dun_bench;
 
@@ -65,6 +67,8 @@ int32_t dun_bench_token(const dun_session *session, uint64_t i);
 typedef struct {
     uint32_t rows;    /* of the products, instead of those of a batch and of a text pass; 0: those */
     bool no_products; /* only texts and the step */
+    bool whole;
+    uint32_t builds; /* so many times; 0: none */
 } dun_bench_wish;
 
 /* Measures. The session's engine must have been started for training. */

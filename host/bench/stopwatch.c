@@ -33,7 +33,11 @@ static double median_of_sorted(double *values, size_t n) {
 
 dun_bench_seconds dun_bench_summarise(dun_bench_samples *samples) {
     const double median = median_of_sorted(samples->clock, samples->n);
-    return (dun_bench_seconds){samples->clock[0], median, median_of_sorted(samples->processor, samples->n)};
+    return (dun_bench_seconds){.best = samples->clock[0],
+                               .median = median,
+                               .processor = median_of_sorted(samples->processor, samples->n),
+                               .worst = samples->clock[samples->n - 1],
+                               .n = samples->n};
 }
 
 int dun_bench_repeat(dun_bench_seconds *out, dun_device *device, const dun_bench_patience *patience,

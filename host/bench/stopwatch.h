@@ -5,10 +5,11 @@
 
 #include "dev/device.h"
 
-/* Seconds of one repetition, over several: of the clock, and the median of what processors worked in this
- * process, its threads together; a device that is no CPU of this process does not count there. */
+/* Seconds of one repetition, over n: of the clock, and the median of what processors worked in this process,
+ * its threads together; a device that is no CPU of this process does not count there. */
 typedef struct {
-    double best, median, processor;
+    double best, median, processor, worst;
+    size_t n;
 } dun_bench_seconds;
 
 /* Repetitions: seconds of the clock and of processors. */
@@ -23,7 +24,8 @@ typedef struct {
 void dun_bench_begin(dun_bench_samples *samples);
 void dun_bench_end(dun_bench_samples *samples);
 
-/* Smallest and middle of n >= 1 samples, which are sorted; with an even n the mean of the two middle ones. */
+/* Smallest, middle and largest of n >= 1 samples, which are sorted; with an even n the middle is the mean of
+ * two. */
 dun_bench_seconds dun_bench_summarise(dun_bench_samples *samples);
 
 /* At least `least` repetitions, and more until `enough_s` seconds have passed, DUN_BENCH_REPEATS at most. */

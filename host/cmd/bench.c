@@ -110,6 +110,12 @@ static int print_step(dun_str *out, const dun_bench *bench) {
     TRY(dun_str_addf(out, "\nA training step, %u texts of %u tokens and a prompt of %u rows\n\n",
                      bench->batch_size, bench->text_tokens, bench->n_prompt));
     TRY(dun_table_print(out, &table));
+    if (bench->whole.n)
+        TRY(dun_str_addf(out, "\nwith its texts read anew: %.3f ms best, %.3f median\n",
+                         bench->whole.best * 1e3, bench->whole.median * 1e3));
+    if (bench->builds.n)
+        TRY(dun_str_addf(out, "\nkernels compiled: %.2f s best, %.2f median of %zu\n", bench->builds.best,
+                         bench->builds.median, bench->builds.n));
     TRY(dun_str_addf(out, "\nstep: all stages with one wait at the end. GFLOP/s count products only, 2 M N K "
                           "each.\n"));
 out:
@@ -182,7 +188,7 @@ out:
     return rc;
 }
 
-enum { MAX_ROWS = 1 << 20 };
+enum { MAX_ROWS = 1 << 20, MAX_BUILDS = DUN_BENCH_REPEATS };
 
 static int run(const dun_args *args) {
     int rc = DUN_OK;
@@ -191,17 +197,23 @@ static int run(const dun_args *args) {
     dun_bench bench;
     dun_progress progress;
     int64_t rows = 0; /* as many as a batch has */
+    int64_t builds = 0;
     const bool no_products = dun_args_has(args, "no-products");
     dun_observer observer = dun_progress_observer(&progress);
     TRY(dun_talk(&progress, args));
     TRY(dun_args_count(&rows, args, "rows", 1, MAX_ROWS));
+    TRY(dun_args_count(&builds, args, "builds", 1, MAX_BUILDS));
     TRY(dun_overrides_read(&overrides, args));
     TRY(dun_experiment_open_config(&experiment, dun_args_operand(args, 0), &overrides, &observer));
     uint32_t longest = dun_bench_longest_text(&experiment.session);
     if (experiment.config.data.max_length < longest)
         experiment.config.data.max_length = longest;
     TRY(dun_session_start_engine(&experiment.session, true));
-    TRY(dun_bench_run(&bench, &experiment.session, &(dun_bench_wish){(uint32_t)rows, no_products}));
+    TRY(dun_bench_run(&bench, &experiment.session,
+                      &(dun_bench_wish){.rows = (uint32_t)rows,
+                                        .no_products = no_products,
+                                        .whole = dun_args_has(args, "whole"),
+                                        .builds = (uint32_t)builds}));
     TRY(dun_args_has(args, "json") ? dun_bench_print_json(&bench, &experiment.session) : print_table(&bench));
 out:
     dun_progress_close(&progress);
@@ -215,6 +227,11 @@ static const dun_option options[] = {
      .help = "Print one JSON object instead of tables; it also has the tokens read, and the seconds that "
              "processors worked."},
     {.name = "no-products", .help = "Measure only texts and the step: products take most of the time."},
+    {.name = "whole", .help = "Also the step with its texts read anew each time, as where nothing is kept."},
+    {.name = "builds",
+     .argument = "N",
+     .help = "Also compile the kernels N times as if for the first time, which takes a while. What a driver "
+             "leaves for the first launch (PoCL's machine code) is not in it."},
     {.name = "rows",
      .argument = "N",
      .help = "Rows of the products, instead of those of a training batch and of a pass over texts."},

@@ -32,6 +32,8 @@ static int set_ms(json_t *object, dun_bench_seconds seconds) {
     TRY(dun_json_set(object, "best_ms", dun_json_real(seconds.best * 1e3)));
     TRY(dun_json_set(object, "median_ms", dun_json_real(seconds.median * 1e3)));
     TRY(dun_json_set(object, "processor_ms", dun_json_real(seconds.processor * 1e3)));
+    TRY(dun_json_set(object, "worst_ms", dun_json_real(seconds.worst * 1e3)));
+    TRY(dun_json_set(object, "repetitions", json_integer((json_int_t)seconds.n)));
 out:
     return rc;
 }
@@ -151,6 +153,19 @@ out:
     return rc;
 }
 
+/* What is measured only where it is wished for. */
+static int extra_json(json_t *root, const char *name, dun_bench_seconds seconds) {
+    int rc = DUN_OK;
+    json_t *object;
+    if (seconds.n == 0)
+        goto out;
+    object = json_object();
+    TRY(dun_json_set(root, name, object));
+    TRY(set_ms(object, seconds));
+out:
+    return rc;
+}
+
 int dun_bench_print_json(const dun_bench *bench, const dun_session *session) {
     int rc = DUN_OK;
     json_t *root = json_object(), *array = json_array(), *step;
@@ -175,6 +190,8 @@ int dun_bench_print_json(const dun_bench *bench, const dun_session *session) {
     TRY(dun_json_set(step, "stages", json_incref(array)));
     for (unsigned i = 0; i < DUN_BENCH_STAGES; i++)
         TRY(stage_json(array, bench, i));
+    TRY(extra_json(root, "whole", bench->whole));
+    TRY(extra_json(root, "builds", bench->builds));
     TRY(dun_out_json(root));
 out:
     json_decref(array);

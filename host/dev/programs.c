@@ -1,6 +1,7 @@
 /* Topic by topic: text, defines, program, kernels; each once. See programs.h. */
 #include "dev/programs.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "dev/kernel_text.h"
@@ -9,6 +10,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_TOPICS = 20, MAX_LISTS = 4, SAID_BYTES = 200 };
 
@@ -145,6 +147,46 @@ dun_kernel *dun_programs_kernel(const dun_programs *programs, const dun_kernel_l
     dun_kernel **kernels = kernels_of(programs, list);
     assert(kernels && kernels[kernel]);
     return kernels[kernel];
+}
+
+/* The text with a kernel in front that no text had before: what drivers keep by it, or by what they made of
+ * it, does not fit. */
+static int add_fresh_text(dun_str *out, const char *text) {
+    return dun_str_addf(out,
+                        "__kernel void dun_fresh_%lx_%llx(__global uint *x) { x[0] = (uint)0x%llx; }\n%s",
+                        (long)getpid(), (unsigned long long)(dun_clock_now() * 1e6),
+                        (unsigned long long)(dun_clock_seconds() * 1e6) & 0xffffffff, text);
+}
+
+static int use_kernels_of(dun_programs *again, const dun_kernel_list *list, dun_kernel *const *in_use) {
+    int rc = DUN_OK;
+    dun_kernel *kernel = NULL;
+    for (size_t k = 0; k < list->n_rows; k++) {
+        dun_program *program;
+        if (!in_use[k])
+            continue;
+        TRY(dun_programs_topic(&program, again, &list->topics[list->rows[k].topic]));
+        TRY(dun_kernel_create(&kernel, program, list->rows[k].name));
+        dun_kernel_free(kernel);
+        kernel = NULL;
+    }
+out:
+    dun_kernel_free(kernel);
+    return rc;
+}
+
+int dun_programs_build_again(const dun_programs *programs) {
+    int rc = DUN_OK;
+    dun_programs *again = NULL;
+    dun_str text = {0};
+    TRY(add_fresh_text(&text, programs->text));
+    TRY(dun_programs_create(&again, programs->device, text.bytes, &programs->tiles));
+    for (size_t i = 0; i < programs->n_lists; i++)
+        TRY(use_kernels_of(again, programs->lists[i].list, programs->lists[i].kernels));
+out:
+    dun_programs_free(again);
+    dun_str_free(&text);
+    return rc;
 }
 
 bool dun_programs_launched(const dun_programs *programs, const dun_kernel_list *list, size_t kernel) {

@@ -46,6 +46,10 @@ int dun_programs_use(dun_programs *programs, const dun_kernel_list *list, unsign
 /* A kernel whose topic is in use. */
 dun_kernel *dun_programs_kernel(const dun_programs *programs, const dun_kernel_list *list, size_t kernel);
 
+/* Compiles every program in use once more, as if nothing had been compiled before on this machine, and asks
+ * for the kernels in use; then lets them go. For measuring. DUN_BAD_DEVICE as above. */
+int dun_programs_build_again(const dun_programs *programs);
+
 /* Whether a kernel was launched. */
 bool dun_programs_launched(const dun_programs *programs, const dun_kernel_list *list, size_t kernel);
 

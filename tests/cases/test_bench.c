@@ -11,10 +11,10 @@ static void test_summaries(void **state) {
     static const struct {
         double samples[5];
         size_t n;
-        double best, median;
+        double best, median, worst;
     } cases[] = {
-        {{3}, 1, 3, 3},          {{4, 2}, 2, 2, 3},          {{9, 1, 5}, 3, 1, 5},
-        {{8, 1, 2, 4}, 4, 1, 3}, {{5, 4, 3, 2, 1}, 5, 1, 3}, {{7, 7, 0.5, 7, 7}, 5, 0.5, 7},
+        {{3}, 1, 3, 3, 3},          {{4, 2}, 2, 2, 3, 4},          {{9, 1, 5}, 3, 1, 5, 9},
+        {{8, 1, 2, 4}, 4, 1, 3, 8}, {{5, 4, 3, 2, 1}, 5, 1, 3, 5}, {{7, 7, 0.5, 7, 7}, 5, 0.5, 7, 7},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dun_bench_samples samples = {.n = cases[i].n};
@@ -23,8 +23,8 @@ static void test_summaries(void **state) {
             samples.processor[j] = 2 * cases[i].samples[cases[i].n - 1 - j];
         }
         dun_bench_seconds got = dun_bench_summarise(&samples);
-        if (!(got.best == cases[i].best && got.median == cases[i].median &&
-              got.processor == 2 * cases[i].median))
+        if (!(got.n == cases[i].n && got.worst == cases[i].worst && got.best == cases[i].best &&
+              got.median == cases[i].median && got.processor == 2 * cases[i].median))
             fail_msg("case %zu: best %g, median %g, of processors %g", i, got.best, got.median,
                      got.processor);
     }
@@ -95,7 +95,10 @@ static void test_measures(void **state) {
                       "[train]\nbatch_size = 5\n");
         check_ok(train_run_open(&t, NULL));
         check_ok(dun_bench_run(&bench, &t.session,
-                               &(dun_bench_wish){.rows = cases[i].rows, .no_products = cases[i].none}));
+                               &(dun_bench_wish){.rows = cases[i].rows,
+                                                 .no_products = cases[i].none,
+                                                 .whole = cases[i].none,
+                                                 .builds = cases[i].none ? 1 : 0}));
         assert_int_equal(bench.n_products, cases[i].n_products);
         for (uint32_t p = 0; p < bench.n_products; p++) {
             const dun_bench_product *product = &bench.products[p];
@@ -114,6 +117,11 @@ static void test_measures(void **state) {
         for (size_t stage = 0; stage < DUN_BENCH_STAGES; stage++)
             assert_true(is_measured(bench.step[stage]));
         check_roof(&bench);
+        assert_int_equal(bench.builds.n, cases[i].none ? 1 : 0);
+        assert_int_equal(bench.whole.n > 0, cases[i].none);
+        assert_true(bench.whole.n == 0 ||
+                    (is_measured(bench.whole) && bench.whole.worst >= bench.whole.median));
+        assert_true(bench.builds.n == 0 || (is_measured(bench.builds) && bench.builds.best > 0));
         train_run_close(&t);
     }
 }
