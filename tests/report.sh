@@ -52,6 +52,20 @@ printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.i
 [ "$(wc -c <one/report.html)" -lt 400000 ] || stop "the long text is not cut"
 "$dunlin" report flock 2>err && stop "a report on a flock"
 grep -q "flock: .*boids.html" err || stop "a report on a flock: $(cat err)"
+# Results of devices: three alike in their losses, one wrong, one of another work, one again, one again and slower.
+mkdir devices
+edit() {
+    "$python" "$here/result_edit.py" "$fixtures/results/tiny.json" "devices/$1.json" "${@:2}" || stop "editing $1"
+}
+faster='texts.1.seconds={"n":9,"least":0.0001,"median":0.00015,"most":0.0002}'
+edit a
+edit again 'seconds.job.most=9.0'
+edit fast 'device.name="</script><img src=x onerror=\"window.broken = 1\"><b>fast</b>"' "$faster" 'seconds.job={"n":5,"least":0.1,"median":0.2,"most":0.3}' \
+    'energy={"by":"RAPL","joules":{"n":5,"least":3.0,"median":4.0,"most":5.0},"reason":null}'
+edit slow 'seconds.job={"n":5,"least":5.5,"median":6.5,"most":9.5}'
+edit wrong 'device.name="wrong one"' 'losses.3=9.5' "$faster" 'program.kernels="00000000000000ff"'
+edit other 'work.seed=7'
+"$dunlin" report devices >/dev/null || stop "a page of devices"
 "$dunlin" serve one --port 0 --max-body 4 2>served &
 server=$!
 ended=0
@@ -61,6 +75,6 @@ until address=$(grep -o 'http://[^ ]*' served); do
     sleep 0.05
 done
 "$python" "$here/report_browser.py" "$chromium" "$work" \
-    one/report.html flock/boids.html both.html unmeasured.html "$address" "$shots" || stop "in the browser"
+    one/report.html flock/boids.html both.html unmeasured.html devices/devices.html "$address" "$shots" || stop "in the browser"
 kill "$server"
 wait "$server" || stop "serve ended with $?"

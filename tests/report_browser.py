@@ -2,7 +2,7 @@
 """Opens pages that dunlin wrote in headless Chromium, as a person would: clicks through scatter, toggles, list and
 animation. Fails on what does not answer, and on any console message of an error.
 
-report_browser.py CHROMIUM FOLDER REPORT BOIDS BOTH [SCREENSHOTS]
+report_browser.py CHROMIUM FOLDER REPORT BOIDS BOTH UNMEASURED DEVICES SERVED [SCREENSHOTS]
 
 Speaks the DevTools protocol over the pipes that --remote-debugging-pipe reads, so that no port is opened.
 """
@@ -217,13 +217,49 @@ def check_served(browser, address):
     check_width(browser, "the page of serve")
 
 
+def check_devices(browser):
+    """The table of devices: what is shown, sorted, filtered, opened; that what is wrong is never ranked."""
+    files = "[...document.querySelectorAll('#devices tbody tr.pick')].map((r) => r.querySelector('td:nth-child(2) .text').textContent.slice(0, 9))"
+    places = "[...document.querySelectorAll('#devices tbody tr.pick')].map((r) => r.cells[0].textContent).join()"
+    fast = "</script>"
+    check(browser, "!document.querySelector('b, img') && !window.broken", "no text became markup")
+    check(browser, "document.querySelectorAll('#devices tbody tr').length === 4 && /^4 of 5 results; 1 within 15 %/.test(document.querySelector('.note').textContent)", "one of two alike")
+    check(browser, f"{places} === '1,2,3,–'", "what is wrong has no place")
+    check(browser, f"{files}[0] === {json.dumps(fast)} && {files}[3] === 'wrong one'", "the fastest first, the wrong one last")
+    check(browser, "/own build/.test(document.querySelector('#devices tr.off').textContent) && /wrong: loss of step 4/.test(document.querySelector('#devices tr.off').textContent)", "its marks")
+    check(browser, "document.querySelectorAll('#devices tbody td .note').length >= 3 && /% from another result/.test(document.querySelector('#devices').textContent)", "two results of one device that differ are both there")
+    browser.click("#by-job")
+    check(browser, f"{files}[0] === {json.dumps(fast)} && {places} === '1,2,3,–'", "sorted by the job, the shortest first")
+    browser.click("#by-job")
+    check(browser, f"{files}[2] === {json.dumps(fast)} && {files}[3] === 'wrong one'", "and the other way round")
+    browser.click("#by-energy")
+    check(browser, f"{files}[0] === {json.dumps(fast)}", "by energy, those without it behind")
+    widths = browser.run("[...document.querySelectorAll('#devices tbody tr:first-child .log i')].map((i) => parseFloat(i.style.width))")
+    if len(widths) < 5 or not all(0 <= w <= 100 for w in widths):
+        raise SystemExit(f"bars: {widths}")
+    browser.click("#filter")
+    browser.call("Input.insertText", text="Wrong one")
+    browser.frames()
+    check(browser, "document.querySelectorAll('#devices tbody tr').length === 1", "filtered")
+    browser.run("(() => { const f = document.querySelector('#filter'); f.value = ''; f.dispatchEvent(new Event('input')); })()")
+    browser.click("#devices tbody tr:first-child")
+    check(browser, "!!document.querySelector('#devices .details .chart path') && /machine.processor/.test(document.querySelector('.details').textContent)", "a row opens")
+    check(browser, "/energy.joules4 \\(3 to 5, 5 times\\)/.test(document.querySelector('.details').textContent)", "with the spread of figures")
+    browser.click("#devices tbody tr:first-child")
+    check(browser, "!document.querySelector('#devices .details')", "and closes")
+    browser.run("(() => { const p = document.querySelector('#work'); p.value = 1; p.dispatchEvent(new Event('change')); })()")
+    check(browser, "document.querySelectorAll('#devices tbody tr').length === 1", "another work")
+    browser.run("(() => { const p = document.querySelector('#work'); p.value = 0; p.dispatchEvent(new Event('change')); })()")
+    check_width(browser, "devices")
+
+
 def check_width(browser, what):
     check(browser, "document.documentElement.scrollWidth <= window.innerWidth", what + ": nothing is wider than the screen")
 
 
 def main():
-    program, folder, report, boids, both, unmeasured, served = sys.argv[1:8]
-    shots = sys.argv[8] if len(sys.argv) > 8 else None
+    program, folder, report, boids, both, unmeasured, devices, served = sys.argv[1:9]
+    shots = sys.argv[9] if len(sys.argv) > 9 else None
     profile = os.path.join(folder, "profile")
     browser = Browser(program, profile)
 
@@ -270,6 +306,11 @@ def main():
     browser.click("#runs tbody tr:nth-child(2)")
     check(browser, "/held-out texts get the right class/.test(document.querySelector('#verdict').textContent)", "the other one")
     shot("unmeasured")
+    browser.open(devices)
+    check_devices(browser)
+    shot("devices")
+    browser.open(devices, 390, 844, dark=True, touch=True)
+    check_width(browser, "devices on a phone")
     check_served(browser, served)
     shot("serve")
     browser.problems = [p for p in browser.problems if "status of 413" not in p]  # the refusal above

@@ -154,6 +154,11 @@ static void note_status(dun_process_end *end, int status) {
 }
 
 int dun_process_wait(dun_process_end *end, pid_t process, double limit_s) {
+    return dun_process_wait_watching(end, process, limit_s, NULL);
+}
+
+int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_s,
+                              const dun_process_watch *watch) {
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     double begun = dun_clock_seconds();
     bool asked = false;
@@ -169,6 +174,8 @@ int dun_process_wait(dun_process_end *end, pid_t process, double limit_s) {
             kill(process, SIGKILL);
             end->timed_out = true;
         }
+        if (watch)
+            watch->look(watch->self);
         nanosleep(&pause, NULL);
     }
     end->seconds = dun_clock_seconds() - begun;

@@ -44,6 +44,14 @@ int dun_process_start(pid_t *process, const char *const *argv, const char *out_p
  */
 int dun_process_wait(dun_process_end *end, pid_t process, double limit_s);
 
+/* The same, and looks at something many times a second meanwhile. */
+typedef struct {
+    void (*look)(void *self);
+    void *self;
+} dun_process_watch;
+int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_s,
+                              const dun_process_watch *watch);
+
 /* Runs argv[0] (a path) with arguments up to a NULL and stdin empty, and waits for its end or for limit_s
  * seconds, then kills it. Appends at most DUN_PROCESS_OUTPUT_BYTES of its stdout. DUN_FAILED: it could not be
  * started, or no memory. However it ends is no failure. */

@@ -1,6 +1,8 @@
 /* dunlin compare: one config on several devices, each in its own process. */
 #include "cmd/compare.h"
+#include "cmd/compare_files.h"
 #include "report/compare_show.h"
+#include "report/result.h"
 
 #include "base/err.h"
 #include "base/file.h"
@@ -70,32 +72,55 @@ static void give_back(dun_claim *claim, int rc) {
         dun_claim_give_back(claim);
 }
 
-/* Results of an earlier comparison, named so. */
-static int add_baseline(json_t *results, const char *path) {
+/* Stands beside the others under this name. */
+static int add_named(json_t *results, json_t *result) {
     int rc = DUN_OK;
-    dun_file file = {0};
     dun_str name = {0};
-    json_t *root = NULL, *result;
-    size_t i;
-    TRY(dun_file_map(&file, path));
-    TRY(dun_json_parse(&root, (const char *)file.bytes, file.length, path, 1));
+    TRY(dun_str_addf(&name, "baseline: %s", dun_result_text(result, "name")));
+    TRY(dun_json_set(result, "name", json_string(name.bytes)));
+    TRY(dun_json_append(results, json_incref(result)));
+out:
+    dun_str_free(&name);
+    return rc;
+}
+
+static int add_devices(json_t *results, const json_t *root, const char *path) {
+    int rc = DUN_OK;
     const json_t *devices = json_object_get(root, "devices");
+    json_t *result;
+    size_t i;
     if (!json_is_array(devices))
-        TRY(dun_error(DUN_BAD_INPUT,
-                      "%s: has no \"devices\"; compare.json of an earlier comparison is needed", path));
+        TRY(dun_error(
+            DUN_BAD_INPUT,
+            "%s: has no \"devices\"; compare.json of an earlier comparison is needed, or what --save wrote",
+            path));
     json_array_foreach(devices, i, result) {
-        const char *of = json_string_value(json_object_get(result, "name"));
-        if (!json_is_object(result) || !of || !json_is_string(json_object_get(result, "status")))
+        if (!*dun_result_text(result, "name") || !json_is_string(json_object_get(result, "status")))
             TRY(dun_error(DUN_BAD_INPUT, "%s: device %zu has no name or status", path, i));
-        dun_str_clear(&name);
-        TRY(dun_str_addf(&name, "baseline: %s", of));
-        TRY(dun_json_set(result, "name", json_string(name.bytes)));
-        TRY(dun_json_append(results, json_incref(result)));
+        TRY(add_named(results, result));
     }
 out:
+    return rc;
+}
+
+/* Results of an earlier comparison, or that of one device, which must be of the same work. */
+static int add_baseline(json_t *results, const char *path, dun_compare_files *files, const dun_config *config,
+                        const dun_observer *observer) {
+    int rc = DUN_OK;
+    json_t *root = NULL, *result = NULL;
+    TRY(dun_compare_read_json(&root, path));
+    if (!dun_result_is(root)) {
+        TRY(add_devices(results, root, path));
+        goto out;
+    }
+    TRY(dun_result_check(root, path));
+    TRY(dun_compare_files_work(files, config, observer));
+    TRY(dun_compare_same_work(root, files->work, path));
+    TRY(dun_compare_from_result(&result, root));
+    TRY(add_named(results, result));
+out:
+    json_decref(result);
     json_decref(root);
-    dun_str_free(&name);
-    dun_file_unmap(&file);
     return rc;
 }
 
@@ -110,7 +135,8 @@ out:
 }
 
 /* compare.json, compare.html, and the table or the JSON on stdout. */
-static int show(json_t *results, const char *folder, const char *title, bool as_json) {
+static int show(json_t *results, const dun_compare_files *f, const char *folder, const char *title,
+                bool as_json) {
     int rc = DUN_OK;
     dun_str text = {0};
     json_t *root = json_object();
@@ -118,6 +144,8 @@ static int show(json_t *results, const char *folder, const char *title, bool as_
     TRY(dun_json_set(root, "version", json_string(DUN_VERSION)));
     TRY(dun_json_set(root, "config", json_string(title)));
     TRY(dun_json_set(root, "devices", json_incref(results)));
+    if (json_array_size(f->verdicts) > 0)
+        TRY(dun_json_set(root, "verify", json_incref(f->verdicts)));
     TRY(dun_json_dump(&text, root));
     TRY(dun_str_add(&text, "\n", 1));
     TRY(write_file(folder, "compare.json", &text));
@@ -130,7 +158,8 @@ static int show(json_t *results, const char *folder, const char *title, bool as_
         goto out;
     dun_str_clear(&text);
     TRY(dun_compare_table(&text, results));
-    TRY(dun_str_addf(&text, "page and data: %s/compare.html, compare.json\n", folder));
+    TRY(dun_str_addf(&text, "page and data: %s/compare.html, compare.json\n%s", folder,
+                     f->said.length ? f->said.bytes : ""));
     TRY(dun_out_text(&text));
 out:
     json_decref(root);
@@ -147,8 +176,8 @@ static size_t count_finished(const json_t *results, size_t n) {
     return finished;
 }
 
-static int run_devices(json_t *results, size_t *n_run, const dun_compare_job *job, const char *selectors,
-                       const dun_observer *observer) {
+static int run_devices(json_t *results, size_t *n_run, dun_compare_files *f, const dun_compare_job *job,
+                       const char *selectors, const dun_config *config, const dun_observer *observer) {
     int rc = DUN_OK;
     dun_device_info *infos = NULL;
     uint32_t *chosen = NULL;
@@ -157,60 +186,102 @@ static int run_devices(json_t *results, size_t *n_run, const dun_compare_job *jo
     TRY(choose_devices(&chosen, n_run, infos, n, selectors));
     for (size_t i = 0; i < *n_run; i++)
         TRY(dun_compare_run(results, job, &infos[chosen[i]], chosen[i], i + 1, observer));
+    TRY(dun_compare_files_make(f, results, infos, chosen, *n_run, config));
 out:
     dun_free(chosen);
     dun_free(infos);
     return rc;
 }
 
+/* What a comparison is asked for, and what it holds. */
+typedef struct {
+    dun_overrides overrides;
+    dun_config config;
+    dun_compare_files files;
+    json_t *results, *earlier;
+    char *name, *folder;
+    dun_claim *claim;
+} comparison;
+
+/* The config, and all that is read before anything is run. */
+static int open_comparison(comparison *c, const dun_args *args, const dun_observer *observer) {
+    int rc = DUN_OK;
+    const char *path = dun_args_operand(args, 0), *baseline = dun_args_value(args, "baseline");
+    TRY(dun_args_all(&c->overrides.sets, &c->overrides.n_sets, args, "set"));
+    TRY(dun_compare_files_open(&c->files, args, &c->overrides));
+    TRY(dun_experiment_read_config(&c->config, path, &c->overrides));
+    TRY(dun_config_check(&c->config));
+    TRY_PTR(c->name, dun_experiment_name(&c->config, path));
+    TRY_PTR(c->results, json_array());
+    TRY_PTR(c->earlier, json_array());
+    if (!baseline && *c->config.compare.baseline)
+        baseline = c->config.compare.baseline;
+    if (baseline)
+        TRY(add_baseline(c->earlier, baseline, &c->files, &c->config, observer));
+    if (c->files.save || c->files.read)
+        TRY(dun_compare_files_work(&c->files, &c->config, observer));
+    if (c->files.read)
+        TRY(dun_compare_same_work(c->files.read, c->files.work, c->files.verify));
+    TRY(make_folder(&c->claim, &c->folder, dun_args_value(args, "out"), c->name));
+out:
+    return rc;
+}
+
+static void close_comparison(comparison *c, int rc) {
+    give_back(c->claim, rc);
+    json_decref(c->earlier);
+    json_decref(c->results);
+    dun_compare_files_free(&c->files);
+    dun_free(c->name);
+    dun_free(c->folder);
+    dun_config_free(&c->config);
+    dun_overrides_free(&c->overrides);
+}
+
+/* What makes the status, after everything was shown. */
+static int judge(const comparison *c, size_t n_run) {
+    if (count_finished(c->results, n_run) == 0)
+        return dun_error(DUN_BAD_DEVICE, "no device finished; %s has what each said", c->folder);
+    if (c->files.missing.length)
+        return dun_error(DUN_BAD_DEVICE, "no result of %s", c->files.missing.bytes);
+    if (c->files.wrong)
+        return dun_error(DUN_BAD_INPUT,
+                         "%s: losses are not those that come out here; a result within %g of them "
+                         "is right",
+                         c->files.verify, DUN_RESULT_BAND);
+    return DUN_OK;
+}
+
 enum { DEFAULT_LIMIT_S = 3600 };
 
 static int run(const dun_args *args) {
     int rc = DUN_OK;
-    dun_overrides overrides = {0};
-    dun_config config = {0};
+    comparison c = {0};
     dun_progress progress;
     const dun_observer observer = dun_progress_observer(&progress);
-    dun_claim *claim = NULL;
-    char *name = NULL, *folder = NULL;
-    json_t *results = NULL, *earlier = NULL;
     size_t n_run = 0;
-    const char *path = dun_args_operand(args, 0), *device = dun_args_value(args, "device");
-    const char *baseline = dun_args_value(args, "baseline");
-    TRY(dun_config_init(&config));
+    const char *device = dun_args_value(args, "device");
+    dun_compare_job job = {.config = dun_args_operand(args, 0), .limit_s = DEFAULT_LIMIT_S};
+    TRY(dun_config_init(&c.config));
     TRY(dun_talk(&progress, args));
     TRY(dun_signals_watch());
-    TRY(dun_args_all(&overrides.sets, &overrides.n_sets, args, "set"));
-    dun_compare_job job = {
-        .config = path, .sets = overrides.sets, .n_sets = overrides.n_sets, .limit_s = DEFAULT_LIMIT_S};
     TRY(dun_args_number(&job.limit_s, args, "timeout", &(dun_number_range){.most = 1e7, .above = true}));
-    TRY(dun_experiment_read_config(&config, path, &overrides));
-    TRY(dun_config_check(&config));
-    TRY_PTR(name, dun_experiment_name(&config, path));
-    TRY_PTR(results, json_array());
-    TRY_PTR(earlier, json_array());
-    if (!baseline && *config.compare.baseline)
-        baseline = config.compare.baseline;
-    if (baseline) /* before anything is run */
-        TRY(add_baseline(earlier, baseline));
-    TRY(make_folder(&claim, &folder, dun_args_value(args, "out"), name));
-    job.folder = folder;
-    TRY(run_devices(results, &n_run, &job, device ? device : config.compare.devices, &observer));
-    if (json_array_extend(results, earlier) < 0)
+    TRY(open_comparison(&c, args, &observer));
+    job.sets = c.overrides.sets;
+    job.n_sets = c.overrides.n_sets;
+    job.folder = c.folder;
+    job.measure = c.files.save || c.files.read;
+    job.builds = c.files.save != NULL;
+    TRY(run_devices(c.results, &n_run, &c.files, &job, device ? device : c.config.compare.devices, &c.config,
+                    &observer));
+    if (json_array_extend(c.results, c.earlier) < 0)
         TRY(dun_error(DUN_FAILED, "out of memory for the comparison"));
     dun_progress_close(&progress);
-    TRY(show(results, folder, name, dun_args_has(args, "json")));
-    if (count_finished(results, n_run) == 0)
-        TRY(dun_error(DUN_BAD_DEVICE, "no device finished; %s has what each said", folder));
+    TRY(show(c.results, &c.files, c.folder, c.name, dun_args_has(args, "json")));
+    TRY(judge(&c, n_run));
 out:
-    give_back(claim, rc);
-    json_decref(earlier);
-    json_decref(results);
-    dun_free(name);
-    dun_free(folder);
     dun_progress_close(&progress);
-    dun_config_free(&config);
-    dun_overrides_free(&overrides);
+    close_comparison(&c, rc);
     return rc;
 }
 
@@ -225,7 +296,17 @@ static const dun_option options[] = {
      .help = "Sets a key of the config; the rest of the word is the value."},
     {.name = "baseline",
      .argument = "FILE",
-     .help = "compare.json of an earlier comparison, whose devices stand beside."},
+     .help = "compare.json of an earlier comparison, whose devices stand beside, or what --save wrote."},
+    {.name = "save",
+     .argument = "FILE",
+     .help =
+         "Also measures, and writes the device's result into a file that can be shared: no name of a host or "
+         "user and no path is in it. Several devices: FILE-1.json and on."},
+    {.name = "verify",
+     .argument = "FILE",
+     .help =
+         "Runs what --save wrote again here, in its precision and form of weights, and says what differs. "
+         "Status 3 when its losses are wrong."},
     {.name = "timeout",
      .argument = "SECONDS",
      .help = "What takes longer on a device is ended, and is a row that failed; 3600."},
@@ -238,11 +319,14 @@ static const dun_option options[] = {
 const dun_command dun_command_compare = {
     .name = "compare",
     .summary = "Run one config on several devices and compare what comes out.",
-    .usage = "CONFIG [--device A,B,...] [--baseline FILE] [OPTIONS]",
+    .usage = "CONFIG [--device A,B,...] [--baseline FILE] [--save FILE] [OPTIONS]",
     .help = "The same seed and config on each device, one after another, each in a process of\n"
             "its own: a driver that crashes or hangs is a row, not the end. Shows accuracy,\n"
             "where the losses part and how far, how many answers agree, time by stage, memory,\n"
             "energy where the system tells it, and the largest errors of the self-test.\n\n"
+            "With --save the job is run six times and the benchmark once, on a machine that is\n"
+            "better left alone meanwhile; `dunlin report DIR` makes a page of a folder of such\n"
+            "files.\n\n"
             "Leaves compare.html, compare.json and the run of each device in runs/compare-NAME.\n"
             "Status 4 when no device finished.",
     .options = options,

@@ -17,17 +17,17 @@
 enum { CHECK_SECONDS = 300 };
 
 /* The path of one of a device's files. */
-static int path_of(dun_str *out, const dun_compare_job *job, size_t number, const char *name) {
+int dun_compare_path(dun_str *out, const dun_compare_job *job, size_t number, const char *name) {
     dun_str_clear(out);
     return dun_str_addf(out, "%s/%zu-%s", job->folder, number, name);
 }
 
-static int read_json(json_t **out, const char *path, size_t first_line) {
+int dun_compare_read_json(json_t **out, const char *path) {
     int rc = DUN_OK;
     dun_file file = {0};
     *out = NULL;
     TRY(dun_file_map(&file, path));
-    TRY(dun_json_parse(out, (const char *)file.bytes, file.length, path, first_line));
+    TRY(dun_json_parse(out, (const char *)file.bytes, file.length, path, 1));
 out:
     dun_file_unmap(&file);
     return rc;
@@ -45,7 +45,7 @@ out:
 }
 
 /* Why a process did not finish. */
-static int describe_end(dun_str *out, const dun_process_end *end, double limit_s, const char *err_path) {
+int dun_compare_describe(dun_str *out, const dun_process_end *end, double limit_s, const char *err_path) {
     int rc = DUN_OK;
     if (end->timed_out)
         TRY(dun_str_addf(out, "took longer than %.0f s and was ended", limit_s));
@@ -60,7 +60,7 @@ out:
 }
 
 /* The losses of a run's steps; a line that a killed process left unfinished ends the list. */
-static int read_losses(json_t *result, const char *run_path) {
+int dun_compare_read_losses(json_t *result, const char *run_path) {
     int rc = DUN_OK;
     dun_history history;
     dun_step_record record;
@@ -103,7 +103,7 @@ static int read_run(json_t *result, const char *run_path) {
     int rc = DUN_OK;
     json_t *metrics = NULL;
     dun_str path = {0};
-    TRY(read_losses(result, run_path));
+    TRY(dun_compare_read_losses(result, run_path));
     if (strcmp(json_string_value(json_object_get(result, "status")), "finished") != 0)
         goto out;
     dun_str_clear(&path);
@@ -111,7 +111,7 @@ static int read_run(json_t *result, const char *run_path) {
     TRY(read_predictions(result, path.bytes));
     dun_str_clear(&path);
     TRY(dun_str_addf(&path, "%s/metrics.json", run_path));
-    TRY(read_json(&metrics, path.bytes, 1));
+    TRY(dun_compare_read_json(&metrics, path.bytes));
     TRY(dun_json_set(result, "accuracy", json_incref(json_object_get(metrics, "accuracy"))));
     TRY(dun_json_set(result, "seconds", json_incref(json_object_get(metrics, "seconds"))));
     (void)json_object_del(metrics, "files");
@@ -122,26 +122,49 @@ out:
     return rc;
 }
 
-/* A process of this program: its arguments, and where its output goes. */
-static int run_process(dun_process_end *end, const char *const *argv, const dun_compare_job *job,
-                       size_t number, const char *what, double limit_s, const dun_observer *observer) {
+static void look_at_energy(void *energy) {
+    dun_energy_look(energy);
+}
+
+int dun_compare_process(dun_process_end *end, const dun_compare_call *call, const dun_compare_job *job,
+                        size_t number, const dun_observer *observer) {
     int rc = DUN_OK;
+    const dun_process_watch watch = {look_at_energy, call->energy};
     dun_str out = {0}, err = {0}, name = {0};
     pid_t child;
-    TRY(dun_str_addf(&name, "%s.out", what));
-    TRY(path_of(&out, job, number, name.bytes));
+    TRY(dun_str_addf(&name, "%s.out", call->what));
+    TRY(dun_compare_path(&out, job, number, name.bytes));
     dun_str_clear(&name);
-    TRY(dun_str_addf(&name, "%s.log", what));
-    TRY(path_of(&err, job, number, name.bytes));
-    TRY(dun_process_start(&child, argv, out.bytes, err.bytes));
-    dun_observe_say(observer, "compare   %s in process %ld", what, (long)child);
-    TRY(dun_process_wait(end, child, limit_s));
+    TRY(dun_str_addf(&name, "%s.log", call->what));
+    TRY(dun_compare_path(&err, job, number, name.bytes));
+    TRY(dun_process_start(&child, call->argv, out.bytes, err.bytes));
+    dun_observe_say(observer, "compare   %s in process %ld", call->what, (long)child);
+    TRY(dun_process_wait_watching(end, child, call->limit_s, call->energy ? &watch : NULL));
     if (dun_interrupted())
         TRY(dun_error(DUN_INTERRUPTED, "interrupted; what has been run is in %s", job->folder));
 out:
     dun_str_free(&name);
     dun_str_free(&err);
     dun_str_free(&out);
+    return rc;
+}
+
+int dun_compare_words(const char ***argv, const dun_compare_job *job, const char *selector,
+                      const char *const *words) {
+    int rc = DUN_OK;
+    size_t n = 0;
+    while (words[n])
+        n++;
+    TRY_NEW(*argv, n + 4 + 2 * job->n_sets);
+    (*argv)[0] = "dunlin";
+    memcpy(*argv + 1, words, n++ * sizeof *words);
+    (*argv)[n++] = "--device";
+    (*argv)[n++] = selector;
+    for (size_t i = 0; i < job->n_sets; i++) {
+        (*argv)[n++] = "--set";
+        (*argv)[n++] = job->sets[i];
+    }
+out:
     return rc;
 }
 
@@ -157,14 +180,16 @@ static int run_check(json_t *result, const dun_compare_job *job, const char *sel
     size_t i;
     TRY(dun_json_set(result, "check", json_incref(check)));
     TRY(dun_json_set(check, "worst", json_incref(worst)));
-    TRY(run_process(&end, argv, job, number, "check", CHECK_SECONDS, observer));
-    TRY(path_of(&path, job, number, "check.out"));
-    const bool read = (end.status == 0 || end.status == 4) && read_json(&report, path.bytes, 1) == DUN_OK;
+    const dun_compare_call call = {.argv = argv, .what = "check", .limit_s = CHECK_SECONDS};
+    TRY(dun_compare_process(&end, &call, job, number, observer));
+    TRY(dun_compare_path(&path, job, number, "check.out"));
+    const bool read =
+        (end.status == 0 || end.status == 4) && dun_compare_read_json(&report, path.bytes) == DUN_OK;
     const json_t *device = json_array_get(report, 0);
     TRY(dun_json_set(check, "passed", json_boolean(json_is_true(json_object_get(device, "passed")))));
     if (!read) {
-        TRY(path_of(&path, job, number, "check.log"));
-        TRY(describe_end(&problem, &end, CHECK_SECONDS, path.bytes));
+        TRY(dun_compare_path(&path, job, number, "check.log"));
+        TRY(dun_compare_describe(&problem, &end, CHECK_SECONDS, path.bytes));
         TRY(dun_json_set(check, "problem", json_string(problem.bytes)));
         goto out;
     }
@@ -186,38 +211,34 @@ out:
     return rc;
 }
 
-static int run_training(json_t *result, const dun_compare_job *job, const char *selector, size_t number,
-                        const dun_observer *observer) {
+static int run_training(json_t *result, const dun_compare_job *job, const dun_device_info *info,
+                        const char *selector, size_t number, const dun_observer *observer) {
     int rc = DUN_OK;
+    const dun_energy_source source = dun_energy_of_system();
+    dun_energy *energy = NULL;
     dun_str run = {0}, log = {0}, problem = {0};
     dun_process_end end;
     const char **argv = NULL;
-    size_t n = 0;
-    TRY(path_of(&run, job, number, "run"));
-    TRY(path_of(&log, job, number, "train.log"));
-    TRY_NEW(argv, 16 + 2 * job->n_sets);
-    const char *const fixed[] = {"dunlin",           "train",    job->config, "--out", run.bytes, "--set",
-                                 "output.report=no", "--device", selector};
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        argv[n++] = fixed[i];
-    for (size_t i = 0; i < job->n_sets; i++) {
-        argv[n++] = "--set";
-        argv[n++] = job->sets[i];
-    }
-    const double before = dun_energy_joules();
-    TRY(run_process(&end, argv, job, number, "train", job->limit_s, observer));
-    const double used = before < 0 ? -1 : dun_energy_joules() - before;
+    TRY(dun_compare_path(&run, job, number, "run"));
+    TRY(dun_compare_path(&log, job, number, "train.log"));
+    const char *const words[] = {"train", job->config, "--out", run.bytes, "--set", "output.report=no", NULL};
+    TRY(dun_compare_words(&argv, job, selector, words));
+    TRY(dun_energy_begin(&energy, &source, info));
+    TRY(dun_compare_process(&end, &(dun_compare_call){argv, "train", job->limit_s, energy}, job, number,
+                            observer));
+    const double used = dun_energy_take(energy);
     const bool finished = end.status == 0;
     TRY(dun_json_set(result, "status", json_string(finished ? "finished" : "failed")));
     TRY(dun_json_set(result, "run", json_string(run.bytes)));
     TRY(dun_json_set(result, "wall_seconds", dun_json_real(end.seconds)));
-    TRY(dun_json_set(result, "energy_joules", used < 0 ? json_null() : json_real(used)));
+    TRY(dun_json_set(result, "energy_joules", dun_json_real(used)));
     if (!finished) {
-        TRY(describe_end(&problem, &end, job->limit_s, log.bytes));
+        TRY(dun_compare_describe(&problem, &end, job->limit_s, log.bytes));
         TRY(dun_json_set(result, "problem", json_string(problem.bytes)));
     }
     TRY(read_run(result, run.bytes));
 out:
+    dun_energy_end(energy);
     dun_free(argv);
     dun_str_free(&problem);
     dun_str_free(&log);
@@ -242,7 +263,9 @@ int dun_compare_run(json_t *results, const dun_compare_job *job, const dun_devic
     TRY(dun_json_set(result, "selector", json_integer((json_int_t)index)));
     dun_observe_say(observer, "compare   device %u: %s (%s)", index, info->name, info->platform);
     TRY(run_check(result, job, selector, number, observer));
-    TRY(run_training(result, job, selector, number, observer));
+    TRY(run_training(result, job, info, selector, number, observer));
+    if (job->measure)
+        TRY(dun_compare_measure(result, job, info, selector, number, observer));
 out:
     dun_str_free(&name);
     return rc;

@@ -1,5 +1,7 @@
-/* dunlin report: report.html of one finished run, or of several side by side; the table of a sweep. */
+/* dunlin report: report.html of one finished run, or of several side by side; devices.html of results; the
+ * table of a sweep. */
 #include "report/report.h"
+#include "report/results.h"
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -51,11 +53,15 @@ static int run(const dun_args *args) {
     }
     if (args->n_operands == 0)
         TRY(dun_error(DUN_USAGE, "report: a run is needed, or --sweep DIR; see dunlin report --help"));
+    const bool devices = args->n_operands == 1 && dun_results_are_in(args->operands[0]);
     if (!out && args->n_operands > 1)
         TRY(dun_error(DUN_USAGE, "--out FILE is needed for a report on several runs"));
-    TRY_PTR(path, out ? dun_strdup(out) : dun_run_dir_file(args->operands[0], "report.html"));
+    TRY_PTR(path, out ? dun_strdup(out)
+                      : dun_run_dir_file(args->operands[0], devices ? "devices.html" : "report.html"));
     TRY(dun_place_for_file(path));
-    if (out) {
+    if (devices) {
+        TRY(dun_results_write(path, args->operands[0]));
+    } else if (out) {
         TRY(dun_report_write(path, args->operands, args->n_operands));
     } else {
         TRY_PTR(folder, dun_strdup(args->operands[0]));
@@ -83,13 +89,15 @@ static const dun_option options[] = {
 
 const dun_command dun_command_report = {
     .name = "report",
-    .summary = "Write a page on one or several runs.",
-    .usage = "RUN... [--out FILE] | --sweep DIR",
+    .summary = "Write a page on one or several runs, or on a folder of devices' results.",
+    .usage = "RUN...|DIR [--out FILE] | --sweep DIR",
     .help = "One self-contained HTML file: the verdict and its baselines, the held-out texts in\n"
             "the plane, training as an animation, curves, the classification report, config\n"
             "and timings; several runs stand side by side. `dunlin train` writes one for every\n"
             "run unless [output] report = no. Prints the file's name. Beside a single run's page\n"
-            "stand scatter.png, scatter.svg and training.gif.",
+            "stand scatter.png, scatter.svg and training.gif.\n\n"
+            "A folder of files that `dunlin compare --save` wrote becomes devices.html in it: a\n"
+            "table of devices to sort and to filter, each with all that was measured.",
     .options = options,
     .goes_on = true,
     .max_operands = 1000,

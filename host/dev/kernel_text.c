@@ -2,6 +2,7 @@
 #include "dev/kernel_text.h"
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/source.h"
 
 #include <stdlib.h>
@@ -22,6 +23,17 @@ int dun_kernel_text_find(const char **text, dun_str *read) {
     TRY(dun_source_read(read, path));
     *text = read->bytes;
 out:
+    return rc;
+}
+
+int dun_kernel_text_hash(uint64_t *hash) {
+    int rc = DUN_OK;
+    dun_str read = {0};
+    const char *text;
+    TRY(dun_kernel_text_find(&text, &read));
+    *hash = dun_hash(DUN_HASH_START, text, strlen(text));
+out:
+    dun_str_free(&read);
     return rc;
 }
 

@@ -128,8 +128,9 @@ int dun_compare_table(dun_str *out, const json_t *results) {
                          text_of(result, "problem"), check_word(result)));
     }
     TRY(dun_str_addf(out, "\n%s%s", notes,
-                     energy ? "kJ: of the processor packages while it trained.\n"
-                            : "kJ: this system does not tell (no readable RAPL counters).\n"));
+                     energy
+                         ? "kJ: of the device while it trained, whoever used it.\n"
+                         : "kJ: no counter of the devices' energy can be read here (RAPL, NVML, hwmon).\n"));
 out:
     dun_table_free(&table);
     return rc;

@@ -10,13 +10,14 @@
 
 /* Made by tools/embed.c from host/report/page/. */
 extern const char dun_page_style[], dun_page_common[], dun_page_report_body[], dun_page_report_script[],
-    dun_page_boids_body[], dun_page_boids_script[];
+    dun_page_boids_body[], dun_page_boids_script[], dun_page_devices_body[], dun_page_devices_script[];
 
 static const struct {
     const char *body, *script;
 } pages[] = {
     [DUN_PAGE_REPORT] = {dun_page_report_body, dun_page_report_script},
     [DUN_PAGE_BOIDS] = {dun_page_boids_body, dun_page_boids_script},
+    [DUN_PAGE_DEVICES] = {dun_page_devices_body, dun_page_devices_script},
 };
 
 /* C0 controls and DEL have pictures; C1 (U+0080 to U+009F, bytes C2 80 to C2 9F) become U+FFFD. */

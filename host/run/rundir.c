@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -372,6 +373,12 @@ static json_t *timings_json(const dun_timings *t) {
                      t->eval);
 }
 
+/* Most memory that this process had, files that it maps included. */
+static uint64_t peak_of_process(void) {
+    struct rusage usage = {0};
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
 static int write_metrics(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
     json_t *root = NULL, *calibration = NULL;
@@ -391,6 +398,8 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     failed |= json_object_set_new(root, "wall_seconds", json_real(result->seconds));
     failed |=
         json_object_set_new(root, "device_memory_bytes", json_integer((json_int_t)dun_buffer_peak_bytes()));
+    failed |= json_object_set_new(root, "process_memory_bytes", json_integer((json_int_t)peak_of_process()));
+    failed |= json_object_set_new(root, "weights", json_string(dun_weights_word(session->form)));
     failed |= json_object_set_new(root, "trained_texts", json_integer((json_int_t)result->trained_texts));
     failed |= json_object_set_new(root, "steps", json_integer((json_int_t)result->steps));
     failed |= json_object_set_new(root, "last_loss", json_real((double)result->last_loss));

@@ -113,7 +113,7 @@ static void test_page(void **state) {
     check_ok(dun_str_addf(&json, "{\"x\":"));
     check_ok(dun_page_add_string(&json, "</script><script>alert(1)</script>", 34, 1000));
     check_ok(dun_str_addf(&json, "}"));
-    for (int kind = DUN_PAGE_REPORT; kind <= DUN_PAGE_BOIDS; kind++) {
+    for (int kind = DUN_PAGE_REPORT; kind <= DUN_PAGE_DEVICES; kind++) {
         dun_str_clear(&html);
         check_ok(dun_page_add(&html, (enum dun_page_kind)kind, "a <b> & </title>", &json));
         size_t scripts = 0;

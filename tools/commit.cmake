@@ -1,0 +1,23 @@
+# Writes OUT, a C file with the commit of SOURCE (host/base/commit.h), where it says something else: run by every build.
+set(commit "")
+if(EXISTS ${SOURCE}/.git)
+  find_program(GIT git)
+endif()
+if(GIT)
+  execute_process(COMMAND ${GIT} -C ${SOURCE} rev-parse --short=12 HEAD OUTPUT_VARIABLE commit
+                  OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
+  execute_process(COMMAND ${GIT} -C ${SOURCE} status --porcelain --untracked-files=no -- host kernels.cl CMakeLists.txt
+                  OUTPUT_VARIABLE changes ERROR_QUIET)
+  if(failed)
+    set(commit "")
+  elseif(changes)
+    string(APPEND commit "+")
+  endif()
+endif()
+set(text "#include \"base/commit.h\"\n\nconst char dun_commit[] = \"${commit}\";\n")
+if(EXISTS ${OUT})
+  file(READ ${OUT} before)
+endif()
+if(NOT "${before}" STREQUAL "${text}")
+  file(WRITE ${OUT} "${text}")
+endif()
