@@ -379,6 +379,13 @@ static uint64_t peak_of_process(void) {
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
 }
 
+static int add_memory(json_t *root) {
+    int failed =
+        json_object_set_new(root, "device_memory_bytes", json_integer((json_int_t)dun_buffer_peak_bytes()));
+    failed |= json_object_set_new(root, "process_memory_bytes", json_integer((json_int_t)peak_of_process()));
+    return failed;
+}
+
 static int write_metrics(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
     json_t *root = NULL, *calibration = NULL;
@@ -396,9 +403,7 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
         failed |= json_object_set_new(root, "devices", team_json(&session->team));
     failed |= json_object_set_new(root, "seconds", timings_json(&session->timings));
     failed |= json_object_set_new(root, "wall_seconds", json_real(result->seconds));
-    failed |=
-        json_object_set_new(root, "device_memory_bytes", json_integer((json_int_t)dun_buffer_peak_bytes()));
-    failed |= json_object_set_new(root, "process_memory_bytes", json_integer((json_int_t)peak_of_process()));
+    failed |= add_memory(root);
     failed |= json_object_set_new(root, "weights", json_string(dun_weights_word(session->form)));
     failed |= json_object_set_new(root, "trained_texts", json_integer((json_int_t)result->trained_texts));
     failed |= json_object_set_new(root, "steps", json_integer((json_int_t)result->steps));
