@@ -1,59 +1,9 @@
 /* The ops' launches, forward and backward mirrored. Formulas and shapes are in the kernels' files. */
-#include "nn/ops.h"
+#include "nn/ops_parts.h"
 
 #include "base/err.h"
 
 #include <assert.h>
-
-static const dun_value *value_of(const dun_run *run, int value) {
-    return &run->graph->values[value];
-}
-
-static dun_buffer *buffer_of(dun_run *run, int value) {
-    return &run->plan->buffers[value_of(run, value)->buffer];
-}
-
-static dun_buffer *gradient_of(dun_run *run, int value) {
-    return &run->plan->buffers[value_of(run, value)->grad_buffer];
-}
-
-/* Whether a gradient adds to what an earlier step left; from now on the next one will. */
-static bool accumulates(dun_run *run, int value) {
-    bool *written = &run->written[value_of(run, value)->grad_owner], before = *written;
-    *written = true;
-    return before;
-}
-
-static uint32_t rows_of(const dun_run *run, int value) {
-    const dun_device_batch *batch = &run->engine->batch;
-    return value_of(run, value)->last_rows ? batch->n_sequences : batch->n_rows;
-}
-
-/* Own row of each query row of a value. */
-static const dun_buffer *row_map_of(const dun_run *run, int value) {
-    const dun_device_batch *batch = &run->engine->batch;
-    return value_of(run, value)->last_rows ? &batch->last_row : &batch->identity;
-}
-
-static dun_kernel *kernel(const dun_run *run, enum dun_nn_kernel id) {
-    return dun_compute_kernel(run->engine->compute, &dun_nn_kernels, id);
-}
-
-static dun_range row_range(const dun_run *run, size_t n) {
-    return dun_rows(run->engine->compute, n);
-}
-
-/* Where a key/value tensor lies: its own buffer, or the cache of its layer from the batch's row on. */
-static dun_buffer *kv_buffer(dun_run *run, int value, uint32_t layer, size_t *offset) {
-    const dun_value *v = value_of(run, value);
-    *offset = v->cached ? (size_t)run->cache_row * v->columns : 0;
-    return v->cached ? &run->engine->cache[layer] : buffer_of(run, value);
-}
-
-/* The tensor a step writes or turns in place; only keys and values may lie in the cache. */
-static dun_buffer *target_of(dun_run *run, const dun_step *step, size_t *offset) {
-    return kv_buffer(run, dun_graph_home(run->graph, step->out), step->layer, offset);
-}
 
 static int embed_forward(dun_run *run, const dun_step *step) {
     int rc = DUN_OK;
@@ -223,132 +173,6 @@ out:
     return rc;
 }
 
-static int rope_turn(dun_run *run, const dun_step *step, enum dun_nn_kernel id, dun_buffer *x,
-                     size_t offset) {
-    const dun_engine *e = run->engine;
-    return DUN_LAUNCH(kernel(run, id), row_range(run, rows_of(run, step->out)), DUN_BUF(*x),
-                      DUN_OFFSET(offset), DUN_BUF(e->rope_tables[step->table]), DUN_BUF(e->batch.position),
-                      DUN_BUF(*row_map_of(run, step->out)), DUN_INT(step->heads),
-                      DUN_INT(run->graph->tables[step->table].dim),
-                      DUN_INT(value_of(run, step->out)->columns));
-}
-
-static int rope_forward(dun_run *run, const dun_step *step) {
-    size_t offset;
-    dun_buffer *x = target_of(run, step, &offset);
-    return rope_turn(run, step, DUN_K_rope_fwd, x, offset);
-}
-
-static int rope_backward(dun_run *run, const dun_step *step) {
-    return rope_turn(run, step, DUN_K_rope_bwd, gradient_of(run, step->out), 0);
-}
-
-/* Launches one of attention's kernels: the plain one, or where the step bends its scores, or hides rows that
- * are this far away, the other, which takes the last three arguments too. */
-static int attend(dun_run *run, const dun_step *step, enum dun_nn_kernel plain, enum dun_nn_kernel bent,
-                  dun_range range, const dun_arg *args, size_t n_args) {
-    const bool bends = step->cap > 0 || step->alibi > 0 ||
-                       (step->window > 0 && step->window < run->engine->options.max_position);
-    return dun_launch(kernel(run, bends ? bent : plain), range, args, bends ? n_args : n_args - 3);
-}
-#define BENDS(step) DUN_INT((step)->window), DUN_FLOAT((step)->cap), DUN_FLOAT((step)->alibi)
-#define ATTEND(run, step, name, range, args)                                                                 \
-    attend(run, step, DUN_K_attention_##name, DUN_K_bent_attention_##name, range, args,                      \
-           sizeof(args) / sizeof *(args))
-
-static int attention_forward(dun_run *run, const dun_step *step) {
-    const dun_engine *e = run->engine;
-    const dun_device_batch *b = &e->batch;
-    const dun_spec *spec = &e->model.spec;
-    size_t offset;
-    const dun_buffer *own =
-        kv_buffer(run, dun_graph_home(run->graph, step->in[DUN_IN_KV]), step->layer, &offset);
-    uint32_t Nq = rows_of(run, step->out);
-    const dun_arg args[] = {DUN_BUF(*buffer_of(run, step->out)),
-                            DUN_BUF(*buffer_of(run, step->stats)),
-                            DUN_BUF(*buffer_of(run, step->in[DUN_IN_Q])),
-                            DUN_BUF(e->cache[step->layer]),
-                            DUN_BUF(*own),
-                            DUN_OFFSET(offset),
-                            DUN_BUF(b->shared_len),
-                            DUN_BUF(b->prefix_start),
-                            DUN_BUF(b->prefix_len),
-                            DUN_BUF(b->start),
-                            DUN_BUF(b->sequence),
-                            DUN_BUF(*row_map_of(run, step->out)),
-                            DUN_INT(Nq),
-                            DUN_INT(spec->n_heads),
-                            DUN_INT(spec->n_kv_heads),
-                            DUN_FLOAT(step->scale),
-                            BENDS(step)};
-    return ATTEND(run, step, fwd, dun_attention_queries(e->compute, Nq, spec->n_heads), args);
-}
-
-/* The gradient of q, and attention's scratch for that of k and v. */
-static int attention_backward_q(dun_run *run, const dun_step *step) {
-    const dun_engine *e = run->engine;
-    const dun_device_batch *b = &e->batch;
-    const dun_spec *spec = &e->model.spec;
-    int q = step->in[DUN_IN_Q], kv = step->in[DUN_IN_KV];
-    uint32_t Nq = rows_of(run, step->out);
-    const dun_arg args[] = {DUN_BUF(*gradient_of(run, q)),
-                            DUN_BUF(e->delta),
-                            DUN_BUF(*gradient_of(run, step->out)),
-                            DUN_BUF(*buffer_of(run, step->out)),
-                            DUN_BUF(*buffer_of(run, step->stats)),
-                            DUN_BUF(*buffer_of(run, q)),
-                            DUN_BUF(e->cache[step->layer]),
-                            DUN_BUF(*buffer_of(run, kv)),
-                            DUN_BUF(b->shared_len),
-                            DUN_BUF(b->prefix_start),
-                            DUN_BUF(b->prefix_len),
-                            DUN_BUF(b->start),
-                            DUN_BUF(b->sequence),
-                            DUN_BUF(*row_map_of(run, step->out)),
-                            DUN_INT(Nq),
-                            DUN_INT(spec->n_heads),
-                            DUN_INT(spec->n_kv_heads),
-                            DUN_FLOAT(step->scale),
-                            BENDS(step)};
-    return ATTEND(run, step, bwd_q, dun_attention_queries(e->compute, Nq, spec->n_heads), args);
-}
-
-static int attention_backward_kv(dun_run *run, const dun_step *step) {
-    const dun_engine *e = run->engine;
-    const dun_device_batch *b = &e->batch;
-    const dun_spec *spec = &e->model.spec;
-    int q = step->in[DUN_IN_Q], kv = step->in[DUN_IN_KV];
-    const dun_buffer *query_start = value_of(run, step->out)->last_rows ? &b->identity : &b->start;
-    const dun_arg args[] = {DUN_BUF(*gradient_of(run, kv)),
-                            DUN_BUF(e->delta),
-                            DUN_BUF(*gradient_of(run, step->out)),
-                            DUN_BUF(*buffer_of(run, step->stats)),
-                            DUN_BUF(*buffer_of(run, q)),
-                            DUN_BUF(*buffer_of(run, kv)),
-                            DUN_BUF(*query_start),
-                            DUN_BUF(b->sequence),
-                            DUN_BUF(*row_map_of(run, step->out)),
-                            DUN_INT(b->n_rows),
-                            DUN_INT(spec->n_heads),
-                            DUN_INT(spec->n_kv_heads),
-                            DUN_FLOAT(step->scale),
-                            BENDS(step)};
-    return ATTEND(run, step, bwd_kv, dun_attention_items(e->compute, (size_t)b->n_rows * spec->n_kv_heads),
-                  args);
-}
-
-static int attention_backward(dun_run *run, const dun_step *step) {
-    int rc = DUN_OK;
-    /* Nothing else reads q and kv, so their gradients are written, never added to. */
-    bool q_before = accumulates(run, step->in[DUN_IN_Q]), kv_before = accumulates(run, step->in[DUN_IN_KV]);
-    assert(!q_before && !kv_before);
-    (void)q_before, (void)kv_before;
-    TRY(attention_backward_q(run, step));
-    TRY(attention_backward_kv(run, step));
-out:
-    return rc;
-}
-
 /* SiLU behind a gate is a plain Llama's and has kernels of its own; the others take what they are as
  * arguments. */
 static int gate_forward(dun_run *run, const dun_step *step) {
@@ -434,8 +258,8 @@ const dun_op_code dun_op_code_table[DUN_N_OPS] = {
     [DUN_OP_NORM] = {norm_forward, norm_backward},
     [DUN_OP_LINEAR] = {linear_forward, linear_backward},
     [DUN_OP_ADD] = {add_forward, add_backward},
-    [DUN_OP_ROPE] = {rope_forward, rope_backward},
-    [DUN_OP_ATTENTION] = {attention_forward, attention_backward},
+    [DUN_OP_ROPE] = {dun_op_rope_forward, dun_op_rope_backward},
+    [DUN_OP_ATTENTION] = {dun_op_attention_forward, dun_op_attention_backward},
     [DUN_OP_GATE] = {gate_forward, gate_backward},
     [DUN_OP_CAP] = {cap_forward, cap_backward},
     [DUN_OP_LAST] = {last_forward, last_backward},

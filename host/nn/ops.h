@@ -1,5 +1,5 @@
-/* One forward and one backward function an op, side by side in ops.c; the walk over a graph calls them
- * through this table. */
+/* One forward and one backward function an op, side by side in ops.c and
+ * ops_attention.c; the walk over a graph calls them through this table. */
 #ifndef DUN_OPS_H
 #define DUN_OPS_H
 
