@@ -41,9 +41,7 @@ void dun_classifier_free(dun_classifier *c) {
 }
 
 int dun_classifier_add(dun_classifier *c, const char *text, size_t length) {
-    dun_session *session = c->session;
-    return dun_texts_add(&session->texts, session->tokenizer, text, length, 0,
-                         (uint32_t)session->config->data.max_length);
+    return dun_session_queue(c->session, text, length);
 }
 
 uint32_t dun_classifier_queued(const dun_classifier *c) {
@@ -51,8 +49,7 @@ uint32_t dun_classifier_queued(const dun_classifier *c) {
 }
 
 bool dun_classifier_full(const dun_classifier *c) {
-    uint32_t n = c->session->texts.n;
-    return dun_session_pass(c->session, 0, n) < n;
+    return dun_session_queue_full(c->session);
 }
 
 int dun_classifier_run(uint32_t *n_answered, dun_classifier *c) {

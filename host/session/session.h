@@ -134,6 +134,11 @@ int dun_session_set_prompt(dun_session *session, const float *rows);
 /* How many of the n texts from `first` on one call of dun_session_run takes: at least one. */
 uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n);
 
+/* For a session that reads no data sets of its own: puts a text (any bytes, empty too), cut to
+ * data.max_length tokens, behind those that wait in session->texts. Full: more wait than one pass takes. */
+int dun_session_queue(dun_session *session, const char *text, size_t length);
+bool dun_session_queue_full(const dun_session *session);
+
 /* Runs the prompt in use with n texts (indices into session->texts, no more than a pass takes); the points
  * (n, D), normalised as the config says, are then in the engine's point buffer. */
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n);

@@ -107,3 +107,12 @@ out:
     session->timings.texts += dun_clock_seconds() - begun;
     return rc;
 }
+
+int dun_session_queue(dun_session *session, const char *text, size_t length) {
+    return dun_texts_add(&session->texts, session->tokenizer, text, length, 0,
+                         (uint32_t)session->config->data.max_length);
+}
+
+bool dun_session_queue_full(const dun_session *session) {
+    return dun_session_pass(session, 0, session->texts.n) < session->texts.n;
+}

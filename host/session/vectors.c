@@ -26,17 +26,6 @@ void dun_vectors_free(dun_vectors *v) {
     *v = (dun_vectors){0};
 }
 
-int dun_vectors_add(dun_vectors *v, const char *text, size_t length) {
-    dun_session *session = v->session;
-    return dun_texts_add(&session->texts, session->tokenizer, text, length, 0,
-                         (uint32_t)session->config->data.max_length);
-}
-
-bool dun_vectors_full(const dun_vectors *v) {
-    const uint32_t n = v->session->texts.n;
-    return dun_session_pass(v->session, 0, n) < n;
-}
-
 /* Moves the m points of `which` to their places among n, and makes the others 0. */
 static void spread(dun_vectors *v, uint32_t m, uint32_t n, size_t D) {
     for (uint32_t i = n; i-- > 0;) {
@@ -100,8 +89,8 @@ int dun_vectors_of(float *points, dun_vectors *v, const char *const *texts, cons
     uint32_t count;
     dun_observe_begin(observer, "texts", "texts", n);
     for (size_t added = 0, done = 0; done < n; done += count) {
-        while (added < n && !dun_vectors_full(v)) {
-            TRY(dun_vectors_add(v, texts[added], lengths ? lengths[added] : strlen(texts[added])));
+        while (added < n && !dun_session_queue_full(v->session)) {
+            TRY(dun_session_queue(v->session, texts[added], lengths ? lengths[added] : strlen(texts[added])));
             added++;
         }
         TRY(run_pass(&count, v));
@@ -125,10 +114,10 @@ int dun_vectors_of_asked(uint64_t *n, dun_spool *out, dun_vectors *v, dun_asked 
     *n = 0;
     dun_observe_begin(observer, "texts", "texts", 0);
     while (more == 1 || v->session->texts.n > 0) {
-        while (more == 1 && !dun_vectors_full(v)) {
+        while (more == 1 && !dun_session_queue_full(v->session)) {
             TRY(more = dun_asked_next(&text, &length, asked));
             if (more == 1)
-                TRY(dun_vectors_add(v, text, length));
+                TRY(dun_session_queue(v->session, text, length));
         }
         TRY(run_pass(&count, v));
         TRY(dun_spool_add(out, v->points, count * D * sizeof *v->points));

@@ -18,14 +18,8 @@ typedef struct {
 int dun_vectors_create(dun_vectors *vectors, dun_session *session);
 void dun_vectors_free(dun_vectors *vectors);
 
-/* Queues a text (any bytes, empty too), cut to data.max_length tokens. Full: more is queued than one pass
- * takes.
- */
-int dun_vectors_add(dun_vectors *vectors, const char *text, size_t length);
-bool dun_vectors_full(const dun_vectors *vectors);
-
-/* Runs the texts at the front of the queue and takes them off; the points (n, D) are then in vectors->points.
- * n is 0 when none is queued. DUN_FAILED: a point is not finite. */
+/* Runs the texts at the front of the session's queue (dun_session_queue) and takes them off; the points (n,
+ * D) are then in vectors->points. n is 0 when none is queued. DUN_FAILED: a point is not finite. */
 int dun_vectors_run(uint32_t *n, dun_vectors *vectors);
 
 /* The points (n, D) of n texts in memory; lengths NULL: they are zero-terminated. DUN_INTERRUPTED. */
