@@ -304,22 +304,8 @@ static int make_config(void **state) {
     return 0;
 }
 
-/* Every test leaves nothing behind, in memory or in the driver. */
-static size_t live_before, objects_before;
-static int note(void **state) {
-    (void)state;
-    live_before = dun_mem_live();
-    objects_before = dun_device_live_objects();
-    return 0;
-}
-
-static int compare(void **state) {
-    (void)state;
-    return dun_mem_live() == live_before && dun_device_live_objects() == objects_before ? 0 : -1;
-}
-
 int main(void) {
-#define T(name) cmocka_unit_test_setup_teardown(name, note, compare)
+#define T(name) cmocka_unit_test_setup_teardown(name, note_live, compare_live)
     const struct CMUnitTest tests[] = {
         T(test_trains),   T(test_hook_fails), T(test_goes_on),       T(test_sweeps),
         T(test_measures), T(test_points),     T(test_exported_keys),

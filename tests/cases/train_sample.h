@@ -100,6 +100,24 @@ static inline int make_files_and_programs(void **state) {
     return 0;
 }
 
+/* Around a test that is to leave nothing behind, in memory or in the driver. */
+static inline size_t *live_before(void) {
+    static size_t counts[2];
+    return counts;
+}
+
+static inline int note_live(void **state) {
+    (void)state;
+    live_before()[0] = dun_mem_live();
+    live_before()[1] = dun_device_live_objects();
+    return 0;
+}
+
+static inline int compare_live(void **state) {
+    (void)state;
+    return dun_mem_live() == live_before()[0] && dun_device_live_objects() == live_before()[1] ? 0 : -1;
+}
+
 static inline int remove_files(void **state) {
     (void)state;
     if (kept_session()->session.engine.compute)
