@@ -231,6 +231,13 @@ data.limit_train=2 data.limit_valid=2
 train.keep=best train.patience=1 train.epochs=5
 output.calibrate=yes data.valid_share=0.3 data.valid=
 END
+# Several runs in one session, whose batches and points differ: ranks leave and come back with it.
+grid=(--sweep train.batch_size=7,40 --sweep model.point=hidden,logits)
+"$dunlin" train -q config.ini "${grid[@]}" --out grid >/dev/null 2>err || stop "the plain grid: $(cat err)"
+ranked "$other" 3 0 train -q config.ini "${grid[@]}" --out grid-3
+for run in grid/0*; do
+    same "grid-3/${run##*/}" "$run"
+done
 for file in tiny-b tiny-c; do
     [ -e "$fixtures/$file.gguf" ] || continue
     "$dunlin" train -q config.ini --set "model.path=$fixtures/$file.gguf" --out "$file" >/dev/null || stop "$file"

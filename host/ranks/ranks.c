@@ -40,6 +40,10 @@ uint32_t dun_ranks_local(void) {
     return dun_ranks.phase == DUN_ALONE ? 0 : (uint32_t)dun_ranks.place.local;
 }
 
+uint32_t dun_ranks_here(void) {
+    return dun_ranks.phase == DUN_ALONE ? 1 : (uint32_t)dun_ranks.place.n_local;
+}
+
 const char *dun_ranks_host(uint32_t rank) {
     return dun_ranks.hosts[rank];
 }
@@ -267,6 +271,6 @@ void dun_ranks_leave(int code) {
         dun_ranks.end("", code);
     (void)pthread_join(dun_ranks.pump, NULL);
     free_messages();
-    dun_ranks.place = (dun_mpi_place){.n = 1};
+    dun_ranks.place = (dun_mpi_place){.n = 1, .n_local = 1};
     dun_ranks.phase = DUN_GONE;
 }

@@ -35,8 +35,9 @@ int dun_ranks_join(const char *words, dun_ranks_end *end);
 uint32_t dun_ranks_n(void);
 uint32_t dun_ranks_self(void);
 
-/* Which of its host's ranks this one is. */
+/* Which of its host's ranks this one is, and how many those are: 0 and 1 where it is alone. */
 uint32_t dun_ranks_local(void);
+uint32_t dun_ranks_here(void);
 
 /* Of a rank; valid until leaving. */
 const char *dun_ranks_host(uint32_t rank);

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "ranks/ranks.h"
 
 #include <stdio.h>
 
@@ -39,8 +40,9 @@ static void budget_bytes(uint64_t *on_device, uint64_t *on_host, const dun_confi
     if (config->device.cache_kv == DUN_CACHE_NO)
         return;
     if (config->device.cache_budget_mb == DUN_CONFIG_UNSET) {
-        *on_device = (shared ? host_left(left, used) : left) / 2;
-        *on_host = shared ? 0 : host_left(UINT64_MAX, 0) / 2;
+        const uint32_t ranks = dun_ranks_here(); /* all of which take from the same memory */
+        *on_device = (shared ? host_left(left, used) / ranks : left) / 2;
+        *on_host = shared ? 0 : host_left(UINT64_MAX, 0) / ranks / 2;
         return;
     }
     uint64_t budget = (uint64_t)config->device.cache_budget_mb << 20;

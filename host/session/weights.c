@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "dev/device.h"
 #include "nn/model.h"
+#include "ranks/ranks.h"
 
 #include <stdio.h>
 
@@ -97,7 +98,9 @@ static uint64_t free_of(const dun_device_info *info) {
     const uint64_t left = dun_limits_memory(&here).free;
     if (!dun_device_in_host_memory(info) || left == 0)
         return info->memory_bytes;
-    return info->memory_bytes && info->memory_bytes < left ? info->memory_bytes : left;
+    /* Rank 0 chooses for all, of which those on its host load as much. */
+    const uint64_t share = dun_ranks_self() == 0 ? left / dun_ranks_here() : left;
+    return info->memory_bytes && info->memory_bytes < share ? info->memory_bytes : share;
 }
 
 /* Bits of the forms in which such weights lie on a device. */

@@ -61,6 +61,7 @@ static void test_launchers(void **state) {
         unsetenv(variables[v]);
     assert_int_equal(dun_ranks_n(), 1);
     assert_int_equal(dun_ranks_self(), 0);
+    assert_int_equal(dun_ranks_here(), 1);
     dun_ranks_leave(0); /* of nothing */
 }
 
