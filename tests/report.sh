@@ -49,6 +49,7 @@ printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.i
 "$dunlin" report one two --out both.html >/dev/null || stop "two runs side by side"
 "$dunlin" train config.ini -q --out bare --set data.valid= --set train.keep=last >/dev/null 2>&1 || stop "a run without validation texts"
 "$dunlin" report bare one --out unmeasured.html >/dev/null || stop "a run without validation texts beside another"
+"$dunlin" curve config.ini -q --from 8 >/dev/null 2>&1 || stop "a curve"
 [ "$(wc -c <one/report.html)" -lt 400000 ] || stop "the long text is not cut"
 "$dunlin" report flock 2>err && stop "a report on a flock"
 grep -q "flock: .*boids.html" err || stop "a report on a flock: $(cat err)"
@@ -75,6 +76,6 @@ until address=$(grep -o 'http://[^ ]*' served); do
     sleep 0.05
 done
 "$python" "$here/report_browser.py" "$chromium" "$work" \
-    one/report.html flock/boids.html both.html unmeasured.html devices/devices.html "$address" "$shots" || stop "in the browser"
+    one/report.html flock/boids.html both.html unmeasured.html devices/devices.html curve.html "$address" "$shots" || stop "in the browser"
 kill "$server"
 wait "$server" || stop "serve ended with $?"

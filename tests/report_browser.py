@@ -2,7 +2,7 @@
 """Opens pages that dunlin wrote in headless Chromium, as a person would: clicks through scatter, toggles, list and
 animation. Fails on what does not answer, and on any console message of an error.
 
-report_browser.py CHROMIUM FOLDER REPORT BOIDS BOTH UNMEASURED DEVICES SERVED [SCREENSHOTS]
+report_browser.py CHROMIUM FOLDER REPORT BOIDS BOTH UNMEASURED DEVICES CURVE SERVED [SCREENSHOTS]
 
 Speaks the DevTools protocol over the pipes that --remote-debugging-pipe reads, so that no port is opened.
 """
@@ -253,13 +253,19 @@ def check_devices(browser):
     check_width(browser, "devices")
 
 
+def check_inside(browser, selector, what):
+    """A picture does not lie over what follows it."""
+    check(browser, f"""(() => {{ const e = document.querySelector({json.dumps(selector)}), b = e.getBoundingClientRect();
+        return e.querySelector('svg').getBoundingClientRect().bottom <= b.bottom + 1; }})()""", what + " keeps to its place")
+
+
 def check_width(browser, what):
     check(browser, "document.documentElement.scrollWidth <= window.innerWidth", what + ": nothing is wider than the screen")
 
 
 def main():
-    program, folder, report, boids, both, unmeasured, devices, served = sys.argv[1:9]
-    shots = sys.argv[9] if len(sys.argv) > 9 else None
+    program, folder, report, boids, both, unmeasured, devices, curve, served = sys.argv[1:10]
+    shots = sys.argv[10] if len(sys.argv) > 10 else None
     profile = os.path.join(folder, "profile")
     browser = Browser(program, profile)
 
@@ -274,6 +280,7 @@ def main():
     check(browser, "document.querySelectorAll('.confusion td').length === data.runs[0].classes.length ** 2", "the confusion matrix")
     check(browser, "!document.querySelector('b, i i, img, iframe, script[src]') && !window.broken", "no text became markup")
     check(browser, "document.querySelectorAll('#calibration svg circle').length >= 2", "the reliability diagram")
+    check_inside(browser, "#calibration .chart", "the reliability diagram")
     check(browser, "document.querySelectorAll('#calibration tbody tr').length === 2", "calibration before and after")
     check(browser, "/held out/.test(document.querySelector('#loss .keys').textContent) && document.querySelectorAll('#loss path').length === 3", "the held-out loss")
     check(browser, "/Kept is the state after step \\d+, with the best/.test(document.querySelector('#loss .note').textContent)", "the step that was kept")
@@ -311,6 +318,16 @@ def main():
     shot("devices")
     browser.open(devices, 390, 844, dark=True, touch=True)
     check_width(browser, "devices on a phone")
+    browser.open(curve)
+    check(browser, "/from \\d+ to 40 texts/.test(document.querySelector('#verdict .sentence').textContent)", "what the curve answers")
+    check(browser, "document.querySelectorAll('#sizes tbody tr').length === data.sizes.length", "a row a size")
+    check(browser, "document.querySelectorAll('#curve .mean').length === data.sizes.length && document.querySelectorAll('#curve .interval').length === data.sizes.length", "a point and an interval a size")
+    check(browser, "document.querySelectorAll('#curve .run').length === data.sizes.reduce((n, s) => n + s.runs.length, 0)", "a dot a run")
+    check_inside(browser, "#curve", "the curve")
+    browser.click("#theme")
+    shot("curve")
+    browser.open(curve, 390, 844, dark=True, touch=True)
+    check_width(browser, "the curve on a phone")
     check_served(browser, served)
     shot("serve")
     browser.problems = [p for p in browser.problems if "status of 413" not in p]  # the refusal above

@@ -14,7 +14,8 @@ enum dun_stream {
     DUN_STREAM_BOIDS = 4,
     DUN_STREAM_REPARAM = 5,
     DUN_STREAM_PCA = 9,
-    DUN_STREAM_SPLIT = 11, /* index: class in the high half */
+    DUN_STREAM_SPLIT = 11,  /* index: class in the high half */
+    DUN_STREAM_SUBSET = 12, /* likewise */
     DUN_STREAM_TEST = 100
 };
 

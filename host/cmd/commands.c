@@ -15,6 +15,7 @@
     X(train)                                                                                                 \
     X(init)                                                                                                  \
     X(eval)                                                                                                  \
+    X(curve)                                                                                                 \
     X(classify)                                                                                              \
     X(serve)                                                                                                 \
     X(points)                                                                                                \

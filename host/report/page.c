@@ -10,7 +10,8 @@
 
 /* Made by tools/embed.c from host/report/page/. */
 extern const char dun_page_style[], dun_page_common[], dun_page_report_body[], dun_page_report_script[],
-    dun_page_boids_body[], dun_page_boids_script[], dun_page_devices_body[], dun_page_devices_script[];
+    dun_page_boids_body[], dun_page_boids_script[], dun_page_devices_body[], dun_page_devices_script[],
+    dun_page_curve_body[], dun_page_curve_script[];
 
 static const struct {
     const char *body, *script;
@@ -18,6 +19,7 @@ static const struct {
     [DUN_PAGE_REPORT] = {dun_page_report_body, dun_page_report_script},
     [DUN_PAGE_BOIDS] = {dun_page_boids_body, dun_page_boids_script},
     [DUN_PAGE_DEVICES] = {dun_page_devices_body, dun_page_devices_script},
+    [DUN_PAGE_CURVE] = {dun_page_curve_body, dun_page_curve_script},
 };
 
 /* C0 controls and DEL have pictures; C1 (U+0080 to U+009F, bytes C2 80 to C2 9F) become U+FFFD. */

@@ -10,7 +10,7 @@
 /* Bytes of a text that a page shows; longer ones are cut, with a mark. */
 enum { DUN_PAGE_TEXT_BYTES = 600 };
 
-enum dun_page_kind { DUN_PAGE_REPORT, DUN_PAGE_BOIDS, DUN_PAGE_DEVICES };
+enum dun_page_kind { DUN_PAGE_REPORT, DUN_PAGE_BOIDS, DUN_PAGE_DEVICES, DUN_PAGE_CURVE };
 
 /* Appends a JSON string: `bytes` as a page shows them: repaired UTF-8, cut behind a whole character after
  * most_bytes with how long it was, control characters as their pictures (U+2400 and on). */

@@ -67,7 +67,7 @@ typedef struct {
 static int read_batch(void *self, uint32_t first, uint32_t count) {
     points_job *job = self;
     size_t D = dun_session_point_width(job->session);
-    return dun_buffer_read(job->points + (first - job->session->n_train) * D,
+    return dun_buffer_read(job->points + (first - job->session->first_valid) * D,
                            dun_engine_point_buffer(&job->session->engine), 0, count * D * sizeof(float));
 }
 
@@ -78,9 +78,10 @@ static int write_points(dun_session *session, const char *path) {
     uint64_t n = session->n_valid, D = dun_session_point_width(session);
     TRY_NEW(job.points, n * D);
     TRY_NEW(labels, n);
-    TRY(dun_session_run_all(session, NULL, session->n_train, session->n_valid, "points", read_batch, &job));
+    TRY(dun_session_run_all(session, NULL, session->first_valid, session->n_valid, "points", read_batch,
+                            &job));
     for (uint32_t i = 0; i < session->n_valid; i++)
-        labels[i] = session->texts.label[session->n_train + i];
+        labels[i] = session->texts.label[session->first_valid + i];
     TRY(dun_points_write(path, job.points, labels, n, D));
 out:
     dun_free(labels);

@@ -148,6 +148,8 @@ static void order_texts(dun_trainer *t, uint64_t epoch) {
     if (session->config->train.shuffle)
         dun_random_shuffle(t->order, session->n_train, (uint64_t)session->config->experiment.seed,
                            DUN_STREAM_SHUFFLE, epoch);
+    for (uint32_t i = 0; i < session->n_train; i++)
+        t->order[i] += session->first_train;
 }
 
 /* Nobody wants another step. */
@@ -280,7 +282,8 @@ static int probe_trained(dun_trainer *t) {
     double begun = dun_clock_seconds();
     t->result->probe_before = t->watch.probe_before;
     if (t->pass.sink)
-        TRY(dun_session_run_all(session, &t->pass, 0, session->n_train, "linear probe", take_nothing, NULL));
+        TRY(dun_session_run_all(session, &t->pass, session->first_train, session->n_train, "linear probe",
+                                take_nothing, NULL));
     TRY(dun_trainer_probe(&t->result->probe_after, t));
 out:
     session->timings.eval += dun_clock_seconds() - begun;

@@ -35,7 +35,7 @@ int dun_trainer_start_centroids(dun_trainer *t) {
     TRY(dun_buffer_write(&t->centroids, 0, means, bytes));
     baseline_begun = dun_clock_seconds();
     if (session->n_valid > 0)
-        TRY(dun_evaluate(distances, session, &t->pass, &t->loss, &t->centroids, session->n_train,
+        TRY(dun_evaluate(distances, session, &t->pass, &t->loss, &t->centroids, session->first_valid,
                          session->n_valid, "untrained baseline"));
     dun_metrics_clear(&t->result->baseline);
     dun_evaluate_metrics(&t->result->baseline, session, distances);
@@ -58,7 +58,9 @@ static int prepare_probe(dun_trainer *t) {
     uint32_t n = session->texts.n, D = dun_session_point_width(session);
     dun_watch_init(&t->watch);
     t->result->probe_before = t->result->probe_after = NAN;
-    if (!session->config->train.probe || session->n_valid == 0)
+    /* It wants training and validation texts side by side, as they are but for some of them
+     * (session/subset.h). */
+    if (!session->config->train.probe || session->n_valid == 0 || session->first_valid != session->n_train)
         goto out;
     if (!dun_probe_fits(n, D)) {
         dun_observe_say(session->observer,

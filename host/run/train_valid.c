@@ -121,7 +121,7 @@ static int calibrate(dun_trainer *t) {
     const dun_session *session = t->session;
     const dun_calibration *c = &t->result->calibration;
     const dun_judged_texts texts = {.distances = t->result->distances,
-                                    .labels = session->texts.label + session->n_train,
+                                    .labels = session->texts.label + session->first_valid,
                                     .n = session->n_valid,
                                     .n_classes = session->labels.n_classes};
     if (!session->config->output.calibrate)

@@ -70,7 +70,8 @@ static int fit(mean_job *job) {
     }
     TRY(dun_normalizer_fit(normalizer, all, job->squares, total));
     if (job->pass && job->pass->sink)
-        dun_normalizer_apply(normalizer, job->pass->sink, job->session->n_train);
+        dun_normalizer_apply(normalizer, job->pass->sink + job->session->first_train * D,
+                             job->session->n_train);
     for (size_t at = 0; at < K * D; at++) {
         double shift = (double)normalizer->values[at % D], scale = (double)normalizer->values[D + at % D];
         job->sums[at] = (job->sums[at] - job->weight[at / D] * shift) * scale;
@@ -90,7 +91,8 @@ int dun_centroid_means(float *means, dun_session *session, const dun_pass *pass)
     bool to_fit = session->normalizer.values && !session->normalizer.fitted;
     if (to_fit)
         TRY_NEW(job.squares, D);
-    TRY(dun_session_run_all(session, pass, 0, session->n_train, "class means", add_batch, &job));
+    TRY(dun_session_run_all(session, pass, session->first_train, session->n_train, "class means", add_batch,
+                            &job));
     if (to_fit)
         TRY(fit(&job));
     for (size_t at = 0; at < K * D; at++)
@@ -106,11 +108,12 @@ out:
 /* The first training text of every class, in file order. */
 static int first_of_each(uint32_t *which, const dun_session *session) {
     uint32_t K = session->labels.n_classes;
+    const uint32_t end = session->first_train + session->n_train;
     for (uint32_t k = 0; k < K; k++) {
-        uint32_t i = 0;
-        while (i < session->n_train && session->texts.label[i] != k)
+        uint32_t i = session->first_train;
+        while (i < end && session->texts.label[i] != k)
             i++;
-        if (i == session->n_train)
+        if (i == end)
             return dun_error(DUN_BAD_INPUT,
                              "%s: no training text of class \"%s\"; its centroid cannot start from "
                              "its texts (centroid.start = random needs none)",

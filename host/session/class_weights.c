@@ -7,6 +7,16 @@
 
 #include <string.h>
 
+/* The examples that are trained on; without their tokens, all. */
+typedef struct {
+    size_t first, end;
+} range;
+
+static range trained_on(const dun_session *session) {
+    const size_t first = session->first_train;
+    return session->n_train ? (range){first, first + session->n_train} : (range){0, session->train->n};
+}
+
 static int refuse(const dun_session *session, const char *what) {
     const dun_config *config = session->config;
     return dun_error(DUN_USAGE, "%s: loss.class_weights = %s: %s",
@@ -33,7 +43,8 @@ static int balance(dun_session *session) {
     const uint32_t K = session->labels.n_classes;
     double *of_class = NULL, all = 0, n = 0;
     TRY_NEW(of_class, K);
-    for (size_t i = 0; i < session->train->n; i++)
+    const range trained = trained_on(session);
+    for (size_t i = trained.first; i < trained.end; i++)
         of_class[session->train->examples[i].label] += session->train->examples[i].weight;
     for (uint32_t k = 0; k < K; k++) {
         all += of_class[k];
@@ -85,7 +96,8 @@ static int read_list(dun_session *session) {
             *next++ = '\0';
         TRY(read_entry(session, named, entry));
     }
-    for (size_t i = 0; i < session->train->n; i++)
+    const range trained = trained_on(session);
+    for (size_t i = trained.first; i < trained.end; i++)
         any |= session->class_weight[session->train->examples[i].label] > 0;
     if (!any)
         TRY(refuse(session, "the weights of all texts are 0; one above it is needed"));
@@ -122,7 +134,11 @@ int dun_session_weigh_classes(dun_session *session) {
     else if (*what && strcmp(what, "none") != 0)
         TRY(read_list(session));
     session->weighted = make_largest_1(session->class_weight, K);
-    session->weighted |= make_largest_1(session->texts.weight, session->n_train);
+    double *of_texts = session->n_train ? session->texts.weight + session->first_train : NULL;
+    for (uint32_t i = 0; i < session->n_train;
+         i++) /* for other texts before, others may have been the largest */
+        of_texts[i] = session->train->examples[session->first_train + i].weight;
+    session->weighted |= make_largest_1(of_texts, session->n_train);
 out:
     return rc;
 }

@@ -69,6 +69,6 @@ out:
 }
 
 int dun_classifier_evaluate(float *distances, dun_classifier *c) {
-    return dun_evaluate(distances, c->session, NULL, &c->loss, &c->centroids, c->session->n_train,
+    return dun_evaluate(distances, c->session, NULL, &c->loss, &c->centroids, c->session->first_valid,
                         c->session->n_valid, "validation");
 }

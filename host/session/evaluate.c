@@ -33,10 +33,10 @@ static int read_batch(void *self, uint32_t first, uint32_t count) {
     float *out = job->distances + (size_t)(first - job->first) * job->loss->n_classes;
     TRY(dun_loss_distances(job->loss, dun_engine_point_buffer(&job->session->engine), job->centroids, count));
     TRY(dun_loss_read(NULL, out, job->loss, count));
-    const bool valid = first >= job->session->n_train;
+    const bool valid = first >= job->session->first_valid;
     if (job->check)
         TRY(dun_distances_check(out, count, job->loss->n_classes, valid ? "validation" : "training",
-                                first - (valid ? job->session->n_train : 0)));
+                                first - (valid ? job->session->first_valid : job->session->first_train)));
     if (job->kept)
         TRY(dun_kept_points_take(job->kept, dun_engine_point_buffer(&job->session->engine),
                                  first - job->first, count));
@@ -62,8 +62,9 @@ int dun_evaluate_valid(float *distances, dun_kept_points *kept, dun_session *ses
                         .centroids = centroids,
                         .distances = distances,
                         .kept = kept,
-                        .first = session->n_train};
-    return dun_session_run_all(session, pass, session->n_train, session->n_valid, stage, read_batch, &job);
+                        .first = session->first_valid};
+    return dun_session_run_all(session, pass, session->first_valid, session->n_valid, stage, read_batch,
+                               &job);
 }
 
 uint32_t dun_nearest_centroid(const float *distances, uint32_t K) {
@@ -77,7 +78,7 @@ uint32_t dun_nearest_centroid(const float *distances, uint32_t K) {
 void dun_evaluate_metrics(dun_metrics *metrics, const dun_session *session, const float *distances) {
     uint32_t K = session->labels.n_classes;
     for (uint32_t i = 0; i < session->n_valid; i++)
-        dun_metrics_add(metrics, session->texts.label[session->n_train + i],
+        dun_metrics_add(metrics, session->texts.label[session->first_valid + i],
                         dun_nearest_centroid(distances + (size_t)i * K, K));
     dun_metrics_finish(metrics);
 }
@@ -86,7 +87,7 @@ double dun_evaluate_loss(const dun_session *session, const float *distances) {
     const uint32_t K = session->labels.n_classes;
     double sum = 0, weight = 0;
     for (uint32_t i = 0; i < session->n_valid; i++) {
-        const uint32_t label = session->texts.label[session->n_train + i];
+        const uint32_t label = session->texts.label[session->first_valid + i];
         const double own = session->class_weight[label];
         sum += own * dun_surprise(distances + (size_t)i * K, K, label, session->config->loss.temperature);
         weight += own;

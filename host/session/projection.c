@@ -72,7 +72,7 @@ int dun_projection_make(dun_projection *out, const dun_kept_points *kept, const 
         dun_pca_project(out->points + (size_t)i * DUN_PCA_AXES, &out->pca, kept->rows + (size_t)i * D);
         memcpy(out->distances + (size_t)i * K, distances + (size_t)row * K, K * sizeof *distances);
         out->rows[i] = row;
-        out->labels[i] = session->texts.label[session->n_train + row];
+        out->labels[i] = session->texts.label[session->first_valid + row];
     }
     for (uint32_t k = 0; k < K; k++)
         dun_pca_project(out->centroids + (size_t)k * DUN_PCA_AXES, &out->pca, centroids + (size_t)k * D);

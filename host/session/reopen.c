@@ -15,7 +15,7 @@ static int forget_texts(dun_session *session) {
     dun_split_off_free(&session->split);
     dun_labels_free(&session->labels);
     session->valid = session->train = NULL;
-    session->n_train = session->n_valid = 0;
+    session->first_train = session->n_train = session->first_valid = session->n_valid = 0;
     TRY(dun_texts_share(&session->texts, session->tokenizer));
 out:
     return rc;

@@ -45,7 +45,8 @@ typedef struct dun_session {
     dun_dataset *train, *valid; /* NULL: not read; or, of `valid`, there is none */
     dun_split_off split; /* which texts data.valid_share split off; `valid` borrows them from `train` */
     dun_texts texts;     /* training texts, then validation texts */
-    uint32_t n_train, n_valid;
+    uint32_t first_train, n_train; /* of those texts; all training texts but for session/subset.h */
+    uint32_t first_valid, n_valid;
     dun_device *device;
     dun_compute compute;
     const char *precision; /* of the products of every device; NULL: not chosen yet */

@@ -82,11 +82,12 @@ int dun_session_read_data(dun_session *session, bool train) {
     TRY(split_off(session));
     if (train)
         TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->train, max_length));
-    session->n_train = session->texts.n;
+    session->first_train = 0;
+    session->n_train = session->first_valid = session->texts.n;
     TRY(dun_session_weigh_classes(session));
     if (session->valid)
         TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
-    session->n_valid = session->texts.n - session->n_train;
+    session->n_valid = session->texts.n - session->first_valid;
     dun_observe_say(session->observer,
                     "data      %zu training and %zu validation texts, %u classes, %zu tokens%s",
                     session->train->n, session->valid ? session->valid->n : 0, session->labels.n_classes,

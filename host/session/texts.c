@@ -198,6 +198,30 @@ out:
     return rc;
 }
 
+int dun_texts_arrange(dun_texts *texts, const uint32_t *order, uint32_t n) {
+    int rc = DUN_OK;
+    dun_texts part = {0}, old = *texts;
+    for (uint32_t i = 0; i < texts->n; i++)
+        TRY(dun_texts_take(&part, texts, i < n ? order[i] : i));
+    texts->tokens = part.tokens;
+    texts->start = part.start;
+    texts->label = part.label;
+    texts->weight = part.weight;
+    texts->shares = part.shares;
+    texts->start_capacity = part.start_capacity;
+    texts->label_capacity = part.label_capacity;
+    texts->weight_capacity = part.weight_capacity;
+    texts->share_capacity = part.share_capacity;
+    part = (dun_texts){.tokens = old.tokens,
+                       .start = old.start,
+                       .label = old.label,
+                       .weight = old.weight,
+                       .shares = old.shares};
+out:
+    dun_texts_free(&part);
+    return rc;
+}
+
 void dun_texts_drop(dun_texts *texts, uint32_t n) {
     if (n == 0)
         return;

@@ -48,6 +48,9 @@ int dun_texts_add_dataset(dun_texts *texts, dun_tokenizer *tokenizer, const dun_
 int dun_texts_begin_part(dun_texts *part, const dun_texts *whole);
 int dun_texts_take(dun_texts *part, const dun_texts *whole, uint32_t index);
 
+/* Puts the first n texts into an order: text order[i] comes to be the i-th. */
+int dun_texts_arrange(dun_texts *texts, const uint32_t *order, uint32_t n);
+
 void dun_texts_drop(dun_texts *texts, uint32_t n); /* takes the first n away */
 void dun_texts_free(dun_texts *texts);
 

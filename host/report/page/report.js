@@ -82,7 +82,7 @@ function confusion(run) {
 
 // Confidence against the share of right answers: dots on the diagonal are probabilities; their size is their texts.
 function reliabilityChart(parts, label) {
-  const node = el("div", { class: "chart" });
+  const node = el("div", { class: "chart", style: { height: "auto" } });
   const draw = () => {
     const w = Math.max(200, Math.min(460, node.clientWidth)), h = Math.round(w * 0.72), left = 46, right = 12, top = 12, bottom = 40;
     const x = (v) => left + v * (w - left - right), y = (v) => h - bottom - v * (h - top - bottom);
@@ -93,7 +93,7 @@ function reliabilityChart(parts, label) {
       picture.append(svg("text", { x: x(t), y: h - bottom + 16, "text-anchor": "middle" }, percent(t, 0)));
     }
     picture.append(svg("text", { x: x(0.5), y: h - 6, "text-anchor": "middle" }, "confidence"));
-    picture.append(svg("line", { class: "axis", x1: x(0), y1: y(0), x2: x(1), y2: y(1), "stroke-dasharray": "4 4" }));
+    picture.append(svg("line", { x1: x(0), y1: y(0), x2: x(1), y2: y(1), stroke: color("muted"), "stroke-dasharray": "4 4" }));
     for (const { hue: at, name, bins } of parts) {
       const filled = bins.filter(([n]) => n > 0), most = Math.max(...filled.map(([n]) => n));
       picture.append(svg("path", { d: filled.map(([, c, a], i) => `${i ? "L" : "M"}${x(c).toFixed(1)} ${y(a).toFixed(1)}`).join(""), fill: "none", stroke: hue(at), "stroke-width": 1.5, opacity: 0.6 }));
