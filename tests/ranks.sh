@@ -123,7 +123,7 @@ for file in prompt.safetensors history.jsonl predictions.tsv; do
 done
 
 # Stopped in the middle and gone on with by more, by fewer and by one; a signal to any rank is one to the job.
-long=(config.ini --set train.epochs=40 --set output.checkpoint_every=1 --set train.batch_size=5)
+long=(config.ini --set train.epochs=60 --set output.checkpoint_every=1 --set train.batch_size=5)
 "$dunlin" train -q "${long[@]}" --out long >/dev/null 2>err || stop "the plain long run"
 # stopped RANK RUN: sends SIGTERM to a rank of the job that was begun; all of it leaves with 130.
 stopped() {
@@ -232,7 +232,7 @@ train.keep=best train.patience=1 train.epochs=5
 output.calibrate=yes data.valid_share=0.3 data.valid=
 END
 # Several runs in one session, whose batches and points differ: ranks leave and come back with it.
-grid=(--sweep train.batch_size=7,40 --sweep model.point=hidden,logits)
+grid=(--sweep "train.batch_size=7,40" --sweep "model.point=hidden,logits")
 "$dunlin" train -q config.ini "${grid[@]}" --out grid >/dev/null 2>err || stop "the plain grid: $(cat err)"
 ranked "$other" 3 0 train -q config.ini "${grid[@]}" --out grid-3
 for run in grid/0*; do
