@@ -3,38 +3,39 @@
  * Conventions, which hold for every function unless it says otherwise
  *
  * - Status. A call returns a dunlin_status: DUNLIN_OK, or why not; the values are the exit codes of the
- * program dunlin. The message is dunlin_error()'s. After a failure nothing was made: out-parameters that are
- * handles are NULL, arrays may be partly written, and the library can be used on.
- * - NULL. A pointer that "may be NULL" may; any other NULL is DUNLIN_USAGE with the argument's name, never a
- *   crash.
+ *   program dunlin. The message is dunlin_error()'s. After a failure nothing was made: out-parameters that
+ *   are handles are NULL, arrays may be partly written, and the library can be used on.
+ * - NULL. A pointer that "may be NULL" may; any other NULL is DUNLIN_USAGE with the argument's name, never
+ *   a crash.
  * - Text is UTF-8, zero-terminated where no length is given. Bytes that are not UTF-8 are read as U+FFFD.
  * - Arrays lie row by row without gaps: (n, K) is n rows of K. They belong to the caller, who has made them
  *   large enough.
  * - Text that comes back goes into a buffer of the caller's: `size` bytes at `buffer`, of which the zero at
- * the end is one. *needed becomes the bytes it takes, that zero included (for dunlin_to_bytes there is none).
- *   `buffer` NULL, or too few bytes: nothing is written. The former is DUNLIN_OK, the latter DUNLIN_USAGE.
- *   `needed` may be NULL.
+ *   the end is one. *needed becomes the bytes it takes, that zero included (for dunlin_to_bytes there is
+ *   none). `buffer` NULL, or too few bytes: nothing is written. The former is DUNLIN_OK, the latter
+ *   DUNLIN_USAGE. `needed` may be NULL.
  * - What a call is given is copied before it returns: nothing of the caller's is kept but the log function.
- * - A handle belongs to whoever got it, who gives it to the matching free function once. NULL is fine there.
- *   Frees return nothing.
- * - Threads. A dunlin_run, or a dunlin_config that is written to, is used by one thread at a time; different
- *   handles may be used by different threads at once. Calls that take a handle as const only read it, and may
- *   share it. A handle that two threads use against this rule, or that was freed, is DUNLIN_USAGE with a
- *   message, as far as it can be known: always while the other call runs, and until the memory of a freed
- *   handle is given out again.
+ * - A handle belongs to whoever got it, who gives it to the matching free function once. NULL is fine
+ *   there. Frees return nothing.
+ * - Threads. A dunlin_run, or a dunlin_config that is written to, is used by one thread at a time;
+ *   different handles may be used by different threads at once. Calls that take a handle as const only read
+ *   it, and may share it. A handle that two threads use against this rule, or that was freed, is
+ *   DUNLIN_USAGE with a message, as far as it can be known: always while the other call runs, and until the
+ *   memory of a freed handle is given out again.
  * - Fork. Drivers of OpenCL do not live through fork(). In a child of a process that had called one of
- *   dunlin_devices, dunlin_check, dunlin_train, dunlin_resume, dunlin_open, dunlin_from_bytes, dunlin_embed,
- *   every call that needs a device is DUNLIN_BAD_DEVICE with a message, at once; a run's dunlin_free does
- *   nothing there. A child that is the first to call them, or that has called exec, is free to.
- * - Process. No function ends the process, installs signal handlers, sets the locale, or writes to stdout or
- *   stderr. The environment is as it was when a call returns, and of it is read only what drivers, caches and
- *   the search for files need (docs/library.md lists it); variables DUNLIN_SECTION_KEY are the program's.
- *   Where something must be tried that may end a process, the installed program dunlin-probe tries it;
- * without that program nothing risky is tried, and a warning in the log says so.
+ *   dunlin_devices, dunlin_check, dunlin_train, dunlin_resume, dunlin_open, dunlin_from_bytes,
+ *   dunlin_embed, every call that needs a device is DUNLIN_BAD_DEVICE with a message, at once; a run's
+ *   dunlin_free does nothing there. A child that is the first to call them, or that has called exec, is
+ *   free to.
+ * - Process. No function ends the process, installs signal handlers, sets the locale, or writes to stdout
+ *   or stderr. The environment is as it was when a call returns, and of it is read only what drivers,
+ *   caches and the search for files need (docs/library.md lists it); variables DUNLIN_SECTION_KEY are the
+ *   program's. Where something must be tried that may end a process, the installed program dunlin-probe
+ *   tries it; without that program nothing risky is tried, and a warning in the log says so.
  * - Names "section.key" and their values are those of dunlin's config files: `dunlin help config`.
- * - OpenCL is looked for when it is first needed: libOpenCL.so.1 and libOpenCL.so by the system's rules, then
- *   libOpenCL.so.1 beside this library. Without it calls are DUNLIN_BAD_DEVICE, and the message has all
- *   names that were tried. */
+ * - OpenCL is looked for when it is first needed: libOpenCL.so.1 and libOpenCL.so by the system's rules,
+ *   then libOpenCL.so.1 beside this library. Without it calls are DUNLIN_BAD_DEVICE, and the message has
+ *   all names that were tried. */
 #ifndef DUNLIN_H
 #define DUNLIN_H
 
