@@ -102,7 +102,7 @@ static int test_variant(bool *passes, dun_self_test *report, dun_compute *comput
         report->rows[i].precision = dun_precision_find(precision)->word;
         if (report->rows[i].n_failed > 0 && *passes) {
             *passes = false;
-            if (variant->matrix_unit)
+            if (variant->instructions)
                 dun_variant_put_aside(dun_device_describe(compute->device), variant->name,
                                       report->rows[i].message);
         }
@@ -144,7 +144,7 @@ static int test_precisions(dun_self_test *report, dun_compute *compute) {
     bool passes;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         for (const dun_variant *const *v = dun_variants; *v; v++) {
-            if ((*v)->matrix_unit && ((*v)->cannot(info) || !dun_variant_try(&why, info, (*v)->name)))
+            if ((*v)->instructions && ((*v)->cannot(info) || !dun_variant_try(&why, info, (*v)->name)))
                 continue;
             TRY(test_variant(&passes, report, compute, words[i], *v, false));
         }

@@ -76,7 +76,7 @@ static int choose_precision(dun_choice *out, const dun_device_info *info, const 
     else if (out->precision)
         wanted = dun_precision_find(out->precision);
     if (!wanted || dun_precision_parts(wanted))
-        variant = dun_variant_choose(&why, info);
+        variant = dun_variant_choose(&why, info, !wanted);
     if (!wanted) {
         wanted = dun_precision_find(variant->matrix_unit ? "split" : "f32");
         add_reason(out->precision_reason, variant->matrix_unit ? "the device has a matrix unit"

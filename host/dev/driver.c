@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/limits.h"
-#include "dev/amx.h"
 #include "dev/driver_cache.h"
+#include "dev/x86.h"
 
 #include <limits.h>
 #include <pthread.h>

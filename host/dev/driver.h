@@ -8,7 +8,7 @@
 
 /* To be called before every OpenCL call that may be the first; works once a process. Where the process may
  * use fewer processors than the machine has, drivers are told by their own variables, unless those are set.
- * The system is asked for the registers of the processor's matrix unit (amx.h).
+ * The system is asked for the registers of the processor's matrix unit (x86.h).
  * Where PoCL's folder of compiled kernels cannot be used (driver_cache.h), POCL_CACHE_DIR becomes one below
  * dunlin's cache, else one below $TMPDIR that only this user can write. */
 void dun_driver_prepare(void);

@@ -24,8 +24,8 @@ int dun_precision_parts(const dun_precision *precision);
 /* What computes them, from the fastest on. Packing and layouts are the same for all. */
 typedef struct {
     const char *name;
-    bool
-        matrix_unit; /* of the device: then it is tried in a process of its own first, and auto takes split */
+    bool matrix_unit;  /* so fast that auto takes split */
+    bool instructions; /* such as drivers may choke on: it is tried in a process of its own first */
     /* NULL when the device has what it needs, else why not. */
     const char *(*cannot)(const dun_device_info *info);
     dun_topic topic; /* with the kernel parts_product */
@@ -34,8 +34,9 @@ typedef struct {
 extern const dun_variant *const dun_variants[]; /* NULL-terminated; the last runs everywhere */
 const dun_variant *dun_variant_find(const char *name);
 
-/* The first that can run on a device, and that nothing is known against. *why: what is against faster ones
- * that the device has, or "". Asks a child process where that was not done (variant_try.h). */
-const dun_variant *dun_variant_choose(dun_str *why, const dun_device_info *info);
+/* The first that can run on a device, and that nothing is known against; of `units`, those with a matrix unit
+ * and the last. *why: what is against faster ones that the device has, or "". Asks a child process where that
+ * was not done (variant_try.h). */
+const dun_variant *dun_variant_choose(dun_str *why, const dun_device_info *info, bool units);
 
 #endif

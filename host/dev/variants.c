@@ -3,8 +3,8 @@
 #include "dev/parts.h"
 
 #include "base/err.h"
-#include "dev/amx.h"
 #include "dev/variant_try.h"
+#include "dev/x86.h"
 
 #include <string.h>
 
@@ -35,10 +35,15 @@ static const char *runs_everywhere(const dun_device_info *info) {
 
 static const dun_variant amx = {.name = "amx",
                                 .matrix_unit = true,
+                                .instructions = true,
                                 .cannot = dun_amx_cannot,
                                 .topic = {"parts_amx", 0}},
+                         avx512 = {.name = "avx512_bf16",
+                                   .instructions = true,
+                                   .cannot = dun_avx512_cannot,
+                                   .topic = {"parts_avx512", 0}},
                          portable = {.name = "portable", .cannot = runs_everywhere, .topic = {"parts", 0}};
-const dun_variant *const dun_variants[] = {&amx, &portable, NULL};
+const dun_variant *const dun_variants[] = {&amx, &avx512, &portable, NULL};
 
 const dun_variant *dun_variant_find(const char *name) {
     for (const dun_variant *const *v = dun_variants; *v; v++)
@@ -47,10 +52,10 @@ const dun_variant *dun_variant_find(const char *name) {
     return NULL;
 }
 
-const dun_variant *dun_variant_choose(dun_str *why, const dun_device_info *info) {
+const dun_variant *dun_variant_choose(dun_str *why, const dun_device_info *info, bool units) {
     const dun_variant *const *v = dun_variants;
     for (; v[1]; v++) {
-        if ((*v)->cannot(info))
+        if ((units && !(*v)->matrix_unit) || (*v)->cannot(info))
             continue;
         if (dun_variant_try(why, info, (*v)->name))
             break;

@@ -3,7 +3,7 @@
  * rax, distances of rows through rcx. Two by two tiles of sums are kept in registers 0 to 3; 4 and 5 hold tiles of a, 6
  * and 7 of b: 8 loads for 12 products of tiles in split, 4 for 4 in half. A pair of k is summed first of all, even and odd
  * ones apart.
- * Who launches it has asked the system for the unit's registers (host/dev/amx.h). */
+ * Who launches it has asked the system for the unit's registers (host/dev/x86.h). */
 #define AMX_CONFIGURE(at) __asm__ volatile(".byte 0xc4,0xe2,0x78,0x49,0x00" : : "a"(at) : "memory");
 #define AMX_RELEASE() __asm__ volatile(".byte 0xc4,0xe2,0x78,0x49,0xc0" : : : "memory");
 #define AMX_ZERO(t) __asm__ volatile(".byte 0xc4,0xe2,0x7b,0x49,0xc0+8*" #t : : : "memory");

@@ -17,9 +17,9 @@ __kernel void parts_rows(__global ushort *out, __global const float *a, ulong a_
             __global ushort *at = out + (size_t)(h / 2 * n_parts) * PARTS_A + r * PARTS_STEP + h % 2 * 16;
             const float16 x = row < M ? parts_load(in + k, K - k) : (float16)(0.0f);
             const uint16 high = parts_round(x);
-            vstore16(convert_ushort16(high), 0, at);
+            vstore16(parts_narrow(high), 0, at);
             if (n_parts > 1)
-                vstore16(convert_ushort16(parts_round(x - parts_value(high))), 0, at + PARTS_A);
+                vstore16(parts_narrow(parts_round(x - parts_value(high))), 0, at + PARTS_A);
         }
     }
 }

@@ -4,7 +4,9 @@
 #define PARTS_END
 
 #define EACH_PART_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-#define START(r) float16 left##r = vload16(2 * r, c), right##r = vload16(2 * r + 1, c);
+#define START(r)                                                                                             \
+    float16 left##r = more ? vload16(2 * r, c) : (float16)(0.0f),                                            \
+            right##r = more ? vload16(2 * r + 1, c) : (float16)(0.0f);
 #define STEP(r)                                                                                              \
     {                                                                                                        \
         const uint pair = a[16 * r + p];                                                                     \
@@ -16,8 +18,10 @@
     vstore16(left##r, 2 * r, c);                                                                             \
     vstore16(right##r, 2 * r + 1, c);
 
-/* c (8, 32) += one part of a times one of b, of which pairs of k are uints; a_step and b_step from step to step. */
-void parts_pass(float *c, __global const uint *a, __global const uint *b, int steps, int a_step, int b_step) {
+/* c (8, 32) = one part of a times one of b, of which pairs of k are uints, `more`: added to what is there; a_step and
+ * b_step from step to step. */
+void parts_pass(float *c, __global const uint *a, __global const uint *b, int steps, int a_step, int b_step,
+                bool more) {
     EACH_PART_ROW(START)
     for (int s = 0; s < steps; s++) {
         for (int p = 0; p < 16; p++) {
@@ -34,20 +38,3 @@ void parts_pass(float *c, __global const uint *a, __global const uint *b, int st
 #undef START
 #undef STEP
 #undef KEEP
-
-/* c (32, 32) of two row tiles, `next` ushorts apart, and a panel, over `steps` steps. */
-void parts_tile(float *c, __global const ushort *a, size_t next, __global const ushort *b, int steps, int n_parts,
-                bool exact) {
-    __global const uint *high = (__global const uint *)b;
-    const int a_step = n_parts * PARTS_A / 2, b_step = n_parts * PARTS_B / 2;
-    for (int i = 0; i < 64; i++)
-        vstore16((float16)(0.0f), i, c);
-    for (int r = 0; r < 32; r += 8) {
-        __global const uint *rows = (__global const uint *)(a + (size_t)(r / 16) * next) + r % 16 * 16;
-        if (n_parts > 1)
-            parts_pass(c + 32 * r, rows + PARTS_A / 2, high, steps, a_step, b_step);
-        if (!exact)
-            parts_pass(c + 32 * r, rows, high + PARTS_B / 2, steps, a_step, b_step);
-        parts_pass(c + 32 * r, rows, high, steps, a_step, b_step);
-    }
-}

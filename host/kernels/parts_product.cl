@@ -8,6 +8,27 @@
  * Range: (panels / panels, pairs / pairs). 2*M*N*K multiplications and additions a product of parts; 2 bytes a part of B
  * once for every `pairs` pairs. */
 
+/* OpenCL's own prefetch() does nothing in PoCL; clang's builtin takes a pointer without an address space. */
+#define PARTS_AHEAD(p, write)
+#if defined(__has_builtin)
+#    if __has_builtin(__builtin_prefetch)
+#        undef PARTS_AHEAD
+#        define PARTS_AHEAD(p, write) __builtin_prefetch((const void *)(size_t)(p), write)
+#    endif
+#endif
+
+/* Asks for what parts_finish will touch, while sums are computed: its rows lie far apart. */
+void parts_ahead(__global float *out, __global const float *add, int rows, size_t ldo) {
+    for (int r = 0; r < min(rows, 32); r++) {
+        PARTS_AHEAD(out + (size_t)r * ldo, 1);
+        PARTS_AHEAD(out + (size_t)r * ldo + 16, 1);
+        if (add && add != out) {
+            PARTS_AHEAD(add + (size_t)r * ldo, 0);
+            PARTS_AHEAD(add + (size_t)r * ldo + 16, 0);
+        }
+    }
+}
+
 /* 32 x 32 sums where they go. Behind the first block they are added to what is there. */
 void parts_finish(const float *c, __global float *out, __global const float *bias, __global const float *add, int rows,
                   int columns, size_t ldo) {
@@ -51,9 +72,11 @@ __kernel void parts_product(__global float *out, ulong out_offset, int ldo, /* (
             __global const ushort *columns = b + parts_place(panel, step0, steps, n_parts);
             for (int pair = pair0; pair < pair_end; pair++) {
                 const size_t at = (size_t)pair * 32 * (size_t)ldo + (size_t)panel * 32;
+                __global float *to = out + out_offset + at;
+                __global const float *from = block ? to : has_add ? add + add_offset + at : 0;
+                parts_ahead(to, from, M - pair * 32, (size_t)ldo);
                 parts_tile(c, rows + 2 * (size_t)pair * tile, tile, columns, n, n_parts, exact);
-                parts_finish(c, out + out_offset + at, has_bias && !block ? bias + bias_offset + panel * 32 : 0,
-                             block ? out + out_offset + at : has_add ? add + add_offset + at : 0, M - pair * 32,
+                parts_finish(c, to, has_bias && !block ? bias + bias_offset + panel * 32 : 0, from, M - pair * 32,
                              N - panel * 32, (size_t)ldo);
             }
         }

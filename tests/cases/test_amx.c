@@ -1,13 +1,15 @@
-/* The variant of the products for the matrix unit of x86 processors: on one that has it as it is, else with
- * the unit in software (amx_unit.h), which runs the very same kernel. And what is made of variants that work
- * or do not. */
+/* The variants of the products for x86 processors. That for the matrix unit: on one that has it as it is,
+ * else with the unit in software (amx_unit.h), which runs the very same kernel; that for dot products of
+ * bfloat16 pairs on processors that have these. And what is made of variants that work or do not. */
 #include "amx_unit.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "check/check_topics.h"
-#include "dev/amx.h"
+#include "dev/choice.h"
+#include "dev/parts.h"
 #include "dev/quirks.h"
 #include "dev/variant_try.h"
+#include "dev/x86.h"
 #include "device_check.h"
 
 #include <math.h>
@@ -21,18 +23,30 @@
 
 static dun_device *device;
 static dun_compute compute;
-static dun_gemm *gemm; /* by the unit */
-static bool real;      /* the processor's own */
+static dun_gemm *gemm; /* by the variant */
+static bool real;      /* the processor's own unit */
 
-/* PoCL alone takes such kernels. */
-static bool possible(void) {
-    const dun_device_info *info = dun_device_describe(device);
-    return info->type == DUN_DEVICE_CPU && amx_unit_possible() && dun_quirk_of(info, DUN_QUIRK_CACHES_ITSELF);
+typedef struct {
+    const char *variant, *precision;
+} way;
+
+static bool is_amx(const char *variant) {
+    return strcmp(variant, "amx") == 0;
 }
 
-static void begin_unit(void) {
-    real = dun_amx_cannot(dun_device_describe(device)) == NULL;
-    print_message("%s\n", real ? "on the processor's own unit" : "on the unit in software");
+/* PoCL alone takes such kernels. */
+static bool possible(const char *variant) {
+    const dun_device_info *info = dun_device_describe(device);
+    const char *cannot = is_amx(variant) ? NULL : dun_avx512_cannot(info);
+    if (cannot)
+        print_message("%s is left out: %s\n", variant, cannot);
+    return info->type == DUN_DEVICE_CPU && amx_unit_possible() &&
+           dun_quirk_of(info, DUN_QUIRK_CACHES_ITSELF) && !cannot;
+}
+
+static void begin_unit(const char *variant) {
+    real = !is_amx(variant) || dun_amx_cannot(dun_device_describe(device)) == NULL;
+    print_message("%s %s\n", variant, real ? "on the processor's own unit" : "on the unit in software");
     if (!real)
         amx_unit_begin();
 }
@@ -62,27 +76,29 @@ static void run_some(const dun_check_topic *topic, size_t stride) {
 /* Against double loops of the same roundings: around tiles, sums over more than a block, stored weights. */
 static void test_cases(void **state) {
     enum { STRIDE = 7, STORED_STRIDE = 61 };
-    if (!possible())
+    const way *w = *state;
+    if (!possible(w->variant))
         skip();
     check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, "naive"));
-    check_ok(dun_gemm_set_precision(gemm, *state, "amx", "the test"));
-    begin_unit();
+    check_ok(dun_gemm_set_precision(gemm, w->precision, w->variant, "the test"));
+    begin_unit(w->variant);
     run_some(&dun_check_gemm, STRIDE);
     run_some(&dun_check_stored, STORED_STRIDE);
     end_unit();
     dun_gemm_free(gemm);
 }
 
-/* A product by the unit and by the portable kernel, which differ in the order of sums alone. */
+/* A product by the variant and by the portable one, which differ in the order of sums alone. */
 static void test_portable(void **state) {
     enum { M = 70, ROWS = 100, COLUMNS = 1700 };
-    static const char *const variants[] = {"amx", "portable"};
+    const way *by = *state;
+    const char *const variants[] = {by->variant, "portable"};
     dun_check c;
     double *y[2];
-    if (!possible())
+    if (!possible(by->variant))
         skip();
     dun_check_init(&c, &compute);
-    dun_check_begin(&c, 0, "both variants, %s", (const char *)*state);
+    dun_check_begin(&c, 0, "%s and portable, %s", by->variant, by->precision);
     double *x = dun_check_random(&c, M * COLUMNS, 1.0), *w = dun_check_random(&c, ROWS * COLUMNS, 1.0);
     check_going(&c);
     dun_check_tensor *x_in = dun_check_input(&c, "x", x, M * COLUMNS);
@@ -91,10 +107,10 @@ static void test_portable(void **state) {
         dun_matrix matrix;
         dun_check_tensor *out = dun_check_output(&c, variants[i], M * ROWS);
         check_ok(dun_gemm_create(&gemm, device, compute.programs, &compute.tiles, "naive"));
-        check_ok(dun_gemm_set_precision(gemm, *state, variants[i], "the test"));
+        check_ok(dun_gemm_set_precision(gemm, by->precision, variants[i], "the test"));
         check_ok(dun_matrix_load(&matrix, gemm, &w_in->buffer, ROWS, COLUMNS, DUN_FORWARD));
         if (i == 0)
-            begin_unit();
+            begin_unit(by->variant);
         check_ok(dun_gemm_forward(gemm, &out->buffer, 0, &x_in->buffer, &matrix, NULL, NULL, M));
         y[i] = dun_check_read(&c, out);
         if (i == 0)
@@ -103,7 +119,7 @@ static void test_portable(void **state) {
         dun_gemm_free(gemm);
     }
     const double error = dun_check_relative_error(y[0], y[1], M * ROWS);
-    print_message("%s: the variants are %.1e apart\n", (const char *)*state, error);
+    print_message("%s: the variants are %.1e apart\n", by->precision, error);
     assert_true(error < 2e-6);
     dun_check_end(&c);
     if (c.n_failed)
@@ -116,9 +132,11 @@ static void test_known_answers(void **state) {
     (void)state;
     selector = selector ? selector : "cpu";
     check_ok(dun_variant_try_here(selector, "portable"));
-    if (!possible())
+    if (possible("avx512_bf16"))
+        check_ok(dun_variant_try_here(selector, "avx512_bf16"));
+    if (!possible("amx"))
         return;
-    begin_unit();
+    begin_unit("amx");
     check_ok(dun_variant_try_here(selector, "amx"));
     end_unit();
     assert_int_equal(dun_variant_try_here(selector, "no such unit"), DUN_USAGE);
@@ -169,15 +187,48 @@ static int end(void **state) {
     return 0;
 }
 
+/* What auto takes is never a half, and split for matrix units alone; what is asked for takes the fastest. */
+static void test_auto(void **state) {
+    const dun_device_info *info = dun_device_describe(device);
+    const char *own = getenv("DUNLIN_PROGRAM");
+    dun_choice choice;
+    dun_str why = {0};
+    (void)state;
+    if (!own)
+        setenv("DUNLIN_PROGRAM", BINARY_DIR "/dunlin", 1);
+    if (!possible("avx512_bf16") || !dun_amx_cannot(info))
+        skip();
+    check_ok(dun_choose(&choice, info, &(dun_wish){.head_dim = 64, .precision = "auto"}));
+    assert_string_equal(choice.precision, "f32");
+    assert_string_equal(choice.variant, "");
+    assert_non_null(strstr(choice.precision_reason, "no matrix unit"));
+    assert_string_equal(dun_variant_choose(&why, info, true)->name, "portable");
+    assert_string_equal(dun_variant_choose(&why, info, false)->name, "avx512_bf16");
+    assert_int_equal(why.length, 0);
+    check_ok(dun_choose(&choice, info, &(dun_wish){.head_dim = 64, .precision = "half"}));
+    assert_string_equal(choice.variant, "avx512_bf16");
+    if (!own)
+        unsetenv("DUNLIN_PROGRAM");
+    dun_str_free(&why);
+}
+
 int main(void) {
-    static char split[] = "split", half[] = "half";
+    static const way ways[] = {
+        {"amx", "split"}, {"amx", "half"}, {"avx512_bf16", "split"}, {"avx512_bf16", "half"}};
+#define WAY(name, test, i)                                                                                   \
+    { name, test, NULL, NULL, (void *)(uintptr_t)&ways[i] }
     const struct CMUnitTest tests[] = {
-        {"test_cases split", test_cases, NULL, NULL, split},
-        {"test_cases half", test_cases, NULL, NULL, half},
-        {"test_portable split", test_portable, NULL, NULL, split},
-        {"test_portable half", test_portable, NULL, NULL, half},
+        WAY("test_cases amx split", test_cases, 0),
+        WAY("test_cases amx half", test_cases, 1),
+        WAY("test_cases avx512_bf16 split", test_cases, 2),
+        WAY("test_cases avx512_bf16 half", test_cases, 3),
+        WAY("test_portable amx split", test_portable, 0),
+        WAY("test_portable amx half", test_portable, 1),
+        WAY("test_portable avx512_bf16 split", test_portable, 2),
+        WAY("test_portable avx512_bf16 half", test_portable, 3),
         cmocka_unit_test(test_known_answers),
         cmocka_unit_test(test_tries),
+        cmocka_unit_test(test_auto),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

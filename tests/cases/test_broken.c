@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "check/check_topics.h"
 #include "dev/kernel_text.h"
+#include "dev/quirks.h"
+#include "dev/x86.h"
 #include "device_check.h"
 
 #include <setjmp.h>
@@ -292,6 +294,9 @@ static const struct {
      "columns - j >= 1", "split", false},
     {"a bias of the first panel", &dun_check_gemm, "parts_product", "bias_offset + panel * 32", "bias_offset",
      "split", false},
+    {"sums begun anew", &dun_check_gemm, "parts_pass", "\"r\"((int)more)", "\"r\"(0)", "avx512", false},
+    {"rows of the step before", &dun_check_gemm, "parts_pass", "\"addq %[a_step], %[a]\\n\"", "\"\"",
+     "avx512", false},
     {"columns of the first panel", &dun_check_stored, "parts_pack_stored", "column = first + panel * 32",
      "column = first", "split", false},
     {"a weight that is not turned", &dun_check_stored, "parts_pack_stored", "b[k][j] = runs[j][k]",
@@ -354,9 +359,12 @@ enum { STEP = 1 };
 
 static dun_device *device;
 
-/* A precision instead of a provider. */
+/* A precision instead of a provider: split by the portable variant, or by the one for AVX512_BF16. */
+static bool by_avx512(size_t i) {
+    return strcmp(breaks[i].gemm, "avx512") == 0;
+}
 static bool in_parts(size_t i) {
-    return strcmp(breaks[i].gemm, "split") == 0;
+    return strcmp(breaks[i].gemm, "split") == 0 || by_avx512(i);
 }
 
 /* Where the text begins that a row is about: files of stored weights are part of several programs. */
@@ -364,6 +372,8 @@ static const char *begin_of(const char *whole, size_t i) {
     char start[64] = "";
     if (breaks[i].topic == &dun_check_stored && strcmp(breaks[i].gemm, "naive") != 0)
         snprintf(start, sizeof start, "#pragma topic %s_stored\n", in_parts(i) ? "parts" : breaks[i].gemm);
+    else if (by_avx512(i))
+        snprintf(start, sizeof start, "#pragma topic parts_avx512\n");
     const char *begin = strstr(whole, start);
     if (!begin)
         fail_msg("there is no %s", start);
@@ -393,6 +403,9 @@ static void test_break(void **state) {
     size_t i = (size_t)(uintptr_t)*state;
     dun_compute compute;
     dun_check c;
+    if (by_avx512(i) && !(dun_quirk_of(dun_device_describe(device), DUN_QUIRK_CACHES_ITSELF) &&
+                          !dun_avx512_cannot(dun_device_describe(device))))
+        skip();
     char *text = broken_text(i);
     if (breaks[i].groups) {
         dun_tiles tiles = check_tiles_as(device, DUN_DEVICE_GPU, 1, HEAD_DIM);
@@ -402,7 +415,8 @@ static void test_break(void **state) {
                                          in_parts(i) ? "naive" : breaks[i].gemm));
     }
     if (in_parts(i))
-        check_ok(dun_gemm_set_precision(compute.gemm, breaks[i].gemm, "portable", "the test"));
+        check_ok(dun_gemm_set_precision(compute.gemm, "split", by_avx512(i) ? "avx512_bf16" : "portable",
+                                        "the test"));
     dun_free(text);
     dun_check_init(&c, &compute);
     dun_check_run(&c, breaks[i].topic, true);
