@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Would more labels help, and which: learning curves from outside. Usage: labels.sh DUNLIN FIXTURES
+# Would more labels help, and which: learning curves, and texts worth a label, from outside. Usage: labels.sh DUNLIN FIXTURES
 set -uo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -42,5 +42,40 @@ ends 2 curve config.ini --from 2 --out c/bad.html --set data.valid=valid.tsv --s
 says err '2 texts have no place for one of each of 3 classes'
 ends 2 curve config.ini --from 1 --out c/bad.html
 ls c/bad* 2>/dev/null && fail 'what was refused left files'
+
+# Texts worth a label: those between the classes before those that are clear, none twice, none empty; what is written is
+# read as training texts once the labels are filled in.
+{
+    for i in {1..30}; do
+        printf 'aa ab ba %d\nzz zy yz %d\n\n' "$i" "$i"
+    done
+    printf 'aa zz, "ab"\naa zz, "ab"\nzz aa yz\nab zy ab\n'
+} >pool.txt
+ends 0 suggest run pool.txt -n 2 --out ask.csv
+matches out '^ *margin +guess +confidence +text$'
+says out '2 of 64 texts, to be labelled in ask.csv'
+[ "$(head -n 1 ask.csv)" = text,label ] && [ "$(wc -l <ask.csv)" -eq 3 ] || fail "ask.csv: $(cat ask.csv)"
+ends 0 suggest run pool.txt -n 12 --quiet
+mv out all.csv
+[ "$(sort all.csv | uniq -d | wc -l)" -eq 0 ] || fail 'a text is suggested twice'
+for text in '"aa zz, ""ab""",' 'zz aa yz,' 'ab zy ab,'; do
+    grep -qxF "$text" all.csv || fail "$text is between the classes, and not suggested: $(cat all.csv)"
+done
+ends 0 suggest run pool.txt --n 12 --out ask.jsonl
+[ "$(wc -l <ask.jsonl)" -eq 12 ] || fail "ask.jsonl has $(wc -l <ask.jsonl) lines"
+says ask.jsonl '{"text":"aa zz, \"ab\"","label":""}'
+input=pool.txt ends 0 suggest run - --n 12 --out ask.tsv
+diff <(tail -n +2 all.csv | sed 's/^"\(.*\)",$/\1,/; s/""/"/g; s/,$/\t/') ask.tsv >/dev/null || fail 'CSV and TSV differ'
+filled=(--out taught --set data.train=ask.csv --set data.header=yes --set data.text_column=text --set data.label_column=label)
+ends 3 train config.ini "${filled[@]}" # no label yet
+says err 'ask.csv:2: the label is empty'
+sed -i '2s/$/low/; 3s/$/high/' ask.csv
+ends 0 train config.ini "${filled[@]}"
+printf '\n\n' >empty.txt
+ends 3 suggest run empty.txt
+says err 'suggest: there is no text'
+ends 2 suggest config.ini pool.txt
+ends 2 suggest run pool.txt --n 0
+ends 2 suggest run pool.txt --n 1001
 
 finish

@@ -17,6 +17,7 @@
     X(eval)                                                                                                  \
     X(curve)                                                                                                 \
     X(classify)                                                                                              \
+    X(suggest)                                                                                               \
     X(serve)                                                                                                 \
     X(points)                                                                                                \
     X(embed)                                                                                                 \
