@@ -201,6 +201,7 @@ def check_served(browser, address):
     browser.allowed += (address,)
     browser.call("Page.navigate", url=address)
     browser.wait("document.readyState === 'complete' && !!document.querySelector('form button')")
+    check_served_map(browser)
     browser.click("#text")
     browser.call("Input.insertText", text="then the inn\n\n<b>bold</b><img src=x onerror='window.broken = 1'>\n\U0001F600 \u05e9")
     browser.click("form button")
@@ -257,6 +258,26 @@ def check_inside(browser, selector, what):
     """A picture does not lie over what follows it."""
     check(browser, f"""(() => {{ const e = document.querySelector({json.dumps(selector)}), b = e.getBoundingClientRect();
         return e.querySelector('svg').getBoundingClientRect().bottom <= b.bottom + 1; }})()""", what + " keeps to its place")
+
+
+def check_served_map(browser):
+    """The map has the run's points, and the text that is typed moves on it."""
+    browser.wait("!map.section.hidden && map.canvas.width > 0")
+    check(browser, "map.data.x.length > 10 && map.data.label.length === map.data.x.length && map.data.cx.length === 2", "the points")
+    check(browser, "document.querySelectorAll('#legend li').length === 2 && document.querySelector('#legend').textContent.includes('<b>no</b>')", "the classes")
+    without = picture(browser, "#map canvas")
+    browser.click("#text")
+    browser.call("Input.insertText", text="then the inn")
+    browser.wait("!!map.shown && !map.moving && !map.asking")
+    check(browser, "map.shown.every(Number.isFinite)", "a place for the text")
+    check(browser, "/confidence [01]/.test(document.querySelector('#now').textContent)", "what is said of it")
+    differs(browser, "#map canvas", without, "typing")
+    first, before = browser.run("map.target"), picture(browser, "#map canvas")
+    browser.call("Input.insertText", text="\nqqzz qz xx qqzz")
+    browser.wait(f"'' + map.target !== '{first[0]},{first[1]}' && '' + map.shown === '' + map.target && !map.moving")
+    differs(browser, "#map canvas", before, "another line")
+    check(browser, "document.querySelectorAll('#answers article').length === 0", "no answers without being asked")
+    browser.run("(() => { const f = document.querySelector('#text'); f.value = ''; f.dispatchEvent(new Event('input')); })()")
 
 
 def check_width(browser, what):

@@ -8,6 +8,7 @@ classify, to the last digit), clients that are slow or go away, and the end with
 import concurrent.futures
 import http.client
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +32,23 @@ def test_good(server, texts, answers):
     health = json.loads(body)
     check(status == 200 and health["status"] == "ok" and health["classes"] == ["no", "yes"], f"health: {body}")
     check(server.ask("HEAD", "/")[0] == 200, "HEAD /")
+
+
+def test_map(server):
+    """Held-out texts lie on the map where the training left them; who does not ask for places gets none."""
+    status, _, body = server.ask("GET", "/map")
+    plane = json.loads(body)
+    check(status == 200 and plane["classes"] == ["no", "yes"] and len(plane["cx"]) == len(plane["cy"]) == 2, f"map: {body[:80]}")
+    check(len(plane["x"]) == len(plane["y"]) == len(plane["label"]) == 12, "the map has not the run's held-out texts")
+    with open("data.tsv", encoding="utf-8") as file:
+        texts = [line.split("\t")[0] for line in file]
+    answers = server.classify({"texts": texts, "map": True})["answers"]
+    for i, answer in enumerate(answers):
+        found = answer.pop("map")
+        check(all(abs(a - b) < 1e-3 * (1 + abs(b)) for a, b in zip(found, (plane["x"][i], plane["y"][i]))),
+              f"text {i} lies at {found}, the training left it at {plane['x'][i]}, {plane['y'][i]}")
+    check(server.classify({"texts": texts}) == {"answers": answers}, "the same without places")
+    check(len(server.classify({"text": "", "map": True})["map"]) == 2, "a text's place")
 
 
 def test_bodies(server):
@@ -162,6 +180,21 @@ def test_end(texts, answers, which):
         pass
 
 
+def test_no_map():
+    """A run without a projection is served without a map, with a damaged one as well, which is said."""
+    shutil.move("run/projection.safetensors", "kept")
+    for damaged in (False, True):
+        if damaged:
+            with open("run/projection.safetensors", "wb") as file:
+                file.write(b"nothing")
+        server = Server()
+        check(server.ask("GET", "/map")[0] == 404, "a map of nothing")
+        check("map" not in server.classify({"text": "then", "map": True}), "a place on no map")
+        check(("the page has no map" in server.said) == damaged, f"what is said of the map: {server.said}")
+        server.end()
+    shutil.move("kept", "run/projection.safetensors")
+
+
 def test_start():
     """What cannot be served, and where."""
     taken = socket.socket()
@@ -223,12 +256,14 @@ def main():
     answers = expected(texts)
     server = Server("--max-body", "16", "--max-texts", "40")
     test_good(server, texts, answers)
+    test_map(server)
     test_bodies(server)
     test_refused(server)
     test_concurrent(server, texts, answers)
     test_bad_clients(server, texts, answers)
     server.end()
     test_timeout()
+    test_no_map()
     for which in (signal.SIGINT, signal.SIGTERM):
         test_end(texts, answers, which)
     test_start()

@@ -68,6 +68,12 @@ out:
     return rc;
 }
 
+int dun_classifier_points(float *points, const dun_classifier *c, uint32_t n) {
+    dun_session *session = c->session;
+    return dun_buffer_read(points, dun_engine_point_buffer(&session->engine), 0,
+                           (size_t)n * dun_session_point_width(session) * sizeof *points);
+}
+
 int dun_classifier_evaluate(float *distances, dun_classifier *c) {
     return dun_evaluate(distances, c->session, NULL, &c->loss, &c->centroids, c->session->first_valid,
                         c->session->n_valid, "validation");

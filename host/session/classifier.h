@@ -36,4 +36,7 @@ bool dun_classifier_full(const dun_classifier *classifier);
  * are then in classifier->distances. */
 int dun_classifier_run(uint32_t *n_answered, dun_classifier *classifier);
 
+/* The points (n, D) of the n texts that were answered last. */
+int dun_classifier_points(float *points, const dun_classifier *classifier, uint32_t n);
+
 #endif

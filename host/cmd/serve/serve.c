@@ -38,6 +38,7 @@ typedef struct {
     dun_experiment experiment;
     dun_classifier classifier;
     dun_answer_rule rule;
+    dun_serve_map map;
     dun_serve_options options;
     dun_serve_http *http;
     dun_serve_signals signals;
@@ -93,9 +94,10 @@ static void wait_alone(server *s) {
 /* Serves what comes from s->fd. */
 static int serve(server *s) {
     int rc = DUN_OK;
-    TRY(dun_serve_worker_start(&s->options.worker, &s->classifier, s->rule.saved->n_classes, MAX_PENDING,
-                               device_failed, s));
+    TRY(dun_serve_worker_start(&s->options.worker, &s->classifier, s->rule.saved->n_classes,
+                               s->map.there ? &s->map.projection.pca : NULL, MAX_PENDING, device_failed, s));
     s->options.rule = &s->rule;
+    s->options.map = &s->map;
     TRY(dun_serve_http_start(&s->http, s->fd, &s->options));
     if (s->options.handed)
         TRY(wait_at_door(s));
@@ -180,6 +182,7 @@ static int open_run(server *s, const char *path, const dun_overrides *overrides,
     s->rule.saved = &s->experiment.saved;
     s->rule.temperature = dun_answer_temperature(&s->experiment.saved, &s->experiment.config);
     TRY(dun_answer_check(&s->rule));
+    TRY(dun_serve_map_read(&s->map, path, s->rule.saved));
 out:
     return rc;
 }
@@ -273,6 +276,7 @@ out:
     if (s.fd >= 0)
         close(s.fd);
     dun_classifier_free(&s.classifier);
+    dun_serve_map_free(&s.map);
     dun_experiment_close(&s.experiment);
     dun_progress_close(&progress);
     dun_overrides_free(&overrides);
@@ -289,7 +293,8 @@ const dun_command dun_command_serve = {
     .help =
         "POST /classify takes {\"text\": \"...\"} and answers {\"label\", \"confidence\", \"distances\"}, "
         "or {\"texts\": [\"...\", ...]} and answers {\"answers\": [...]}, as for the lines of a body of type "
-        "text/plain that does not begin with a brace. GET / is the page, GET /health "
+        "text/plain that does not begin with a brace. With \"map\": true an answer has its text's place among the "
+        "run's held-out texts, which GET /map has. GET / is the page, GET /health "
         "says that the server is up, GET /metrics what it has done so far, in Prometheus' text format. Errors are {\"error\": \"...\"}: 400 for a body that is not such "
         "JSON, 404, 405, 413 for too large a body or too many texts, 415 for a body that is packed "
         "(Content-Encoding) or in another charset than UTF-8, 501 for a transfer coding other than chunked, "

@@ -33,6 +33,7 @@ static int read_json(dun_serve_body *body, const char *bytes, size_t length) {
     if (!one == !all || (one && !json_is_string(one)) || (all && !json_is_array(all)))
         TRY(dun_error(DUN_BAD_INPUT, "body: {\"text\": \"...\"} or {\"texts\": [\"...\", ...]} is needed"));
     body->many = all != NULL;
+    body->map = json_is_true(json_object_get(body->document, "map"));
     body->n = all ? json_array_size(all) : 1;
     TRY_NEW(body->texts, body->n);
     TRY_NEW(body->lengths, body->n);

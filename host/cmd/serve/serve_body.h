@@ -13,6 +13,7 @@ typedef struct {
     json_t *document;   /* owns the texts of JSON, */
     dun_str lines;      /* and this those of lines */
     bool many;          /* {"texts"} or lines, not {"text"} */
+    bool map;           /* "map": true: places are wanted */
     const char **texts; /* [n], UTF-8 */
     size_t *lengths;
     size_t n;

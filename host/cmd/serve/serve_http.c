@@ -46,7 +46,7 @@ struct dun_serve_http {
 
 typedef struct {
     const char *path;
-    enum { ROUTE_PAGE, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_CLASSIFY } kind;
+    enum { ROUTE_PAGE, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_MAP, ROUTE_CLASSIFY } kind;
     dun_serve_refusal other_method;
 } serve_route;
 
@@ -54,6 +54,7 @@ static const serve_route routes[] = {
     {"/", ROUTE_PAGE, OTHER_METHOD("GET, HEAD")},
     {"/health", ROUTE_HEALTH, OTHER_METHOD("GET, HEAD")},
     {"/metrics", ROUTE_METRICS, OTHER_METHOD("GET, HEAD")},
+    {"/map", ROUTE_MAP, OTHER_METHOD("GET, HEAD")},
     {"/classify", ROUTE_CLASSIFY, OTHER_METHOD("POST")},
 };
 
@@ -61,7 +62,8 @@ static const dun_serve_refusal
     transfer_unknown = {.status = MHD_HTTP_NOT_IMPLEMENTED,
                         .message = "of transfer codings only chunked is read"},
     two_lengths = {.status = MHD_HTTP_BAD_REQUEST, .message = "a chunked body has no Content-Length"},
-    no_path = {.status = MHD_HTTP_NOT_FOUND, .message = "there are /, /health, /metrics and /classify"},
+    no_path = {.status = MHD_HTTP_NOT_FOUND, .message = "there are /, /health, /metrics, /map and /classify"},
+    no_map = {.status = MHD_HTTP_NOT_FOUND, .message = "the run has no map: it was not measured"},
     body_too_large = {.status = MHD_HTTP_CONTENT_TOO_LARGE, .message = "the body is too large (--max-body)"},
     too_many_texts = {.status = MHD_HTTP_CONTENT_TOO_LARGE,
                       .message = "too many texts in one request (--max-texts)"},
@@ -135,6 +137,8 @@ static const dun_serve_refusal *judge_head(const request *r, const char *method)
         return &no_path;
     if (!takes(r->route, method))
         return &r->route->other_method;
+    if (r->route->kind == ROUTE_MAP && !r->http->options.map->there)
+        return &no_map;
     if (claimed_bytes(r) > r->http->options.max_body_bytes)
         return &body_too_large;
     if (!dun_serve_encoding_known(header(r, "Content-Encoding")))
@@ -202,7 +206,10 @@ static enum MHD_Result parse(request *r) {
         return dun_serve_refuse(answer(r), &too_many_texts);
     if (rc >= 0)
         r->job.distances = dun_calloc(r->body.n * K, sizeof *r->job.distances);
-    if (!r->job.distances) {
+    const bool map = rc >= 0 && r->body.map && o->map->there;
+    if (map)
+        r->job.places = dun_calloc(2 * r->body.n, sizeof *r->job.places);
+    if (!r->job.distances || (map && !r->job.places)) {
         const dun_serve_refusal unread = {.status = rc == DUN_BAD_INPUT ? MHD_HTTP_BAD_REQUEST
                                                                         : MHD_HTTP_INTERNAL_SERVER_ERROR,
                                           .message = dun_error_message()};
@@ -225,6 +232,8 @@ static enum MHD_Result finish(request *r) {
         return dun_serve_send_health(answer(r), o->rule);
     case ROUTE_METRICS:
         return dun_serve_send_metrics(answer(r));
+    case ROUTE_MAP:
+        return dun_serve_send_map(answer(r), o->map);
     case ROUTE_CLASSIFY:
         break;
     }
@@ -259,8 +268,9 @@ static enum MHD_Result reply(const request *r) {
     if (r->job.status < 0)
         return dun_serve_refuse(answer(r), r->job.status == DUN_INTERRUPTED ? &closing : &device_failed);
     dun_serve_count_texts(r->http->options.shared, r->body.n, dun_clock_seconds() - r->complete);
-    return dun_serve_send_answers(answer(r), r->http->options.rule, r->job.distances, r->body.n,
-                                  r->body.many);
+    return dun_serve_send_answers(
+        answer(r), r->http->options.rule,
+        &(dun_serve_answers){r->job.distances, r->job.places, r->body.n, r->body.many});
 }
 
 static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *path,
@@ -298,6 +308,7 @@ static void completed(void *self, struct MHD_Connection *connection, void **stat
     dun_serve_body_free(&r->body);
     dun_str_free(&r->bytes);
     dun_free(r->job.distances);
+    dun_free(r->job.places);
     dun_free(r);
     *state = NULL;
 }

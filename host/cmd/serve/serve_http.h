@@ -1,9 +1,10 @@
 /* HTTP for dunlin serve, through libmicrohttpd: GET / (a page), GET /health,
- * GET /metrics, POST /classify. One thread reads
+ * GET /metrics, GET /map, POST /classify. One thread reads
  * and writes; a request whose texts are with the worker is suspended and costs no thread. */
 #ifndef DUN_SERVE_HTTP_H
 #define DUN_SERVE_HTTP_H
 
+#include "cmd/serve/serve_map.h"
 #include "cmd/serve/serve_shared.h"
 #include "cmd/serve/serve_worker.h"
 #include "session/answer.h"
@@ -14,6 +15,7 @@ typedef struct {
     dun_serve_slot *slot;     /* and what of this process */
     bool handed;              /* connections come by dun_serve_http_add, already counted, not from a socket */
     const dun_answer_rule *rule;
+    const dun_serve_map *map; /* of the page; perhaps there is none */
     size_t max_body_bytes, max_texts;
     unsigned per_address; /* connections from one address; 0: any number */
     unsigned timeout_s;   /* for a request to arrive, for an answer to be taken, and for closing */

@@ -81,28 +81,41 @@ enum MHD_Result dun_serve_send_metrics(dun_serve_answer to) {
     return result;
 }
 
-static int make_answers(json_t *object, const dun_answer_rule *rule, const float *distances, size_t n,
-                        bool many) {
+enum MHD_Result dun_serve_send_map(dun_serve_answer to, const dun_serve_map *map) {
+    return send_bytes(to, MHD_HTTP_OK, json_media, map->json.bytes, map->json.length, NULL, NULL);
+}
+
+static int make_answer(json_t *object, const dun_answer_rule *rule, const dun_serve_answers *a, size_t i) {
     int rc = DUN_OK;
-    json_t *answers = json_array();
-    for (size_t i = 0; i < n; i++) {
-        json_t *one = many ? json_object() : object;
-        if (many)
-            TRY(dun_json_append(answers, one));
-        TRY(dun_answer_json(one, rule, distances + i * rule->saved->n_classes));
-    }
-    if (many)
-        TRY(dun_json_set(object, "answers", json_incref(answers)));
+    TRY(dun_answer_json(object, rule, a->distances + i * rule->saved->n_classes));
+    if (a->places)
+        TRY(dun_json_set(object, "map",
+                         json_pack("[f, f]", (double)a->places[2 * i], (double)a->places[2 * i + 1])));
 out:
-    json_decref(answers);
+    return rc;
+}
+
+static int make_answers(json_t *object, const dun_answer_rule *rule, const dun_serve_answers *a) {
+    int rc = DUN_OK;
+    json_t *all = json_array();
+    for (size_t i = 0; i < a->n; i++) {
+        json_t *one = a->many ? json_object() : object;
+        if (a->many)
+            TRY(dun_json_append(all, one));
+        TRY(make_answer(one, rule, a, i));
+    }
+    if (a->many)
+        TRY(dun_json_set(object, "answers", json_incref(all)));
+out:
+    json_decref(all);
     return rc;
 }
 
 enum MHD_Result dun_serve_send_answers(dun_serve_answer to, const dun_answer_rule *rule,
-                                       const float *distances, size_t n, bool many) {
+                                       const dun_serve_answers *answers) {
     json_t *object = json_object();
     enum MHD_Result result = MHD_NO;
-    if (make_answers(object, rule, distances, n, many) >= 0)
+    if (make_answers(object, rule, answers) >= 0)
         result = send_json(to, MHD_HTTP_OK, object, NULL, NULL);
     json_decref(object);
     return result;

@@ -2,6 +2,7 @@
 #ifndef DUN_SERVE_REPLY_H
 #define DUN_SERVE_REPLY_H
 
+#include "cmd/serve/serve_map.h"
 #include "cmd/serve/serve_shared.h"
 #include "session/answer.h"
 
@@ -28,9 +29,18 @@ enum MHD_Result dun_serve_refuse(dun_serve_answer to, const dun_serve_refusal *r
 enum MHD_Result dun_serve_send_page(dun_serve_answer to);
 enum MHD_Result dun_serve_send_health(dun_serve_answer to, const dun_answer_rule *rule);
 enum MHD_Result dun_serve_send_metrics(dun_serve_answer to);
+enum MHD_Result dun_serve_send_map(dun_serve_answer to, const dun_serve_map *map);
 
-/* {"label", ...} for one text, or {"answers": [{"label", ...}, ...]} for many; distances (n, K). */
+/* What is known of the n texts of a request. */
+typedef struct {
+    const float *distances; /* (n, K) */
+    const float *places;    /* (n, 2), or NULL */
+    size_t n;
+    bool many;
+} dun_serve_answers;
+
+/* {"label", ...} for one text, or {"answers": [{"label", ...}, ...]} for many. */
 enum MHD_Result dun_serve_send_answers(dun_serve_answer to, const dun_answer_rule *rule,
-                                       const float *distances, size_t n, bool many);
+                                       const dun_serve_answers *answers);
 
 #endif

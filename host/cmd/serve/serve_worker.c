@@ -15,6 +15,8 @@ typedef struct {
 struct dun_serve_worker {
     dun_classifier *classifier;
     uint32_t n_classes;
+    const dun_pca *map;
+    float *points; /* (most of a pass, D), where there is a map */
     size_t max_pending;
     void (*failed)(void *self);
     void *self;
@@ -92,17 +94,33 @@ out:
     return rc;
 }
 
+/* Reads the points of a pass, if one of those whose texts are in it wants to know their places. */
+static int read_points(dun_serve_worker *w, uint32_t n) {
+    int rc = DUN_OK;
+    bool wanted = false;
+    for (const dun_serve_job *job = w->active.first; job; job = job->next)
+        wanted |= job->places && job->n_queued > job->n_answered;
+    if (wanted && n)
+        TRY(dun_classifier_points(w->points, w->classifier, n));
+out:
+    return rc;
+}
+
 static int answer_pass(dun_serve_worker *w) {
     int rc = DUN_OK;
     uint32_t n = 0, K = w->n_classes;
-    const float *distances = w->classifier->distances;
+    const float *distances = w->classifier->distances, *points = w->points;
     TRY(fill(w));
     TRY(dun_classifier_run(&n, w->classifier));
+    TRY(read_points(w, n));
     while (w->active.first) {
         dun_serve_job *job = w->active.first;
         size_t open = job->n_texts - job->n_answered, count = open < n ? open : n;
         if (count)
             memcpy(job->distances + job->n_answered * K, distances, count * K * sizeof *distances);
+        for (size_t i = 0; job->places && i < count; i++)
+            dun_pca_project(job->places + 2 * (job->n_answered + i), w->map, points + i * w->map->width);
+        points += w->map ? count * w->map->width : 0;
         job->n_answered += count;
         distances += count * K;
         n -= (uint32_t)count;
@@ -132,13 +150,16 @@ static void *work(void *self) {
 }
 
 int dun_serve_worker_start(dun_serve_worker **out, dun_classifier *classifier, uint32_t n_classes,
-                           size_t max_pending, void (*failed)(void *self), void *self) {
+                           const dun_pca *map, size_t max_pending, void (*failed)(void *self), void *self) {
     int rc = DUN_OK;
     dun_serve_worker *w = NULL;
     *out = NULL;
     TRY_NEW(w, 1);
     w->classifier = classifier;
     w->n_classes = n_classes;
+    w->map = map;
+    if (map)
+        TRY_NEW(w->points, (size_t)classifier->session->engine.options.max_sequences * map->width);
     w->max_pending = max_pending;
     w->failed = failed;
     w->self = self;
@@ -152,6 +173,8 @@ int dun_serve_worker_start(dun_serve_worker **out, dun_classifier *classifier, u
     *out = w;
     w = NULL;
 out:
+    if (w)
+        dun_free(w->points);
     dun_free(w);
     return rc;
 }
@@ -188,5 +211,6 @@ void dun_serve_worker_free(dun_serve_worker *w) {
     pthread_mutex_destroy(&w->mutex);
     pthread_cond_destroy(&w->wake);
     dun_free(w->message);
+    dun_free(w->points);
     dun_free(w);
 }
