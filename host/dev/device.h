@@ -40,6 +40,12 @@ int dun_device_list(dun_device_info **infos, size_t *n);
 int dun_device_select(uint32_t *chosen, size_t *n_chosen, const dun_device_info *infos, size_t n,
                       const char *selector);
 
+/* The one device for the process number `turn` of several on one machine: of several selectors, or of all
+ * that one means, they are taken in turns; where a kind is meant (best, gpu, cpu), those that are just as the
+ * first of it. */
+int dun_device_select_turn(uint32_t *chosen, const dun_device_info *infos, size_t n, const char *selectors,
+                           uint32_t turn);
+
 /* The selector number `index` of several that are separated by commas; false: there are not as many. */
 bool dun_device_selector(char *out, size_t size, const char *selectors, size_t index);
 

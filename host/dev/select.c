@@ -127,3 +127,44 @@ out:
     dun_free(words);
     return rc;
 }
+
+static bool means_a_kind(const char *word) {
+    static const char *const kinds[] = {"", "best", "gpu", "cpu"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(word, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Number `turn`, counted round, of the devices that are just as one of them. */
+static uint32_t twin_of(uint32_t one, const dun_device_info *infos, size_t n, uint32_t turn) {
+    uint32_t n_twins = 0, seen = 0;
+    for (int counted = 0; counted < 2; counted++)
+        for (uint32_t i = 0; i < n; i++) {
+            if (infos[i].error[0] || strcmp(infos[i].name, infos[one].name) != 0 ||
+                infos[i].platform_index != infos[one].platform_index)
+                continue;
+            if (!counted)
+                n_twins++;
+            else if (seen++ == turn % n_twins)
+                return i;
+        }
+    return one;
+}
+
+int dun_device_select_turn(uint32_t *chosen, const dun_device_info *infos, size_t n, const char *selectors,
+                           uint32_t turn) {
+    int rc = DUN_OK;
+    char word[256];
+    uint32_t *all = NULL, n_words = 0;
+    size_t n_all = 0;
+    while (dun_device_selector(word, sizeof word, selectors, n_words))
+        n_words++;
+    dun_device_selector(word, sizeof word, selectors, turn % n_words);
+    TRY_NEW(all, n);
+    TRY(dun_device_select(all, &n_all, infos, n, word));
+    *chosen = n_words == 1 && means_a_kind(word) ? twin_of(all[0], infos, n, turn) : all[turn % n_all];
+out:
+    dun_free(all);
+    return rc;
+}

@@ -50,33 +50,19 @@ static size_t prompt_floats(const worker *w) {
     return w->session.engine.prompt.bytes / sizeof(float);
 }
 
-/* Of the devices that device.use means, the one for this rank: several are taken in turns, and of a kind, or
- * the best, ranks of one host take different ones where there are. */
+/* The device of device.use for this one of its host's ranks. */
 static int choose_device(worker *w) {
     int rc = DUN_OK;
     dun_device_info *infos = NULL;
-    uint32_t *chosen = NULL, n_named = 0;
-    size_t n = 0, n_chosen = 0, n_gpus = 0, gpu = 0;
-    char use[256];
-    const char *const all = w->config.device.use;
-    while (dun_device_selector(use, sizeof use, all, n_named))
-        n_named++;
-    dun_device_selector(use, sizeof use, all, dun_ranks_local() % (n_named ? n_named : 1));
-    const bool any = n_named < 2 && (!*use || strcmp(use, "best") == 0 || strcmp(use, "gpu") == 0);
-    if (any) {
-        TRY(dun_device_list(&infos, &n));
-        TRY_NEW(chosen, n + 1);
-        for (size_t i = 0; i < n; i++)
-            if (!infos[i].error[0] && infos[i].type == DUN_DEVICE_GPU)
-                chosen[n_gpus++] = (uint32_t)i;
-        gpu = n_gpus ? chosen[dun_ranks_local() % n_gpus] : 0;
-        TRY(dun_device_select(chosen, &n_chosen, infos, n, use));
-        snprintf(use, sizeof use, "%u", n_gpus ? (unsigned)gpu : chosen[0]);
-    }
+    size_t n = 0;
+    uint32_t chosen;
+    char use[16];
+    TRY(dun_device_list(&infos, &n));
+    TRY(dun_device_select_turn(&chosen, infos, n, w->config.device.use, dun_ranks_local()));
+    snprintf(use, sizeof use, "%u", chosen);
     TRY(dun_config_put(&w->config, DUN_KEY_device_use, use, "the rank's number on its host"));
 out:
     dun_free(infos);
-    dun_free(chosen);
     return rc;
 }
 

@@ -125,6 +125,37 @@ static void test_select_without_gpu(void **state) {
     expect_parts("0", (const char *const[]){"nothing", NULL});
 }
 
+/* Processes of one machine take devices in turns: of a kind those that are alike, of several names one each.
+ */
+static void test_turns(void **state) {
+    static const dun_device_info four[] = {
+        {.platform = "P", .name = "Host", .type = DUN_DEVICE_CPU},
+        {.platform = "Q", .platform_index = 1, .name = "Card", .type = DUN_DEVICE_GPU},
+        {.platform = "Q", .platform_index = 1, .name = "Small", .type = DUN_DEVICE_GPU},
+        {.platform = "Q", .platform_index = 1, .name = "Card", .type = DUN_DEVICE_GPU},
+        {.platform = "Q", .platform_index = 1, .name = "Card", .type = DUN_DEVICE_GPU, .error = "broken"},
+    };
+    static const struct {
+        const char *use;
+        uint32_t want[3]; /* of the first three processes */
+    } rows[] = {{"best", {1, 3, 1}}, {"", {1, 3, 1}},        {"gpu", {1, 3, 1}},     {"cpu", {0, 0, 0}},
+                {"2", {2, 2, 2}},    {"2, 0", {2, 0, 2}},    {"all", {0, 1, 2}},     {"Small", {2, 2, 2}},
+                {"1,1", {1, 1, 1}},  {"gpu,cpu", {1, 0, 1}}, {"cpu,best", {0, 1, 0}}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (uint32_t turn = 0; turn < 3; turn++) {
+            uint32_t chosen;
+            check_ok(dun_device_select_turn(&chosen, four, 5, rows[i].use, turn));
+            if (chosen != rows[i].want[turn])
+                fail_msg("\"%s\": process %u takes device %u", rows[i].use, turn, chosen);
+        }
+    uint32_t chosen;
+    assert_int_equal(dun_device_select_turn(&chosen, four, 5, "Card,cpu", 0), DUN_BAD_DEVICE); /* several */
+    check_ok(dun_device_select_turn(&chosen, four, 5, "Card,cpu", 1));
+    dun_error_clear();
+    assert_int_equal(dun_mem_live(), 0);
+}
+
 static void test_list(void **state) {
     dun_device_info *infos;
     size_t n;
@@ -446,19 +477,13 @@ static void test_tiles(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_selectors),
-        cmocka_unit_test(test_select_without_gpu),
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_open_errors),
-        cmocka_unit_test(test_buffers),
-        cmocka_unit_test(test_buffer_parts),
-        cmocka_unit_test(test_buffer_errors),
-        cmocka_unit_test(test_launch),
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_program_errors),
-        cmocka_unit_test(test_kernels_from_disk),
-        cmocka_unit_test(test_tiles),
-        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_selectors),      cmocka_unit_test(test_select_without_gpu),
+        cmocka_unit_test(test_turns),          cmocka_unit_test(test_list),
+        cmocka_unit_test(test_open_errors),    cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_buffer_parts),   cmocka_unit_test(test_buffer_errors),
+        cmocka_unit_test(test_launch),         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_program_errors), cmocka_unit_test(test_kernels_from_disk),
+        cmocka_unit_test(test_tiles),          cmocka_unit_test(test_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
