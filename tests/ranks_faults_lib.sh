@@ -88,7 +88,7 @@ goes_on() {
     local file
     rm -f only-*
     begin "$3" train -q --resume "$1"
-    ended_within 60 "$1 resumed"
+    ended_within 300 "$1 resumed"
     [ $status -eq 0 ] || fail "$1 resumed: status $status"
     for file in prompt.safetensors history.jsonl predictions.tsv; do
         cmp "undisturbed-$2/$file" "$1/$file" || fail "$1/$file differs from the undisturbed run's"
