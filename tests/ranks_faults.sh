@@ -12,8 +12,8 @@ dunlin=$1
 fixtures=$2
 hold_fsync=$3
 mpi=${4:-}
-killed_in_step='2' killed_at_checkpoint='0'
-[ -z "$mpi" ] || killed_in_step='0 2' killed_at_checkpoint='0 1'
+killed_in_step=(2) killed_at_checkpoint=(0)
+[ -z "$mpi" ] || killed_in_step=(0 2) killed_at_checkpoint=(0 1)
 # shellcheck source=tests/ranks_faults_lib.sh
 source "$here/ranks_faults_lib.sh"
 
@@ -48,31 +48,31 @@ names_rank 1
 goes_on reading many 2
 
 # In a step.
-for rank in $killed_in_step; do
-    begin 3 train -q config.ini --out step-$rank
-    until_there begun step-$rank
-    kill -KILL "$(pid_of $rank)"
+for rank in "${killed_in_step[@]}"; do
+    begin 3 train -q config.ini --out "step-$rank"
+    until_there begun "step-$rank"
+    kill -KILL "$(pid_of "$rank")"
     ended_within 60 "rank $rank killed in a step"
     [ $status -ne 0 ] || fail "rank $rank killed in a step: status 0"
-    names_rank $rank
-    [ ! -e step-$rank/metrics.json ] || stop "step-$rank ended before it could be killed"
-    goes_on step-$rank config $((rank + 1))
+    names_rank "$rank"
+    [ ! -e "step-$rank/metrics.json" ] || stop "step-$rank ended before it could be killed"
+    goes_on "step-$rank" config $((rank + 1))
 done
 
 # While a checkpoint is written, which rank 0 does.
-for rank in $killed_at_checkpoint; do
+for rank in "${killed_at_checkpoint[@]}"; do
     run=checkpoint-$rank
     only 0 <<END
 export LD_PRELOAD=$hold_fsync HOLD_FSYNC=$work/$run/checkpoint HOLD_FSYNC_AT=$work/held
 END
-    begin 2 train -q config.ini --out $run
+    begin 2 train -q config.ini --out "$run"
     until_there test -e held
-    kill -KILL "$(pid_of $rank)"
+    kill -KILL "$(pid_of "$rank")"
     rm -f held
     ended_within 60 "rank $rank killed while a checkpoint is written"
     [ $status -ne 0 ] || fail "rank $rank killed while a checkpoint is written: status 0"
-    names_rank $rank
-    goes_on $run config 3
+    names_rank "$rank"
+    goes_on "$run" config 3
 done
 
 # Another file of the same name, where a process may have a view of its own of the files.
