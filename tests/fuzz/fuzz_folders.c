@@ -1,11 +1,12 @@
 /* Models in several files: parts of a GGUF model (parts), the index of a folder's safetensors (index), its
- * config.json (hfconfig). */
+ * config.json (hfconfig); the plan of several runs (plan). */
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "io/model/spec_hf.h"
 #include "io/store/gguf.h"
 #include "io/store/shards.h"
+#include "run/sweep_plan.h"
 #include "targets.h"
 
 #include <math.h>
@@ -76,4 +77,23 @@ void fuzz_hfconfig(const uint8_t *bytes, size_t length) {
             FUZZ_EXPECT(dun_spec_size(s, dun_slot_table[slot].rows) >= 1);
     }
     json_decref(config);
+}
+
+/* A run for each config, combination and seed, in a folder below that of the plan. */
+void fuzz_plan(const uint8_t *bytes, size_t length) {
+    dun_sweep_plan plan;
+    fuzz_file("plan.json", bytes, length);
+    if (!fuzz_accepted(dun_sweep_plan_read(&plan, fuzz_folder()), DUN_BAD_INPUT, DUN_BAD_INPUT))
+        return;
+    const dun_sweep_table *table = &plan.table;
+    const size_t n_points = dun_sweep_points(&plan.sweep);
+    FUZZ_EXPECT(table->n_rows == plan.n_configs * n_points * table->n_seeds && table->n_rows > 0);
+    for (size_t i = 0; i < table->n_rows; i++) {
+        const dun_sweep_row *row = &table->rows[i];
+        FUZZ_EXPECT(row->config && row->point < n_points && *row->name && !strchr(row->name, '/') &&
+                    *row->name != '.');
+        for (size_t axis = 0; axis < plan.sweep.n_axes; axis++)
+            FUZZ_EXPECT(dun_sweep_value(&plan.sweep, axis, row->point));
+    }
+    dun_sweep_plan_free(&plan);
 }

@@ -31,6 +31,7 @@
     X(body)                                                                                                  \
     X(media)                                                                                                 \
     X(checkpoint)                                                                                            \
+    X(plan)                                                                                                  \
     X(frombytes)                                                                                             \
     X(configset)
 
