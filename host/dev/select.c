@@ -163,7 +163,10 @@ int dun_device_select_turn(uint32_t *chosen, const dun_device_info *infos, size_
     dun_device_selector(word, sizeof word, selectors, turn % n_words);
     TRY_NEW(all, n);
     TRY(dun_device_select(all, &n_all, infos, n, word));
-    *chosen = n_words == 1 && means_a_kind(word) ? twin_of(all[0], infos, n, turn) : all[turn % n_all];
+    if (n_words == 1 && means_a_kind(word))
+        *chosen = twin_of(all[0], infos, n, turn);
+    else
+        *chosen = all[n_all > 1 ? turn % n_all : 0];
 out:
     dun_free(all);
     return rc;
