@@ -99,7 +99,7 @@ chmod +x to-host
 # cut_off RUN WHO WORDS...: two hosts, and the way between them goes in a step; ranks end by themselves, and `all` with
 # them where the launcher notices, too.
 cut_off() {
-    local run=$1 who=$2
+    local run=$1 who=$2 host left
     shift 2
     before=(./to-host 10.77.77.1)
     with=("$@" --host "10.77.77.1,10.77.77.2")
@@ -113,10 +113,12 @@ cut_off() {
     ended_within 60 "$run" "$who"
     [ ! -e "$run/metrics.json" ] || stop "$run: ended before it was cut off"
     grep -qE "rank 1 on ${hosts[1]}.* no sign of life|node 10.77.77.2" err || fail "$run: nobody says who is gone"
-    if [ -n "$(ip netns pids "${hosts[1]}")" ]; then # a launcher's half
-        [ "$who" = ranks ] || fail "$run: left on the other host: $(ip netns pids "${hosts[1]}" | xargs ps -o args -p)"
-        ip netns pids "${hosts[1]}" | xargs kill -KILL
-    fi
+    for host in "${hosts[@]}"; do # a launcher's halves
+        left=$(ip netns pids "$host")
+        [ -n "$left" ] || continue
+        [ "$who" = ranks ] || fail "$run: left on $host: $(xargs ps -o args -p <<<"$left")"
+        xargs kill -KILL <<<"$left"
+    done
     goes_on "$run" config 2
     echo "$run: as expected"
 }
