@@ -136,27 +136,25 @@ static bool means_a_kind(const char *word) {
     return false;
 }
 
-/* Number `turn`, counted round, of the devices that are just as one of them. */
+static bool are_twins(const dun_device_info *a, const dun_device_info *b) {
+    return !a->error[0] && strcmp(a->name, b->name) == 0 && a->platform_index == b->platform_index;
+}
+
+/* The device `turn` places further among those that are just as one of them, counted round. */
 static uint32_t twin_of(uint32_t one, const dun_device_info *infos, size_t n, uint32_t turn) {
-    uint32_t n_twins = 0, seen = 0;
-    for (int counted = 0; counted < 2; counted++)
-        for (uint32_t i = 0; i < n; i++) {
-            if (infos[i].error[0] || strcmp(infos[i].name, infos[one].name) != 0 ||
-                infos[i].platform_index != infos[one].platform_index)
-                continue;
-            if (!counted)
-                n_twins++;
-            else if (seen++ == turn % n_twins)
-                return i;
-        }
-    return one;
+    uint32_t at = one;
+    for (uint32_t steps = 0; steps < turn; steps++)
+        do
+            at = (uint32_t)((at + 1) % n);
+        while (at != one && !are_twins(&infos[at], &infos[one]));
+    return at;
 }
 
 int dun_device_select_turn(uint32_t *chosen, const dun_device_info *infos, size_t n, const char *selectors,
                            uint32_t turn) {
     int rc = DUN_OK;
     char word[256];
-    uint32_t *all = NULL, n_words = 0;
+    uint32_t *all = NULL, n_words = 1; /* "" is one, too */
     size_t n_all = 0;
     while (dun_device_selector(word, sizeof word, selectors, n_words))
         n_words++;
