@@ -16,10 +16,6 @@ uint16 parts_round(float16 x) {
     const uint16 bits = as_uint16(x), rounded = bits + 0x7fffu + (bits >> 16 & 1u);
     return select(rounded, bits | 0x400000u, (bits & 0x7fffffffu) > 0x7f800000u) >> 16;
 }
-/* Lower halves alone: a conversion is taken number by number by some compilers. */
-ushort16 parts_narrow(uint16 x) {
-    return (ushort16)(as_ushort16(x.lo).even, as_ushort16(x.hi).even);
-}
 float16 parts_value(uint16 part) {
     return as_float16(part << 16);
 }

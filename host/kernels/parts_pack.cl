@@ -12,14 +12,17 @@ __kernel void parts_rows(__global ushort *out, __global const float *a, ulong a_
     for (int r = 0; r < 16; r++) {
         const int row = tile * 16 + r;
         __global const float *in = a + (size_t)min(row, M - 1) * (size_t)lda;
-        for (int h = 0; h < 2 * steps; h++) {
-            const int k = (step0 * 2 + h) * 16;
-            __global ushort *at = out + (size_t)(h / 2 * n_parts) * PARTS_A + r * PARTS_STEP + h % 2 * 16;
+        for (int s = 0; s < steps; s++) {
+            const int k = (step0 + s) * PARTS_STEP;
+            __global uint *at = (__global uint *)(out + (size_t)(s * n_parts) * PARTS_A + r * PARTS_STEP);
             const float16 x = row < M ? parts_load(in + k, K - k) : (float16)(0.0f);
-            const uint16 high = parts_round(x);
-            vstore16(parts_narrow(high), 0, at);
+            const float16 y = row < M ? parts_load(in + k + 16, K - k - 16) : (float16)(0.0f);
+            const float16 even = (float16)(x.even, y.even), odd = (float16)(x.odd, y.odd);
+            const uint16 high_even = parts_round(even), high_odd = parts_round(odd);
+            vstore16(high_even | high_odd << 16, 0, at);
             if (n_parts > 1)
-                vstore16(parts_narrow(parts_round(x - parts_value(high))), 0, at + PARTS_A);
+                vstore16(parts_round(even - parts_value(high_even)) | parts_round(odd - parts_value(high_odd)) << 16,
+                         0, at + PARTS_A / 2);
         }
     }
 }
