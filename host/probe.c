@@ -1,6 +1,7 @@
 /* dunlin-probe: what the library runs as a process of its own to see whether a driver ends it; not for
  * people. It takes the arguments of `dunlin try-driver`. */
 #include "base/err.h"
+#include "base/process.h"
 #include "dev/driver.h"
 #include "dev/variant_try.h"
 
@@ -15,6 +16,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: dunlin-probe try-driver SELECTOR NUMBER|VARIANT [VENDORS]\n");
         return dun_exit_code(DUN_USAGE);
     }
+    dun_process_end_with_parent();
     (void)setrlimit(RLIMIT_CORE, &none); /* its end is expected */
     dun_driver_dismiss();
     if (argc == 5 && setenv("OCL_ICD_VENDORS", argv[4], 1) < 0)

@@ -29,13 +29,16 @@ short_config data.tsv 6 >config.ini
 mkdir secret
 cp data.tsv secret/hidden-texts.tsv
 
-# --- one device: a file; several: one each. Nothing of who measured it, and where, is in it.
+# --- a device's file, in which nothing is of who measured it, and where; beside one that another device left, whose losses
+# are right here.
 name=privately
 export HOME=$work/home-of-somebody USER=somebody LOGNAME=somebody
 mkdir "$HOME"
 ends 0 compare config.ini --device "$device" --set data.train=secret/hidden-texts.tsv --set experiment.name=$name \
-    --save one.json --out $name
+    --save one.json --out $name --verify "$fixtures/results/tiny.json"
 says out 'result: one.json'
+says out 'losses of the first 20 steps: right, within 0.001 of those here'
+matches out 'device +Example device'
 for word in "$(uname -n)" somebody "$(id -un)" "$work" secret hidden-texts $name config.ini tiny-a.gguf '"/'; do
     ! grep -qiF -e "$word" one.json || fail "the file tells '$word'"
 done
@@ -53,9 +56,7 @@ assert result["memory"]["process_bytes"] > result["memory"]["device_bytes"] > 0
 END
 matches $name/compare.json '"measured":'
 
-# --- run again here: right, by losses alone; in another precision of its own; by other kernels; wrong.
-ends 0 compare config.ini --device "$device" --verify one.json --out again --json
-matches out '"verify":\[\{"wrong":false,"apart":0.0,"step":0,"own_build":false\}\]'
+# --- what is wrong, in a precision of its own, by other kernels.
 edit wrong.json 'losses.4=0.5' 'program.kernels="00000000000000ff"' 'setup.precision="split"'
 ends 3 compare config.ini --device "$device" --verify wrong.json --out wrong
 matches err 'wrong.json: losses are not those that come out here'
@@ -63,6 +64,7 @@ matches out 'WRONG, not within 0.001 of those here, at most .* \(step 5\)'
 says out 'own build: '
 matches out 'precision +split +split, portable'
 matches wrong/1-run/config.ini '^precision = split'
+matches wrong/compare.json '"verify":\[\{"wrong":true,"apart":[0-9.]*,"step":5,"own_build":true\}\]'
 
 # --- beside another device, from here or elsewhere; of the same work only.
 ends 0 compare config.ini --device "$device" --baseline one.json --out beside --json
@@ -116,7 +118,7 @@ head -c 700 one.json >bad.json
 refused '1:[0-9]+: ' bad.json
 ends 3 compare config.ini --verify data.tsv --out bad
 matches err '^dunlin: data.tsv:1:2: '
-ends 3 compare config.ini --verify again/compare.json --out bad
+ends 3 compare config.ini --verify wrong/compare.json --out bad
 matches err 'compare.json: format is not "dunlin result"; what .dunlin compare --save. wrote is needed'
 ends 3 compare config.ini --verify none.json --out bad
 ends 1 compare config.ini --device "$device" --save nowhere/one.json --out bad

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -144,6 +145,13 @@ int dun_process_start(pid_t *process, const char *const *argv, const char *out_p
 out:
     dun_str_free(&self);
     return rc;
+}
+
+void dun_process_end_with_parent(void) {
+    const pid_t parent = getppid();
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it was gone before */
+        _exit(1);
 }
 
 static void note_status(dun_process_end *end, int status) {

@@ -52,6 +52,10 @@ typedef struct {
 int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_s,
                               const dun_process_watch *watch);
 
+/* From now on this process is killed when the one that started it ends, however that was: for what may hang,
+ * whose limit is kept by who waits for it. */
+void dun_process_end_with_parent(void);
+
 /* Runs argv[0] (a path) with arguments up to a NULL and stdin empty, and waits for its end or for limit_s
  * seconds, then kills it. Appends at most DUN_PROCESS_OUTPUT_BYTES of its stdout. DUN_FAILED: it could not be
  * started, or no memory. However it ends is no failure. */

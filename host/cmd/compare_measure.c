@@ -171,6 +171,10 @@ int dun_compare_measure(json_t *result, const dun_compare_job *job, const dun_de
     bool finished = strcmp(dun_result_text(result, "status"), "finished") == 0;
     if (!finished)
         TRY(dun_json_set(result, "unmeasured", json_string(dun_result_text(result, "problem"))));
+    else if (!json_is_true(dun_result_at(result, "check.passed"))) {
+        TRY(dun_json_set(result, "unmeasured", json_string("it fails the self-test")));
+        finished = false;
+    }
     TRY(dun_energy_begin(&energy, &source, info));
     for (size_t i = 0; finished && i < REPEATS; i++)
         TRY(run_again(&finished, &all, i, result, energy, job, selector, number, observer));

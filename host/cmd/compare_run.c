@@ -180,7 +180,8 @@ static int run_check(json_t *result, const dun_compare_job *job, const char *sel
     size_t i;
     TRY(dun_json_set(result, "check", json_incref(check)));
     TRY(dun_json_set(check, "worst", json_incref(worst)));
-    const dun_compare_call call = {.argv = argv, .what = "check", .limit_s = CHECK_SECONDS};
+    const double limit_s = job->limit_s < CHECK_SECONDS ? job->limit_s : CHECK_SECONDS;
+    const dun_compare_call call = {.argv = argv, .what = "check", .limit_s = limit_s};
     TRY(dun_compare_process(&end, &call, job, number, observer));
     TRY(dun_compare_path(&path, job, number, "check.out"));
     const bool read =
@@ -189,7 +190,7 @@ static int run_check(json_t *result, const dun_compare_job *job, const char *sel
     TRY(dun_json_set(check, "passed", json_boolean(json_is_true(json_object_get(device, "passed")))));
     if (!read) {
         TRY(dun_compare_path(&path, job, number, "check.log"));
-        TRY(dun_compare_describe(&problem, &end, CHECK_SECONDS, path.bytes));
+        TRY(dun_compare_describe(&problem, &end, limit_s, path.bytes));
         TRY(dun_json_set(check, "problem", json_string(problem.bytes)));
         goto out;
     }

@@ -1,6 +1,7 @@
 /* dunlin try-driver: what dunlin runs as a process of its own to see whether a driver ends it; not for
  * people. */
 #include "base/err.h"
+#include "base/process.h"
 #include "cmd/cmd.h"
 #include "dev/driver.h"
 #include "dev/variant_try.h"
@@ -10,6 +11,7 @@
 
 static int run(const dun_args *args) {
     const struct rlimit none = {0};
+    dun_process_end_with_parent();
     (void)setrlimit(RLIMIT_CORE, &none);             /* its end is expected */
     const char *vendors = dun_args_operand(args, 2); /* those of the process that asks */
     if (vendors && setenv("OCL_ICD_VENDORS", vendors, 1) < 0)

@@ -85,8 +85,9 @@ out:
 
 /* Variables that drivers and what they call look at. */
 static bool is_drivers(const char *variable) {
-    static const char *const begins[] = {"POCL_", "OCL_",  "CL_",   "LD_",  "DPCPP_", "LP_",     "RUSTICL_",
-                                         "MESA_", "CUDA_", "ROCR_", "HSA_", "GPU_",   "ONEAPI_", "NEO"};
+    static const char *const begins[] = {"POCL_",  "OCL_", "OPENCL_",  "CL_",     "LD_",
+                                         "DPCPP_", "LP_",  "RUSTICL_", "MESA_",   "CUDA_",
+                                         "ROCR_",  "HSA_", "GPU_",     "ONEAPI_", "NEO"};
     for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
         if (strncmp(variable, begins[i], strlen(begins[i])) == 0)
             return true;
