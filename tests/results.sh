@@ -62,7 +62,7 @@ ends 3 compare config.ini --device "$device" --verify wrong.json --out wrong
 matches err 'wrong.json: losses are not those that come out here'
 matches out 'WRONG, not within 0.001 of those here, at most .* \(step 5\)'
 says out 'own build: '
-matches out 'precision +split +split, portable'
+matches out 'precision +split +split, [a-z]'
 matches wrong/1-run/config.ini '^precision = split'
 matches wrong/compare.json '"verify":\[\{"wrong":true,"apart":[0-9.]*,"step":5,"own_build":true\}\]'
 
