@@ -64,13 +64,22 @@ static cl_int CL_API_CALL build(cl_program program, cl_uint n, const cl_device_i
     return under->clBuildProgram(program, n, devices, options, notify, data);
 }
 
+/* What the driver beneath still has is let end: a device that is lost works no more on memory that is freed.
+ */
+static cl_int CL_API_CALL finish(cl_command_queue queue) {
+    const cl_int code = under->clFinish(queue);
+    return lost ? CL_OUT_OF_RESOURCES : code;
+}
+
 static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_uint n, const size_t *offset,
                                  const size_t *global, const size_t *local, cl_uint n_events,
                                  const cl_event *events, cl_event *event) {
     if ((what == LOSE || what == LOSE_LATE) && atomic_fetch_add(&n_launches, 1) >= number)
         lost = true;
-    if (lost && what == LOSE)
+    if (lost && what == LOSE) {
+        (void)under->clFinish(queue);
         return CL_DEVICE_NOT_AVAILABLE;
+    }
     return under->clEnqueueNDRangeKernel(queue, kernel, n, offset, global, local, n_events, events, event);
 }
 
@@ -86,7 +95,7 @@ static cl_int CL_API_CALL take(cl_command_queue queue, cl_mem buffer, cl_bool bl
                                cl_event *event) {
     const bool spoils = (what == WRONG || what == NOT_A_NUMBER) && atomic_fetch_add(&n_reads, 1) >= number;
     if (lost)
-        return CL_OUT_OF_RESOURCES;
+        return finish(queue);
     const cl_int code = under->clEnqueueReadBuffer(queue, buffer, spoils ? CL_TRUE : blocking, offset, size,
                                                    bytes, n_events, events, event);
     if (spoils && code == CL_SUCCESS)
@@ -100,10 +109,6 @@ static cl_int CL_API_CALL give(cl_command_queue queue, cl_mem buffer, cl_bool bl
     if (lost && what == LOSE)
         return CL_DEVICE_NOT_AVAILABLE;
     return under->clEnqueueWriteBuffer(queue, buffer, blocking, offset, size, bytes, n_events, events, event);
-}
-
-static cl_int CL_API_CALL finish(cl_command_queue queue) {
-    return lost ? CL_OUT_OF_RESOURCES : under->clFinish(queue);
 }
 
 static cl_int CL_API_CALL wait_for(cl_uint n, const cl_event *events) {
