@@ -32,6 +32,8 @@ static int open_all(void **state) {
     (void)state;
     device = check_open_device();
     check_ok(dun_compute_create(&compute, device, HEAD_DIM, "naive"));
+    if (getenv("DUNLIN_TEST_FILTER")) /* a few cases, before which their kernels are built */
+        return 0;
     check_ok(dun_nn_use(&compute, true, true)); /* at once: a case that fails is to leave nothing behind */
     check_ok(dun_compute_use(&compute, &dun_learn_kernels, DUN_ALL_TOPICS));
     return 0;
