@@ -89,7 +89,7 @@ static const dun_option options[] = {
 
 const dun_command dun_command_report = {
     .name = "report",
-    .summary = "Write a page on one or several runs, or on a folder of devices' results.",
+    .summary = "Write a page on runs, or on a folder of devices' results.",
     .usage = "RUN...|DIR [--out FILE] | --sweep DIR",
     .help = "One self-contained HTML file: the verdict and its baselines, the held-out texts in\n"
             "the plane, training as an animation, curves, the classification report, config\n"
