@@ -94,7 +94,7 @@ ends 0 train config.ini --out last "${wild[@]}"
 ends 0 train config.ini --out best "${wild[@]}" --set train.keep=best --set train.patience=3
 cmp <(head -n "$(wc -l <best/history.jsonl)" last/history.jsonl) best/history.jsonl || fail 'patience changes the steps before'
 read -r step loss end <<<"$(judge last 3)"
-[ "$end" -gt "$step" ] && [ "$step" -gt 8 ] || stop "the run to be patient with is too tame: $step $loss $end"
+[[ $end -gt $step && $step -gt 8 ]] || stop "the run to be patient with is too tame: $step $loss $end"
 [ "$(number steps best/metrics.json)" = "$end" ] || fail "patience ended at step $(number steps best/metrics.json), not $end"
 [ "$(number kept_step best/metrics.json)" = "$step" ] || fail "kept is step $(number kept_step best/metrics.json), not $step"
 [ "$(number valid_loss best/metrics.json)" = "$loss" ] || fail "its loss is $(number valid_loss best/metrics.json), not $loss"
@@ -178,8 +178,8 @@ confident() {
 }
 confident plain 1
 confident fitted "$temperature"
-"$dunlin" classify plain lines.txt >plain.txt && "$dunlin" classify fitted lines.txt | cmp -s - plain.txt ||
-    fail 'calibration changes classes or distances'
+"$dunlin" classify plain lines.txt >plain.txt
+"$dunlin" classify fitted lines.txt | cmp -s - plain.txt || fail 'calibration changes classes or distances'
 ends 0 train config.ini --out few --set data.valid=valid.tsv --set output.calibrate=yes
 says err 'output.calibrate: 12 validation texts are too few to fit a temperature on, 50 are needed'
 ends 0 train config.ini --out none --set output.calibrate=yes

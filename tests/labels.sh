@@ -54,7 +54,7 @@ ls c/bad* 2>/dev/null && fail 'what was refused left files'
 ends 0 suggest run pool.txt -n 2 --out ask.csv
 matches out '^ *margin +guess +confidence +text$'
 says out '2 of 64 texts, to be labelled in ask.csv'
-[ "$(head -n 1 ask.csv)" = text,label ] && [ "$(wc -l <ask.csv)" -eq 3 ] || fail "ask.csv: $(cat ask.csv)"
+[[ $(head -n 1 ask.csv) = text,label && $(wc -l <ask.csv) -eq 3 ]] || fail "ask.csv: $(cat ask.csv)"
 ends 0 suggest run pool.txt -n 12 --quiet
 mv out all.csv
 [ "$(sort all.csv | uniq -d | wc -l)" -eq 0 ] || fail 'a text is suggested twice'

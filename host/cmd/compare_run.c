@@ -34,10 +34,10 @@ out:
 }
 
 /* Appends what a process said last, by the file of its stderr. */
-static int add_words(dun_str *out, const char *before, const char *err_path) {
+static int add_words(dun_str *out, const char *before, const char *log_path) {
     int rc = DUN_OK;
     dun_file file = {0};
-    if (dun_file_map(&file, err_path) >= 0)
+    if (dun_file_map(&file, log_path) >= 0)
         TRY(dun_process_add_words(out, before, (const char *)file.bytes, file.length));
 out:
     dun_file_unmap(&file);
@@ -45,14 +45,14 @@ out:
 }
 
 /* Why a process did not finish. */
-int dun_compare_describe(dun_str *out, const dun_process_end *end, double limit_s, const char *err_path) {
+int dun_compare_describe(dun_str *out, const dun_process_end *end, double limit_s, const char *log_path) {
     int rc = DUN_OK;
     if (end->timed_out)
         TRY(dun_str_addf(out, "took longer than %.0f s and was ended", limit_s));
     else if (end->signal)
         TRY(dun_str_addf(out, "killed by signal %d (%s)", end->signal, strsignal(end->signal)));
     if (!end->timed_out)
-        TRY(add_words(out, end->signal ? ": " : "", err_path));
+        TRY(add_words(out, end->signal ? ": " : "", log_path));
     if (!out->length)
         TRY(dun_str_addf(out, "ended with status %d", end->status));
 out:
