@@ -150,8 +150,8 @@ out:
 void dun_process_end_with_parent(void) {
     const pid_t parent = getppid();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) /* it was gone before */
-        _exit(1);
+    if (getppid() != parent) /* it was gone before: then what its end would have sent */
+        (void)kill(getpid(), SIGKILL);
 }
 
 static void note_status(dun_process_end *end, int status) {
