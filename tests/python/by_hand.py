@@ -42,7 +42,7 @@ def intel(model):
     loaded = {line.split()[-1] for line in maps if "libOpenCL.so" in line}
     bundled = [path for path in loaded if path.startswith(str(pathlib.Path(dunlin.__file__).parent))]
     assert bool(bundled) == bool(os.environ.get("NO_LOADER")), loaded
-    print(devices[0]["name"], *loaded)
+    print(devices[0]["device"], *loaded)
 
 
 if __name__ == "__main__":
