@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -188,6 +189,17 @@ int dun_json_parse_foreign(json_t **out, const char *bytes, size_t length, const
                                   .length = length,
                                   .first_line = first_line,
                                   .any_integer = true});
+}
+
+int dun_json_read(json_t **out, const char *path) {
+    int rc = DUN_OK;
+    dun_file file = {0};
+    *out = NULL;
+    TRY(dun_file_map(&file, path));
+    TRY(dun_json_parse(out, (const char *)file.bytes, file.length, path, 1));
+out:
+    dun_file_unmap(&file);
+    return rc;
 }
 
 typedef struct {

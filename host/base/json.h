@@ -24,8 +24,11 @@ void dun_json_own_memory(void);
  */
 int dun_json_parse(json_t **out, const char *bytes, size_t length, const char *name, size_t first_line);
 
-/* The same for data of others, whose keys may hold what nobody asks for: integers of 64 bits are read as they
- * are; where one is larger, all of them as reals. */
+/* A whole file, by its path as the name. */
+int dun_json_read(json_t **out, const char *path);
+
+/* dun_json_parse for data of others, whose keys may hold what nobody asks for: integers of 64 bits are read
+ * as they are; where one is larger, all of them as reals. */
 int dun_json_parse_foreign(json_t **out, const char *bytes, size_t length, const char *name,
                            size_t first_line);
 

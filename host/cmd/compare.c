@@ -108,7 +108,7 @@ static int add_baseline(json_t *results, const char *path, dun_compare_files *fi
                         const dun_observer *observer) {
     int rc = DUN_OK;
     json_t *root = NULL, *result = NULL;
-    TRY(dun_compare_read_json(&root, path));
+    TRY(dun_json_read(&root, path));
     if (!dun_result_is(root)) {
         TRY(add_devices(results, root, path));
         goto out;

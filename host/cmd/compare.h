@@ -67,7 +67,6 @@ typedef struct {
 int dun_compare_process(dun_process_end *end, const dun_compare_call *call, const dun_compare_job *job,
                         size_t number, const dun_observer *observer);
 int dun_compare_path(dun_str *out, const dun_compare_job *job, size_t number, const char *name);
-int dun_compare_read_json(json_t **out, const char *path);
 int dun_compare_read_losses(json_t *result, const char *run_path);
 
 /* Why the process WHAT did not finish. */

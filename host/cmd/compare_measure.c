@@ -134,7 +134,7 @@ static int run_bench(json_t *result, json_t *measured, const dun_compare_job *jo
         goto out;
     }
     TRY(dun_compare_path(&path, job, number, "bench.out"));
-    TRY(dun_compare_read_json(&bench, path.bytes));
+    TRY(dun_json_read(&bench, path.bytes));
     TRY(add_times(measured, bench));
     TRY(dun_json_set(result, "measured", json_incref(measured)));
 out:

@@ -22,17 +22,6 @@ int dun_compare_path(dun_str *out, const dun_compare_job *job, size_t number, co
     return dun_str_addf(out, "%s/%zu-%s", job->folder, number, name);
 }
 
-int dun_compare_read_json(json_t **out, const char *path) {
-    int rc = DUN_OK;
-    dun_file file = {0};
-    *out = NULL;
-    TRY(dun_file_map(&file, path));
-    TRY(dun_json_parse(out, (const char *)file.bytes, file.length, path, 1));
-out:
-    dun_file_unmap(&file);
-    return rc;
-}
-
 /* Appends what a process said last, by the file of its stderr. */
 static int add_words(dun_str *out, const char *before, const char *log_path) {
     int rc = DUN_OK;
@@ -111,7 +100,7 @@ static int read_run(json_t *result, const char *run_path) {
     TRY(read_predictions(result, path.bytes));
     dun_str_clear(&path);
     TRY(dun_str_addf(&path, "%s/metrics.json", run_path));
-    TRY(dun_compare_read_json(&metrics, path.bytes));
+    TRY(dun_json_read(&metrics, path.bytes));
     TRY(dun_json_set(result, "accuracy", json_incref(json_object_get(metrics, "accuracy"))));
     TRY(dun_json_set(result, "seconds", json_incref(json_object_get(metrics, "seconds"))));
     (void)json_object_del(metrics, "files");
@@ -184,8 +173,7 @@ static int run_check(json_t *result, const dun_compare_job *job, const char *sel
     const dun_compare_call call = {.argv = argv, .what = "check", .limit_s = limit_s};
     TRY(dun_compare_process(&end, &call, job, number, observer));
     TRY(dun_compare_path(&path, job, number, "check.out"));
-    const bool read =
-        (end.status == 0 || end.status == 4) && dun_compare_read_json(&report, path.bytes) == DUN_OK;
+    const bool read = (end.status == 0 || end.status == 4) && dun_json_read(&report, path.bytes) == DUN_OK;
     const json_t *device = json_array_get(report, 0);
     TRY(dun_json_set(check, "passed", json_boolean(json_is_true(json_object_get(device, "passed")))));
     if (!read) {

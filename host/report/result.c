@@ -250,16 +250,13 @@ out:
 
 int dun_result_read(json_t **out, const char *path) {
     int rc = DUN_OK;
-    dun_file file = {0};
     json_t *result = NULL;
     *out = NULL;
-    TRY(dun_file_map(&file, path));
-    TRY(dun_json_parse(&result, (const char *)file.bytes, file.length, path, 1));
+    TRY(dun_json_read(&result, path));
     TRY(dun_result_check(result, path));
     *out = json_incref(result);
 out:
     json_decref(result);
-    dun_file_unmap(&file);
     return rc;
 }
 

@@ -25,14 +25,12 @@ out:
 
 static int read_metrics(dun_run_data *data) {
     int rc = DUN_OK;
-    dun_file file = {0};
     char *path = NULL;
     if (!dun_run_dir_complete(data->path))
         TRY(dun_error(DUN_BAD_INPUT, "%s: is not the folder of a finished run: it has no metrics.json",
                       data->path));
     TRY_PTR(path, dun_run_dir_file(data->path, "metrics.json"));
-    TRY(dun_file_map(&file, path));
-    TRY(dun_json_parse(&data->metrics, (const char *)file.bytes, file.length, path, 1));
+    TRY(dun_json_read(&data->metrics, path));
     (void)json_object_del(data->metrics, "files"); /* a page is for others, who need not know my folders */
     const json_t *classes = json_object_get(data->metrics, "classes");
     if (!classes && json_object_get(data->metrics, "least_distance"))
@@ -49,7 +47,6 @@ static int read_metrics(dun_run_data *data) {
     if (data->n_classes < 2)
         TRY(dun_error(DUN_BAD_INPUT, "%s: has no classes", path));
 out:
-    dun_file_unmap(&file);
     dun_free(path);
     return rc;
 }

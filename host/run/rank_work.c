@@ -6,6 +6,7 @@
 #include "base/observer.h"
 #include "check/trust.h"
 #include "config/paths.h"
+#include "dev/kernel_text.h"
 #include "ranks/ranks.h"
 #include "session/rank.h"
 #include "session/session_inside.h"
@@ -78,7 +79,7 @@ static int compare_model(const dun_session *session, uint64_t wanted) {
 static int compare_kernels(uint64_t wanted) {
     int rc = DUN_OK;
     uint64_t found;
-    TRY(dun_session_kernel_hash(&found));
+    TRY(dun_kernel_text_hash(&found));
     if (found != wanted)
         TRY(dun_error(DUN_USAGE,
                       "has another text of kernels (hash %016" PRIx64 ") than rank 0 (%016" PRIx64

@@ -2,7 +2,6 @@
 #include "run/run_files.h"
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -59,11 +58,9 @@ out:
  */
 static json_t *read_metrics(const char *run) {
     json_t *metrics = NULL;
-    dun_file file = {0};
     char *path = dun_run_dir_complete(run) ? dun_run_dir_file(run, "metrics.json") : NULL;
-    if (path && dun_file_map(&file, path) == DUN_OK)
-        (void)dun_json_parse(&metrics, (const char *)file.bytes, file.length, path, 1);
-    dun_file_unmap(&file);
+    if (path)
+        (void)dun_json_read(&metrics, path);
     dun_free(path);
     dun_error_clear();
     return metrics;

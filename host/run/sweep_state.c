@@ -35,16 +35,6 @@ static double figure(const json_t *object, const char *section, const char *name
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-static int read_object(json_t **out, const char *path) {
-    int rc = DUN_OK;
-    dun_file file = {0};
-    TRY(dun_file_map(&file, path));
-    TRY(dun_json_parse(out, (const char *)file.bytes, file.length, path, 1));
-out:
-    dun_file_unmap(&file);
-    return rc;
-}
-
 static void take_end(dun_sweep_row *row, const json_t *end, const char *seconds) {
     row->last_loss = figure(end, NULL, "last_loss");
     row->seconds = figure(end, NULL, seconds);
@@ -54,7 +44,7 @@ static void take_end(dun_sweep_row *row, const json_t *end, const char *seconds)
 static int read_metrics(dun_sweep_row *row, const char *path) {
     int rc = DUN_OK;
     json_t *metrics = NULL;
-    TRY(read_object(&metrics, path));
+    TRY(dun_json_read(&metrics, path));
     row->status = DUN_ROW_DONE;
     row->accuracy = figure(metrics, NULL, "accuracy");
     row->macro_f1 = figure(metrics, "macro_avg", "f1");
@@ -71,7 +61,7 @@ out:
 static int read_note(dun_sweep_row *row, const char *path) {
     int rc = DUN_OK;
     json_t *note = NULL;
-    TRY(read_object(&note, path));
+    TRY(dun_json_read(&note, path));
     const char *status = json_string_value(json_object_get(note, "status"));
     const char *message = json_string_value(json_object_get(note, "message"));
     row->status = DUN_ROW_FAILED;

@@ -22,9 +22,6 @@ int dun_session_open_device(dun_device **device, dun_compute *compute, const dun
 /* Whether device.use names more than one device. */
 bool dun_session_names_several(const dun_session *session);
 
-/* The text of the kernels in use, which is the same on all ranks. */
-int dun_session_kernel_hash(uint64_t *hash);
-
 /* Makes the other ranks of this job members of the team, where they are not yet. */
 int dun_session_gather_ranks(dun_session *session);
 

@@ -3,7 +3,6 @@
 #include "session/session_inside.h"
 
 #include "base/err.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "config/paths.h"
 #include "dev/kernel_text.h"
@@ -13,17 +12,6 @@
 
 #include <limits.h>
 #include <string.h>
-
-int dun_session_kernel_hash(uint64_t *hash) {
-    int rc = DUN_OK;
-    dun_str read = {0};
-    const char *text;
-    TRY(dun_kernel_text_find(&text, &read));
-    *hash = dun_hash(DUN_HASH_START, text, strlen(text));
-out:
-    dun_str_free(&read);
-    return rc;
-}
 
 /* The session's config as the ranks get it: what auto chose here is what they take, and the model where it
  * is. */
@@ -57,7 +45,7 @@ int dun_rank_invitation(dun_str *out, const dun_session *session) {
     uint64_t kernels;
     const dun_prompt *prompt = &session->prompt;
     TRY(write_config(&config, session));
-    TRY(dun_session_kernel_hash(&kernels));
+    TRY(dun_kernel_text_hash(&kernels));
     TRY(dun_wire_u32(out, session->engine.options.backward));
     TRY(dun_wire_text(out, config.bytes));
     TRY(dun_wire_u64(out, dun_model_file_fingerprint(session->model)));

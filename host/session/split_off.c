@@ -2,7 +2,6 @@
 #include "session/split_off.h"
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "io/data/split.h"
@@ -58,11 +57,9 @@ out:
 
 static int take_record(dun_session *session, const char *path, const char *name) {
     int rc = DUN_OK;
-    dun_file file = {0};
     json_t *record = NULL;
     dun_split_off *split = &session->split;
-    TRY(dun_file_map(&file, path));
-    TRY(dun_json_parse(&record, (const char *)file.bytes, file.length, path, 1));
+    TRY(dun_json_read(&record, path));
     const char *word = json_string_value(json_object_get(record, "hash"));
     const uint64_t hash = word ? strtoull(word, NULL, 16) : 0;
     const json_int_t n = json_integer_value(json_object_get(record, "texts"));
@@ -76,7 +73,6 @@ static int take_record(dun_session *session, const char *path, const char *name)
     TRY(take_rows(split, json_object_get(record, "rows"), path));
 out:
     json_decref(record);
-    dun_file_unmap(&file);
     return rc;
 }
 

@@ -3,7 +3,6 @@
 #include "io/model/model_ollama.h"
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -43,12 +42,10 @@ static const char *find_digest(const json_t *manifest, const char *path) {
 
 int dun_ollama_blob(char **out, const char *manifest) {
     int rc;
-    dun_file file = {0};
     json_t *json = NULL;
     dun_str path = {0};
     const char *below = strstr(manifest, "/manifests/"), *digest;
-    TRY(dun_file_map(&file, manifest));
-    TRY(dun_json_parse(&json, (const char *)file.bytes, file.length, manifest, 1));
+    TRY(dun_json_read(&json, manifest));
     digest = find_digest(json, manifest);
     if (!digest) {
         rc = DUN_BAD_INPUT;
@@ -59,6 +56,5 @@ int dun_ollama_blob(char **out, const char *manifest) {
 out:
     dun_str_free(&path);
     json_decref(json);
-    dun_file_unmap(&file);
     return rc;
 }
