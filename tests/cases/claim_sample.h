@@ -3,6 +3,7 @@
 #define CLAIM_SAMPLE_H
 
 #include "data_expect.h"
+#include "own_folder.h"
 #include "run/claim_record.h"
 #include "run/folder.h"
 
@@ -13,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static char before_folder[4096], folder[32];
 static char warned[1000];
 
 static inline void hear(void *self, const char *message) {
@@ -21,24 +21,14 @@ static inline void hear(void *self, const char *message) {
     snprintf(warned, sizeof warned, "%s", message);
 }
 
-static inline int enter_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/dunlin-claim-XXXXXX");
-    assert_non_null(getcwd(before_folder, sizeof before_folder));
-    assert_non_null(mkdtemp(folder));
-    assert_int_equal(chdir(folder), 0);
+static inline int begin_claims(void **state) {
     dun_warn_listen(hear, folder);
-    return 0;
+    return enter_folder(state);
 }
 
-static inline int leave_folder(void **state) {
-    (void)state;
-    char command[100];
+static inline int end_claims(void **state) {
     dun_warn_ignore(folder);
-    assert_int_equal(chdir(before_folder), 0);
-    snprintf(command, sizeof command, "chmod -R u+rwx %s && rm -r %s", folder, folder);
-    assert_int_equal(system(command), 0);
-    return dun_mem_live() == 0 ? 0 : -1;
+    return leave_folder(state) == 0 && dun_mem_live() == 0 ? 0 : -1;
 }
 
 static inline void refuses(const char *part, int rc) {

@@ -196,5 +196,5 @@ int main(void) {
         cmocka_unit_test(test_records),   cmocka_unit_test(test_damage), cmocka_unit_test(test_sights),
         cmocka_unit_test(test_leftovers), cmocka_unit_test(test_gate),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests(tests, begin_claims, end_claims);
 }

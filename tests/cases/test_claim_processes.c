@@ -187,5 +187,5 @@ int main(void) {
         cmocka_unit_test(test_taken_away),
         cmocka_unit_test(test_mark),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests(tests, begin_claims, end_claims);
 }

@@ -93,5 +93,5 @@ int main(void) {
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_unwritable),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests(tests, begin_claims, end_claims);
 }

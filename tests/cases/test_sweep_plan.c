@@ -2,6 +2,7 @@
  * way. */
 #define _GNU_SOURCE /* mkdtemp */
 #include "data_expect.h"
+#include "own_folder.h"
 #include "run/sweep_plan.h"
 #include "run/sweep_state.h"
 
@@ -10,24 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char before_folder[4096], folder[32];
-
-static int enter_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/dunlin-plan-XXXXXX");
-    assert_non_null(getcwd(before_folder, sizeof before_folder));
-    assert_non_null(mkdtemp(folder));
-    assert_int_equal(chdir(folder), 0);
-    return 0;
-}
-
-static int leave_folder(void **state) {
-    (void)state;
-    char command[100];
-    assert_int_equal(chdir(before_folder), 0);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    assert_int_equal(system(command), 0);
-    return dun_mem_live() == 0 ? 0 : -1;
+static int leave(void **state) {
+    return leave_folder(state) == 0 && dun_mem_live() == 0 ? 0 : -1;
 }
 
 /* Two settings with two seeds of one config. */
@@ -189,5 +174,5 @@ int main(void) {
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_failures),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests(tests, enter_folder, leave);
 }

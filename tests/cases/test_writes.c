@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/stream.h"
 #include "data_expect.h"
+#include "own_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,25 +17,6 @@
 #include <unistd.h>
 
 static const char text[] = "what is written";
-static char before_folder[4096], folder[32];
-
-static int enter_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/dunlin-writes-XXXXXX");
-    assert_non_null(getcwd(before_folder, sizeof before_folder));
-    assert_non_null(mkdtemp(folder));
-    assert_int_equal(chdir(folder), 0);
-    return 0;
-}
-
-static int leave_folder(void **state) {
-    (void)state;
-    char command[100];
-    assert_int_equal(chdir(before_folder), 0);
-    snprintf(command, sizeof command, "chmod -R u+rwx %s && rm -r %s", folder, folder);
-    assert_int_equal(system(command), 0);
-    return 0;
-}
 
 static void make(const char *path, const char *bytes, mode_t mode) {
     FILE *file = fopen(path, "wb");
