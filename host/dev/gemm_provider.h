@@ -19,6 +19,9 @@ typedef struct {
 
 enum { DUN_GEMM_KERNELS = 3 };
 
+/* No layout pads a side to more than a multiple of this. */
+enum { DUN_PART_ROWS = 128 };
+
 typedef struct {
     const char *name;
     /* NULL when the provider can run on the device, else why not. */
