@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/place.h"
 #include "base/stream.h"
+#include "run/claim_gate.h"
 #include "run/claim_keeper.h"
 #include "run/claim_record.h"
 
@@ -123,33 +124,6 @@ static int write_record(const dun_claim *claim, const dun_str *text) {
     return why ? dun_error(DUN_FAILED, "%s: cannot be written: %s", claim->path, strerror(why)) : DUN_OK;
 }
 
-static double seconds_of(struct timespec at) {
-    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
-}
-
-/* Makes the gate, which one process alone can; *now is the time of the clock that dates files there. One that
- * somebody left in the middle is old; *held: another one is at it. */
-static int open_gate(double *now, bool *held, const char *path) {
-    struct stat info;
-    for (int i = 0; i < 2; i++) {
-        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0) {
-            const bool known = fstat(fd, &info) == 0;
-            *now = known ? seconds_of(info.st_mtim) : dun_clock_now();
-            close(fd);
-            return DUN_OK;
-        }
-        if (errno != EEXIST)
-            return dun_error(DUN_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-        if (stat(path, &info) == 0 && dun_clock_now() - seconds_of(info.st_mtim) > DUN_CLAIM_STALE_S)
-            (void)unlink(path);
-    }
-    *held = true;
-    return dun_error(DUN_FAILED,
-                     "%s: another process takes that folder over at this moment; if not, remove the file",
-                     path);
-}
-
 /* What is left of files that a holder wrote when it was killed. */
 static void clear_leftovers(const dun_claim *claim, pid_t was) {
     dun_str folder = {0};
@@ -167,7 +141,7 @@ static int settle(dun_claim *claim, bool *held, double now) {
     if (fstat(claim->fd, &info) < 0)
         TRY(dun_error(DUN_FAILED, "%s: %s", claim->path, strerror(errno)));
     const dun_sight sight = {.lock = claim->locked ? DUN_LOCK_OURS : DUN_LOCK_NONE,
-                             .untouched_s = now - seconds_of(info.st_mtim),
+                             .untouched_s = now - dun_clock_of(info.st_mtim),
                              .up_s = dun_machine_up()};
     *held = dun_holder_is_alive(&holder, &sight);
     if (*held)
@@ -194,7 +168,7 @@ static int settle_through_gate(dun_claim *claim, bool *held, const char *folder)
     double now = 0;
     char *path = NULL;
     TRY_PTR(path, path_of(folder, gate));
-    TRY(open_gate(&now, held, path));
+    TRY(dun_claim_gate_open(&now, held, path));
     rc = settle(claim, held, now);
     (void)unlink(path);
 out:
@@ -271,7 +245,7 @@ static int look(dun_holder *holder, double *untouched_s, const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info) < 0)
         goto out;
-    *untouched_s = dun_clock_now() - seconds_of(info.st_mtim);
+    *untouched_s = dun_clock_now() - dun_clock_of(info.st_mtim);
     TRY(read_record(holder, fd, path));
 out:
     if (fd >= 0)
