@@ -38,6 +38,7 @@
  * normalize.cl      affine_fwd, unit_fwd                 points, before they are compared   affine_bwd, unit_bwd
  * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd
  * loss.cl           loss_<name>, loss_pairs, loss_total  value and gradient of distances    (same kernel)
+ * words.cl          words_fwd                            label words, in distances          words_bwd
  * boids.cl          boids_loss                           a flock's pairs                    (same kernel)
  * centroid.cl       centroid_total, centroid_pull        calculated centroids               -
  * optim.cl          adam_step, sgd_step                  one parameter tensor               -
@@ -155,6 +156,7 @@
 #pragma topic points
 #include "host/kernels/distance.cl"
 #include "host/kernels/loss.cl"
+#include "host/kernels/words.cl"
 #include "host/kernels/normalize.cl"
 #include "host/kernels/centroid.cl"
 

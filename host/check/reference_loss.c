@@ -89,6 +89,22 @@ void dun_ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const 
                        centroids + j * s->D, centroids + k * s->D, s);
 }
 
+void dun_ref_words_fwd(double *told, const double *distance, const double *points, const double *row,
+                       const double *offset, const dun_ref_words_shape *s) {
+    for (int i = 0; i < s->B; i++)
+        for (int k = 0; k < s->K; k++)
+            told[i * s->K + k] = distance[i * s->K + k] -
+                                 s->weight * (dot(points + i * s->D, row + k * s->D, s->D) - offset[k]);
+}
+
+void dun_ref_words_bwd(double *d_points, const double *d_told, const double *row,
+                       const dun_ref_words_shape *s) {
+    for (int i = 0; i < s->B; i++)
+        for (int k = 0; k < s->K; k++)
+            for (int j = 0; j < s->D; j++)
+                d_points[i * s->D + j] -= s->weight * d_told[i * s->K + k] * row[k * s->D + j];
+}
+
 /* What point i's loss counts in the mean. */
 static double share_of(int i, const dun_ref_loss_shape *s) {
     double total = 0.0;

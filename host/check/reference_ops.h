@@ -101,6 +101,17 @@ void dun_ref_pair_distance_fwd(double *pair, const double *centroids, const dun_
 void dun_ref_pair_distance_bwd(double *d_centroids, const double *d_pair, const double *centroids,
                                const dun_ref_distance_shape *shape);
 
+/* Label words: told (B, K) from distances and points (B, D), with the words' rows (K, D) and offsets (K);
+ * what is added to d_points for d_told. */
+typedef struct {
+    int B, K, D;
+    double weight;
+} dun_ref_words_shape;
+void dun_ref_words_fwd(double *told, const double *distance, const double *points, const double *row,
+                       const double *offset, const dun_ref_words_shape *shape);
+void dun_ref_words_bwd(double *d_points, const double *d_told, const double *row,
+                       const dun_ref_words_shape *shape);
+
 /* Losses: the batch's mean value returned, gradients of the distances written. */
 typedef struct {
     int B, K;

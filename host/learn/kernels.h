@@ -21,6 +21,8 @@
     X(points, loss_attract_repel)                                                                            \
     X(points, loss_pairs)                                                                                    \
     X(points, loss_total)                                                                                    \
+    X(points, words_fwd)                                                                                     \
+    X(points, words_bwd)                                                                                     \
     X(points, centroid_total)                                                                                \
     X(points, centroid_pull)                                                                                 \
     X(boids, boids_loss)                                                                                     \

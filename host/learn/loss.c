@@ -23,7 +23,8 @@ dun_loss_settings dun_loss_settings_from(const dun_config *config) {
         .temperature = (float)config->loss.temperature,
         .margin = (float)config->loss.margin,
         .attraction = (float)(pull ? config->loss.attraction_factor : config->loss.distance_factor),
-        .repulsion = (float)config->loss.repulsion_factor};
+        .repulsion = (float)config->loss.repulsion_factor,
+        .label_weight = (float)config->loss.label_weight};
 }
 
 /* Whether pairs count: a factor of 0 asks for no work. */
@@ -63,6 +64,7 @@ out:
 
 void dun_loss_free(dun_loss *loss) {
     dun_distance_free(&loss->between);
+    dun_label_words_free(&loss->words);
     dun_buffer_free(&loss->label);
     dun_buffer_free(&loss->weight);
     dun_free(loss->relative);
@@ -76,9 +78,23 @@ void dun_loss_free(dun_loss *loss) {
     *loss = (dun_loss){0};
 }
 
+int dun_loss_use_words(dun_loss *loss, const float *rows) {
+    return dun_label_words_create(&loss->words, loss->compute, rows, loss->settings.label_weight,
+                                  loss->max_points, loss->n_classes, loss->width);
+}
+
+const dun_buffer *dun_loss_told(const dun_loss *loss) {
+    return loss->words.n_classes ? &loss->words.told : &loss->distance;
+}
+
 int dun_loss_distances(dun_loss *loss, const dun_buffer *points, const dun_buffer *centroids,
                        uint32_t n_points) {
-    return dun_distance_fwd(&loss->between, &loss->distance, points, n_points, centroids, loss->n_classes);
+    int rc = DUN_OK;
+    TRY(dun_distance_fwd(&loss->between, &loss->distance, points, n_points, centroids, loss->n_classes));
+    if (loss->words.n_classes)
+        TRY(dun_label_words_fwd(&loss->words, &loss->distance, points, n_points));
+out:
+    return rc;
 }
 
 /* The loss from the distances, with its gradients to them. */
@@ -88,7 +104,7 @@ static int compute_value(dun_loss *loss, const dun_buffer *centroids, uint32_t n
     const dun_compute *c = loss->compute;
     uint32_t K = loss->n_classes;
     TRY(DUN_LAUNCH(dun_learn_kernel(c, loss_table[s->kind].kernel), dun_rows(c, n_points),
-                   DUN_BUF(loss->row_value), DUN_BUF(loss->d_distance), DUN_BUF(loss->distance),
+                   DUN_BUF(loss->row_value), DUN_BUF(loss->d_distance), DUN_BUF(*dun_loss_told(loss)),
                    DUN_BUF(loss->label), DUN_BUF(loss->weight), DUN_INT(n_points), DUN_INT(K),
                    DUN_FLOAT(s->temperature), DUN_FLOAT(s->margin), DUN_FLOAT(s->attraction),
                    DUN_FLOAT(s->repulsion)));
@@ -145,6 +161,8 @@ int dun_loss_run(dun_loss *loss, dun_buffer *d_points, dun_buffer *d_centroids, 
     if (d_points)
         TRY(dun_distance_bwd_a(&loss->between, d_points, &loss->d_distance, &loss->distance, points, n_points,
                                centroids, K));
+    if (d_points && loss->words.n_classes)
+        TRY(dun_label_words_bwd(&loss->words, d_points, &loss->d_distance, n_points));
     if (d_centroids)
         TRY(dun_distance_bwd_b(&loss->between, d_centroids, &loss->d_distance, &loss->distance, points,
                                n_points, centroids, K));
@@ -159,7 +177,7 @@ void dun_loss_parts(dun_buffer_part parts[DUN_LOSS_PARTS], float *value, float *
                     const dun_loss *loss, uint32_t n_points) {
     const size_t bytes = (size_t)n_points * loss->n_classes * sizeof *distances;
     parts[0] = (dun_buffer_part){value, &loss->value, 0, value ? sizeof *value : 0};
-    parts[1] = (dun_buffer_part){distances, &loss->distance, 0, distances ? bytes : 0};
+    parts[1] = (dun_buffer_part){distances, dun_loss_told(loss), 0, distances ? bytes : 0};
 }
 
 int dun_loss_read(float *value, float *distances, const dun_loss *loss, uint32_t n_points) {

@@ -4,6 +4,7 @@
 #define DUN_LOSS_H
 
 #include "learn/distance.h"
+#include "learn/label_words.h"
 
 typedef struct {
     enum dun_loss_kind kind;
@@ -11,6 +12,7 @@ typedef struct {
     float temperature, margin;
     float attraction; /* distance_factor or attraction_factor, whichever the loss reads */
     float repulsion;
+    float label_weight; /* of label words, where there are some */
 } dun_loss_settings;
 
 dun_loss_settings dun_loss_settings_from(const dun_config *config);
@@ -20,6 +22,7 @@ typedef struct {
     dun_loss_settings settings;
     uint32_t max_points, n_classes, width; /* B at most, K, D */
     dun_distance between;                  /* points and centroids */
+    dun_label_words words;                 /* that distances are told with; perhaps none */
     dun_buffer label, weight;              /* (B) weights of mean 1 */
     float *relative;                       /* [B] the same on the host */
     bool alike;                            /* weight is all 1 */
@@ -33,9 +36,17 @@ int dun_loss_create(dun_loss *loss, const dun_compute *compute, const dun_loss_s
                     uint32_t max_points, uint32_t n_classes, uint32_t width);
 void dun_loss_free(dun_loss *loss);
 
-/* distance (B, K) of points (B, D) to centroids (K, D), in loss->distance. */
+/* From now on distances are told with label words, whose rows of the head, less their mean, are `rows` (K,
+ * D); their offsets are 0 until loss->words.offset is written. */
+int dun_loss_use_words(dun_loss *loss, const float *rows);
+
+/* distance (B, K) of points (B, D) to centroids (K, D), with label words where there are some: dun_loss_told.
+ */
 int dun_loss_distances(dun_loss *loss, const dun_buffer *points, const dun_buffer *centroids,
                        uint32_t n_points);
+
+/* Where the distances are that the loss and its readers go by. */
+const dun_buffer *dun_loss_told(const dun_loss *loss);
 
 /* Mean loss of a batch, and its gradients where wanted (d_points (B, D), d_centroids (K, D), either NULL).
  * `weights`, finite and not negative, make it the sum of weighted losses over the sum of weights; the

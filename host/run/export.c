@@ -221,22 +221,37 @@ static void take_away(const char *folder) {
     }
 }
 
+/* Tensors that answers need beside the prompt: what is compared with, and what points go through. */
+enum { MOST_OTHERS = 4 };
+static size_t list_others(dun_tensor others[MOST_OTHERS], const dun_saved_prompt *saved,
+                          const dun_label_rows *words) {
+    size_t n = 0;
+    const uint64_t K = saved->n_classes, D = saved->point_width;
+    others[n++] = (dun_tensor){"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * 4};
+    if (saved->normalization)
+        others[n++] =
+            (dun_tensor){"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * 4};
+    if (saved->label_words) {
+        others[n++] = (dun_tensor){"label_rows", DUN_F32, 2, {K, D, 1, 1}, words->rows, K * D * 4};
+        others[n++] = (dun_tensor){"label_offsets", DUN_F32, 1, {K, 1, 1, 1}, saved->label_offsets, K * 4};
+    }
+    return n;
+}
+
 static int write_peft(const char *folder, const json_t *own, const json_t *peft, float scale,
-                      const dun_saved_prompt *saved) {
+                      const dun_saved_prompt *saved, const dun_label_rows *words) {
     int rc = DUN_OK;
-    uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
+    uint64_t P = saved->n_rows, C = saved->width;
     float *rows = NULL;
     dun_tensor prompt = {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, NULL, P * C * 4};
-    const dun_tensor others[] = {
-        {"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * 4},
-        {"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * 4},
-    };
+    dun_tensor others[MOST_OTHERS];
+    const size_t n_others = list_others(others, saved, words);
     TRY_NEW(rows, P * C);
     for (size_t i = 0; i < P * C; i++)
         rows[i] = saved->rows[i] / scale;
     prompt.data = rows;
     TRY(write_json(folder, settings_file, own));
-    TRY(write_tensors(folder, tensors_file, others, saved->normalization ? 2 : 1));
+    TRY(write_tensors(folder, tensors_file, others, n_others));
     TRY(write_tensors(folder, peft_tensors, &prompt, 1));
     TRY(write_json(folder, peft_config, peft));
 out:
@@ -259,7 +274,8 @@ int dun_export_peft(const char *folder, const dun_session *session, const dun_sa
     TRY(describe_to_peft(peft, session, saved, base.bytes));
     TRY(dun_export_look(folder));
     TRY(dun_folder_claim(&claim, folder));
-    TRY(write_peft(folder, own, peft, dun_embedding_peft_scale(dun_model_file_spec(session->model)), saved));
+    TRY(write_peft(folder, own, peft, dun_embedding_peft_scale(dun_model_file_spec(session->model)), saved,
+                   &session->label_words));
     dun_warn("%s: %s (dunlin.json holds what else belongs to the prompt)", folder, note_of(session->config));
     dun_warn("%s/%s: base_model_name_or_path is '%s'%s", folder, peft_config, base.bytes,
              found
@@ -282,18 +298,24 @@ int dun_export_npz(const char *path, const dun_session *session, const dun_saved
     dun_str settings = {0};
     char *names = NULL, *text = NULL, names_descr[24], text_descr[24];
     uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
-    dun_array arrays[] = {
+    dun_array arrays[7] = {
         {"prompt_embeddings", "<f4", 4, 2, {P, C}, saved->rows},
         {"centroids", "<f4", 4, 2, {K, D}, saved->centroids},
         {.name = "classes"},
         {.name = "settings"},
-        {"normalization", "<f4", 4, 2, {2, D}, saved->normalization},
     };
+    size_t n = 4;
+    if (saved->normalization)
+        arrays[n++] = (dun_array){"normalization", "<f4", 4, 2, {2, D}, saved->normalization};
+    if (saved->label_words) {
+        arrays[n++] = (dun_array){"label_rows", "<f4", 4, 2, {K, D}, session->label_words.rows};
+        arrays[n++] = (dun_array){"label_offsets", "<f4", 4, 1, {K}, saved->label_offsets};
+    }
     TRY(describe(own, session, saved));
     TRY(dun_json_dump(&settings, own));
     TRY(dun_npz_strings(&arrays[2], names_descr, &names, saved->class_names, K));
     TRY(dun_npz_strings(&arrays[3], text_descr, &text, &settings.bytes, 1));
-    TRY(dun_npz_write(path, arrays, saved->normalization ? 5 : 4));
+    TRY(dun_npz_write(path, arrays, n));
 out:
     dun_free(text);
     dun_free(names);

@@ -6,6 +6,7 @@
 #include "run/export.h"
 #include "session/centroid.h"
 #include "session/classifier.h"
+#include "session/label_rows.h"
 
 /* Class means (K, D) of the training texts; fits the normalisation of points on the way. */
 static int make_means(float **means, dun_session *session) {
@@ -29,6 +30,7 @@ static int open_classifier(dun_classifier *classifier, dun_experiment *e) {
         goto out;
     }
     TRY(make_means(&means, &e->session));
+    TRY(dun_session_fit_label_words(&e->session, means));
     TRY(dun_classifier_create(classifier, &e->session, means, K));
 out:
     dun_free(means);

@@ -23,18 +23,20 @@ void dun_run_result_free(dun_run_result *result) {
 static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
     dun_str bytes = {0};
-    dun_saved_prompt saved = {.n_rows = session->prompt.n_rows,
-                              .width = session->prompt.width,
-                              .rows = session->prompt.rows,
-                              .n_classes = session->labels.n_classes,
-                              .point_width = dun_session_point_width(session),
-                              .centroids = result->centroids,
-                              .normalization = session->normalizer.values,
-                              .class_names = session->labels.names,
-                              .calibration = result->calibration.temperature,
-                              .model_hash = dun_model_file_fingerprint(session->model),
-                              .scale =
-                                  dun_spec_weight_scale(dun_model_file_spec(session->model), DUN_W_EMBED)};
+    dun_saved_prompt saved = {
+        .n_rows = session->prompt.n_rows,
+        .width = session->prompt.width,
+        .rows = session->prompt.rows,
+        .n_classes = session->labels.n_classes,
+        .point_width = dun_session_point_width(session),
+        .centroids = result->centroids,
+        .normalization = session->normalizer.values,
+        .class_names = session->labels.names,
+        .label_words = session->label_words.rows ? session->config->loss.label_words : NULL,
+        .label_offsets = session->label_words.offsets,
+        .calibration = result->calibration.temperature,
+        .model_hash = dun_model_file_fingerprint(session->model),
+        .scale = dun_spec_weight_scale(dun_model_file_spec(session->model), DUN_W_EMBED)};
     snprintf(saved.model_name, sizeof saved.model_name, "%s", dun_model_file_spec(session->model)->name);
     TRY(dun_saved_prompt_dump(&bytes, &saved));
     TRY(dun_run_dir_write(run, "prompt.safetensors", &bytes));

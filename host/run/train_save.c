@@ -78,6 +78,8 @@ static int gather_tensors(dun_trainer *t) {
         TRY(carry(state, (dun_buffer *const[]){&t->average.tensors[i].mean}, 1));
     if (session->normalizer.values)
         TRY(carry(state, (dun_buffer *const[]){&session->normalizer.constants}, 1));
+    if (t->loss.words.n_classes)
+        TRY(carry(state, (dun_buffer *const[]){&t->loss.words.offset}, 1));
 out:
     return rc;
 }
@@ -138,6 +140,20 @@ out:
     return rc;
 }
 
+/* The offsets that the checkpoint brought. */
+static int adopt_label_words(dun_trainer *t) {
+    int rc = DUN_OK;
+    dun_label_rows *words = &t->session->label_words;
+    if (!words->rows)
+        goto out;
+    dun_free(words->offsets);
+    words->offsets = NULL;
+    TRY_NEW(words->offsets, words->n_classes);
+    TRY(dun_buffer_read(words->offsets, &t->loss.words.offset, 0, words->n_classes * sizeof(float)));
+out:
+    return rc;
+}
+
 int dun_trainer_begin(dun_trainer *t, bool resume) {
     int rc = DUN_OK;
     dun_run_result *result = t->result;
@@ -150,6 +166,7 @@ int dun_trainer_begin(dun_trainer *t, bool resume) {
         t->calculated.optim.step = t->at.calculated_step;
         unpack_state(t);
         TRY(dun_normalizer_adopt(&t->session->normalizer));
+        TRY(adopt_label_words(t));
         dun_metrics_finish(&result->baseline);
         dun_observe_say(t->session->observer, "resume    epoch %llu, step %llu",
                         (unsigned long long)t->at.epoch, (unsigned long long)t->at.step);

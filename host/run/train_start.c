@@ -7,6 +7,7 @@
 #include "math/probe.h"
 #include "session/centroid.h"
 #include "session/embedding.h"
+#include "session/label_rows.h"
 
 #include <math.h>
 
@@ -22,6 +23,18 @@ int dun_trainer_probe(double *accuracy, dun_trainer *t) {
     return t->pass.sink ? dun_probe(accuracy, &data) : DUN_OK;
 }
 
+/* The offsets of label words, where there are some. */
+static int calibrate_words(dun_trainer *t, const float *means) {
+    int rc = DUN_OK;
+    const dun_label_rows *words = &t->session->label_words;
+    if (!words->rows)
+        goto out;
+    TRY(dun_session_fit_label_words(t->session, means));
+    TRY(dun_buffer_write(&t->loss.words.offset, 0, words->offsets, words->n_classes * sizeof(float)));
+out:
+    return rc;
+}
+
 int dun_trainer_start_centroids(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
@@ -32,6 +45,7 @@ int dun_trainer_start_centroids(dun_trainer *t) {
     TRY_NEW(centroids, K * D);
     TRY_NEW(distances, session->n_valid * K);
     TRY(dun_centroid_means(means, session, &t->pass));
+    TRY(calibrate_words(t, means));
     TRY(dun_buffer_write(&t->centroids, 0, means, bytes));
     baseline_begun = dun_clock_seconds();
     if (session->n_valid > 0)
@@ -133,6 +147,8 @@ int dun_trainer_prepare(dun_trainer *t) {
     TRY(dun_buffer_create(&t->centroids, session->device, bytes, "the centroids"));
     TRY(dun_buffer_create(&t->d_centroids, session->device, bytes, "the centroids' gradient"));
     TRY(dun_loss_create(&t->loss, &session->compute, &settings, engine->options.max_sequences, K, D));
+    if (session->label_words.rows)
+        TRY(dun_loss_use_words(&t->loss, session->label_words.rows));
     TRY(dun_optim_init(&t->optim, &session->compute, &optim_settings));
     TRY(scale_rate(t));
     TRY(prepare_prompt(t, optim_settings.kind));

@@ -5,6 +5,18 @@
 #include "base/mem.h"
 #include "session/evaluate.h"
 
+/* Those of the session, which knows their offsets by now. */
+static int use_label_words(dun_classifier *c) {
+    int rc = DUN_OK;
+    const dun_label_rows *words = &c->session->label_words;
+    if (!words->rows || !words->offsets)
+        goto out;
+    TRY(dun_loss_use_words(&c->loss, words->rows));
+    TRY(dun_buffer_write(&c->loss.words.offset, 0, words->offsets, words->n_classes * sizeof(float)));
+out:
+    return rc;
+}
+
 int dun_classifier_create(dun_classifier *c, dun_session *session, const float *centroids, uint32_t K) {
     int rc = DUN_OK;
     const dun_loss_settings settings = dun_loss_settings_from(session->config);
@@ -12,6 +24,7 @@ int dun_classifier_create(dun_classifier *c, dun_session *session, const float *
     size_t bytes = (size_t)K * D * sizeof *centroids;
     *c = (dun_classifier){.session = session};
     TRY(dun_loss_create(&c->loss, &session->compute, &settings, most, K, D));
+    TRY(use_label_words(c));
     TRY(dun_buffer_create(&c->centroids, session->device, bytes, "the centroids"));
     TRY(dun_buffer_write(&c->centroids, 0, centroids, bytes));
     TRY_NEW(c->distances, (size_t)most * K);

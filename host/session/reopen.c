@@ -1,5 +1,6 @@
 /* What of a session is kept for another config, and what is made anew. */
 #include "session/reopen.h"
+#include "session/label_rows.h"
 #include "session/session_inside.h"
 
 #include "base/clock.h"
@@ -43,6 +44,7 @@ int dun_session_reopen_given(dun_session *session, const dun_config *config, con
         session->begun = dun_clock_seconds();
         session->timings = (dun_timings){0};
         dun_prompt_free(&session->prompt);
+        dun_label_rows_free(&session->label_words);
     }
     session->given = given;
     TRY(dun_session_start_prompt(session));
@@ -52,6 +54,7 @@ int dun_session_reopen_given(dun_session *session, const dun_config *config, con
         TRY(dun_session_read_data(session, true));
     else
         TRY(dun_session_weigh_classes(session));
+    TRY(dun_session_read_label_words(session, session->labels.n_classes));
 out:
     if (rc < 0)
         dun_session_close(session);

@@ -95,6 +95,30 @@ out:
     return rc;
 }
 
+/* Label words and their offsets, one a class. */
+static int read_label_words(dun_saved_prompt *saved, const dun_safetensors *file, const char *path) {
+    int rc = DUN_OK;
+    json_t *offsets = NULL;
+    const char *words = metadata_of(file, "label_words"), *text = metadata_of(file, "label_offsets");
+    if (!*words)
+        goto out;
+    TRY(dun_json_parse(&offsets, text, strlen(text), path, 1));
+    if (!json_is_array(offsets) || json_array_size(offsets) != saved->n_classes)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: the metadata's label_offsets must be a list of %u numbers", path,
+                      saved->n_classes));
+    TRY_PTR(saved->label_words, dun_strdup(words));
+    TRY_NEW(saved->label_offsets, saved->n_classes);
+    for (uint32_t k = 0; k < saved->n_classes; k++) {
+        const json_t *offset = json_array_get(offsets, k);
+        saved->label_offsets[k] = (float)json_number_value(offset);
+        if (!json_is_number(offset) || !isfinite(saved->label_offsets[k]))
+            TRY(dun_error(DUN_BAD_INPUT, "%s: the metadata's label offset %u is no finite number", path, k));
+    }
+out:
+    json_decref(offsets);
+    return rc;
+}
+
 static int read_all(dun_saved_prompt *saved, const dun_safetensors *file, const char *path) {
     int rc = DUN_OK;
     const dun_tensor *rows = dun_safetensors_find(file, "prompt_embeddings");
@@ -110,6 +134,7 @@ static int read_all(dun_saved_prompt *saved, const dun_safetensors *file, const 
         TRY(read_class_names(saved, file, path));
         TRY(read_normalization(saved, file, path));
         TRY(read_calibration(saved, file, path));
+        TRY(read_label_words(saved, file, path));
     }
 out:
     return rc;
@@ -141,6 +166,23 @@ out:
     return rc;
 }
 
+static int add_label_words(json_t *metadata, const dun_saved_prompt *saved) {
+    int rc = DUN_OK;
+    dun_str text = {0};
+    json_t *offsets = json_array();
+    if (!saved->label_words)
+        goto out;
+    for (uint32_t k = 0; k < saved->n_classes; k++)
+        TRY(dun_json_append(offsets, dun_json_real((double)saved->label_offsets[k])));
+    TRY(dun_json_dump(&text, offsets));
+    TRY(dun_json_set(metadata, "label_words", json_string(saved->label_words)));
+    TRY(dun_json_set(metadata, "label_offsets", json_string(text.bytes)));
+out:
+    dun_str_free(&text);
+    json_decref(offsets);
+    return rc;
+}
+
 static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
     dun_str classes = {0}, temperature = {0};
@@ -162,6 +204,7 @@ static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
         TRY(dun_number_add(&temperature, saved->calibration));
         TRY(dun_json_set(*out, "calibration_temperature", json_string(temperature.bytes)));
     }
+    TRY(add_label_words(*out, saved));
 out:
     if (rc < 0) {
         json_decref(*out);
@@ -205,6 +248,8 @@ void dun_saved_prompt_free(dun_saved_prompt *saved) {
     dun_free(saved->class_names);
     dun_free(saved->centroids);
     dun_free(saved->normalization);
+    dun_free((char *)(uintptr_t)saved->label_words);
+    dun_free(saved->label_offsets);
     dun_free(saved->rows);
     *saved = (dun_saved_prompt){0};
 }

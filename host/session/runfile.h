@@ -17,6 +17,8 @@ typedef struct {
     float *centroids;                /* (K, D) */
     float *normalization;            /* (2, D): shift and scale of points; NULL: none */
     char **class_names;              /* [K]; NULL without centroids */
+    const char *label_words;         /* loss.label_words of the run; NULL: none */
+    float *label_offsets;            /* [K] what calibrates them (session/label_rows.h); NULL: none */
     double calibration;              /* temperature of probabilities, fitted on held-out texts; 0: none was */
     uint64_t model_hash;             /* 0: not recorded */
     float

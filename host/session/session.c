@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/interrupt.h"
 #include "base/mem.h"
+#include "session/label_rows.h"
 #include "session/local.h"
 #include "session/session_inside.h"
 
@@ -72,6 +73,7 @@ void dun_session_close(dun_session *session) {
     dun_team_free(&session->team);
     dun_normalizer_free(&session->normalizer);
     dun_free(session->saved_normalization);
+    dun_label_rows_free(&session->label_words);
     dun_engine_free(&session->engine);
     dun_shared_model_give_back(session->weights);
     dun_compute_free(&session->compute);
@@ -151,6 +153,7 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
     memcpy(session->prompt.rows, saved->rows, (size_t)saved->n_rows * saved->width * sizeof(float));
     TRY(dun_template_resolve(&session->template, session->tokenizer, saved->n_rows));
     TRY(use_normalization(session, saved, path));
+    TRY(dun_session_use_label_words(session, saved, path));
 out:
     return rc;
 }

@@ -31,6 +31,13 @@ typedef struct {
     const dun_given *train, *valid; /* valid NULL: there are none, and nothing is measured */
 } dun_session_given;
 
+/* What stands for the classes in the model's vocabulary (session/label_rows.h). */
+typedef struct {
+    uint32_t n_classes; /* 0: there are no words, or they were not read */
+    float *rows;        /* (K, D) of the model's head, less their mean */
+    float *offsets;     /* [K] their calibration; NULL: not known yet */
+} dun_label_rows;
+
 typedef struct dun_session {
     const dun_config *config;
     const dun_observer *observer;
@@ -63,6 +70,7 @@ typedef struct dun_session {
     dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
     float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
     uint32_t saved_width;       /* that D */
+    dun_label_rows label_words; /* of loss.label_words */
     dun_team team;    /* who runs the texts: the engine, and others beside it that device.use names */
     dun_local *first; /* the team's member on the engine */
     double begun;     /* dun_clock_seconds when it was opened, or opened again for another config */

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "config/paths.h"
 #include "io/data/doubles.h"
+#include "session/label_rows.h"
 
 static int read_dataset(dun_dataset **out, dun_session *session, enum dun_config_id key, const char *path,
                         int64_t limit) {
@@ -85,6 +86,7 @@ int dun_session_read_data(dun_session *session, bool train) {
     session->first_train = 0;
     session->n_train = session->first_valid = session->texts.n;
     TRY(dun_session_weigh_classes(session));
+    TRY(dun_session_read_label_words(session, session->labels.n_classes));
     if (session->valid)
         TRY(dun_texts_add_dataset(&session->texts, session->tokenizer, session->valid, max_length));
     session->n_valid = session->texts.n - session->first_valid;

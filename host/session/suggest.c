@@ -61,7 +61,8 @@ static void sift_down(dun_suggestion *pool, uint32_t n) {
 }
 
 /* The nearest class, its margin over the next, and its probability. */
-static void judge(dun_suggestion *one, const float *distances, uint32_t K, double temperature) {
+static void judge(dun_suggestion *one, const float *distances, uint32_t K, double temperature,
+                  bool difference) {
     double second = INFINITY, total = 0;
     one->nearest = dun_nearest_centroid(distances, K);
     const double first = (double)distances[one->nearest];
@@ -71,14 +72,15 @@ static void judge(dun_suggestion *one, const float *distances, uint32_t K, doubl
             second = fmin(second, (double)distances[k]);
     }
     one->confidence = 1 / total;
-    one->margin = second + first > 0 ? (second - first) / (second + first) : 0;
+    const double whole = difference ? 1 : second + first;
+    one->margin = whole > 0 ? (second - first) / whole : 0;
 }
 
 int dun_suggestions_offer(dun_suggestions *s, const char *text, size_t length, const float *distances,
                           uint32_t K, const float *point, double temperature) {
     int rc = DUN_OK;
     dun_suggestion one = {.number = ++s->n_seen, .length = length};
-    judge(&one, distances, K, temperature);
+    judge(&one, distances, K, temperature, s->differences);
     const bool full = s->n == s->capacity;
     if (full && !is_worse(&s->pool[0], &one))
         goto out;
@@ -168,6 +170,7 @@ int dun_suggestions_of_asked(dun_suggestions *s, dun_classifier *c, dun_asked *a
     float *points = NULL;
     const char *text;
     size_t length;
+    s->differences = c->loss.words.n_classes > 0;
     dun_observe_begin(observer, "texts", "texts", 0);
     TRY_NEW(points, (size_t)c->session->engine.options.max_sequences * s->width);
     while (more == 1 || dun_classifier_queued(c) > 0) {

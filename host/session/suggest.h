@@ -12,10 +12,10 @@ enum { DUN_SUGGEST_POOL = 10 };
 typedef struct {
     char *text;
     size_t length;
-    uint64_t number;   /* of the text among those offered, from 1 */
-    double margin;     /* (second - first) / (second + first) distance: 0 .. 1 */
-    float *point;      /* (D) */
-    double apart;      /* squared distance from the nearest of those chosen before */
+    uint64_t number; /* of the text among those offered, from 1 */
+    double margin; /* (second - first) / (second + first) distance: 0 .. 1; of `differences` second - first */
+    float *point;  /* (D) */
+    double apart;  /* squared distance from the nearest of those chosen before */
     uint32_t nearest;  /* class */
     double confidence; /* of it */
 } dun_suggestion;
@@ -24,6 +24,7 @@ typedef struct {
     dun_suggestion *pool; /* [capacity], a heap with the largest margin first; in the end by choice */
     uint32_t n, capacity, width;
     uint64_t n_seen;
+    bool differences; /* distances that label words are taken from may be negative: they have no ratios */
 } dun_suggestions;
 
 /* For `wanted` texts with points of this width. */

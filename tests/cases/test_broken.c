@@ -97,6 +97,12 @@ static const struct {
     {"a weight of the own class alone", &dun_check_loss, "loss_attract_repel", "weight[i] * ((k == y",
      "((k == y", "naive", false},
     {"a sum for a mean", &dun_check_loss, "loss_total", "sum / (float)n_a", "sum", "naive", false},
+    {"words that speak for other classes", &dun_check_words, "words_fwd", "distance[at] - weight",
+     "distance[at] + weight", "naive", false},
+    {"a word without its offset", &dun_check_words, "words_fwd", "logit - offset[k]", "logit", "naive",
+     false},
+    {"a word's gradient in the distances' stead", &dun_check_words, "words_bwd",
+     "vec_load(i, d_points) - weight * sum", "-weight * sum", "naive", false},
     {"half of a group's minimum", &dun_check_loss, "group_min", "half_ > 0", "half_ > 1", "naive", true},
     {"a residual forgotten", &dun_check_reparam, "reparam_norm_fwd", "base[at + (size_t)j] + gain", "gain",
      "naive", false},
@@ -440,10 +446,10 @@ static void test_break(void **state) {
 /* Every topic has a row here. */
 static void test_topics(void **state) {
     static const dun_check_topic *const topics[] = {
-        &dun_check_rows,     &dun_check_norm,       &dun_check_rope,      &dun_check_attention,
-        &dun_check_distance, &dun_check_loss,       &dun_check_optim,     &dun_check_centroid,
-        &dun_check_gemm,     &dun_check_cache,      &dun_check_normalize, &dun_check_traits,
-        &dun_check_stored,   &dun_check_stored_rows};
+        &dun_check_rows,     &dun_check_norm,        &dun_check_rope,      &dun_check_attention,
+        &dun_check_distance, &dun_check_loss,        &dun_check_optim,     &dun_check_centroid,
+        &dun_check_gemm,     &dun_check_cache,       &dun_check_normalize, &dun_check_traits,
+        &dun_check_stored,   &dun_check_stored_rows, &dun_check_words};
     (void)state;
     for (size_t k = 0; k < sizeof topics / sizeof *topics; k++) {
         size_t n = 0;

@@ -124,7 +124,7 @@ static const char *wrong_value(const need *n) {
     const dun_config_key *key = &dun_config_key_table[n->needed_id];
     if (strcmp(n->needed, "*") == 0)
         return "";
-    if (!*n->needed)
+    if (!*n->needed || key->type == DUN_CONFIG_INTEGER)
         return "3";
     for (const char *const *word = key->choices ? key->choices : yes_no; *word; word++)
         if (!is_one_of(n->needed, *word))

@@ -23,9 +23,9 @@ static dun_compute compute;
 static bool covered_nn[DUN_N_NN_KERNELS], covered_learn[DUN_N_LEARN_KERNELS];
 
 static const dun_check_topic *const topics[] = {
-    &dun_check_rows,  &dun_check_norm,      &dun_check_rope,     &dun_check_attention,  &dun_check_distance,
-    &dun_check_loss,  &dun_check_optim,     &dun_check_centroid, &dun_check_boids,      &dun_check_reparam,
-    &dun_check_cache, &dun_check_normalize, &dun_check_traits,   &dun_check_stored_rows};
+    &dun_check_rows,  &dun_check_norm,      &dun_check_rope,     &dun_check_attention,   &dun_check_distance,
+    &dun_check_loss,  &dun_check_optim,     &dun_check_centroid, &dun_check_boids,       &dun_check_reparam,
+    &dun_check_cache, &dun_check_normalize, &dun_check_traits,   &dun_check_stored_rows, &dun_check_words};
 enum { N_TOPICS = sizeof topics / sizeof *topics };
 
 static int open_all(void **state) {
@@ -290,6 +290,7 @@ int main(void) {
         TOPIC(cache),
         TOPIC(traits),
         TOPIC(stored_rows),
+        TOPIC(words),
         cmocka_unit_test(test_coverage),
         cmocka_unit_test(test_head_dims),
         cmocka_unit_test(test_groups),

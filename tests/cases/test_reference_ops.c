@@ -220,6 +220,21 @@ static void pair_backward(double *dx, const double *d_out, const double *x, cons
     dun_ref_pair_distance_bwd(dx, d_out, x, &s);
 }
 
+/* Rows and offsets are fixed; d_points is added to. */
+static void words_forward(double *out, const double *x, const op *o) {
+    const dun_ref_words_shape s = {o->a, o->b, o->c, 0.7};
+    double *zeros = dun_calloc((size_t)o->n_out, sizeof *zeros);
+    assert_non_null(zeros);
+    dun_ref_words_fwd(out, zeros, x, fixed, fixed + o->b * o->c, &s);
+    dun_free(zeros);
+}
+static void words_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    const dun_ref_words_shape s = {o->a, o->b, o->c, 0.7};
+    (void)x;
+    memset(dx, 0, (size_t)o->n_x * sizeof *dx);
+    dun_ref_words_bwd(dx, d_out, fixed, &s);
+}
+
 /* x is made positive: distances (a, b), then pairs (b, b); the one output is the loss. */
 static void loss_both(double *value, double *gradient, const double *x, const op *o) {
     static const int labels[] = {0, 2, 1, 1, 0, 2, 2};
@@ -308,6 +323,7 @@ static const op ops[] = {
     {"cosine distance", 4 * 6 + 3 * 6, 4 * 3, distance_forward, distance_backward, 4, 3, 6, NULL,
      DUN_REF_COSINE},
     {"cosine pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, DUN_REF_COSINE},
+    {"label words", 4 * 6, 4 * 3, words_forward, words_backward, 4, 3, 6, NULL, 0},
     {"cross entropy", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, dun_ref_loss_cross_entropy, 0},
     {"centroid loss", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, dun_ref_loss_centroid, 0},
     {"attract repel", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, dun_ref_loss_attract_repel, 0},

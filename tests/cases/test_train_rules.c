@@ -86,11 +86,17 @@ static double loss_under(float *gradient, train_run *t, dun_loss *loss, const du
 static void test_gradient(void **state) {
     (void)state;
     static const struct {
-        const char *normalize, *distance, *loss;
-    } cases[] = {{"none", "euclidean", "cross-entropy"},   {"center", "euclidean", "attract-repel"},
-                 {"zscore", "euclidean", "cross-entropy"}, {"zscore", "cosine", "cross-entropy"},
-                 {"unit", "squared", "attract-repel"},     {"unit", "cosine", "cross-entropy"},
-                 {"none", "squared", "centroid"},          {"zscore", "squared", "centroid"}};
+        const char *normalize, *distance, *loss, *words;
+    } cases[] = {{"none", "euclidean", "cross-entropy", ""},
+                 {"center", "euclidean", "attract-repel", ""},
+                 {"zscore", "euclidean", "cross-entropy", ""},
+                 {"zscore", "cosine", "cross-entropy", ""},
+                 {"unit", "squared", "attract-repel", ""},
+                 {"unit", "cosine", "cross-entropy", ""},
+                 {"none", "squared", "centroid", ""},
+                 {"zscore", "squared", "centroid", ""},
+                 {"none", "euclidean", "cross-entropy", "bag, quiz+x"},
+                 {"center", "cosine", "cross-entropy", "bag, quiz+x"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         train_run t;
         dun_loss loss;
@@ -99,14 +105,16 @@ static void test_gradient(void **state) {
         snprintf(name, sizeof name, "gradient-%zu", i);
         snprintf(more, sizeof more,
                  "[train]\nepochs = 0\nbatch_size = 10\n[prompt]\ninit = vocab\n[centroid]\nstart = random\n"
-                 "[model]\nnormalize = %s\n[loss]\ndistance = %s\nkind = %s\n",
-                 cases[i].normalize, cases[i].distance, cases[i].loss);
+                 "[model]\nnormalize = %s\n[loss]\ndistance = %s\nkind = %s\nlabel_words = %s\n",
+                 cases[i].normalize, cases[i].distance, cases[i].loss, cases[i].words);
         train(&t, name, more);
         dun_loss_settings settings = dun_loss_settings_from(&t.config);
         dun_buffer centroids;
         check_ok(dun_buffer_create(&centroids, t.session.device, 2 * D * sizeof(float), "centroids"));
         check_ok(dun_buffer_write(&centroids, 0, t.result.centroids, 2 * D * sizeof(float)));
         check_ok(dun_loss_create(&loss, &t.session.compute, &settings, N_TRAIN, 2, D));
+        if (*cases[i].words)
+            check_ok(dun_loss_use_words(&loss, t.session.label_words.rows));
         loss_under(gradient, &t, &loss, &centroids, t.session.prompt.rows);
         double length = 0, h = 0.02, values[2];
         for (size_t j = 0; j < PROMPT; j++)
