@@ -193,16 +193,17 @@ int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_
     return DUN_OK;
 }
 
-/* Reads until the other end is closed or the time is over. */
+/* Reads until the other end is closed, the time is over, or nobody wants what comes any more. */
 static int collect(dun_str *output, bool *timed_out, int fd, double deadline) {
+    enum { LOOK_MS = 200 };
     const size_t most = output->length + DUN_PROCESS_OUTPUT_BYTES;
     char bytes[4096];
     for (;;) {
         double left = deadline - dun_clock_seconds();
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        int ready = left > 0 ? poll(&wait, 1, left > 1 ? 1000 : (int)(left * 1000) + 1) : -1;
-        if (left <= 0) {
-            *timed_out = true;
+        int ready = left > 0 ? poll(&wait, 1, left * 1000 > LOOK_MS ? LOOK_MS : (int)(left * 1000) + 1) : -1;
+        if (left <= 0 || dun_interrupted()) {
+            *timed_out = left <= 0;
             return DUN_OK;
         }
         if (ready <= 0)
@@ -235,7 +236,7 @@ int dun_process_run(dun_process_end *end, dun_str *output, const char *const *ar
     close(fds[1]);
     fds[1] = -1;
     rc = collect(output, &end->timed_out, fds[0], begun + limit_s);
-    if (rc < 0 || end->timed_out)
+    if (rc < 0 || end->timed_out || dun_interrupted())
         (void)kill(process, SIGKILL);
     while (waitpid(process, &status, 0) < 0 && errno == EINTR)
         ;

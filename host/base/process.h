@@ -57,8 +57,8 @@ int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_
 void dun_process_end_with_parent(void);
 
 /* Runs argv[0] (a path) with arguments up to a NULL and stdin empty, and waits for its end or for limit_s
- * seconds, then kills it. Appends at most DUN_PROCESS_OUTPUT_BYTES of its stdout. DUN_FAILED: it could not be
- * started, or no memory. However it ends is no failure. */
+ * seconds, or until this job is interrupted, then kills it. Appends at most DUN_PROCESS_OUTPUT_BYTES of its
+ * stdout. DUN_FAILED: it could not be started, or no memory. However it ends is no failure. */
 int dun_process_run(dun_process_end *end, dun_str *output, const char *const *argv,
                     enum dun_process_stderr err, double limit_s);
 

@@ -4,6 +4,7 @@
 #include "base/cache.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/interrupt.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "dev/driver.h"
@@ -11,6 +12,7 @@
 #include "dev/gemm.h"
 #include "dev/kernel_text.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,7 +137,16 @@ static bool recall(bool *good, dun_str *why, const dun_str *key) {
     return true;
 }
 
-/* Appends how it ended, unless it worked. */
+/* What comes from outside, and says nothing of the variant: somebody who ends it, a system without memory. */
+static bool was_ended(const dun_process_end *end) {
+    static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGKILL};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (!end->timed_out && end->signal == signals[i])
+            return true;
+    return false;
+}
+
+/* Appends how it ended, unless it worked. An error: that is not known, and nothing to remember. */
 static int ask_child(dun_str *answer, const dun_device_info *info, const char *program, const char *variant) {
     int rc = DUN_OK;
     char selector[WORD_BYTES];
@@ -145,6 +156,10 @@ static int ask_child(dun_str *answer, const dun_device_info *info, const char *p
     dun_str printed = {0};
     snprintf(selector, sizeof selector, "%u:%u", info->platform_index, info->device_index);
     TRY(dun_process_run(&end, &printed, argv, DUN_STDERR_WITH_STDOUT, LIMIT_SECONDS));
+    if (dun_interrupted())
+        TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
+    if (was_ended(&end))
+        TRY(dun_error(DUN_FAILED, "its process was ended by signal %d", end.signal));
     if (end.status == 0) {
         TRY(dun_str_addf(answer, "%s", works));
     } else {

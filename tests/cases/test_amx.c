@@ -3,6 +3,8 @@
  * bfloat16 pairs on processors that have these. And what is made of variants that work or do not. */
 #include "amx_unit.h"
 #include "base/err.h"
+#include "base/file.h"
+#include "base/interrupt.h"
 #include "base/str.h"
 #include "check/check_topics.h"
 #include "dev/choice.h"
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -142,6 +145,14 @@ static void test_known_answers(void **state) {
     assert_int_equal(dun_variant_try_here(selector, "no such unit"), DUN_USAGE);
 }
 
+/* Who is asked to try; NULL: who would be without this. */
+static void try_with(const char *program) {
+    if (program)
+        setenv("DUNLIN_PROGRAM", program, 1);
+    else
+        unsetenv("DUNLIN_PROGRAM");
+}
+
 /* A program that does not answer well is remembered with what it said, one that does as well, and neither is
  * asked twice; what fails later is put aside. */
 static void test_tries(void **state) {
@@ -153,10 +164,10 @@ static void test_tries(void **state) {
         char name[64];
         dun_str why = {0};
         snprintf(name, sizeof name, "test-%d-%ld", works, (long)getpid());
-        setenv("DUNLIN_PROGRAM", programs[works], 1);
+        try_with(programs[works]);
         assert_int_equal(dun_variant_try(&why, info, name), works);
         assert_true(works ? why.length == 0 : strstr(why.bytes, "exit code 1") != NULL);
-        setenv("DUNLIN_PROGRAM", programs[!works], 1);
+        try_with(programs[!works]);
         dun_str_clear(&why);
         assert_int_equal(dun_variant_try(&why, info, name), works);
         assert_true(works ? why.length == 0 : strstr(why.bytes, "exit code 1") != NULL);
@@ -166,10 +177,35 @@ static void test_tries(void **state) {
         assert_non_null(strstr(why.bytes, "a case"));
         dun_str_free(&why);
     }
-    if (own)
-        setenv("DUNLIN_PROGRAM", own, 1);
-    else
-        unsetenv("DUNLIN_PROGRAM");
+    try_with(own);
+}
+
+/* That somebody ended the trial, or this job, says nothing of the variant, and is forgotten. */
+static void test_tries_ended(void **state) {
+    static const char script[] = "#!/bin/sh\nkill -TERM $$\n", path[] = BINARY_DIR "/ended-trial";
+    const dun_device_info *info = dun_device_describe(device);
+    const char *own = getenv("DUNLIN_PROGRAM");
+    char name[64];
+    dun_str why = {0};
+    (void)state;
+    snprintf(name, sizeof name, "test-ended-%ld", (long)getpid());
+    check_ok(dun_file_write(path, script, sizeof script - 1));
+    assert_int_equal(chmod(path, 0700), 0);
+    try_with(path);
+    assert_false(dun_variant_try(&why, info, name));
+    assert_non_null(strstr(why.bytes, "could not be tried: its process was ended by signal 15"));
+    try_with("/bin/false");
+    dun_want(DUN_STOP);
+    dun_str_clear(&why);
+    assert_false(dun_variant_try(&why, info, name));
+    assert_non_null(strstr(why.bytes, "could not be tried: interrupted"));
+    dun_want(DUN_GO_ON);
+    try_with("/bin/true");
+    dun_str_clear(&why);
+    assert_true(dun_variant_try(&why, info, name));
+    dun_str_free(&why);
+    (void)unlink(path);
+    try_with(own);
 }
 
 static int begin(void **state) {
@@ -195,7 +231,7 @@ static void test_auto(void **state) {
     dun_str why = {0};
     (void)state;
     if (!own)
-        setenv("DUNLIN_PROGRAM", BINARY_DIR "/dunlin", 1);
+        try_with(BINARY_DIR "/dunlin");
     if (!possible("avx512_bf16") || !dun_amx_cannot(info))
         skip();
     check_ok(dun_choose(&choice, info, &(dun_wish){.head_dim = 64, .precision = "auto"}));
@@ -228,6 +264,7 @@ int main(void) {
         WAY("test_portable avx512_bf16 half", test_portable, 3),
         cmocka_unit_test(test_known_answers),
         cmocka_unit_test(test_tries),
+        cmocka_unit_test(test_tries_ended),
         cmocka_unit_test(test_auto),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -2,6 +2,7 @@
  * child processes and the journal. */
 #include "base/err.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "bench/tune_journal.h"
@@ -229,9 +230,13 @@ static void test_process(void **state) {
         assert_int_equal(end.timed_out, cases[i].timed_out);
         dun_str_free(&output);
     }
-    const char *absent[] = {"/no/such/program", NULL};
+    const char *absent[] = {"/no/such/program", NULL}, *slow[] = {"/bin/sleep", "1000", NULL};
     dun_process_end end;
     dun_str output = {0};
+    dun_want(DUN_STOP); /* it is not waited for */
+    check_ok(dun_process_run(&end, &output, slow, DUN_STDERR_NOWHERE, 60));
+    dun_want(DUN_GO_ON);
+    assert_true(end.signal == 9 && !end.timed_out);
     assert_int_equal(dun_process_run(&end, &output, absent, DUN_STDERR_NOWHERE, 1), DUN_FAILED);
     dun_str_free(&output);
     assert_non_null(strstr(dun_error_message(), "/no/such/program"));
