@@ -58,6 +58,16 @@ static int read_micro(double *out, const char *path) {
     return read ? 0 : EIO;
 }
 
+/* The first line of a file; empty: there is none. */
+static void read_line(char *out, int size, const char *path) {
+    FILE *stream = fopen(path, "r");
+    if (!stream || !fgets(out, size, stream))
+        *out = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    if (stream)
+        fclose(stream);
+}
+
 static void refuse(dun_energy *e, const char *reason) {
     e->by = NULL;
     e->n = 0;
@@ -121,17 +131,21 @@ static int add_file(dun_energy *e, const char *path, double range) {
     return 0;
 }
 
-/* Every package; those of a socket's memory and cores are parts of it or no processor's. */
+/* Every package. Zones below these are parts of one; what stands beside them is the whole machine (psys), in
+ * which they are once more. */
 static void find_rapl(dun_energy *e, const char *root) {
     int code = 0;
-    for (int package = 0; package < MAX_COUNTERS && code == 0; package++) {
-        char path[PATH_BYTES], range_path[PATH_BYTES];
+    for (int zone = 0; zone < MAX_COUNTERS && code == 0; zone++) {
+        char path[PATH_BYTES], name[64];
         double range = 0;
-        snprintf(path, sizeof path, "%s/sys/class/powercap/intel-rapl:%d/energy_uj", root, package);
-        snprintf(range_path, sizeof range_path, "%s/sys/class/powercap/intel-rapl:%d/max_energy_range_uj",
-                 root, package);
-        if (read_micro(&range, range_path) != 0)
+        snprintf(path, sizeof path, "%s/sys/class/powercap/intel-rapl:%d/name", root, zone);
+        read_line(name, sizeof name, path);
+        if (*name && strncmp(name, "package", strlen("package")) != 0)
+            continue;
+        snprintf(path, sizeof path, "%s/sys/class/powercap/intel-rapl:%d/max_energy_range_uj", root, zone);
+        if (read_micro(&range, path) != 0)
             range = 0;
+        snprintf(path, sizeof path, "%s/sys/class/powercap/intel-rapl:%d/energy_uj", root, zone);
         code = add_file(e, path, range);
     }
     if (e->n > 0 && code == ENOENT)
@@ -217,14 +231,10 @@ static const struct {
 enum { N_SENSORS = sizeof sensors / sizeof *sensors, MAX_HWMON = 64 };
 
 static bool is_driver(const char *root, int number, const char *driver) {
-    char path[PATH_BYTES], name[64] = "";
+    char path[PATH_BYTES], name[64];
     snprintf(path, sizeof path, "%s/sys/class/hwmon/hwmon%d/name", root, number);
-    FILE *stream = fopen(path, "r");
-    const bool is = stream && fgets(name, sizeof name, stream) && strcspn(name, "\n") == strlen(driver) &&
-                    strncmp(name, driver, strlen(driver)) == 0;
-    if (stream)
-        fclose(stream);
-    return is;
+    read_line(name, sizeof name, path);
+    return strcmp(name, driver) == 0;
 }
 
 static void find_hwmon(dun_energy *e, const char *root, const dun_device_info *info) {

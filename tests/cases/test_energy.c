@@ -71,19 +71,25 @@ static const dun_device_info cpu = {.type = DUN_DEVICE_CPU, .vendor = "GenuineIn
 
 #define RAPL "/sys/class/powercap/intel-rapl:"
 
-/* Two packages; the second begins again at its range in between. */
+/* Two packages, of which the second begins again at its range in between; and the whole machine, in which
+ * they are once more. */
 static void test_rapl(void **state) {
     (void)state;
     fresh_root();
     none(&cpu, "no counters of the processor");
-    put(RAPL "0/energy_uj", "1000000\n");
-    put(RAPL "0/max_energy_range_uj", "262143328850\n");
+    put(RAPL "0/name", "psys\n");
+    put(RAPL "0/energy_uj", "5000000\n");
+    none(&cpu, "no counters of the processor");
+    put(RAPL "1/name", "package-0\n");
     put(RAPL "1/energy_uj", "9000000\n");
     put(RAPL "1/max_energy_range_uj", "10000000\n");
+    put(RAPL "2/energy_uj", "1000000\n");
+    put(RAPL "2/max_energy_range_uj", "262143328850\n");
     dun_energy *energy = begin(&cpu);
     assert_string_equal(dun_energy_by(energy), "RAPL");
     assert_string_equal(dun_energy_reason(energy), "");
-    put(RAPL "0/energy_uj", "1500000\n");
+    put(RAPL "0/energy_uj", "9000000\n");
+    put(RAPL "2/energy_uj", "1500000\n");
     put(RAPL "1/energy_uj", "500000\n");
     assert_true(fabs(dun_energy_take(energy) - (0.5 + 1.5)) < 1e-9);
     assert_true(dun_energy_take(energy) == 0);
