@@ -38,6 +38,14 @@ out:
     return rc;
 }
 
+int dun_table_add_all(dun_table *table, const char *const *texts, size_t n) {
+    int rc = DUN_OK;
+    for (size_t i = 0; i < n; i++)
+        TRY(dun_table_add(table, "%s", texts[i]));
+out:
+    return rc;
+}
+
 int dun_table_add_bytes(dun_table *table, uint64_t bytes) {
     const double kib = (double)bytes / 1024, mib = kib / 1024, gib = mib / 1024;
     return gib >= 1   ? dun_table_add(table, "%.1f GiB", gib)

@@ -20,6 +20,9 @@ void dun_table_free(dun_table *table);
 /* Adds the next cell, control characters as '?'; the row is full after as many cells as there are columns. */
 int dun_table_add(dun_table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Cells with these texts, as a head has them. */
+int dun_table_add_all(dun_table *table, const char *const *texts, size_t n);
+
 /* A cell with a size: "7.8 GiB", "94 MiB", "12 KiB". */
 int dun_table_add_bytes(dun_table *table, uint64_t bytes);
 

@@ -39,8 +39,7 @@ static int print_products(dun_str *out, const dun_bench *bench) {
     static const char *const head[] = {"product", "direction", "M", "N", "K", "matrices", "best", "median"};
     dun_table table;
     dun_table_init(&table, "llrrrrrr");
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
-        TRY(dun_table_add(&table, "%s", head[i]));
+    TRY(dun_table_add_all(&table, head, sizeof head / sizeof *head));
     for (uint32_t i = 0; i < bench->n_products; i++) {
         const dun_bench_product *p = &bench->products[i];
         TRY(dun_table_add(&table, "%s", dun_bench_matrix_names[p->matrix]));
@@ -65,8 +64,7 @@ static int print_texts(dun_str *out, const dun_bench *bench) {
                                        "median", "GFLOP/s, best", "median"};
     dun_table table;
     dun_table_init(&table, "rrrrrr");
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
-        TRY(dun_table_add(&table, "%s", head[i]));
+    TRY(dun_table_add_all(&table, head, sizeof head / sizeof *head));
     for (size_t i = 0; i < DUN_BENCH_TEXTS; i++) {
         const dun_bench_text *t = &bench->texts[i];
         double tokens = (double)t->n_texts * t->tokens;
@@ -94,8 +92,7 @@ static int print_step(dun_str *out, const dun_bench *bench) {
     static const char *const head[] = {"stage", "ms, best", "median", "share", "GFLOP/s, best", "median"};
     dun_table table;
     dun_table_init(&table, "lrrrrr");
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
-        TRY(dun_table_add(&table, "%s", head[i]));
+    TRY(dun_table_add_all(&table, head, sizeof head / sizeof *head));
     for (unsigned i = 0; i < DUN_BENCH_STAGES; i++) {
         const dun_bench_seconds *s = &bench->step[i];
         TRY(dun_table_add(&table, "%s", dun_bench_stage_names[i]));
@@ -152,8 +149,7 @@ static int print_roof(dun_str *out, const dun_bench *bench) {
     static const char *const head[] = {"work", "ms, best", "arithmetic", "memory", "launches", "number"};
     dun_table table;
     dun_table_init(&table, "lrrrrr");
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
-        TRY(dun_table_add(&table, "%s", head[i]));
+    TRY(dun_table_add_all(&table, head, sizeof head / sizeof *head));
     for (size_t i = 0; i < DUN_BENCH_TEXTS; i++) {
         const dun_bench_text *t = &bench->texts[i];
         TRY(dun_table_add(&table, "texts, %u x %u tokens", t->n_texts, t->tokens));

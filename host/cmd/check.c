@@ -37,10 +37,8 @@ static int print_table(const dun_self_test *report, const dun_device_info *info,
     dun_table table;
     dun_str text = {0};
     dun_table_init(&table, verbose ? "lrrrlrrrrrrr" : "lrrrl");
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
-        TRY(dun_table_add(&table, "%s", head[i]));
-    for (size_t i = 0; verbose && i < DUN_CHECK_BINS; i++)
-        TRY(dun_table_add(&table, "%s", bins[i]));
+    TRY(dun_table_add_all(&table, head, sizeof head / sizeof *head));
+    TRY(dun_table_add_all(&table, bins, verbose ? DUN_CHECK_BINS : 0));
     for (size_t i = 0; i < report->n_rows; i++)
         TRY(add_row(&table, &report->rows[i], verbose));
     TRY(dun_str_addf(&text, "%s (%s, driver %s)\n\n", info->name, info->platform, info->driver));

@@ -173,8 +173,7 @@ static int print_table(const device_list *list) {
     dun_str text = {0}, limits = {0};
     const dun_limits_source here = dun_limits_of_process();
     dun_table_init(&table, alignment);
-    for (size_t i = 0; i < N_COLUMNS; i++)
-        TRY(dun_table_add(&table, "%s", head[i]));
+    TRY(dun_table_add_all(&table, head, N_COLUMNS));
     for (size_t i = 0; i < list->rows.n_wanted; i++)
         TRY(add_row(&table, list, list->rows.wanted[i]));
     TRY(add_broken_icds(&table, list));

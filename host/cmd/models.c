@@ -45,8 +45,7 @@ static int print_table(const dun_model_entries *entries, const dun_model_state *
     dun_table table;
     dun_str text = {0};
     dun_table_init(&table, alignment);
-    for (size_t i = 0; i < N_COLUMNS; i++)
-        TRY(dun_table_add(&table, "%s", head[i]));
+    TRY(dun_table_add_all(&table, head, N_COLUMNS));
     for (size_t i = 0; i < entries->n; i++)
         TRY(add_row(&table, &entries->entries[i], &states[i]));
     TRY(dun_table_print(&text, &table));

@@ -54,8 +54,7 @@ static int make_table(dun_str *out, const dun_suggestions *s, uint32_t n, const 
     static const char *const heads[] = {"margin", "guess", "confidence", "text"};
     dun_table table;
     dun_table_init(&table, "rlrl");
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        TRY(dun_table_add(&table, "%s", heads[i]));
+    TRY(dun_table_add_all(&table, heads, sizeof heads / sizeof *heads));
     for (uint32_t i = 0; i < n; i++) {
         const dun_suggestion *one = &s->pool[i];
         size_t shown = one->length;

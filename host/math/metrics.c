@@ -96,24 +96,16 @@ out:
     return rc;
 }
 
-static int add_words(dun_table *table, const char *const *words, size_t n) {
-    int rc = DUN_OK;
-    for (size_t i = 0; i < n; i++)
-        TRY(dun_table_add(table, "%s", words[i]));
-out:
-    return rc;
-}
-
 static int print_scores(dun_str *out, const dun_metrics *metrics, char *const *class_names) {
     static const char *const head[] = {"", "precision", "recall", "f1-score", "support", "", "", "", "", ""};
     static const char *const accuracy[] = {"", "", "", "", "", "accuracy", "", ""};
     int rc = DUN_OK;
     dun_table table;
     dun_table_init(&table, "rrrrr");
-    TRY(add_words(&table, head, sizeof head / sizeof *head));
+    TRY(dun_table_add_all(&table, head, sizeof head / sizeof *head));
     for (uint32_t k = 0; k < metrics->n_classes; k++)
         TRY(add_score(&table, class_names[k], &metrics->classes[k]));
-    TRY(add_words(&table, accuracy, sizeof accuracy / sizeof *accuracy));
+    TRY(dun_table_add_all(&table, accuracy, sizeof accuracy / sizeof *accuracy));
     TRY(dun_table_add(&table, "%.*f", DIGITS, metrics->accuracy));
     TRY(dun_table_add(&table, "%llu", (unsigned long long)metrics->n));
     TRY(add_score(&table, "macro avg", &metrics->macro));
@@ -132,7 +124,7 @@ static int print_confusion(dun_str *out, const dun_metrics *metrics, char *const
     memset(columns, 'r', K + 1);
     dun_table_init(&table, columns);
     TRY(dun_table_add(&table, "%s", ""));
-    TRY(add_words(&table, (const char *const *)class_names, K));
+    TRY(dun_table_add_all(&table, (const char *const *)class_names, K));
     for (uint32_t k = 0; k < K; k++) {
         TRY(dun_table_add(&table, "%s", class_names[k]));
         for (uint32_t j = 0; j < K; j++)

@@ -26,8 +26,7 @@ int dun_curve_text(dun_str *out, const dun_curve *curve) {
                                         "least", "most", "untrained"};
     dun_table table;
     dun_table_init(&table, "rrrrrrr");
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        TRY(dun_table_add(&table, "%s", heads[i]));
+    TRY(dun_table_add_all(&table, heads, sizeof heads / sizeof *heads));
     for (uint32_t i = 0; i < curve->n_sizes; i++) {
         const dun_curve_size *size = &curve->sizes[i];
         double least = size->accuracy[0], most = least;
