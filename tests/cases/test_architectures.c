@@ -2,7 +2,6 @@
  * gradients of the engine, as cut for this device and as cut for a GPU, against the same model as plain
  * double loops. No files. */
 #include "base/err.h"
-#include "base/mem.h"
 #include "base/rng.h"
 #include "dev/kernel_text.h"
 #include "device_check.h"
@@ -197,11 +196,7 @@ static int close_all(void **state) {
     (void)state;
     dun_compute_free(&computes[0]);
     dun_compute_free(&computes[1]);
-    dun_device_close(device);
-    assert_int_equal(dun_device_live_objects(), 0);
-    assert_int_equal(dun_buffer_live_bytes(), 0);
-    assert_int_equal(dun_mem_live(), 0);
-    return 0;
+    return check_close_device(device);
 }
 
 int main(void) {

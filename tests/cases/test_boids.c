@@ -339,9 +339,8 @@ static int open_all(void **state) {
 static int close_all(void **state) {
     (void)state;
     dun_compute_free(&compute);
-    dun_device_close(device);
     train_folder_remove();
-    return dun_mem_live() == 0 && dun_device_live_objects() == 0 ? 0 : -1;
+    return check_close_device(device);
 }
 
 int main(void) {

@@ -344,11 +344,7 @@ static int close_all(void **state) {
         dun_random_model_free(&weights[i]);
         dun_compute_free(&computes[i]);
     }
-    dun_device_close(device);
-    assert_int_equal(dun_device_live_objects(), 0);
-    assert_int_equal(dun_buffer_live_bytes(), 0);
-    assert_int_equal(dun_mem_live(), 0);
-    return 0;
+    return check_close_device(device);
 }
 
 int main(void) {

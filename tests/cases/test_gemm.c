@@ -1,7 +1,6 @@
 /* The products with frozen weights: every provider, every cut of the register tile, against loops in double;
  * and which provider is chosen, and why. */
 #include "base/err.h"
-#include "base/mem.h"
 #include "check/check_topics.h"
 #include "check/reference_ops.h"
 #include "dev/kernel_text.h"
@@ -27,11 +26,7 @@ static int open_all(void **state) {
 static int close_all(void **state) {
     (void)state;
     dun_compute_free(&compute);
-    dun_device_close(device);
-    assert_int_equal(dun_device_live_objects(), 0);
-    assert_int_equal(dun_buffer_live_bytes(), 0);
-    assert_int_equal(dun_mem_live(), 0);
-    return 0;
+    return check_close_device(device);
 }
 
 /* Weights as they are stored, beside the same as floats unless those are rounded. */

@@ -42,11 +42,7 @@ static int open_all(void **state) {
 static int close_all(void **state) {
     (void)state;
     dun_compute_free(&compute);
-    dun_device_close(device);
-    assert_int_equal(dun_device_live_objects(), 0);
-    assert_int_equal(dun_buffer_live_bytes(), 0);
-    assert_int_equal(dun_mem_live(), 0);
-    return 0;
+    return check_close_device(device);
 }
 
 /* Every n-th case alone, for slow simulators: DUNLIN_TEST_EVERY. */

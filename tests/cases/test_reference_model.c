@@ -352,8 +352,7 @@ static int open_device(void **state) {
 
 static int close_device(void **state) {
     (void)state;
-    dun_device_close(device);
-    return dun_mem_live() == 0 && dun_device_live_objects() == 0 ? 0 : -1;
+    return check_close_device(device);
 }
 
 int main(void) {

@@ -2,6 +2,7 @@
 #include "device_check.h"
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #include <setjmp.h>
@@ -24,6 +25,14 @@ dun_device *check_open_device(void) {
     dun_device *device;
     check_ok(dun_device_open(&device, selector ? selector : "cpu"));
     return device;
+}
+
+int check_close_device(dun_device *device) {
+    dun_device_close(device);
+    assert_int_equal(dun_device_live_objects(), 0);
+    assert_int_equal(dun_buffer_live_bytes(), 0);
+    assert_int_equal(dun_mem_live(), 0);
+    return 0;
 }
 
 int check_compute_create(dun_compute *out, dun_device *device, const dun_tiles *tiles, const char *text,

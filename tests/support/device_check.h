@@ -8,6 +8,9 @@
  */
 dun_device *check_open_device(void);
 
+/* Closes it. Fails the running test, or the teardown, when anything of devices or memory is left then. 0. */
+int check_close_device(dun_device *device);
+
 /* Fails the running test with the recorded message when rc is an error. */
 void check_ok(int rc);
 
