@@ -19,6 +19,13 @@ import time
 LIMIT_SECONDS = 60  # a hang, not a measurement
 
 
+def middle(selector):
+    """The middle of an element, which is brought into view."""
+    return f"""(() => {{ const e = document.querySelector({json.dumps(selector)});
+        e.scrollIntoView({{block: "center"}}); const b = e.getBoundingClientRect();
+        return [b.x + b.width / 2, b.y + b.height / 2]; }})()"""
+
+
 class Browser:
     def __init__(self, program, profile):
         from_us, self.out = os.pipe()
@@ -103,9 +110,7 @@ class Browser:
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
 
     def click(self, selector):
-        x, y = self.run(f"""(() => {{ const e = document.querySelector({json.dumps(selector)});
-            e.scrollIntoView({{block: "center"}}); const b = e.getBoundingClientRect();
-            return [b.x + b.width / 2, b.y + b.height / 2]; }})()""")
+        x, y = self.run(middle(selector))
         self.mouse("mouseMoved", x, y)
         self.mouse("mousePressed", x, y, button="left", clickCount=1)
         self.mouse("mouseReleased", x, y, button="left", clickCount=1)
@@ -327,10 +332,17 @@ def main():
     check_map(browser)
     check_width(browser, "two runs")
     shot("both")
+    stroke = "document.querySelector('#comparison .chart path').getAttribute('stroke')"
+    light = browser.run(stroke)
+    browser.click("#theme")
+    browser.click("#theme")
+    check(browser, f"{stroke} !== {json.dumps(light)}", "the comparison above the run has the theme's colours")
     browser.open(unmeasured)
     check(browser, "document.querySelectorAll('#runs tbody tr').length === 2", "a run that was measured beside one that was not")
     check(browser, "/not measured: there were no validation texts/.test(document.querySelector('#verdict').textContent)", "nothing was measured")
     check(browser, "!document.querySelector('#run .confusion, #texts') && document.querySelectorAll('#run .chart path').length >= 2", "its curves alone")
+    browser.mouse("mouseMoved", *browser.run(middle("#comparison .chart svg")))
+    check(browser, "/^step \\d+: one \\d+ %$/.test(document.querySelector('#comparison .readout').textContent)", "a curve beside one without points is read")
     browser.click("#runs tbody tr:nth-child(2)")
     check(browser, "/held-out texts get the right class/.test(document.querySelector('#verdict').textContent)", "the other one")
     shot("unmeasured")

@@ -19,7 +19,7 @@ function niceTicks(low, high, n) {
 function lineChart(series, { yFormat = short, low = null, high = null, label = "" }) {
   const node = el("div", { class: "chart" }), readout = el("div", { class: "readout" });
   const keys = el("div", { class: "keys" }, series.filter((s) => s.name).map((s) =>
-    el("span", {}, el("i", { style: { background: hue(s.hue), opacity: s.opacity || 1 } }), s.name)));
+    el("span", {}, swatch(s.hue, { opacity: s.opacity || 1 }), s.name)));
   const ys = series.flatMap((s) => s.y.filter((v) => v !== null)), xs = series.flatMap((s) => s.x);
   if (!ys.length) return el("p", { class: "note" }, "Nothing was recorded.");
   const box = boxOf(xs, ys);
@@ -52,7 +52,7 @@ function lineChart(series, { yFormat = short, low = null, high = null, label = "
     picture.addEventListener("pointermove", (e) => {
       const at = box.x0 + (e.clientX - picture.getBoundingClientRect().left - left) / (w - left - right) * (box.x1 - box.x0);
       let nearest = null;
-      for (const v of series[0].x) if (nearest === null || Math.abs(v - at) < Math.abs(nearest - at)) nearest = v;
+      for (const v of xs) if (nearest === null || Math.abs(v - at) < Math.abs(nearest - at)) nearest = v;
       if (nearest === null) return;
       cross.setAttribute("x1", x(nearest));
       cross.setAttribute("x2", x(nearest));
@@ -66,10 +66,7 @@ function lineChart(series, { yFormat = short, low = null, high = null, label = "
     node.replaceChildren(picture);
   };
   onWidth(node, draw);
-  redrawn.add(() => {
-    draw();
-    keys.querySelectorAll("i").forEach((key, i) => { key.style.background = hue(series.filter((s) => s.name)[i].hue); });
-  });
+  redrawn.add(draw);
   return el("div", {}, node, keys, readout);
 }
 

@@ -114,6 +114,15 @@ function badge(k) {
   return canvas;
 }
 
+// The patch of colour that names a curve or a part.
+function swatch(at, style = {}) {
+  const node = el("i", { style });
+  const draw = () => { node.style.background = hue(at); };
+  draw();
+  redrawn.add(draw);
+  return node;
+}
+
 function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 }

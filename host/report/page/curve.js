@@ -39,11 +39,10 @@ function curveChart(sizes) {
     node.replaceChildren(picture);
   };
   onWidth(node, draw);
-  const key = (name, at) => el("span", {}, el("i", { style: { background: hue(at) } }), name);
-  const keys = () => [key("trained, mean of the runs, with each run", trained), key("class means under the starting prompt, untrained", untrained)];
-  const legend = el("div", { class: "keys" }, keys());
-  redrawn.add(() => { draw(); legend.replaceChildren(...keys()); });
-  return el("div", {}, node, legend);
+  redrawn.add(draw);
+  const key = (name, at) => el("span", {}, swatch(at), name);
+  return el("div", {}, node, el("div", { class: "keys" },
+    key("trained, mean of the runs, with each run", trained), key("class means under the starting prompt, untrained", untrained)));
 }
 
 function sizesTable(sizes) {

@@ -118,7 +118,7 @@ function calibration(run) {
   return el("section", { id: "calibration" }, el("h2", {}, "Calibration"),
     el("p", { class: "note" }, `Do answers with a confidence of 80 % turn out right in 80 of 100? On the diagonal they do. Temperature ${short(c.temperature)} was fitted on all ${c.texts} held-out texts; what is shown as after is each half of them under the temperature of the other half.`),
     el("div", { class: "pair" }, el("div", {}, reliabilityChart(parts, "share of right answers by confidence"),
-      el("div", { class: "keys" }, parts.map((p) => el("span", {}, el("i", { style: { background: hue(p.hue) } }), p.name)))),
+      el("div", { class: "keys" }, parts.map((p) => el("span", {}, swatch(p.hue), p.name)))),
     el("div", {}, el("table", {}, el("thead", {}, el("tr", {}, ["", "Temperature", "Expected calibration error", "Mean surprise"].map((h) => el("th", { scope: "col" }, h)))),
       el("tbody", {}, row("before", c.before, short(c.before.temperature)), row("after, crossed", c.after, c.halves.map(short).join(", ")))))));
 }
@@ -222,10 +222,15 @@ function wholeTime(m) {
 function machine(run) {
   const m = run.metrics, device = m.device || {}, stages = Object.entries(m.seconds || {}).filter(([, s]) => typeof s === "number");
   const total = wholeTime(m);
+  const stage = (name, s, i) => {
+    const part = swatch(i, { width: 100 * s / (total || 1) + "%" });
+    part.title = `${name}: ${seconds(s)}`;
+    return part;
+  };
   const fact = (name, value) => (value === undefined || value === "" ? null : [el("dt", {}, name), el("dd", {}, value)]);
   return el("section", { id: "machine" }, el("h2", {}, `Where the ${seconds(total)} went`),
-    el("div", { class: "stages" }, stages.map(([name, s], i) => el("i", { title: `${name}: ${seconds(s)}`, style: { width: 100 * s / (total || 1) + "%", background: hue(i) } }))),
-    el("div", { class: "keys" }, stages.map(([name, s], i) => el("span", {}, el("i", { style: { background: hue(i) } }), `${stageNames[name] || name} ${seconds(s)}`))),
+    el("div", { class: "stages" }, stages.map(([name, s], i) => stage(name, s, i))),
+    el("div", { class: "keys" }, stages.map(([name, s], i) => el("span", {}, swatch(i), `${stageNames[name] || name} ${seconds(s)}`))),
     el("dl", { class: "facts" }, [
       fact("Device", device.name), fact("Platform", device.platform), fact("Driver", device.driver), fact("Matrix products", device.gemm),
       fact("Most device memory", m.device_memory_bytes ? (m.device_memory_bytes / 1048576).toFixed(0) + " MiB" : undefined),
@@ -259,10 +264,15 @@ function configSection(run) {
     el("details", {}, el("summary", {}, "The whole config"), el("pre", {}, run.config.join("\n"))));
 }
 
+// What draws the run that is shown; the comparison above it stays.
+let ofRun = [];
+
 function showRun(run) {
-  redrawn.clear();
+  for (const draw of ofRun) redrawn.delete(draw);
+  const others = new Set(redrawn);
   byId("run").replaceChildren(...[verdict(run), ...mapSection(run), animation(run), curves(run),
     measured(run) ? el("div", { class: "pair" }, scores(run), confusion(run)) : null, calibration(run), machine(run), configSection(run)].filter(Boolean));
+  ofRun = [...redrawn].filter((draw) => !others.has(draw));
 }
 
 // Several runs: a table, their held-out curves, and the settings in which they differ.
