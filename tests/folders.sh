@@ -141,10 +141,7 @@ refused none 3 'nothing.json' compare config.ini --baseline nothing.json --out p
 begin() {
     "$dunlin" train -q config.ini --set train.epochs=1000000 --out "$@" >begun.out 2>begun.err &
     pid=$!
-    until [ -s "$1/checkpoint" ]; do
-        kill -0 $pid 2>/dev/null || stop "$1: $(cat begun.err)"
-        sleep 0.01
-    done
+    comes $pid begun.err [ -s "$1/checkpoint" ]
 }
 # end WORD: ends it, by a signal.
 end() {
@@ -157,10 +154,7 @@ goes_on() {
     size=$(stat -c %s "$1/history.jsonl")
     "$dunlin" train -q --resume "$1" >out 2>err &
     pid=$!
-    until [ "$(stat -c %s "$1/history.jsonl")" -gt "$size" ]; do
-        kill -0 $pid 2>/dev/null || stop "$1: $(cat err)"
-        sleep 0.01
-    done
+    comes $pid err longer "$1/history.jsonl" "$size"
     kill -TERM $pid
     wait $pid
     status=$?

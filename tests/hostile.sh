@@ -92,8 +92,11 @@ for what in hang-build hang-build=2; do
     cache=$work/cache-$what
     limit=60 hostile $what 4 compare config.ini --device "$device" --out "$what" --timeout 3
     matches out 'failed, took longer than 3 s and was ended; self-test took longer than 3 s'
-    sleep 0.3
-    left=$(grep -lz "OCL_HOSTILE=$what" /proc/[0-9]*/environ 2>/dev/null)
+    for ((i = 0; i < 200; i++)); do # who was killed may take a while to be gone
+        left=$(grep -lzF "DUNLIN_CACHE=$cache" /proc/[0-9]*/environ 2>/dev/null)
+        [ -n "$left" ] || break
+        sleep 0.05
+    done
     [ -z "$left" ] || fail "$what: processes stay behind: $left"
 done
 cache=$kept
@@ -111,10 +114,8 @@ matches err '^dunlin: .*even the plainest kernels do not run .killed by signal 6
 DUNLIN_CACHE=$kept OPENCL_LAYERS=$layer OCL_HOSTILE=lose-late=150 "$dunlin" serve run --port 0 --device "$device" \
     >served-out 2>served &
 server=$!
-until address=$(grep -o 'http://[^ ]*' served); do
-    kill -0 $server 2>/dev/null || stop "serve: $(cat served)"
-    sleep 0.05
-done
+comes $server served grep -q '^serving' served
+address=$(grep -o 'http://[^ ]*' served)
 python3 - "$address" >out 2>err <<'END' || fail "serve under a device that is lost"
 import json, sys, urllib.error, urllib.request
 answers = []

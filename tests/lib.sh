@@ -9,9 +9,12 @@ cd "$work" || exit 1
 n_failed=0
 : "$device" "$here"
 
-# However a test ends, a failure that was counted makes its status 1.
+# However a test ends, a failure that was counted makes its status 1, and no process that it began goes on.
 leave() {
-    local status=$?
+    local status=$? left
+    left=$(jobs -rp)
+    # shellcheck disable=SC2086 # one a word
+    [ -z "$left" ] || kill -KILL $left 2>/dev/null
     chmod -R u+rwx "$work"
     rm -rf "$work"
     [ "$n_failed" -eq 0 ] || exit 1
@@ -52,6 +55,25 @@ ends() {
     status=$?
     [ $status -eq "$wanted" ] || fail "dunlin $*: exit status $status, expected $wanted"
 }
+# comes PROCESS LOG COMMAND...: waits until the command succeeds. Where the process ends before, nothing does any more.
+comes() {
+    local process=$1 log=$2
+    shift 2
+    until "$@"; do
+        kill -0 "$process" 2>/dev/null || stop "it ended before this: $*: $(tail -n 5 "$log")"
+        sleep 0.01
+    done
+}
+# longer FILE BYTES: it has more than these.
+longer() {
+    [ "$(stat -c %s "$1")" -gt "$2" ]
+}
+# interrupts PROCESS: Ctrl-C for a training, which leaves with the status of that.
+interrupts() {
+    kill -INT "$1"
+    wait "$1"
+    [ $? -eq 130 ] || stop 'the run to interrupt was not'
+}
 # says FILE TEXT, matches FILE REGEX: what FILE contains.
 says() {
     grep -qF -e "$2" "$1" || fail "$1 does not contain '$2': $(head -c 400 "$1")"
@@ -91,6 +113,13 @@ probe = no
 [output]
 report = no
 END
+}
+
+# differ A B WHAT: both files are there, and not the same.
+differ() {
+    if [ ! -s "$1" ] || [ ! -s "$2" ] || cmp -s "$1" "$2"; then
+        fail "$3 ($1, $2)"
+    fi
 }
 
 # record RUN KEY=VALUE... [@AGE]: changes the mark's record.

@@ -40,10 +40,7 @@ begin() {
 
 # until_there CONDITION...: waits until that command succeeds, while the job goes on.
 until_there() {
-    until "$@"; do
-        kill -0 "$job" 2>/dev/null || stop "$*: never came: the job has ended"
-        sleep 0.01
-    done
+    comes "$job" err "$@"
 }
 
 # pid_of RANK

@@ -69,12 +69,8 @@ edit other 'work.seed=7'
 "$dunlin" report devices >/dev/null || stop "a page of devices"
 "$dunlin" serve one --port 0 --max-body 4 2>served &
 server=$!
-ended=0
-trap 'ended=$?; kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; (exit $ended); leave' EXIT
-until address=$(grep -o 'http://[^ ]*' served); do
-    kill -0 $server 2>/dev/null || stop "serve: $(cat served)"
-    sleep 0.05
-done
+comes $server served grep -q '^serving' served
+address=$(grep -o 'http://[^ ]*' served)
 "$python" "$here/report_browser.py" "$chromium" "$work" \
     one/report.html flock/boids.html both.html unmeasured.html devices/devices.html curve.html "$address" "$shots" || stop "in the browser"
 kill "$server"

@@ -99,13 +99,8 @@ printf '%d kills in %d runs, every result the same\n' $killed $chain
 # Ctrl-C: the run says how to go on, and with what status it left.
 "$dunlin" train -q config.ini --set train.epochs=2000 --out interrupted >/dev/null 2>err &
 pid=$!
-until [ -s interrupted/history.jsonl ]; do
-    kill -0 $pid || stop "the run to interrupt: $(cat err)"
-    sleep 0.01
-done
-kill -INT $pid
-wait $pid
-[ $? -eq 130 ] || stop "Ctrl-C does not give status 130"
+comes $pid err [ -s interrupted/history.jsonl ]
+interrupts $pid
 grep -q 'go on with: dunlin train --resume interrupted' err || stop "Ctrl-C does not say how to go on: $(cat err)"
 
 # Damage: the checkpoint before it serves; with both damaged, one clear line.
