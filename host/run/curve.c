@@ -185,21 +185,27 @@ static double variance_of_runs(const dun_curve_size *size) {
     return size->n_runs > 1 ? sum / (size->n_runs - 1) / size->n_runs : 0;
 }
 
+void dun_curve_gain_interval(double *low, double *high, double sum, double squares, double n,
+                             double of_runs) {
+    const double m = n + 2, mean = sum / m, of_texts = ((squares + 1) / m - mean * mean) / m;
+    const double half = 1.96 * sqrt(of_texts + of_runs);
+    *low = mean - half;
+    *high = mean + half;
+}
+
 /* What the last step brought, text by text. */
 static void judge(job *j) {
     dun_curve *curve = j->curve;
     const double n = curve->n_valid;
-    double square = 0;
-    for (uint32_t i = 0; i < curve->n_valid; i++)
-        curve->gain += (j->right[i] - j->right_before[i]) / n;
+    double sum = 0, squares = 0;
     for (uint32_t i = 0; i < curve->n_valid; i++) {
-        const double off = j->right[i] - j->right_before[i] - curve->gain;
-        square += off * off;
+        const double change = j->right[i] - j->right_before[i];
+        sum += change;
+        squares += change * change;
     }
-    const double of_texts = n > 1 ? square / (n - 1) / n : 1;
-    const double half = 1.96 * sqrt(of_texts + variance_of_runs(&curve->sizes[curve->n_sizes - 2]));
-    curve->gain_low = curve->gain - half;
-    curve->gain_high = curve->gain + half;
+    curve->gain = sum / n;
+    dun_curve_gain_interval(&curve->gain_low, &curve->gain_high, sum, squares, n,
+                            variance_of_runs(&curve->sizes[curve->n_sizes - 2]));
     curve->answer = curve->gain_low > 0                   ? DUN_CURVE_YES
                     : curve->gain_high < DUN_CURVE_LITTLE ? DUN_CURVE_HARDLY
                                                           : DUN_CURVE_UNCLEAR;

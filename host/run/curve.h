@@ -54,6 +54,11 @@ uint32_t dun_curve_sizes(uint32_t sizes[DUN_CURVE_SIZES], uint32_t from, uint32_
 /* Wilson's interval of 95 % for a share of n. */
 void dun_curve_interval(double *low, double *high, double share, double n);
 
+/* Interval of 95 % for the mean of n changes of a text, -1 .. 1 each, from their sum and the sum of their
+ * squares, with half a text more that changed each way and two halves that did not (Agresti and Min 2005), so
+ * that few texts without a change are not certain; of_runs: the variance of the mean that runs add. */
+void dun_curve_gain_interval(double *low, double *high, double sum, double squares, double n, double of_runs);
+
 /* Runs all of them. DUN_USAGE: the config, or too few texts for two sizes; DUN_BAD_INPUT: data, or a class
  * without a text in the smallest size; DUN_INTERRUPTED. `curve` is for dun_curve_free in any case. */
 int dun_curve_run(dun_curve *curve, const dun_curve_order *order);

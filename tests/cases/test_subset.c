@@ -138,6 +138,12 @@ static void test_sizes(void **state) {
     assert_true(fabs(low - 0.8256) < 1e-4 && fabs(high - 0.9448) < 1e-4);
     dun_curve_interval(&low, &high, 1, 20);
     assert_true(fabs(low - 0.8389) < 1e-4 && high <= 1);
+    dun_curve_gain_interval(&low, &high, 0, 0, 10, 0); /* none of ten texts changed: not certain of others */
+    assert_true(fabs(low + 0.1633) < 1e-4 && fabs(high - 0.1633) < 1e-4);
+    dun_curve_gain_interval(&low, &high, 10, 30, 218, 0); /* 20 got right, 10 wrong */
+    assert_true(fabs(low + 0.0038) < 1e-4 && fabs(high - 0.0947) < 1e-4);
+    dun_curve_gain_interval(&low, &high, 0, 0, 1e9, 0.0001); /* all of it of runs */
+    assert_true(fabs(high - 0.0196) < 1e-4);
 }
 
 int main(void) {
