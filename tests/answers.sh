@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a training offers beyond its steps, from outside: validation texts that are split off and stay the same ones;
-# the validation loss, patience with it, and the best state kept; probabilities that are calibrated.
+# the validation loss, patience with it, and the best state kept; probabilities that are calibrated; label words.
 # Usage: answers.sh DUNLIN FIXTURES
 set -uo pipefail
 # shellcheck source=tests/lib.sh
@@ -195,6 +195,44 @@ for broken in 0 -1 nan x; do # as long as what was there
     sed -i "s/\(\"calibration_temperature\": \{0,1\}\"\)[^\"]*/\1$(printf "%-${#temperature}s" $broken)/" broken/prompt.safetensors
     ends 3 classify broken lines.txt
     says err "the metadata's calibration_temperature is $broken"
+    rm -r broken
+done
+
+# Label words: said with their tokens, saved with the prompt, and answered with everywhere as they were measured.
+words=(--set data.valid=many.tsv --set 'loss.label_words=aa+ab, zz' --set loss.label_weight=0.5)
+ends 0 train config.ini --out words "${words[@]}"
+matches err '^words +0: " a\|a" \(2 tokens, averaged\) \+ " a\|b" .*; 1: " '
+cmp -s plain/predictions.tsv words/predictions.tsv && fail 'label words change nothing'
+says words/prompt.safetensors '"label_words":"aa+ab, zz"'
+ends 0 eval words --json
+[ "$(number accuracy out)" = "$(number accuracy words/metrics.json)" ] || fail 'eval measures label words otherwise'
+cut -f 1 many.tsv >many.txt
+ends 0 classify words many.txt --output tsv
+awk -F '\t' 'NR == FNR { if (FNR > 1) { h[FNR - 1] = $4; l[FNR - 1] = $5 } next }
+    { a = $4 - h[FNR]; b = $5 - l[FNR]; if (a * a + b * b > 1e-6) exit 1 }' words/predictions.tsv out ||
+    fail "classify: not the distances of predictions.tsv: $(head -n 2 out)"
+ends 0 suggest words many.txt -n 3 --quiet
+[ "$(wc -l <out)" -ge 3 ] || fail 'nothing is suggested with label words'
+ends 0 export words --format npz --out words.npz
+for array in label_rows label_offsets; do
+    grep -q $array.npy words.npz || fail "words.npz lacks $array"
+done
+ends 0 export words --format peft --out words-peft
+grep -q label_rows words-peft/dunlin.safetensors || fail 'words-peft lacks label_rows'
+ends 0 classify words lines.txt --set loss.label_words= --set loss.label_weight=1
+ends 3 classify words lines.txt --set 'loss.label_words=aa, zz'
+says err 'was trained with the label words aa+ab, zz; loss.label_words is aa, zz'
+ends 3 classify plain lines.txt --set 'loss.label_words=aa, zz'
+says err 'was trained without label words'
+ends 2 train config.ini --out bad --set 'loss.label_words=aa, aa'
+says err 'two classes have the word "aa"'
+[ ! -e bad ] || fail 'what was refused left a folder'
+offsets=$(grep -aoE '"label_offsets": ?"[^"]*"' words/prompt.safetensors | grep -oE '\[.*\]')
+for broken in '1' '[1]' '[1,2,3]' '["a",1]' '[1e99,1]'; do # as long as what was there
+    cp -r words broken
+    sed -i "s/\(\"label_offsets\": \{0,1\}\"\)[^\"]*/\1$(printf "%-${#offsets}s" "${broken//\"/\\\\\\\"}")/" broken/prompt.safetensors
+    ends 3 classify broken lines.txt
+    says err 'broken/prompt.safetensors'
     rm -r broken
 done
 

@@ -230,6 +230,7 @@ train.batch_size=7 data.limit_train=11
 data.limit_train=2 data.limit_valid=2
 train.keep=best train.patience=1 train.epochs=5
 output.calibrate=yes data.valid_share=0.3 data.valid=
+loss.label_words=aa,zz train.average=0.5
 END
 # Several runs in one session, whose batches and points differ: ranks leave and come back with it.
 grid=(--sweep "train.batch_size=7,40" --sweep "model.point=hidden,logits")
