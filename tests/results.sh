@@ -109,9 +109,19 @@ texts.1.seconds is something else|texts.1.seconds.least=1e6
 texts.1.tokens is missing|texts.1
 energy needs joules, or the reason|energy.reason=null energy.joules=null
 energy.joules is something else; .n, least, median, most. of 5 or more, or null|energy.joules=5
-checksum does not fit: the file was changed|--keep-checksum accuracy=1.5
+accuracy is something else; a number from 0 to 1, or null|accuracy=1.5
+accuracy is something else; a number from 0 to 1, or null|accuracy=-0.25
+check.worst is something else; a number from 0 to 1|check.worst=1.5
+check.worst is something else; a number from 0 to 1|check.worst=null
+machine.cores are more than machine.of_cores; that cannot be|machine.of_cores=2 machine.cores=3
+checksum does not fit: the file was changed|--keep-checksum accuracy=0.5
 END
-[ $n -eq 24 ] || stop "rows of bad files: $n"
+[ $n -eq 29 ] || stop "rows of bad files: $n"
+for word in precision weights cache_kv; do # what is run again must be what a config takes
+    edit bad.json "setup.$word=\"bogus\""
+    ends 3 compare config.ini --verify bad.json --out bad
+    matches err "^dunlin: bad.json: setup.$word: device.$word = bogus is not known; needed is "
+done
 sed 's/"accuracy":[0-9.]*/"accuracy":NaN/' one.json >bad.json
 refused '1:[0-9]+: NaN is no JSON; a number or null is needed' bad.json
 head -c 700 one.json >bad.json

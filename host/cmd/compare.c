@@ -96,7 +96,7 @@ static int add_devices(json_t *results, const json_t *root, const char *path) {
             path));
     json_array_foreach(devices, i, result) {
         if (!*dun_result_text(result, "name") || !json_is_string(json_object_get(result, "status")))
-            TRY(dun_error(DUN_BAD_INPUT, "%s: device %zu has no name or status", path, i));
+            TRY(dun_error(DUN_BAD_INPUT, "%s: device %zu has no name or status", path, i + 1));
         TRY(add_named(results, result));
     }
 out:

@@ -9,14 +9,35 @@
 #include "run/work.h"
 #include "session/reopen.h"
 
-#include <stdio.h>
 #include <string.h>
 
+/* What --verify sets: keys of [device], and where files of results have them. */
+static const struct {
+    enum dun_config_id id;
+    const char *name, *path;
+} setups[DUN_COMPARE_SETS] = {
+    {DUN_KEY_device_precision, "precision", "setup.precision"},
+    {DUN_KEY_device_weights, "weights", "setup.weights"},
+    {DUN_KEY_device_cache_kv, "cache_kv", "setup.cache_kv"},
+};
+
+/* A file that was edited by hand may have words that no config takes. */
+static int check_word(size_t i, const char *word, const char *file) {
+    int rc = DUN_OK;
+    dun_config config = {0};
+    TRY(dun_config_init(&config));
+    if (dun_config_put(&config, setups[i].id, word, setups[i].path) < 0)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: %s", file, dun_error_message()));
+out:
+    dun_config_free(&config);
+    return rc;
+}
+
 /* Sets that a file of results was made with, below those of the command line. */
-static int set_as_read(dun_overrides *overrides, dun_str sets[], const json_t *read) {
-    static const char *const keys[DUN_COMPARE_SETS] = {"precision", "weights", "cache_kv"};
+static int set_as_read(dun_overrides *overrides, dun_str sets[], const json_t *read, const char *file) {
     int rc = DUN_OK;
     const char **all;
+    dun_str word = {0};
     TRY_NEW(all, overrides->n_sets + DUN_COMPARE_SETS + 1);
     for (size_t i = 0; i < overrides->n_sets; i++)
         all[DUN_COMPARE_SETS + i] = overrides->sets[i];
@@ -24,13 +45,15 @@ static int set_as_read(dun_overrides *overrides, dun_str sets[], const json_t *r
     overrides->sets = all;
     overrides->n_sets += DUN_COMPARE_SETS;
     for (size_t i = 0; i < DUN_COMPARE_SETS; i++) {
-        char path[32];
-        snprintf(path, sizeof path, "setup.%s", keys[i]);
-        const char *word = dun_result_text(read, path); /* of precision "split, portable" the first */
-        TRY(dun_str_addf(&sets[i], "device.%s=%.*s", keys[i], (int)strcspn(word, ","), word));
+        const char *text = dun_result_text(read, setups[i].path); /* of "split, portable" the first word */
+        dun_str_clear(&word);
+        TRY(dun_str_addf(&word, "%.*s", (int)strcspn(text, ","), text));
+        TRY(check_word(i, word.bytes ? word.bytes : "", file));
+        TRY(dun_str_addf(&sets[i], "device.%s=%s", setups[i].name, word.bytes));
         all[i] = sets[i].bytes;
     }
 out:
+    dun_str_free(&word);
     return rc;
 }
 
@@ -60,7 +83,7 @@ int dun_compare_files_open(dun_compare_files *f, const dun_args *args, dun_overr
     TRY_PTR(f->verdicts, json_array());
     if (f->verify) {
         TRY(dun_result_read(&f->read, f->verify));
-        TRY(set_as_read(overrides, f->sets, f->read));
+        TRY(set_as_read(overrides, f->sets, f->read, f->verify));
     }
     if (f->save)
         TRY(dun_place_for_file(f->save));

@@ -20,7 +20,8 @@ enum kind {
     HASH_OR_NULL,
     COUNT,
     SOME,
-    NUMBER_OR_NULL,
+    SHARE,
+    SHARE_OR_NULL,
     YES_NO,
     SPREAD,
     SPREAD_OR_NULL,
@@ -65,11 +66,11 @@ static const struct field {
     {"setup.weights", TEXT},
     {"setup.precision", TEXT},
     {"setup.cache_kv", TEXT},
-    {"check.worst", NUMBER_OR_NULL},
+    {"check.worst", SHARE},
     {"check.tests", TESTS},
     {"losses", LOSSES},
     {"same_bits", YES_NO},
-    {"accuracy", NUMBER_OR_NULL},
+    {"accuracy", SHARE_OR_NULL},
     {"trained_texts", SOME},
     {"texts.0.tokens", SOME},
     {"texts.0.texts", SOME},
@@ -130,6 +131,10 @@ static bool is_count(const json_t *value, json_int_t least) {
     return json_is_integer(value) && json_integer_value(value) >= least;
 }
 
+static bool is_share(const json_t *value) {
+    return json_is_number(value) && json_number_value(value) >= 0 && json_number_value(value) <= 1;
+}
+
 /* Repetitions enough, each longer than nothing, in order. */
 static bool is_spread(const json_t *value) {
     const double least = dun_result_number(value, "least"), median = dun_result_number(value, "median");
@@ -169,8 +174,10 @@ static const char *lacks(const json_t *value, enum kind kind) {
         return is_count(value, 0) ? NULL : "a whole number from 0";
     case SOME:
         return is_count(value, 1) ? NULL : "a whole number from 1";
-    case NUMBER_OR_NULL:
-        return none || json_is_number(value) ? NULL : "a number, or null";
+    case SHARE: /* of what a device that passes may be off, too */
+        return is_share(value) ? NULL : "a number from 0 to 1";
+    case SHARE_OR_NULL:
+        return none || is_share(value) ? NULL : "a number from 0 to 1, or null";
     case YES_NO:
         return json_is_boolean(value) ? NULL : "true or false";
     case SPREAD:
@@ -207,6 +214,9 @@ static int check_sense(const json_t *result, const char *name) {
         dun_result_number(result, "seconds.step.least"))
         return dun_error(DUN_BAD_INPUT,
                          "%s: seconds.step_whole is shorter than seconds.step, a part of it; that cannot be",
+                         name);
+    if (dun_result_number(result, "machine.cores") > dun_result_number(result, "machine.of_cores"))
+        return dun_error(DUN_BAD_INPUT, "%s: machine.cores are more than machine.of_cores; that cannot be",
                          name);
     if (json_is_null(dun_result_at(result, "energy.joules")) == !*dun_result_text(result, "energy.reason"))
         return dun_error(DUN_BAD_INPUT, "%s: energy needs joules, or the reason why there are none", name);
