@@ -128,16 +128,8 @@ ends 2 compare config.ini --timeout never
 # kill -9 of one device's process leaves the others and a table.
 "$dunlin" compare config.ini --device "$twice" --set train.epochs=3000 --timeout 200 --out killed >out 2>err &
 pid=$!
-until grep -q 'train in process' err; do
-    kill -0 $pid 2>/dev/null || stop "compare ended early"
-    sleep 0.05
-done
+comes $pid err grep -q 'train in process' err
 kill -9 "$(sed -n 's/.*train in process //p' err | head -n 1)"
-sleep 0.2
-until [ "$(grep -c 'train in process' err)" -eq 2 ]; do
-    kill -0 $pid 2>/dev/null || stop "compare ended with the first device"
-    sleep 0.05
-done
 wait $pid || stop "compare of two devices of which one was killed"
 matches out 'failed, killed by signal 9'
 matches out ': finished; self-test'

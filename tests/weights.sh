@@ -87,7 +87,7 @@ done
 # Halves are another model, but not far from it.
 for gemm in reg local naive; do
     learn "half-$gemm" k.gguf f16 "$gemm"
-    cmp -s "half-$gemm/prompt.safetensors" "k-$gemm-f32/prompt.safetensors" && fail "f16 with $gemm rounds nothing"
+    differ "half-$gemm/prompt.safetensors" "k-$gemm-f32/prompt.safetensors" "f16 with $gemm rounds nothing"
     for name in "half-$gemm" "k-$gemm-f32"; do
         grep -o '"label":"[a-z]*"' "$name.answers" >"$name.labels"
     done
@@ -103,13 +103,8 @@ long=(--quiet --set model.path=b.gguf --set train.epochs=120 --set output.checkp
 ends 0 train job.ini --out whole "${long[@]}" --set device.weights=f32
 "$dunlin" train job.ini --out short "${long[@]}" --set device.weights=stored >out 2>err &
 pid=$!
-until [ -s short/history.jsonl ]; do
-    kill -0 $pid || stop 'the run to interrupt'
-    sleep 0.01
-done
-kill -INT $pid
-wait $pid
-[ $? -eq 130 ] || stop 'the run to interrupt was not'
+comes $pid err [ -s short/history.jsonl ]
+interrupts $pid
 ends 0 train --resume short
 says short/run.log 'weights   stored: asked for by device.weights'
 for file in prompt.safetensors predictions.tsv; do

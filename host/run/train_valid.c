@@ -8,16 +8,25 @@
 
 #include <math.h>
 
+/* What is missing for a validation loss; NULL: nothing. */
+static const char *lacks_loss(const dun_session *session) {
+    const dun_dataset *valid = session->valid;
+    if (!valid)
+        return "there are no validation texts; data.valid or data.valid_share is needed";
+    for (size_t i = 0; i < valid->n; i++)
+        if (session->class_weight[valid->examples[i].label] > 0)
+            return NULL;
+    return "by loss.class_weights all validation texts weigh 0; one of another class is needed";
+}
+
 int dun_train_check(const dun_session *session) {
     const dun_config *config = session->config;
     const bool best = config->train.keep == DUN_KEEP_BEST;
-    if (session->valid || (!best && config->train.patience == 0))
-        return DUN_OK;
-    return dun_error(DUN_USAGE,
-                     "%s: train.%s goes by the validation loss, and there are no validation texts; "
-                     "data.valid or data.valid_share is needed",
-                     dun_config_origin(config, best ? DUN_KEY_train_keep : DUN_KEY_train_patience),
-                     best ? "keep = best" : "patience");
+    const char *lacks = best || config->train.patience > 0 ? lacks_loss(session) : NULL;
+    return lacks ? dun_error(DUN_USAGE, "%s: train.%s goes by the validation loss, and %s",
+                             dun_config_origin(config, best ? DUN_KEY_train_keep : DUN_KEY_train_patience),
+                             best ? "keep = best" : "patience", lacks)
+                 : DUN_OK;
 }
 
 /* After a step that went too far no text has a nearest centroid. The loss of the next step would show it, but
