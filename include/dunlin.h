@@ -221,10 +221,11 @@ DUNLIN_API dunlin_status dunlin_resume(dunlin_run **run, const char *directory, 
 DUNLIN_API dunlin_status dunlin_open(dunlin_run **run, const char *directory, const char *device);
 
 /* For each of the n texts, in order, the answer that `dunlin classify` gives; labels and weights are not
- * looked at. Each of the arrays may be NULL: `distances` (n, K): to each class's centroid; `probabilities`
- * (n, K): softmax of -distance / loss.temperature, of which the program's confidence is the largest; they
- * order answers, and are no measured probability of being right; `labels` (n): the number of the nearest
- * centroid's class, the lower one of equals. DUNLIN_FAILED: a distance that is not finite. */
+ * looked at. Each of the arrays may be NULL: `distances` (n, K): to each class's centroid, less what label
+ * words say where the run has some (loss.label_words), so that they may be below 0; `probabilities` (n, K):
+ * softmax of -distance / loss.temperature, of which the program's confidence is the largest; they order
+ * answers, and are no measured probability of being right; `labels` (n): the number of the nearest centroid's
+ * class, the lower one of equals. DUNLIN_FAILED: a distance that is not finite. */
 DUNLIN_API dunlin_status dunlin_classify(dunlin_run *run, const dunlin_texts *texts, float *distances,
                                          double *probabilities, uint32_t *labels);
 

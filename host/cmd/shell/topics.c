@@ -151,7 +151,8 @@ const dun_topic dun_topics[] = {
      .summary = "What training makes small.",
      .text = "Cross-entropy: softmax over the negative distances to all centroids. Centroid: the distance to "
              "the own centroid, and a repulsion between centroids. Attract-repel: the distance to the own "
-             "centroid, and a repulsion from those of the other classes.",
+             "centroid, and a repulsion from those of the other classes. With label words, cross-entropy "
+             "goes by the distances less what the model's head makes of a word for each class.",
      .section = "loss"},
     {.name = "files",
      .summary = "What a run leaves behind.",
