@@ -13,9 +13,14 @@ static double dot(const double *a, const double *b, int D) {
     return sum;
 }
 
-static double distance_of(const double *a, const double *b, const dun_ref_distance_shape *s) {
+static int parts_of(const dun_ref_distance_shape *s) {
+    return s->parts ? s->parts : 1;
+}
+
+static double part_distance(const double *a, const double *b, const dun_ref_distance_shape *s) {
+    const int D = s->D / parts_of(s);
     double sum = 0.0, eps = s->kind == DUN_REF_EUCLIDEAN ? distance_eps : 0.0;
-    for (int j = 0; j < s->D; j++)
+    for (int j = 0; j < D; j++)
         sum += (a[j] - b[j] + eps) * (a[j] - b[j] + eps);
     switch (s->kind) {
     case DUN_REF_EUCLIDEAN:
@@ -23,15 +28,24 @@ static double distance_of(const double *a, const double *b, const dun_ref_distan
     case DUN_REF_SQUARED:
         return sum;
     default:
-        return 1.0 - dot(a, b, s->D) / sqrt(dot(a, a, s->D) * dot(b, b, s->D));
+        return 1.0 - dot(a, b, D) / sqrt(dot(a, a, D) * dot(b, b, D));
     }
 }
 
-/* Adds slope * dd(a, b) to both gradients. */
-static void add_slopes(double *d_a, double *d_b, double slope, const double *a, const double *b,
-                       const dun_ref_distance_shape *s) {
-    double d = distance_of(a, b, s), aa = dot(a, a, s->D), bb = dot(b, b, s->D), lengths = sqrt(aa * bb);
-    for (int j = 0; j < s->D; j++) {
+static double distance_of(const double *a, const double *b, const dun_ref_distance_shape *s) {
+    const int parts = parts_of(s), D = s->D / parts;
+    double sum = 0.0;
+    for (int part = 0; part < parts; part++)
+        sum += part_distance(a + part * D, b + part * D, s);
+    return sum / parts;
+}
+
+/* Adds slope * dd(a, b) of one part to both gradients. */
+static void add_part_slopes(double *d_a, double *d_b, double slope, const double *a, const double *b,
+                            const dun_ref_distance_shape *s) {
+    const int D = s->D / parts_of(s);
+    double d = part_distance(a, b, s), aa = dot(a, a, D), bb = dot(b, b, D), lengths = sqrt(aa * bb);
+    for (int j = 0; j < D; j++) {
         double to_a, to_b;
         switch (s->kind) {
         case DUN_REF_EUCLIDEAN:
@@ -49,6 +63,13 @@ static void add_slopes(double *d_a, double *d_b, double slope, const double *a, 
         d_a[j] += slope * to_a;
         d_b[j] += slope * to_b;
     }
+}
+
+static void add_slopes(double *d_a, double *d_b, double slope, const double *a, const double *b,
+                       const dun_ref_distance_shape *s) {
+    const int parts = parts_of(s), D = s->D / parts;
+    for (int at = 0; at < s->D; at += D)
+        add_part_slopes(d_a + at, d_b + at, slope / parts, a + at, b + at, s);
 }
 
 static void clear(double *x, int n) {

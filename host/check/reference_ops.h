@@ -91,6 +91,7 @@ typedef enum { DUN_REF_EUCLIDEAN, DUN_REF_SQUARED, DUN_REF_COSINE } dun_ref_dist
 typedef struct {
     int B, K, D;
     dun_ref_distance kind;
+    int parts; /* points side by side in a row of D, whose distances are averaged; 0: 1 */
 } dun_ref_distance_shape;
 void dun_ref_distance_fwd(double *distance, const double *points, const double *centroids,
                           const dun_ref_distance_shape *shape);

@@ -21,13 +21,16 @@ static const char *const placements[] = {"apart", "far out", "nearly equal", "eq
 static const struct {
     int B, K, D;
     enum placement placement;
+    int parts; /* points in a row of D; 0: 1 */
 } cases[] = {
-    {1, 2, 1, APART},    {5, 2, 3, APART},    {5, 3, 4, APART},    {3, 5, 5, APART},   {2, 2, 15, APART},
-    {31, 3, 16, APART},  {33, 2, 17, APART},  {5, 5, 31, APART},   {5, 3, 32, APART},  {5, 2, 33, APART},
-    {7, 3, 127, APART},  {2, 2, 255, APART},  {2, 3, 256, APART},  {2, 2, 257, APART}, {32, 2, 576, APART},
-    {2, 2, 4099, APART}, {7, 100, 33, APART}, {2, 3, 8195, APART}, {5, 3, 33, FAR},    {2, 2, 4099, FAR},
-    {5, 3, 33, NEAR},    {5, 2, 576, NEAR},   {5, 3, 33, EQUAL},   {5, 2, 17, EQUAL},  {5, 2, 4099, EQUAL},
-    {1, 3, 1, EQUAL},
+    {1, 2, 1, APART, 0},     {5, 2, 3, APART, 0},    {5, 3, 4, APART, 0},     {3, 5, 5, APART, 0},
+    {2, 2, 15, APART, 0},    {31, 3, 16, APART, 0},  {33, 2, 17, APART, 0},   {5, 5, 31, APART, 0},
+    {5, 3, 32, APART, 0},    {5, 2, 33, APART, 0},   {7, 3, 127, APART, 0},   {2, 2, 255, APART, 0},
+    {2, 3, 256, APART, 0},   {2, 2, 257, APART, 0},  {32, 2, 576, APART, 0},  {2, 2, 4099, APART, 0},
+    {7, 100, 33, APART, 0},  {2, 3, 8195, APART, 0}, {5, 3, 33, FAR, 0},      {2, 2, 4099, FAR, 0},
+    {5, 3, 33, NEAR, 0},     {5, 2, 576, NEAR, 0},   {5, 3, 33, EQUAL, 0},    {5, 2, 17, EQUAL, 0},
+    {5, 2, 4099, EQUAL, 0},  {1, 3, 1, EQUAL, 0},    {5, 3, 6, APART, 2},     {33, 2, 51, APART, 3},
+    {9, 5, 256, APART, 4},   {2, 3, 12297, APART, 3}, {5, 3, 66, NEAR, 2},    {5, 2, 99, EQUAL, 3},
 };
 
 /* Centroids of the case; the last repeats the first where the placement is EQUAL, and nearly so for NEAR. */
@@ -67,8 +70,9 @@ static void free_distance(void *distance) {
 static dun_distance *open_distance(dun_check *c, enum dun_loss_distance kind,
                                    const dun_ref_distance_shape *s) {
     dun_distance *d = dun_check_own(c, sizeof *d, free_distance);
-    DUN_CHECK_TRY(
-        c, dun_distance_create(d, c->compute, kind, (uint32_t)s->B + 3, (uint32_t)s->K, (uint32_t)s->D));
+    const uint32_t parts = s->parts ? (uint32_t)s->parts : 1;
+    DUN_CHECK_TRY(c, dun_distance_create(d, c->compute, kind, (uint32_t)s->B + 3, (uint32_t)s->K,
+                                         (uint32_t)s->D / parts, parts));
     return d;
 }
 
@@ -134,10 +138,11 @@ static void between_centroids(dun_check *c, size_t kind, const dun_ref_distance_
 
 static void run(dun_check *c, size_t index) {
     size_t i = index / 2 % N_CASES, kind = index / 2 / N_CASES;
-    dun_ref_distance_shape s = {cases[i].B, cases[i].K, cases[i].D, kinds[kind].reference};
+    dun_ref_distance_shape s = {cases[i].B, cases[i].K, cases[i].D, kinds[kind].reference, cases[i].parts};
     enum placement placement = cases[i].placement;
-    dun_check_begin(c, index, "%s distance %s, %d points, %d centroids of %d, %s", kinds[kind].name,
-                    index % 2 ? "of pairs" : "to centroids", s.B, s.K, s.D, placements[placement]);
+    dun_check_begin(c, index, "%s distance %s, %d points, %d centroids of %d, %s, %d in a row",
+                    kinds[kind].name, index % 2 ? "of pairs" : "to centroids", s.B, s.K, s.D,
+                    placements[placement], s.parts ? s.parts : 1);
     if (index % 2)
         between_centroids(c, kind, &s, placement);
     else

@@ -143,7 +143,7 @@ dun_loss_results dun_loss_chain_run(dun_check *c, const dun_loss_chain *chain) {
 
 double dun_loss_chain_reference(dun_check *c, double *d_points, double *d_centroids,
                                 const dun_loss_chain *chain) {
-    const dun_ref_distance_shape s = {chain->shape.B, chain->shape.K, chain->D, chain->distance};
+    const dun_ref_distance_shape s = {chain->shape.B, chain->shape.K, chain->D, chain->distance, 0};
     double *distance = dun_check_doubles(c, (size_t)(s.B * s.K)),
            *d_distance = dun_check_doubles(c, (size_t)(s.B * s.K));
     double *pair = dun_check_doubles(c, (size_t)(s.K * s.K)),

@@ -1,4 +1,5 @@
-/* Distances between the rows of two matrices on the device, of each kind, and their gradients. */
+/* Distances between the rows of two matrices on the device, of each kind, and their gradients. A row may be
+ * several points side by side, of several prompts: its distance is then the mean of their distances. */
 #ifndef DUN_DISTANCE_H
 #define DUN_DISTANCE_H
 
@@ -8,15 +9,18 @@
 typedef struct {
     const dun_compute *compute;
     enum dun_loss_distance kind;
-    uint32_t max_a, max_b, width; /* A and B at most, D */
-    dun_buffer scale_a, scale_b;  /* (A), (B): 1, or for cosines 1 / the row's length */
-    dun_buffer sums;              /* (chunks, A, B) */
-    dun_buffer weight;            /* (A, B) or (B, A) or (B, B) */
-    dun_buffer shift, own;        /* (A) or (B) */
+    uint32_t max_a, max_b, width; /* A and B at most, D of one point */
+    uint32_t parts;               /* points of a row */
+    dun_buffer scale_a, scale_b;  /* (A, parts), (B, parts): 1, or for cosines 1 / the point's length */
+    dun_buffer sums;              /* (parts, chunks, A, B) */
+    dun_buffer each, each_pair;   /* (parts, A, B), (parts, B, B) distances of the parts; only of several */
+    dun_buffer weight;            /* (parts, A, B) or (parts, B, A) or (parts, B, B) */
+    dun_buffer shift, own;        /* (A, parts) or (B, parts) */
 } dun_distance;
 
+/* Rows of `parts` points of `width` floats; D below is that of the row. */
 int dun_distance_create(dun_distance *distance, const dun_compute *compute, enum dun_loss_distance kind,
-                        uint32_t max_a, uint32_t max_b, uint32_t width);
+                        uint32_t max_a, uint32_t max_b, uint32_t width, uint32_t parts);
 void dun_distance_free(dun_distance *distance);
 
 /* out (n_a, n_b) of a (n_a, D) to b (n_b, D). */

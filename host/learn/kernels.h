@@ -13,6 +13,7 @@
     X(points, unit_bwd)                                                                                      \
     X(points, distance_fwd)                                                                                  \
     X(points, distance_finish)                                                                               \
+    X(points, distance_mean)                                                                                 \
     X(points, distance_weights)                                                                              \
     X(points, distance_bwd)                                                                                  \
     X(points, inverse_norm)                                                                                  \

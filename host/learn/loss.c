@@ -36,6 +36,7 @@ int dun_loss_create(dun_loss *loss, const dun_compute *compute, const dun_loss_s
                     uint32_t max_points, uint32_t n_classes, uint32_t width) {
     int rc = DUN_OK;
     dun_device *device = compute->device;
+    const uint32_t parts = settings->parts ? settings->parts : 1;
     size_t B = max_points, K = n_classes;
     *loss = (dun_loss){.compute = compute,
                        .settings = *settings,
@@ -44,7 +45,8 @@ int dun_loss_create(dun_loss *loss, const dun_compute *compute, const dun_loss_s
                        .width = width};
     assert(settings->kind < sizeof loss_table / sizeof *loss_table);
     size_t n_pairs = reads_pairs(loss) ? K * K : 1;
-    TRY(dun_distance_create(&loss->between, compute, settings->distance, max_points, n_classes, width));
+    TRY(dun_distance_create(&loss->between, compute, settings->distance, max_points, n_classes, width / parts,
+                            parts));
     TRY(dun_buffer_create(&loss->label, device, B * sizeof(int32_t), "labels"));
     TRY(dun_buffer_create(&loss->weight, device, B * sizeof(float), "weights"));
     TRY_NEW(loss->relative, B);

@@ -78,7 +78,7 @@ static int create_mover(mover *m, const dun_config *config) {
     TRY(dun_buffer_create(&m->pair, device, pairs, "the distances of all pairs (a smaller boids.count)"));
     TRY(dun_buffer_create(&m->d_pair, device, pairs, "the gradients of all pairs (a smaller boids.count)"));
     TRY(dun_buffer_create(&m->value, device, K * sizeof(float), "the loss by point"));
-    TRY(dun_distance_create(&m->between, m->compute, DUN_DISTANCE_EUCLIDEAN, 1, K, D));
+    TRY(dun_distance_create(&m->between, m->compute, DUN_DISTANCE_EUCLIDEAN, 1, K, D, 1));
     TRY(dun_optim_init(&m->optim, m->compute, &settings));
     TRY(dun_optim_add(&m->optim, settings.kind, &m->place, &m->d_place, K, D, config->boids.lr));
     TRY(dun_buffer_write(&m->place, 0, m->flock->positions, places));

@@ -200,7 +200,7 @@ static void attention_backward(double *dx, const double *d_out, const double *x,
 
 /* x is points (a, c), then centroids (b, c). */
 static dun_ref_distance_shape distance_shape(const op *o) {
-    return (dun_ref_distance_shape){o->a, o->b, o->c, o->distance};
+    return (dun_ref_distance_shape){o->a, o->b, o->c, o->distance, 0};
 }
 static void distance_forward(double *out, const double *x, const op *o) {
     dun_ref_distance_shape s = distance_shape(o);
@@ -233,6 +233,18 @@ static void words_backward(double *dx, const double *d_out, const double *x, con
     (void)x;
     memset(dx, 0, (size_t)o->n_x * sizeof *dx);
     dun_ref_words_bwd(dx, d_out, fixed, &s);
+}
+
+/* Three points in each row. */
+static void parts_forward(double *out, const double *x, const op *o) {
+    dun_ref_distance_shape s = distance_shape(o);
+    s.parts = 3;
+    dun_ref_distance_fwd(out, x, x + o->a * o->c, &s);
+}
+static void parts_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    dun_ref_distance_shape s = distance_shape(o);
+    s.parts = 3;
+    dun_ref_distance_bwd(dx, dx + o->a * o->c, d_out, x, x + o->a * o->c, &s);
 }
 
 /* x is made positive: distances (a, b), then pairs (b, b); the one output is the loss. */
@@ -324,6 +336,10 @@ static const op ops[] = {
      DUN_REF_COSINE},
     {"cosine pair distance", 4 * 6, 16, pair_forward, pair_backward, 0, 4, 6, NULL, DUN_REF_COSINE},
     {"label words", 4 * 6, 4 * 3, words_forward, words_backward, 4, 3, 6, NULL, 0},
+    {"mean euclidean distance", 4 * 6 + 3 * 6, 4 * 3, parts_forward, parts_backward, 4, 3, 6, NULL,
+     DUN_REF_EUCLIDEAN},
+    {"mean cosine distance", 4 * 6 + 3 * 6, 4 * 3, parts_forward, parts_backward, 4, 3, 6, NULL,
+     DUN_REF_COSINE},
     {"cross entropy", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, dun_ref_loss_cross_entropy, 0},
     {"centroid loss", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, dun_ref_loss_centroid, 0},
     {"attract repel", 7 * 3 + 9, 1, loss_forward, loss_backward, 7, 3, 0, dun_ref_loss_attract_repel, 0},
@@ -359,12 +375,15 @@ static void test_known_values(void **state) {
     dun_ref_act_fwd(y, &one, &(dun_ref_units){1, 1, DUN_REF_GELU_TANH, 0});
     assert_true(fabs(y[0] - 0.8411919906082768) < 1e-14);
     double a[] = {1.0, 2.0}, b[] = {4.0, 6.0}, d;
-    dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_EUCLIDEAN});
+    dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_EUCLIDEAN, 0});
     assert_true(fabs(d - 5.0) < 2e-6 && d < 5.0); /* eps shrinks these negative differences */
-    dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_SQUARED});
+    dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_SQUARED, 0});
     assert_true(fabs(d - 25.0) < 1e-12);
-    dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_COSINE});
+    dun_ref_distance_fwd(&d, a, b, &(dun_ref_distance_shape){1, 1, 2, DUN_REF_COSINE, 0});
     assert_true(fabs(d - (1.0 - 16.0 / sqrt(5.0 * 52.0))) < 1e-12);
+    double four[] = {1.0, 2.0, 0.0, 0.0}, others[] = {4.0, 6.0, 0.0, 7.0}; /* distances 5 and 7 */
+    dun_ref_distance_fwd(&d, four, others, &(dun_ref_distance_shape){1, 1, 4, DUN_REF_EUCLIDEAN, 2});
+    assert_true(fabs(d - 6.0) < 3e-6);
 }
 
 /* Adam by its definition: the first step moves by lr against the sign, whatever the size of the gradient. */
