@@ -58,6 +58,7 @@ static int add_classes(json_t *root, const dun_saved_prompt *saved) {
         TRY(dun_json_append(names, json_string(saved->class_names[k])));
     TRY(dun_json_set(root, "n_classes", json_integer(saved->n_classes)));
     TRY(dun_json_set(root, "point_width", json_integer(saved->point_width)));
+    TRY(dun_json_set(root, "prompts", json_integer(saved->n_prompts)));
     TRY(dun_json_set(root, "prompt_rows", json_integer(saved->n_rows)));
     TRY(dun_json_set(root, "width", json_integer(saved->width)));
     TRY(dun_json_set(root, "calibration_temperature",

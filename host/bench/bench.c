@@ -224,6 +224,7 @@ static int read_step_texts(texts_job *job, const dun_bench *bench) {
         for (uint32_t j = 0; j < bench->n_prompt; j++)
             ids[j] = -1 - (int32_t)j;
     }
+    dun_batch_repeat(batch, job->session->engine.options.prompts, bench->n_prompt);
 out:
     return rc;
 }
@@ -268,7 +269,7 @@ static int prepare_step(step_job *job, const dun_bench *bench) {
     /* A learning rate of 0: every repetition does the same work on the same numbers. */
     TRY(dun_optim_init(&job->optim, &session->compute, &optim_settings));
     TRY(dun_optim_add(&job->optim, optim_settings.kind, &engine->prompt, &engine->d_prompt,
-                      session->prompt.n_rows, session->prompt.width, 0.0));
+                      session->prompt.n_prompts * session->prompt.n_rows, session->prompt.width, 0.0));
     TRY(dun_optim_add(&job->optim, optim_settings.kind, &job->centroids, &job->d_centroids, N_CLASSES, D,
                       0.0));
     TRY(start_centroids(job, B, D));

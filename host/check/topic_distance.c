@@ -23,14 +23,14 @@ static const struct {
     enum placement placement;
     int parts; /* points in a row of D; 0: 1 */
 } cases[] = {
-    {1, 2, 1, APART, 0},     {5, 2, 3, APART, 0},    {5, 3, 4, APART, 0},     {3, 5, 5, APART, 0},
-    {2, 2, 15, APART, 0},    {31, 3, 16, APART, 0},  {33, 2, 17, APART, 0},   {5, 5, 31, APART, 0},
-    {5, 3, 32, APART, 0},    {5, 2, 33, APART, 0},   {7, 3, 127, APART, 0},   {2, 2, 255, APART, 0},
-    {2, 3, 256, APART, 0},   {2, 2, 257, APART, 0},  {32, 2, 576, APART, 0},  {2, 2, 4099, APART, 0},
-    {7, 100, 33, APART, 0},  {2, 3, 8195, APART, 0}, {5, 3, 33, FAR, 0},      {2, 2, 4099, FAR, 0},
-    {5, 3, 33, NEAR, 0},     {5, 2, 576, NEAR, 0},   {5, 3, 33, EQUAL, 0},    {5, 2, 17, EQUAL, 0},
-    {5, 2, 4099, EQUAL, 0},  {1, 3, 1, EQUAL, 0},    {5, 3, 6, APART, 2},     {33, 2, 51, APART, 3},
-    {9, 5, 256, APART, 4},   {2, 3, 12297, APART, 3}, {5, 3, 66, NEAR, 2},    {5, 2, 99, EQUAL, 3},
+    {1, 2, 1, APART, 0},    {5, 2, 3, APART, 0},     {5, 3, 4, APART, 0},    {3, 5, 5, APART, 0},
+    {2, 2, 15, APART, 0},   {31, 3, 16, APART, 0},   {33, 2, 17, APART, 0},  {5, 5, 31, APART, 0},
+    {5, 3, 32, APART, 0},   {5, 2, 33, APART, 0},    {7, 3, 127, APART, 0},  {2, 2, 255, APART, 0},
+    {2, 3, 256, APART, 0},  {2, 2, 257, APART, 0},   {32, 2, 576, APART, 0}, {2, 2, 4099, APART, 0},
+    {7, 100, 33, APART, 0}, {2, 3, 8195, APART, 0},  {5, 3, 33, FAR, 0},     {2, 2, 4099, FAR, 0},
+    {5, 3, 33, NEAR, 0},    {5, 2, 576, NEAR, 0},    {5, 3, 33, EQUAL, 0},   {5, 2, 17, EQUAL, 0},
+    {5, 2, 4099, EQUAL, 0}, {1, 3, 1, EQUAL, 0},     {5, 3, 6, APART, 2},    {33, 2, 51, APART, 3},
+    {9, 5, 256, APART, 4},  {2, 3, 12297, APART, 3}, {5, 3, 66, NEAR, 2},    {5, 2, 99, EQUAL, 3},
 };
 
 /* Centroids of the case; the last repeats the first where the placement is EQUAL, and nearly so for NEAR. */

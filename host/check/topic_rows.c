@@ -8,7 +8,7 @@
  * prompt gradients has at most 40 terms in fixed order. */
 static const double gated_tolerance = 1e-6, sum_tolerance = 1e-6;
 
-enum { MAX_ROWS = 40 };
+enum { MAX_ROWS = 40, VOCABULARY = 11 };
 
 /* A ragged batch of N rows in sequences of 1, 2, 3, 1, 2, 3, ... rows. Returns S. */
 static int cut_rows(int32_t *start, int32_t *sequence, int N) {
@@ -23,49 +23,58 @@ static int cut_rows(int32_t *start, int32_t *sequence, int N) {
     return S;
 }
 
-static void embed(dun_check *c, int N, int C, bool backward) {
-    enum { V = 11, P = 5 }; /* prompt row 3 is never used */
-    size_t n_out = (size_t)(N * C);
-    double *table = dun_check_random(c, (size_t)(V * C), 1.0),
-           *prompt = dun_check_random(c, (size_t)(P * C), 1.0);
+/* Tokens and rows of the prompt, of which row 3 is never used. */
+static void make_ids(int32_t *ids, int N) {
+    for (int n = 0; n < N; n++)
+        ids[n] = n % 3 == 0 ? (n * 7) % VOCABULARY : n % 5 == 3 ? -1 : -1 - n % 5;
+}
+
+static void embed_forward(dun_check *c, int N, int C) {
+    enum { P = 5 };
+    static const int parts[] = {0, 6, VOCABULARY};
+    double *table = dun_check_random(c, (size_t)(VOCABULARY * C), 1.0),
+           *prompt = dun_check_random(c, (size_t)(P * C), 1.0), *want = dun_check_doubles(c, (size_t)(N * C));
     int32_t *ids = dun_check_ints(c, (size_t)N);
     if (c->stopped)
         return;
-    for (int n = 0; n < N; n++)
-        ids[n] = n % 3 == 0 ? (n * 7) % V : n % 5 == 3 ? -1 : -1 - n % 5;
+    make_ids(ids, N);
     dun_check_tensor *ids_in = dun_check_input_ints(c, "ids", ids, (size_t)N);
-    if (!backward) {
-        dun_check_tensor *out = dun_check_output(c, "out", n_out);
-        const int parts[] = {0, 6, V};
-        dun_check_tensor *prompt_in = dun_check_input(c, "prompt", prompt, (size_t)(P * C));
-        double *want = dun_check_doubles(c, n_out);
-        if (c->stopped)
-            return;
-        for (int i = 0; i < 2; i++) {
-            int first = parts[i], rows = parts[i + 1] - first;
-            dun_check_tensor *part = dun_check_input(c, "table", table + first * C, (size_t)(rows * C));
-            DUN_CHECK_LAUNCH(c, nn, embed_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer),
-                             DUN_BUF(ids_in->buffer), DUN_BUF(part->buffer), DUN_BUF(prompt_in->buffer),
-                             DUN_INT(first), DUN_INT(rows), DUN_INT(C));
-        }
-        dun_ref_embed_fwd(want, ids, table, prompt, N, C);
-        dun_check_close(c, out, want, 0.0);
-        return;
+    dun_check_tensor *out = dun_check_output(c, "out", (size_t)(N * C));
+    dun_check_tensor *prompt_in = dun_check_input(c, "prompt", prompt, (size_t)(P * C));
+    for (int i = 0; i < 2; i++) {
+        int first = parts[i], rows = parts[i + 1] - first;
+        dun_check_tensor *part = dun_check_input(c, "table", table + first * C, (size_t)(rows * C));
+        DUN_CHECK_LAUNCH(c, nn, embed_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer),
+                         DUN_BUF(ids_in->buffer), DUN_BUF(part->buffer), DUN_BUF(prompt_in->buffer),
+                         DUN_INT(first), DUN_INT(rows), DUN_INT(C));
     }
+    dun_ref_embed_fwd(want, ids, table, prompt, N, C);
+    dun_check_close(c, out, want, 0.0);
+}
+
+/* Sequence s has the rows of prompt s % prompts. */
+static void embed_backward(dun_check *c, int N, int C, int prompts) {
+    enum { P = 5 };
+    int32_t *ids = dun_check_ints(c, (size_t)N), *own = dun_check_ints(c, (size_t)N);
     int32_t start[MAX_ROWS + 1], sequence[MAX_ROWS];
-    int S = cut_rows(start, sequence, N);
-    double *d_out = dun_check_random(c, n_out, 1.0), *want = dun_check_doubles(c, (size_t)(S * P * C));
+    const int S = cut_rows(start, sequence, N);
+    double *d_out = dun_check_random(c, (size_t)(N * C), 1.0);
+    double *want = dun_check_doubles(c, (size_t)(S * P * C));
     if (c->stopped)
         return;
-    dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, n_out);
+    make_ids(own, N);
+    for (int n = 0; n < N; n++)
+        ids[n] = own[n] < 0 ? own[n] - sequence[n] % prompts * P : own[n];
+    dun_check_tensor *ids_in = dun_check_input_ints(c, "ids", ids, (size_t)N);
+    dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, (size_t)(N * C));
     dun_check_tensor *start_in = dun_check_input_ints(c, "start", start, (size_t)S + 1);
     dun_check_tensor *d_texts = dun_check_output(c, "d_texts", (size_t)(S * P * C));
     dun_range range = DUN_CHECK_ROWS(c, P);
     range.groups[1] = (size_t)S;
     DUN_CHECK_LAUNCH(c, nn, embed_bwd, range, DUN_BUF(d_texts->buffer), DUN_BUF(d_out_in->buffer),
-                     DUN_BUF(ids_in->buffer), DUN_BUF(start_in->buffer), DUN_INT(C));
+                     DUN_BUF(ids_in->buffer), DUN_BUF(start_in->buffer), DUN_INT(prompts), DUN_INT(C));
     for (int s = 0; s < S; s++)
-        dun_ref_embed_bwd(want + s * P * C, d_out + start[s] * C, ids + start[s], start[s + 1] - start[s], P,
+        dun_ref_embed_bwd(want + s * P * C, d_out + start[s] * C, own + start[s], start[s + 1] - start[s], P,
                           C);
     dun_check_close(c, d_texts, want, sum_tolerance);
 }
@@ -237,7 +246,8 @@ static const char *const kinds[] = {"embed_fwd",
                                     "loss_total in blocks",
                                     "mean_fwd",
                                     "mean_bwd",
-                                    "mean_bwd beta"};
+                                    "mean_bwd beta",
+                                    "embed_bwd of several prompts"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static void run(dun_check *c, size_t index) {
@@ -247,8 +257,11 @@ static void run(dun_check *c, size_t index) {
     dun_check_begin(c, index, "%s, %d rows of %d", kinds[kind], N, C);
     switch (kind) {
     case 0:
+        embed_forward(c, N, C);
+        break;
     case 1:
-        embed(c, N, C, kind == 1);
+    case 17:
+        embed_backward(c, N, C, kind == 1 ? 1 : 3);
         break;
     case 2:
         to_one_row(c, N, C, false);

@@ -89,7 +89,7 @@ static void run_loss(dun_check *c, dun_check_tensor *d_points, dun_check_tensor 
 static void chain(dun_check *c, const sample *x) {
     const dun_ref_words_shape *s = &x->s;
     const size_t n = (size_t)(s->B * s->K), n_points = (size_t)(s->B * s->D), n_rows = (size_t)(s->K * s->D);
-    const dun_ref_distance_shape of_distance = {s->B, s->K, s->D, DUN_REF_EUCLIDEAN};
+    const dun_ref_distance_shape of_distance = {s->B, s->K, s->D, DUN_REF_EUCLIDEAN, 0};
     const dun_ref_loss_shape of_loss = {.B = s->B, .K = s->K, .temperature = 2.0};
     double *distance = dun_check_doubles(c, n), *told = dun_check_doubles(c, n),
            *d_told = dun_check_doubles(c, n), *pair = dun_check_doubles(c, (size_t)(s->K * s->K));

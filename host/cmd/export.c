@@ -51,7 +51,9 @@ const dun_command dun_command_export = {
         "PEFT puts every prompt before the text; most of dunlin's stand after it, so its own generation "
         "with the adapter is not what was trained. tools/load_export.py shows how to use one in "
         "Python.\n\n"
-        "npz: `prompt_embeddings`, `centroids`, `classes`, `settings` for numpy.load.",
+        "npz: `prompt_embeddings`, `centroids`, `classes`, `settings` for numpy.load. Several prompts "
+        "(prompt.count) are a third dimension of the first, and each row of centroids has theirs side by "
+        "side; PEFT's adapters have one prompt.",
     .options = options,
     .min_operands = 1,
     .max_operands = 1,

@@ -11,16 +11,22 @@
 enum { ALIGNMENT = 64 };
 
 uint64_t dun_array_bytes(const dun_array *a) {
-    return a->item_bytes * a->dims[0] * (a->n_dims > 1 ? a->dims[1] : 1);
+    uint64_t n = a->item_bytes;
+    for (uint32_t i = 0; i < a->n_dims; i++)
+        n *= a->dims[i];
+    return n;
 }
 
 int dun_npy_header(dun_str *out, const dun_array *a) {
     int rc = DUN_OK;
-    char shape[64], facts[160];
+    char shape[80], facts[160];
     if (a->n_dims == 1)
         snprintf(shape, sizeof shape, "(%" PRIu64 ",)", a->dims[0]);
-    else
+    else if (a->n_dims == 2)
         snprintf(shape, sizeof shape, "(%" PRIu64 ", %" PRIu64 ")", a->dims[0], a->dims[1]);
+    else
+        snprintf(shape, sizeof shape, "(%" PRIu64 ", %" PRIu64 ", %" PRIu64 ")", a->dims[0], a->dims[1],
+                 a->dims[2]);
     int n = snprintf(facts, sizeof facts, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", a->descr,
                      shape);
     size_t used = 10 + (size_t)n + 1, padding = (ALIGNMENT - used % ALIGNMENT) % ALIGNMENT;

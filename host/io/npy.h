@@ -10,8 +10,8 @@ typedef struct {
     const char *name;  /* of the array; in an archive its file is NAME.npy */
     const char *descr; /* NumPy's name of the type: "<f4", "<i8", "|S12" */
     size_t item_bytes; /* of one element */
-    uint32_t n_dims;   /* 1 or 2 */
-    uint64_t dims[2];
+    uint32_t n_dims;   /* 1 to 3 */
+    uint64_t dims[3];
     const void *data; /* row-major */
 } dun_array;
 

@@ -26,15 +26,16 @@ __kernel void embed_fwd(__global float *out,          /* (N, C) */
         out[j] = in[j];
 }
 
-/* embed_bwd: d_texts[s][p] = sum of d_out[n] over the rows n of text s with ids[n] == -1 - p, in row order. The table
- * is frozen. Range: (P, S) groups. */
+/* embed_bwd: d_texts[s][p] = sum of d_out[n] over the rows n of sequence s with ids[n] == -1 - p, in row order; of
+ * several prompts sequence s has number s % prompts, whose rows follow those of the prompts before it. The table is
+ * frozen. Range: (P, S) groups. */
 __kernel void embed_bwd(__global float *d_texts,     /* (S, P, C) */
                         __global const float *d_out, /* (N, C) */
                         __global const int *ids,     /* (N) */
                         __global const int *start,   /* (S+1) */
-                        int C) {
-    int p = (int)get_group_id(0), s = (int)get_group_id(1);
-    d_texts += ((size_t)s * get_num_groups(0) + (size_t)p) * (size_t)C;
+                        int prompts, int C) {
+    int P = (int)get_num_groups(0), s = (int)get_group_id(1), p = s % prompts * P + (int)get_group_id(0);
+    d_texts += ((size_t)s * (size_t)P + get_group_id(0)) * (size_t)C;
     FOR_VECTORS(i, C) {
         vec sum = 0.0f;
         for (int n = start[s]; n < start[s + 1]; n++)

@@ -77,8 +77,9 @@ void dun_distance_free(dun_distance *d) {
 static int scale_rows(dun_distance *d, dun_buffer *scale, const dun_buffer *x, uint32_t n) {
     if (d->kind != DUN_DISTANCE_COSINE)
         return DUN_OK;
-    return DUN_LAUNCH(dun_learn_kernel(d->compute, DUN_K_inverse_norm), dun_rows(d->compute, (size_t)n * d->parts),
-                      DUN_BUF(*scale), DUN_BUF(*x), DUN_INT(d->width));
+    return DUN_LAUNCH(dun_learn_kernel(d->compute, DUN_K_inverse_norm),
+                      dun_rows(d->compute, (size_t)n * d->parts), DUN_BUF(*scale), DUN_BUF(*x),
+                      DUN_INT(d->width));
 }
 
 static int forward(dun_distance *d, dun_buffer *out, const dun_buffer *a, uint32_t n_a,

@@ -24,7 +24,8 @@ dun_loss_settings dun_loss_settings_from(const dun_config *config) {
         .margin = (float)config->loss.margin,
         .attraction = (float)(pull ? config->loss.attraction_factor : config->loss.distance_factor),
         .repulsion = (float)config->loss.repulsion_factor,
-        .label_weight = (float)config->loss.label_weight};
+        .label_weight = (float)config->loss.label_weight,
+        .parts = (uint32_t)config->prompt.count};
 }
 
 /* Whether pairs count: a factor of 0 asks for no work. */

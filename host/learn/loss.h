@@ -13,7 +13,7 @@ typedef struct {
     float attraction; /* distance_factor or attraction_factor, whichever the loss reads */
     float repulsion;
     float label_weight; /* of label words, where there are some */
-    uint32_t parts; /* points of a text side by side, whose distances are averaged; 0: 1 */
+    uint32_t parts;     /* points of a text side by side, whose distances are averaged; 0: 1 */
 } dun_loss_settings;
 
 dun_loss_settings dun_loss_settings_from(const dun_config *config);

@@ -16,9 +16,10 @@ static size_t constants_bytes(const dun_normalizer *n) {
 }
 
 int dun_normalizer_create(dun_normalizer *n, const dun_compute *compute, enum dun_model_normalize kind,
-                          uint32_t max_points, uint32_t width) {
+                          uint32_t max_points, uint32_t width, uint32_t parts) {
     int rc = DUN_OK;
-    *n = (dun_normalizer){.compute = compute, .kind = kind, .max_points = max_points, .width = width};
+    *n = (dun_normalizer){
+        .compute = compute, .kind = kind, .max_points = max_points, .width = width, .parts = parts};
     TRY(dun_learn_use(compute, DUN_TOPIC_points));
     if (dun_normalize_is_affine(kind)) {
         TRY_NEW(n->values, 2 * (size_t)width);
@@ -26,7 +27,7 @@ int dun_normalizer_create(dun_normalizer *n, const dun_compute *compute, enum du
                               "the points' normalisation"));
     }
     if (kind == DUN_NORMALIZE_UNIT)
-        TRY(dun_buffer_create(&n->inverse, compute->device, max_points * sizeof(float),
+        TRY(dun_buffer_create(&n->inverse, compute->device, (size_t)max_points * parts * sizeof(float),
                               "the points' lengths"));
 out:
     if (rc < 0)
@@ -84,18 +85,17 @@ void dun_normalizer_apply(const dun_normalizer *n, float *points, size_t n_point
 int dun_normalizer_fwd(dun_normalizer *n, dun_buffer *points, uint32_t n_points) {
     int rc = DUN_OK;
     const dun_compute *c = n->compute;
-    dun_range rows;
     if (n->kind == DUN_NORMALIZE_NONE)
         return DUN_OK;
-    rows = dun_rows(c, n_points);
     if (n->kind == DUN_NORMALIZE_UNIT) {
+        const dun_range rows = dun_rows(c, (size_t)n_points * n->parts);
         TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_inverse_norm), rows, DUN_BUF(n->inverse), DUN_BUF(*points),
-                       DUN_INT(n->width)));
+                       DUN_INT(n->width / n->parts)));
         TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_unit_fwd), rows, DUN_BUF(*points), DUN_BUF(n->inverse),
-                       DUN_INT(n->width)));
+                       DUN_INT(n->width / n->parts)));
     } else if (n->fitted) {
-        TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_affine_fwd), rows, DUN_BUF(*points), DUN_BUF(n->constants),
-                       DUN_INT(n->width)));
+        TRY(DUN_LAUNCH(dun_learn_kernel(c, DUN_K_affine_fwd), dun_rows(c, n_points), DUN_BUF(*points),
+                       DUN_BUF(n->constants), DUN_INT(n->width)));
     }
 out:
     return rc;
@@ -104,8 +104,9 @@ out:
 int dun_normalizer_bwd(dun_normalizer *n, dun_buffer *d_points, const dun_buffer *points, uint32_t n_points) {
     const dun_compute *c = n->compute;
     if (n->kind == DUN_NORMALIZE_UNIT)
-        return DUN_LAUNCH(dun_learn_kernel(c, DUN_K_unit_bwd), dun_rows(c, n_points), DUN_BUF(*d_points),
-                          DUN_BUF(*points), DUN_BUF(n->inverse), DUN_INT(n->width));
+        return DUN_LAUNCH(dun_learn_kernel(c, DUN_K_unit_bwd), dun_rows(c, (size_t)n_points * n->parts),
+                          DUN_BUF(*d_points), DUN_BUF(*points), DUN_BUF(n->inverse),
+                          DUN_INT(n->width / n->parts));
     if (n->fitted)
         return DUN_LAUNCH(dun_learn_kernel(c, DUN_K_affine_bwd), dun_rows(c, n_points), DUN_BUF(*d_points),
                           DUN_BUF(n->constants), DUN_INT(n->width));

@@ -11,17 +11,18 @@ typedef struct {
     const dun_compute *compute;
     enum dun_model_normalize kind;
     uint32_t max_points, width; /* D */
+    uint32_t parts;             /* points side by side in it: each gets unit length for itself */
     bool fitted;                /* until then an affine map leaves points as they are */
     dun_buffer constants;       /* (2, D): shift, scale; only of an affine map */
     float *values;              /* the same on the host */
-    dun_buffer inverse;         /* (max_points): 1 over each length; only of `unit` */
+    dun_buffer inverse;         /* (max_points, parts): 1 over each length; only of `unit` */
 } dun_normalizer;
 
 /* True for the kinds that are fitted. */
 bool dun_normalize_is_affine(enum dun_model_normalize kind);
 
 int dun_normalizer_create(dun_normalizer *normalizer, const dun_compute *compute,
-                          enum dun_model_normalize kind, uint32_t max_points, uint32_t width);
+                          enum dun_model_normalize kind, uint32_t max_points, uint32_t width, uint32_t parts);
 void dun_normalizer_free(dun_normalizer *normalizer);
 
 /* Fits from the sums (D) and sums of squares (D) of the points, times their weights, and the sum of these, in

@@ -87,6 +87,40 @@ int32_t *dun_batch_add_shared(dun_batch *batch, uint32_t n, uint32_t n_shared, u
     return batch->ids + first;
 }
 
+/* Sequence s comes to stand as number s * times + i, its rows at `row`. */
+static void place_copy(dun_batch *batch, uint32_t s, uint32_t to, uint32_t first, uint32_t row, uint32_t n) {
+    memmove(batch->ids + row, batch->ids + first, n * sizeof *batch->ids);
+    memmove(batch->position + row, batch->position + first, n * sizeof *batch->position);
+    for (uint32_t r = row; r < row + n; r++)
+        batch->sequence[r] = (int32_t)to;
+    batch->shared_len[to] = batch->shared_len[s];
+    batch->prefix_start[to] = batch->prefix_start[s];
+    batch->prefix_len[to] = batch->prefix_len[s];
+    batch->start[to] = (int32_t)row;
+    batch->last_row[to] = (int32_t)(row + n) - 1;
+}
+
+/* From the end on, so that nothing is written over before it was read. */
+void dun_batch_repeat(dun_batch *batch, uint32_t times, uint32_t P) {
+    const uint32_t S = batch->n_sequences, N = batch->n_rows;
+    if (times == 1)
+        return;
+    assert(S <= batch->max_sequences / times && N <= batch->max_rows / times);
+    for (uint32_t s = S; s-- > 0;) {
+        const uint32_t first = (uint32_t)batch->start[s], n = (uint32_t)batch->start[s + 1] - first;
+        for (uint32_t i = times; i-- > 0;) {
+            const uint32_t row = first * times + i * n;
+            place_copy(batch, s, s * times + i, first, row, n);
+            for (uint32_t r = row; r < row + n; r++)
+                if (batch->ids[r] < 0)
+                    batch->ids[r] -= (int32_t)(i * P);
+        }
+    }
+    batch->n_sequences = S * times;
+    batch->n_rows = N * times;
+    batch->start[S * times] = (int32_t)(N * times);
+}
+
 static int create_identity(dun_device_batch *out, dun_device *device, size_t n) {
     int rc = DUN_OK;
     int32_t *identity = NULL;

@@ -35,6 +35,10 @@ int32_t *dun_batch_add_shared(dun_batch *batch, uint32_t n, uint32_t n_shared, u
 /* True when a sequence of n more rows fits. */
 bool dun_batch_fits(const dun_batch *batch, uint32_t n);
 
+/* Puts each sequence there `times` times, one beside the other: the first as it is, the next with the rows of
+ * the next prompt of P rows, and so on. All of them must fit. */
+void dun_batch_repeat(dun_batch *batch, uint32_t times, uint32_t P);
+
 /* The batch's arrays on the device: parts of one buffer, which is written in one go. */
 enum { DUN_BATCH_ARRAYS = 8 };
 typedef struct {

@@ -45,7 +45,7 @@ static int create_scratch(dun_engine *engine) {
     int rc = DUN_OK;
     const dun_engine_options *o = &engine->options;
     dun_device *device = engine->compute->device;
-    size_t prompt_bytes = (size_t)o->max_prompt * engine->model.spec.width * sizeof(float);
+    size_t prompt_bytes = (size_t)o->prompts * o->max_prompt * engine->model.spec.width * sizeof(float);
     size_t delta_bytes = (size_t)o->max_rows * engine->model.spec.n_heads * sizeof(float);
     TRY(dun_buffer_create(&engine->prompt, device, prompt_bytes, "the prompt"));
     if (o->backward) {
@@ -84,10 +84,10 @@ static int create_sized(dun_engine *engine) {
                   engine->text.n_tables * sizeof *engine->text.tables) == 0);
     TRY(set_positions(engine));
     uint32_t rows = o->max_rows > o->max_text_rows ? o->max_rows : o->max_text_rows;
-    uint32_t sequences = o->max_sequences > o->max_texts ? o->max_sequences : o->max_texts;
+    uint32_t in_points = o->max_sequences * o->prompts;
+    uint32_t sequences = in_points > o->max_texts ? in_points : o->max_texts;
     TRY(dun_plan_create(&engine->text_plan, &engine->text, device, o->max_text_rows, o->max_texts, false));
-    TRY(dun_plan_create(&engine->points_plan, &engine->points, device, o->max_rows, o->max_sequences,
-                        o->backward));
+    TRY(dun_plan_create(&engine->points_plan, &engine->points, device, o->max_rows, in_points, o->backward));
     dun_plan *const plans[] = {&engine->text_plan, &engine->points_plan};
     TRY(dun_plan_memory_create(&engine->memory, device, plans, 2));
     TRY(dun_device_batch_create(&engine->batch, device, sequences, rows));
@@ -135,6 +135,8 @@ int dun_engine_create(dun_engine *engine, dun_compute *compute, const dun_spec *
     int rc = DUN_OK;
     *engine = (dun_engine){.compute = compute, .options = *options};
     const dun_engine_options *o = &engine->options;
+    if (o->prompts == 0)
+        engine->options.prompts = 1;
     TRY(dun_graph_build(&engine->text, spec, &o->point, DUN_GRAPH_TEXT));
     TRY(dun_graph_build(&engine->points, spec, &o->point, DUN_GRAPH_POINTS));
     TRY(dun_nn_use(compute, dun_graph_has_traits(&engine->points) || dun_graph_has_traits(&engine->text),
@@ -156,6 +158,8 @@ int dun_engine_resize(dun_engine *engine, const dun_engine_options *options) {
     free_sized(engine);
     engine->options = *options;
     engine->options.loaded = loaded;
+    if (options->prompts == 0)
+        engine->options.prompts = 1;
     return create_sized(engine);
 }
 
@@ -196,7 +200,8 @@ out:
 
 int dun_engine_points(dun_engine *engine, const dun_batch *batch) {
     int rc = DUN_OK;
-    assert(batch->n_rows <= engine->options.max_rows && batch->n_sequences <= engine->options.max_sequences);
+    assert(batch->n_rows <= engine->options.max_rows &&
+           batch->n_sequences <= engine->options.max_sequences * engine->options.prompts);
     dun_run run = {.engine = engine, .graph = &engine->points, .plan = &engine->points_plan};
     TRY(dun_device_batch_upload(&engine->batch, batch, &engine->positions, 0));
     TRY(walk_forward(&run));
@@ -214,7 +219,7 @@ dun_buffer *dun_engine_point_gradient(dun_engine *engine) {
 }
 
 uint32_t dun_engine_point_width(const dun_engine *engine) {
-    return dun_point_width(&engine->model.spec, &engine->options.point);
+    return engine->options.prompts * dun_point_width(&engine->model.spec, &engine->options.point);
 }
 
 int dun_engine_backward(dun_engine *engine) {
@@ -236,7 +241,7 @@ out:
 
 int dun_engine_sum_texts(dun_engine *engine, uint32_t n) {
     const dun_compute *compute = engine->compute;
-    uint32_t floats = engine->options.max_prompt * engine->model.spec.width;
+    uint32_t floats = engine->options.prompts * engine->options.max_prompt * engine->model.spec.width;
     return DUN_LAUNCH(dun_compute_kernel(compute, &dun_nn_kernels, DUN_K_block_sum),
                       dun_items(compute, floats / compute->tiles.vector + 1), DUN_BUF(engine->d_prompt),
                       DUN_BUF(engine->d_texts), DUN_INT(n), DUN_INT(floats));

@@ -14,8 +14,9 @@ typedef struct {
     uint32_t max_text_rows;       /* most text rows in one call of dun_engine_text */
     uint32_t max_texts;           /* most texts in it */
     uint32_t max_rows;            /* most rows in one call of dun_engine_points */
-    uint32_t max_sequences;       /* most sequences in it */
+    uint32_t max_sequences;       /* most texts in it, S: as many sequences, or `prompts` times as many */
     uint32_t max_prompt;          /* P: most rows of the prompt */
+    uint32_t prompts;             /* that are run after each text, as sequences one after another; 0: 1 */
     uint32_t max_position;        /* longest text and prompt together */
     const dun_observer *observer; /* hears of the loading of a large model; NULL: nobody */
     const dun_model
@@ -39,10 +40,10 @@ typedef struct {
     dun_buffer rope_tables[DUN_MAX_TABLES]; /* (max_position, dim) cosines, then sines, as points.tables; then
                                                those of long sequences */
     dun_buffer delta;                       /* (max_rows, H) scratch of attention's backward */
-    dun_buffer prompt;                      /* (P, C) the prompt rows in use */
-    dun_buffer d_prompt;                    /* (P, C) */
-    dun_buffer d_texts;                     /* (max_sequences, P, C) what each text of a batch adds to it */
-    dun_buffer *cache;                      /* [n_blocks] (cache_rows, 2*G*D) */
+    dun_buffer prompt;                      /* (prompts, P, C) the prompt rows in use */
+    dun_buffer d_prompt;                    /* (prompts, P, C) */
+    dun_buffer d_texts; /* (max_sequences, prompts, P, C) what each text of a batch adds to it */
+    dun_buffer *cache;  /* [n_blocks] (cache_rows, 2*G*D) */
     uint32_t cache_rows;
     dun_buffer *kept; /* [n_blocks] (kept_rows, 2*G*D) halves, or NULL */
     uint32_t kept_rows;
@@ -86,7 +87,8 @@ int dun_engine_write_rows(dun_engine *engine, bool kept, uint32_t row, const voi
 int dun_engine_text(dun_engine *engine, const dun_batch *batch, uint32_t cache_row);
 
 /* Runs the batch's rows (usually the prompt) after their cached texts; leaves (S, D) points in
- * dun_engine_point_buffer. */
+ * dun_engine_point_buffer. With several prompts a text's sequences stand side by side in the batch, and so do
+ * their points, which are a row of D. */
 int dun_engine_points(dun_engine *engine, const dun_batch *batch);
 dun_buffer *dun_engine_point_buffer(dun_engine *engine);
 uint32_t dun_engine_point_width(const dun_engine *engine);
@@ -97,7 +99,7 @@ uint32_t dun_engine_point_width(const dun_engine *engine);
 dun_buffer *dun_engine_point_gradient(dun_engine *engine);
 int dun_engine_backward(dun_engine *engine);
 
-/* The part of it that comes last: the gradient of the prompt from those of n texts (n, P, C) in
+/* The part of it that comes last: the gradient of the prompts from those of n texts (n, prompts, P, C) in
  * engine->d_texts, summed in blocks of DUN_BLOCK_TEXTS. Texts that were run elsewhere may be among them. */
 int dun_engine_sum_texts(dun_engine *engine, uint32_t n);
 

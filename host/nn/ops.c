@@ -32,12 +32,12 @@ out:
 static int embed_backward(dun_run *run, const dun_step *step) {
     int rc = DUN_OK;
     dun_engine *e = run->engine;
-    uint32_t C = value_of(run, step->out)->columns, S = e->batch.n_sequences;
+    const uint32_t C = value_of(run, step->out)->columns, S = e->batch.n_sequences, k = e->options.prompts;
     TRY(DUN_LAUNCH(kernel(run, DUN_K_embed_bwd),
                    ((dun_range){{e->options.max_prompt, S}, e->compute->tiles.group}), DUN_BUF(e->d_texts),
                    DUN_BUF(*gradient_of(run, step->out)), DUN_BUF(e->batch.ids), DUN_BUF(e->batch.start),
-                   DUN_INT(C)));
-    TRY(dun_engine_sum_texts(e, S));
+                   DUN_INT(k), DUN_INT(C)));
+    TRY(dun_engine_sum_texts(e, S / k));
 out:
     return rc;
 }

@@ -269,6 +269,11 @@ int dun_export_peft(const char *folder, const dun_session *session, const dun_sa
     json_t *own = json_object(), *peft = json_object();
     dun_str base = {0};
     bool found = false;
+    if (saved->n_prompts > 1)
+        TRY(dun_error(
+            DUN_USAGE,
+            "%s: an adapter of PEFT has one prompt, and the run has %u; --format npz takes them all", folder,
+            saved->n_prompts));
     TRY(describe(own, session, saved));
     TRY(name_base(&base, &found, session));
     TRY(describe_to_peft(peft, session, saved, base.bytes));
@@ -310,6 +315,10 @@ int dun_export_npz(const char *path, const dun_session *session, const dun_saved
     if (saved->label_words) {
         arrays[n++] = (dun_array){"label_rows", "<f4", 4, 2, {K, D}, session->label_words.rows};
         arrays[n++] = (dun_array){"label_offsets", "<f4", 4, 1, {K}, saved->label_offsets};
+    }
+    if (saved->n_prompts > 1) {
+        arrays[0].n_dims = 3;
+        memcpy(arrays[0].dims, (const uint64_t[]){saved->n_prompts, P, C}, sizeof arrays[0].dims);
     }
     TRY(describe(own, session, saved));
     TRY(dun_json_dump(&settings, own));

@@ -116,11 +116,12 @@ static int take_prompt(worker *w, dun_wire *wire) {
     int rc = DUN_OK;
     dun_session *session = &w->session;
     session->n_train = dun_wire_take_u32(wire);
+    session->prompt.n_prompts = dun_wire_take_u32(wire);
     session->prompt.n_rows = dun_wire_take_u32(wire);
     session->prompt.width = dun_wire_take_u32(wire);
-    const uint64_t n = (uint64_t)session->prompt.n_rows * session->prompt.width;
-    if (wire->lost || n > wire->left / sizeof(float) ||
-        session->prompt.width != dun_model_file_spec(session->model)->width)
+    const uint64_t n = (uint64_t)session->prompt.n_rows * session->prompt.width * session->prompt.n_prompts;
+    if (wire->lost || session->prompt.n_prompts != (uint32_t)session->config->prompt.count ||
+        n > wire->left / sizeof(float) || session->prompt.width != dun_model_file_spec(session->model)->width)
         TRY(dun_error(DUN_FAILED, "rank 0's prompt did not come whole"));
     TRY_NEW(session->prompt.rows, n);
     dun_wire_take_bytes(session->prompt.rows, wire, n * sizeof(float));
@@ -280,7 +281,7 @@ out:
 
 static int answer_back(worker *w, dun_wire *wire) {
     int rc = DUN_OK;
-    const uint32_t n = w->session.first->batch.n_sequences;
+    const uint32_t n = dun_local_texts(w->session.first);
     dun_wire_take_bytes(w->floats, wire, (size_t)n * dun_session_point_width(&w->session) * sizeof(float));
     if (wire->lost || n == 0)
         TRY(broken());

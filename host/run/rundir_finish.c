@@ -24,6 +24,7 @@ static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_
     int rc = DUN_OK;
     dun_str bytes = {0};
     dun_saved_prompt saved = {
+        .n_prompts = session->prompt.n_prompts,
         .n_rows = session->prompt.n_rows,
         .width = session->prompt.width,
         .rows = session->prompt.rows,

@@ -17,8 +17,9 @@ uint64_t dun_space_needed_bytes(const dun_session *session) {
     const dun_config *config = session->config;
     const dun_spec *spec = dun_model_file_spec(session->model);
     uint64_t K = session->labels.n_classes, n = session->n_valid;
-    uint64_t D = config->model.point == DUN_POINT_LOGITS ? spec->vocab : spec->width;
-    uint64_t trained = ((uint64_t)session->prompt.n_rows * session->prompt.width + K * D) * sizeof(float);
+    uint64_t D = session->prompt.n_prompts *
+                 (uint64_t)(config->model.point == DUN_POINT_LOGITS ? spec->vocab : spec->width);
+    uint64_t trained = (dun_prompt_floats(&session->prompt) + K * D) * sizeof(float);
     uint32_t batch_size = (uint32_t)config->train.batch_size;
     uint64_t steps = (session->n_train + batch_size - 1) / batch_size * (uint64_t)config->train.epochs;
     uint64_t text_bytes = 0, bytes = REST_BYTES + steps * STEP_BYTES;

@@ -206,7 +206,7 @@ static int collect(dun_trainer *t) {
     dun_session *session = t->session;
     size_t n = (size_t)session->labels.n_classes * dun_session_point_width(session);
     TRY_NEW(t->result->centroids, n);
-    const size_t floats = (size_t)session->prompt.n_rows * session->prompt.width;
+    const size_t floats = dun_prompt_floats(&session->prompt);
     const dun_buffer_part parts[] = {
         {t->result->centroids, &t->centroids, 0, n * sizeof(float)},
         {session->prompt.rows, &session->engine.prompt, 0, floats * sizeof(float)}};

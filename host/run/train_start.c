@@ -112,12 +112,13 @@ static int prepare_prompt(dun_trainer *t, enum dun_train_optimizer kind) {
     const dun_config *config = t->session->config;
     dun_engine *engine = &t->session->engine;
     if (config->prompt.reparametrize) {
-        TRY(dun_reparam_create(&t->reparam, &t->session->compute, prompt->rows, prompt->n_rows, prompt->width,
+        TRY(dun_reparam_create(&t->reparam, &t->session->compute, prompt->rows,
+                               prompt->n_prompts * prompt->n_rows, prompt->width,
                                (uint32_t)config->prompt.bottleneck, (uint64_t)config->experiment.seed));
         TRY(dun_reparam_add(&t->optim, kind, &t->reparam, t->prompt_lr));
     } else {
-        TRY(dun_optim_add(&t->optim, kind, &engine->prompt, &engine->d_prompt, prompt->n_rows, prompt->width,
-                          t->prompt_lr));
+        TRY(dun_optim_add(&t->optim, kind, &engine->prompt, &engine->d_prompt,
+                          prompt->n_prompts * prompt->n_rows, prompt->width, t->prompt_lr));
     }
 out:
     return rc;
@@ -162,8 +163,7 @@ int dun_trainer_prepare(dun_trainer *t) {
     TRY(dun_average_add(&t->average, &t->centroids, "the averaged centroids"));
     if (config->output.report && t->run->path && session->n_valid > 0)
         TRY(dun_kept_points_create(&t->kept, session->n_valid, D));
-    TRY(dun_best_create(&t->best, config, (size_t)session->prompt.n_rows * session->prompt.width,
-                        (size_t)K * D));
+    TRY(dun_best_create(&t->best, config, dun_prompt_floats(&session->prompt), (size_t)K * D));
     TRY(prepare_probe(t));
 out:
     return rc;

@@ -41,8 +41,7 @@ static int hash_config(uint64_t *out, const dun_session *session) {
     }
     *out = dun_hash(DUN_HASH_START, text.bytes ? text.bytes : "", text.length);
     if (*session->config->prompt.file)
-        *out = dun_hash(*out, session->prompt.rows,
-                        sizeof(float) * session->prompt.n_rows * session->prompt.width);
+        *out = dun_hash(*out, session->prompt.rows, sizeof(float) * dun_prompt_floats(&session->prompt));
 out:
     dun_str_free(&text);
     return rc;

@@ -167,11 +167,21 @@ out:
     return rc;
 }
 
+/* Rows (K, C) for points of several prompts side by side: what the words get is the mean over these. From the
+ * end on, so that nothing is written over before it was read. */
+static void spread(float *rows, uint32_t K, uint32_t C, uint32_t prompts) {
+    for (size_t k = K; prompts > 1 && k-- > 0;)
+        for (size_t i = prompts; i-- > 0;)
+            for (size_t j = 0; j < C; j++)
+                rows[(k * prompts + i) * C + j] = rows[k * C + j] / (float)prompts;
+}
+
 int dun_session_read_label_words(dun_session *session, uint32_t K) {
     int rc = DUN_OK;
     word_list list = {0};
     dun_label_rows *words = &session->label_words;
     const dun_spec *spec = dun_model_file_spec(session->model);
+    const uint32_t prompts = (uint32_t)session->config->prompt.count;
     if (session->bare || !*session->config->loss.label_words || words->rows)
         return DUN_OK;
     if (spec->logit_cap > 0)
@@ -181,8 +191,9 @@ int dun_session_read_label_words(dun_session *session, uint32_t K) {
             dun_model_file_path(session->model), (double)spec->logit_cap,
             dun_config_origin(session->config, DUN_KEY_loss_label_words)));
     TRY(read_list(&list, session, K));
-    TRY_NEW(words->rows, (size_t)K * spec->width);
+    TRY_NEW(words->rows, (size_t)K * spec->width * prompts);
     TRY(make_rows(words->rows, session, &list, K));
+    spread(words->rows, K, spec->width, prompts);
     words->n_classes = K;
     TRY(tell(session, &list));
 out:

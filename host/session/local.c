@@ -98,6 +98,12 @@ out:
     return rc;
 }
 
+/* Room for the texts of one pass, of which none stays. */
+static int create_passing(dun_local *local) {
+    const dun_cache_room room = {.scratch_rows = local->engine->options.max_text_rows};
+    return dun_text_cache_create(&local->cache, local->engine, local->texts, &room);
+}
+
 static int local_assign(uint32_t *n_kept, void *self, const dun_texts *texts, const uint32_t *mine,
                         uint32_t n) {
     int rc = DUN_OK;
@@ -115,7 +121,7 @@ static int local_assign(uint32_t *n_kept, void *self, const dun_texts *texts, co
     if (dun_session_runs_whole(local->session))
         TRY(dun_text_cache_only_shared(local->engine, local->texts));
     else
-        TRY(create_cache(local));
+        TRY(dun_session_reads_as_asked(local->session) ? create_passing(local) : create_cache(local));
     *n_kept = dun_text_cache_kept(&local->cache);
 out:
     return rc;
@@ -156,16 +162,21 @@ static int local_start(void *self, const float *prompt, const uint32_t *which, u
     else
         TRY(dun_text_cache_batch(&local->batch, &local->cache, which, n, template->tail.ids,
                                  template->tail.n));
+    dun_batch_repeat(&local->batch, local->engine->options.prompts, local->engine->options.max_prompt);
     TRY(dun_engine_points(local->engine, &local->batch));
     TRY(dun_device_flush(local->engine->compute->device));
 out:
     return rc;
 }
 
+uint32_t dun_local_texts(const dun_local *local) {
+    return local->batch.n_sequences / local->engine->options.prompts;
+}
+
 static int local_points(float *points, void *self) {
     dun_local *local = self;
     return dun_buffer_read(points, dun_engine_point_buffer(local->engine), 0,
-                           point_bytes(local->engine, local->batch.n_sequences));
+                           point_bytes(local->engine, dun_local_texts(local)));
 }
 
 static int local_start_backward(void *self, const float *d_points) {
@@ -173,7 +184,7 @@ static int local_start_backward(void *self, const float *d_points) {
     dun_local *local = self;
     if (d_points)
         TRY(dun_buffer_write(dun_engine_point_gradient(local->engine), 0, d_points,
-                             point_bytes(local->engine, local->batch.n_sequences)));
+                             point_bytes(local->engine, dun_local_texts(local))));
     TRY(dun_engine_backward(local->engine));
     TRY(dun_device_flush(local->engine->compute->device));
 out:
@@ -183,7 +194,7 @@ out:
 static int local_gradients(float *d_texts, void *self) {
     dun_local *local = self;
     return dun_buffer_read(d_texts, &local->engine->d_texts, 0,
-                           local->batch.n_sequences * prompt_bytes(local->engine));
+                           dun_local_texts(local) * prompt_bytes(local->engine));
 }
 
 static int local_finish(void *self) {
@@ -240,7 +251,7 @@ const dun_member_kind dun_local_kind = {
 
 static int create_batch(dun_local *local) {
     const dun_engine_options *o = &local->engine->options;
-    return dun_batch_create(&local->batch, o->max_sequences, o->max_rows);
+    return dun_batch_create(&local->batch, o->max_sequences * o->prompts, o->max_rows);
 }
 
 int dun_local_create_first(dun_local **out, dun_session *session) {

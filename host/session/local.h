@@ -18,7 +18,7 @@ typedef struct {
     const dun_texts *texts; /* those that are its own: the session's, or */
     dun_texts part;         /* a part of them */
     dun_text_cache cache;   /* their keys and values; empty where whole sequences are run */
-    dun_batch batch;        /* the prompt after up to max_sequences texts */
+    dun_batch batch;        /* the prompts after up to max_sequences texts */
     /* Of the first one of several, where a batch's rows come together: */
     dun_buffer together; /* (max_sequences, D or P*C) rows of all members, in no order yet */
     dun_buffer ends;     /* (max_sequences + 1) dun_engine_pick_rows */
@@ -30,6 +30,9 @@ extern const dun_member_kind dun_local_kind;
 /* A member on the session's engine, which is there already; or on another device, which `selector` names. */
 int dun_local_create_first(dun_local **out, struct dun_session *session);
 int dun_local_create_other(dun_local **out, const struct dun_session *session, const char *selector);
+
+/* Texts of the batch that was started last. */
+uint32_t dun_local_texts(const dun_local *local);
 
 /* After the engine was resized for batches of another size. `still_there`: the texts' keys and values are. */
 int dun_local_refit(bool *still_there, dun_local *local);

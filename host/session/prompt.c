@@ -13,32 +13,79 @@
 
 enum { DEFAULT_TOKENS = 5, MAX_ROWS = 4096 };
 
-static int make(dun_prompt *prompt, uint32_t n_rows, uint32_t width) {
+size_t dun_prompt_floats(const dun_prompt *prompt) {
+    return (size_t)prompt->n_prompts * prompt->n_rows * prompt->width;
+}
+
+static int make(dun_prompt *prompt, const dun_config *config, uint32_t n_rows, uint32_t width) {
     int rc = DUN_OK;
-    *prompt = (dun_prompt){.n_rows = n_rows, .width = width};
-    TRY_NEW(prompt->rows, (size_t)n_rows * width);
+    *prompt = (dun_prompt){.n_prompts = (uint32_t)config->prompt.count, .n_rows = n_rows, .width = width};
+    TRY_NEW(prompt->rows, dun_prompt_floats(prompt));
 out:
+    return rc;
+}
+
+/* The words that a prompt starts as, of prompt.text or of prompt.texts, and which key has them. */
+typedef struct {
+    const char *text;
+    size_t length;
+    enum dun_config_id key;
+} start_words;
+
+static int find_words(start_words *out, const dun_config *config, uint32_t which) {
+    const char *text = config->prompt.texts;
+    *out = (start_words){config->prompt.text, strlen(config->prompt.text), DUN_KEY_prompt_text};
+    for (uint32_t i = 1; i <= which; i++) {
+        if (i > 1)
+            text += strcspn(text, "|");
+        if (!*text)
+            return dun_error(
+                DUN_USAGE,
+                "%s: prompt.texts has %u texts; prompt.count = %lld needs %lld beside prompt.text, "
+                "with a bar (|) between two",
+                dun_config_origin(config,
+                                  *config->prompt.texts ? DUN_KEY_prompt_texts : DUN_KEY_prompt_count),
+                i - 1, (long long)config->prompt.count, (long long)config->prompt.count - 1);
+        text += i > 1;
+        *out = (start_words){text, strcspn(text, "|"), DUN_KEY_prompt_texts};
+    }
+    return DUN_OK;
+}
+
+/* One prompt's rows; the first one says how many there are where nothing else does. */
+static int start_from_words(dun_prompt *prompt, const dun_config *config, uint32_t n_rows, uint32_t which,
+                            const dun_model_file *model) {
+    int rc = DUN_OK;
+    dun_tokens tokens = {0};
+    start_words words;
+    TRY(find_words(&words, config, which));
+    const dun_config_key *key = &dun_config_key_table[words.key];
+    TRY(dun_tokenizer_encode_inside(&tokens, dun_model_file_tokenizer(model), words.text, words.length));
+    if (tokens.n == 0 || tokens.n > MAX_ROWS)
+        TRY(dun_error(DUN_USAGE, "%s: prompt.%s: \"%.*s\" has %zu tokens; 1 to %d are possible",
+                      dun_config_origin(config, words.key), key->name, (int)words.length, words.text,
+                      tokens.n, MAX_ROWS));
+    if (which == 0)
+        TRY(make(prompt, config, n_rows ? n_rows : (uint32_t)tokens.n, dun_model_file_spec(model)->width));
+    if (prompt->n_rows != tokens.n)
+        dun_warn("prompt.%s: \"%.*s\" has %zu tokens and the prompt %u rows: they are %s", key->name,
+                 (int)words.length, words.text, tokens.n, prompt->n_rows,
+                 tokens.n < prompt->n_rows ? "repeated" : "cut");
+    float *rows = prompt->rows + (size_t)which * prompt->n_rows * prompt->width;
+    for (uint32_t p = 0; p < prompt->n_rows; p++)
+        TRY(dun_embedding_rows(rows + (size_t)p * prompt->width, model, tokens.ids[p % tokens.n], 1));
+out:
+    dun_tokens_free(&tokens);
     return rc;
 }
 
 static int start_from_text(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
                            const dun_model_file *model) {
     int rc = DUN_OK;
-    dun_tokens tokens = {0};
-    const char *text = config->prompt.text;
     TRY(dun_config_require(config, DUN_KEY_prompt_text));
-    TRY(dun_tokenizer_encode_inside(&tokens, dun_model_file_tokenizer(model), text, strlen(text)));
-    if (tokens.n == 0 || tokens.n > MAX_ROWS)
-        TRY(dun_error(DUN_USAGE, "%s: prompt.text has %zu tokens; 1 to %d are possible",
-                      dun_config_origin(config, DUN_KEY_prompt_text), tokens.n, MAX_ROWS));
-    TRY(make(prompt, n_rows ? n_rows : (uint32_t)tokens.n, dun_model_file_spec(model)->width));
-    if (prompt->n_rows != tokens.n)
-        dun_warn("prompt.text has %zu tokens and the prompt %u rows: they are %s", tokens.n, prompt->n_rows,
-                 tokens.n < prompt->n_rows ? "repeated" : "cut");
-    for (uint32_t p = 0; p < prompt->n_rows; p++)
-        TRY(dun_embedding_rows(prompt->rows + (size_t)p * prompt->width, model, tokens.ids[p % tokens.n], 1));
+    for (uint32_t i = 0; i < (uint32_t)config->prompt.count; i++)
+        TRY(start_from_words(prompt, config, n_rows, i, model));
 out:
-    dun_tokens_free(&tokens);
     return rc;
 }
 
@@ -46,8 +93,8 @@ static int start_from_vocab(dun_prompt *prompt, const dun_config *config, uint32
                             const dun_model_file *model) {
     int rc = DUN_OK;
     const dun_spec *spec = dun_model_file_spec(model);
-    TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, spec->width));
-    for (uint32_t p = 0; p < prompt->n_rows; p++) {
+    TRY(make(prompt, config, n_rows ? n_rows : DEFAULT_TOKENS, spec->width));
+    for (uint32_t p = 0; p < prompt->n_prompts * prompt->n_rows; p++) {
         uint32_t id =
             (uint32_t)dun_random_below(spec->vocab, (uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, p);
         TRY(dun_embedding_rows(prompt->rows + (size_t)p * spec->width, model, id, 1));
@@ -60,9 +107,9 @@ static int start_random(dun_prompt *prompt, const dun_config *config, uint32_t n
                         const dun_model_file *model) {
     int rc = DUN_OK;
     double deviation;
-    TRY(make(prompt, n_rows ? n_rows : DEFAULT_TOKENS, dun_model_file_spec(model)->width));
+    TRY(make(prompt, config, n_rows ? n_rows : DEFAULT_TOKENS, dun_model_file_spec(model)->width));
     TRY(dun_embedding_deviation(&deviation, model));
-    for (size_t i = 0; i < (size_t)prompt->n_rows * prompt->width; i++)
+    for (size_t i = 0; i < dun_prompt_floats(prompt); i++)
         prompt->rows[i] =
             (float)(deviation * dun_random_normal((uint64_t)config->experiment.seed, DUN_STREAM_PROMPT, i));
 out:
@@ -105,6 +152,7 @@ static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_
     if (saved.width != width)
         TRY(dun_error(DUN_BAD_INPUT, "%s: prompt_embeddings are %u wide; the model's embeddings are %u wide",
                       path.bytes, saved.width, width));
+    TRY(dun_saved_prompt_check_count(&saved, config, path.bytes));
     if (saved.model_hash && saved.model_hash != dun_model_file_fingerprint(model))
         dun_warn("%s: was trained with another model file (%s)", path.bytes, saved.model_name);
     if (n_rows && n_rows != saved.n_rows) {
@@ -115,8 +163,8 @@ static int start_from_file(dun_prompt *prompt, const dun_config *config, uint32_
                       n_rows, config->prompt.file, saved.n_rows,
                       by_tokens ? "leave prompt.tokens empty" : "use {soft}, which takes all"));
     }
-    TRY(make(prompt, saved.n_rows, width));
-    for (size_t i = 0; i < (size_t)saved.n_rows * width; i++)
+    TRY(make(prompt, config, saved.n_rows, width));
+    for (size_t i = 0; i < dun_prompt_floats(prompt); i++)
         prompt->rows[i] = saved.rows[i] * (saved.foreign ? scale : 1);
 out:
     dun_str_free(&path);

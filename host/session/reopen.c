@@ -64,7 +64,7 @@ out:
 static bool same_sizes(const dun_engine_options *a, const dun_engine_options *b) {
     return a->max_text_rows == b->max_text_rows && a->max_texts == b->max_texts &&
            a->max_rows == b->max_rows && a->max_sequences == b->max_sequences &&
-           a->max_prompt == b->max_prompt && a->max_position == b->max_position &&
+           a->max_prompt == b->max_prompt && a->prompts == b->prompts && a->max_position == b->max_position &&
            a->rows_after_text == b->rows_after_text;
 }
 

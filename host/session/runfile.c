@@ -14,28 +14,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char format_name[] = "dunlin-prompt-1";
+/* Of one prompt, and of several. */
+static const char format_name[] = "dunlin-prompt-1", several_name[] = "dunlin-prompt-2";
 
-/* Copies a matrix out of a file, refusing other shapes and values that are not finite. */
+/* Copies numbers out of a file, refusing values that are not finite. */
+static int read_numbers(float **out, const dun_tensor *tensor, size_t n, uint32_t columns, const char *path) {
+    int rc = DUN_OK;
+    TRY_NEW(*out, n);
+    dun_tensor_to_f32(*out, tensor);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite((*out)[i]))
+            TRY(dun_error(DUN_BAD_INPUT, "%s: tensor %s has a value that is not finite in row %zu", path,
+                          tensor->name, i / columns));
+out:
+    return rc;
+}
+
+static bool is_size(uint64_t n) {
+    return n > 0 && n <= INT32_MAX;
+}
+
+/* A matrix, and no other shape. */
 static int read_matrix(float **out, uint32_t *rows, uint32_t *columns, const dun_tensor *tensor,
                        const char *path) {
     int rc = DUN_OK;
     *out = NULL;
-    if (!dun_tensor_is_real(tensor) || tensor->n_dims != 2 || tensor->dims[0] == 0 || tensor->dims[1] == 0 ||
-        tensor->dims[0] > INT32_MAX || tensor->dims[1] > INT32_MAX)
+    if (!dun_tensor_is_real(tensor) || tensor->n_dims != 2 || !is_size(tensor->dims[0]) ||
+        !is_size(tensor->dims[1]))
         TRY(dun_error(DUN_BAD_INPUT, "%s: tensor %s must be F32, F16 or BF16 with two dimensions", path,
                       tensor->name));
-    const size_t n = (size_t)(tensor->dims[0] * tensor->dims[1]);
-    TRY_NEW(*out, n);
-    dun_tensor_to_f32(*out, tensor);
     *rows = (uint32_t)tensor->dims[0];
     *columns = (uint32_t)tensor->dims[1];
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite((*out)[i]))
-            TRY(dun_error(DUN_BAD_INPUT, "%s: tensor %s has a value that is not finite in row %zu", path,
-                          tensor->name, i / *columns));
+    TRY(read_numbers(out, tensor, (size_t)*rows * *columns, *columns, path));
 out:
     return rc;
+}
+
+/* One prompt, or several. */
+static int read_rows(dun_saved_prompt *saved, const dun_tensor *tensor, const char *path) {
+    int rc = DUN_OK;
+    const bool several = tensor->n_dims == 3;
+    const uint64_t *dims = tensor->dims + several, n = several ? tensor->dims[0] : 1;
+    if (!dun_tensor_is_real(tensor) || tensor->n_dims < 2 || tensor->n_dims > 3 || !is_size(n) ||
+        !is_size(dims[0]) || !is_size(dims[1]) || n * dims[0] > INT32_MAX)
+        TRY(dun_error(DUN_BAD_INPUT,
+                      "%s: tensor %s must be F32, F16 or BF16 with two dimensions, or with three of several "
+                      "prompts",
+                      path, tensor->name));
+    saved->n_prompts = (uint32_t)n;
+    saved->n_rows = (uint32_t)dims[0];
+    saved->width = (uint32_t)dims[1];
+    TRY(read_numbers(&saved->rows, tensor, (size_t)(n * dims[0] * dims[1]), saved->width, path));
+out:
+    return rc;
+}
+
+int dun_saved_prompt_check_count(const dun_saved_prompt *saved, const dun_config *config, const char *path) {
+    const uint32_t n = saved->n_prompts ? saved->n_prompts : 1;
+    if (n == (uint32_t)config->prompt.count)
+        return DUN_OK;
+    return dun_error(DUN_USAGE, "%s: has %u prompt%s; prompt.count (%s) is %lld", path, n, n > 1 ? "s" : "",
+                     dun_config_origin(config, DUN_KEY_prompt_count), (long long)config->prompt.count);
 }
 
 static const char *metadata_of(const dun_safetensors *file, const char *key) {
@@ -125,9 +164,10 @@ static int read_all(dun_saved_prompt *saved, const dun_safetensors *file, const 
     const dun_tensor *centroids = dun_safetensors_find(file, "centroids");
     if (!rows)
         TRY(dun_error(DUN_BAD_INPUT, "%s: has no tensor prompt_embeddings; a saved prompt is needed", path));
-    TRY(read_matrix(&saved->rows, &saved->n_rows, &saved->width, rows, path));
+    TRY(read_rows(saved, rows, path));
     snprintf(saved->model_name, sizeof saved->model_name, "%s", metadata_of(file, "model"));
-    saved->foreign = strcmp(metadata_of(file, "kind"), format_name) != 0;
+    const char *kind = metadata_of(file, "kind");
+    saved->foreign = strcmp(kind, format_name) != 0 && strcmp(kind, several_name) != 0;
     saved->model_hash = strtoull(metadata_of(file, "model_hash"), NULL, 16);
     if (centroids) {
         TRY(read_matrix(&saved->centroids, &saved->n_classes, &saved->point_width, centroids, path));
@@ -192,8 +232,9 @@ static int make_metadata(json_t **out, const dun_saved_prompt *saved) {
     for (uint32_t k = 0; k < saved->n_classes; k++)
         json_array_append_new(names, json_string(saved->class_names[k]));
     TRY(dun_json_dump(&classes, names));
-    *out = json_pack("{s:s, s:s, s:s, s:s, s:s}", "format", "pt", "kind", format_name, "model",
-                     saved->model_name, "model_hash", hash, "classes", classes.bytes);
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s}", "format", "pt", "kind",
+                     saved->n_prompts > 1 ? several_name : format_name, "model", saved->model_name,
+                     "model_hash", hash, "classes", classes.bytes);
     if (!*out)
         TRY(dun_error(DUN_FAILED, "out of memory for the prompt's metadata"));
     if (saved->scale > 0 && (saved->scale < 1 || saved->scale > 1)) {
@@ -220,11 +261,14 @@ int dun_saved_prompt_dump(dun_str *out, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
     json_t *metadata = NULL;
     uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
+    const uint64_t n = saved->n_prompts ? saved->n_prompts : 1, bytes = n * P * C * sizeof(float);
     dun_tensor tensors[] = {
-        {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, saved->rows, P * C * sizeof(float)},
+        {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, saved->rows, bytes},
         {"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * sizeof(float)},
         {"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * sizeof(float)},
     };
+    if (n > 1)
+        tensors[0] = (dun_tensor){"prompt_embeddings", DUN_F32, 3, {n, P, C, 1}, saved->rows, bytes};
     TRY(make_metadata(&metadata, saved));
     TRY(dun_safetensors_dump(out, tensors, !K ? 1 : saved->normalization ? 3 : 2, metadata, "the prompt"));
 out:

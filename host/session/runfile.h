@@ -1,18 +1,20 @@
 /* The trained result of a run as a file: prompt.safetensors with prompt_embeddings F32 (P, C), centroids
  * F32 (K, D), perhaps normalization F32 (2, D), and what they belong to. Also reads a file with
- * prompt_embeddings alone (other tools write it).
- */
+ * prompt_embeddings alone (other tools write it). Several prompts are (prompts, P, C), and D then is that of
+ * their points side by side; the kind of such a file is another, as version 0.1 cannot read it. */
 #ifndef DUN_RUNFILE_H
 #define DUN_RUNFILE_H
 
 #include "base/str.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
+    uint32_t n_prompts;              /* 0: 1 */
     uint32_t n_rows, width;          /* P, C */
-    float *rows;                     /* (P, C) */
+    float *rows;                     /* (n_prompts, P, C) */
     uint32_t n_classes, point_width; /* K, D; 0 without centroids */
     float *centroids;                /* (K, D) */
     float *normalization;            /* (2, D): shift and scale of points; NULL: none */
@@ -30,6 +32,9 @@ typedef struct {
 
 /* DUN_BAD_INPUT: not such a file, wrong shapes, NaN. */
 int dun_saved_prompt_read(dun_saved_prompt *saved, const char *path);
+
+/* DUN_USAGE: it has another number of prompts than prompt.count says. */
+int dun_saved_prompt_check_count(const dun_saved_prompt *saved, const dun_config *config, const char *path);
 
 /* The same of such a file's bytes; `name` is for messages. */
 int dun_saved_prompt_parse(dun_saved_prompt *saved, const void *bytes, size_t length, const char *name);

@@ -121,7 +121,7 @@ int dun_session_start_normalizer(dun_session *session) {
     uint32_t D = dun_session_point_width(session);
     dun_normalizer_free(&session->normalizer);
     TRY(dun_normalizer_create(&session->normalizer, &session->compute, session->config->model.normalize,
-                              session->engine.options.max_sequences, D));
+                              session->engine.options.max_sequences, D, session->engine.options.prompts));
     if (!session->saved_normalization)
         goto out;
     if (session->saved_width != D)
@@ -147,10 +147,11 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
         TRY(dun_error(DUN_BAD_INPUT, "%s: has %u prompt rows; prompt.template (%s) has room for %u", path,
                       saved->n_rows, dun_config_origin(session->config, DUN_KEY_prompt_template),
                       session->template.n_soft));
-    session->prompt.n_rows = saved->n_rows;
-    session->prompt.width = saved->width;
-    TRY_NEW(session->prompt.rows, (size_t)saved->n_rows * saved->width);
-    memcpy(session->prompt.rows, saved->rows, (size_t)saved->n_rows * saved->width * sizeof(float));
+    TRY(dun_saved_prompt_check_count(saved, session->config, path));
+    session->prompt = (dun_prompt){
+        .n_prompts = saved->n_prompts ? saved->n_prompts : 1, .n_rows = saved->n_rows, .width = saved->width};
+    TRY_NEW(session->prompt.rows, dun_prompt_floats(&session->prompt));
+    memcpy(session->prompt.rows, saved->rows, dun_prompt_floats(&session->prompt) * sizeof(float));
     TRY(dun_template_resolve(&session->template, session->tokenizer, saved->n_rows));
     TRY(use_normalization(session, saved, path));
     TRY(dun_session_use_label_words(session, saved, path));
@@ -170,28 +171,11 @@ void dun_session_listen(dun_session *session, const dun_observer *observer) {
 
 int dun_session_set_prompt(dun_session *session, const float *rows) {
     return dun_buffer_write(&session->engine.prompt, 0, rows,
-                            (size_t)session->prompt.n_rows * session->prompt.width * sizeof *rows);
+                            dun_prompt_floats(&session->prompt) * sizeof *rows);
 }
 
 uint32_t dun_session_point_width(const dun_session *session) {
     return dun_engine_point_width(&session->engine);
-}
-
-/* Rows a text takes in the batch of dun_session_run. */
-uint32_t dun_session_rows(const dun_session *session, uint32_t text) {
-    uint32_t own = dun_template_own_rows(&session->template);
-    return dun_session_runs_whole(session) ? dun_texts_length(&session->texts, text) + own : own;
-}
-
-uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n) {
-    const dun_engine_options *o = &session->engine.options;
-    uint32_t count = 0, rows = 0;
-    if (dun_session_shares_batches(session))
-        return dun_session_pass_shared(session, first, n);
-    while (count < n && count < o->max_sequences &&
-           rows + dun_session_rows(session, first + count) <= o->max_rows)
-        rows += dun_session_rows(session, first + count++);
-    return count;
 }
 
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {

@@ -30,39 +30,43 @@ static dun_point_spec point_of(const dun_session *session) {
 
 /* Training keeps the texts' keys and values and runs the rows after them. Without gradients each text is run
  * once, these rows in the same pass, and nothing is kept but what texts share; so is a training batch whose
- * prompt stands before the text, all of it at once. */
+ * prompt stands before the text, all of it at once. Several prompts read a text's keys and values from the
+ * cache without gradients too, where they are until the next pass. */
 dun_engine_options dun_session_engine_options(const dun_session *session, bool backward) {
     const dun_config *config = session->config;
     const dun_template *template = &session->template;
     uint32_t longest = dun_template_longest(template, (uint32_t)config->data.max_length);
     uint32_t own = dun_template_own_rows(template), batch = (uint32_t)config->train.batch_size;
-    uint32_t sequences = at_least(batch, MIN_SEQUENCES);
+    uint32_t sequences = at_least(batch, MIN_SEQUENCES), prompts = at_least(session->prompt.n_prompts, 1);
     const uint32_t leads =
         dun_ranks_self() == 0 ? dun_ranks_n() : 1; /* the points of all ranks come to rank 0 */
-    bool keep = backward && !dun_template_is_prefix(template);
+    bool keep = (backward || prompts > 1) && !dun_template_is_prefix(template);
     dun_engine_options options = {
         .point = point_of(session),
         .form = session->form,
         .backward = backward,
         .max_text_rows = keep ? at_least(longest, TEXT_ROWS) : at_least((uint32_t)session->texts.shared.n, 1),
         .max_texts = keep ? TEXT_ROWS : 1,
-        .max_rows = keep ? sequences * own : at_least(longest + own, TEXT_ROWS),
-        .max_sequences = keep                  ? sequences
+        .max_rows = keep ? sequences * own * prompts : at_least((longest + own) * prompts, TEXT_ROWS),
+        .max_sequences = keep && backward      ? sequences
                          : session->pass_texts ? session->pass_texts
                                                : PASS_TEXTS * leads,
         .max_prompt = at_least(session->prompt.n_rows, 1),
+        .prompts = prompts,
         .max_position = longest + own + template->n_lead,
         .observer = session->observer,
         .common = session->common,
         .rows_after_text = own,
     };
+    if (keep && !backward)
+        options.max_rows = at_least(own * prompts, TEXT_ROWS);
     if (backward && !keep) {
         if (session->texts.n && session->texts.longest < longest)
             longest = session->texts.longest;
         if (session->n_train && session->n_train < batch)
             batch = session->n_train;
         options.max_sequences = sequences;
-        options.max_rows = at_least(batch * (longest + own), TEXT_ROWS);
+        options.max_rows = at_least(batch * (longest + own) * prompts, TEXT_ROWS);
     }
     return options;
 }
@@ -85,7 +89,7 @@ int dun_session_check(const dun_session *session, bool backward) {
                          (long long)config->data.max_length,
                          words ? ", the template's words beside the text" : "", own, context);
     if (backward && dun_template_is_prefix(template) &&
-        (longest + own) * (uint64_t)config->train.batch_size > INT32_MAX / 8)
+        (longest + own) * (uint64_t)config->train.batch_size * (uint64_t)config->prompt.count > INT32_MAX / 8)
         return dun_error(
             DUN_USAGE,
             "%s: train.batch_size = %lld whole texts of up to data.max_length = %lld tokens are too "
@@ -100,6 +104,11 @@ int dun_session_check(const dun_session *session, bool backward) {
 }
 
 bool dun_session_runs_whole(const dun_session *session) {
+    const dun_engine_options *o = &session->engine.options;
+    return (!o->backward && o->prompts == 1) || dun_template_is_prefix(&session->template);
+}
+
+bool dun_session_reads_as_asked(const dun_session *session) {
     return !session->engine.options.backward || dun_template_is_prefix(&session->template);
 }
 

@@ -7,6 +7,17 @@
 /* True when a text is a part of every batch that it is in, instead of lying in the cache. */
 bool dun_session_runs_whole(const dun_session *session);
 
+/* True when no text is read before it is asked for: there is no training, or nothing can be kept. */
+bool dun_session_reads_as_asked(const dun_session *session);
+
+/* What a pass takes so far: texts, rows of the batch, and rows that are read into the cache for it. */
+typedef struct {
+    uint32_t texts, rows, text_rows;
+} dun_session_load;
+
+/* One text more, if it still fits. */
+bool dun_session_load_takes(dun_session_load *load, const dun_session *session, uint32_t text);
+
 /* How texts that are added from now on are read: among the template's words, and what they may spell. */
 void dun_session_begin_texts(dun_session *session);
 
@@ -26,11 +37,10 @@ bool dun_session_names_several(const dun_session *session);
 int dun_session_gather_ranks(dun_session *session);
 
 /* Whether texts that nobody owns are shared out batch by batch among several ranks; what a pass takes then,
- * and its run. Rows of a text in it. */
+ * and its run. */
 bool dun_session_shares_batches(const dun_session *session);
 uint32_t dun_session_pass_shared(const dun_session *session, uint32_t first, uint32_t n);
 int dun_session_run_shared(dun_session *session, const uint32_t *which, uint32_t n);
-uint32_t dun_session_rows(const dun_session *session, uint32_t text);
 
 /* An observer (NULL: nobody) hears what takes long on a device. */
 void dun_session_watch(dun_device *device, const dun_observer *observer);

@@ -51,9 +51,10 @@ int dun_rank_invitation(dun_str *out, const dun_session *session) {
     TRY(dun_wire_u64(out, dun_model_file_fingerprint(session->model)));
     TRY(dun_wire_u64(out, kernels));
     TRY(dun_wire_u32(out, session->n_train));
+    TRY(dun_wire_u32(out, prompt->n_prompts));
     TRY(dun_wire_u32(out, prompt->n_rows));
     TRY(dun_wire_u32(out, prompt->width));
-    TRY(dun_wire_bytes(out, prompt->rows, (size_t)prompt->n_rows * prompt->width * sizeof *prompt->rows));
+    TRY(dun_wire_bytes(out, prompt->rows, dun_prompt_floats(prompt) * sizeof *prompt->rows));
     TRY(dun_texts_send_shared(out, &session->texts));
 out:
     dun_str_free(&config);
@@ -126,28 +127,21 @@ bool dun_session_shares_batches(const dun_session *session) {
     return session->team.n > 1 && !session->engine.options.backward;
 }
 
-/* Rows and texts that one member takes at once. */
-static bool fits(const dun_session *session, uint32_t count, uint32_t rows, uint32_t most) {
-    return count < most && rows <= session->engine.options.max_rows;
-}
-
 /* Cuts texts into runs, one after another, of at most `most` texts: as many as all members take. How many of
  * them that are. */
 static uint32_t cut(uint32_t *counts, const dun_session *session, const uint32_t *which, uint32_t first,
                     uint32_t n, uint32_t most) {
     uint32_t done = 0;
     for (uint32_t i = 0; i < session->team.n; i++) {
-        uint32_t count = 0, rows = 0;
-        while (done + count < n) {
-            const uint32_t text = which ? which[done + count] : first + done + count;
-            rows += dun_session_rows(session, text);
-            if (!fits(session, count, rows, most))
+        dun_session_load load = {0};
+        while (done + load.texts < n && load.texts < most) {
+            const uint32_t at = done + load.texts;
+            if (!dun_session_load_takes(&load, session, which ? which[at] : first + at))
                 break;
-            count++;
         }
         if (counts)
-            counts[i] = count;
-        done += count;
+            counts[i] = load.texts;
+        done += load.texts;
     }
     return done;
 }

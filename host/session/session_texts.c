@@ -21,7 +21,7 @@ int dun_session_start_team(dun_session *session) {
     dun_team_init(&session->team, &home);
     TRY(dun_team_add(&session->team, &dun_local_kind, session->first));
     TRY(prepare_team(session));
-    if (dun_session_runs_whole(session)) /* nothing is read before it is asked for */
+    if (dun_session_reads_as_asked(session))
         TRY(dun_team_assign(&session->team, &session->texts));
     if (session->engine.options.backward || dun_ranks_self() > 0 || dun_ranks_n() == 1)
         goto out;
@@ -106,6 +106,28 @@ int dun_session_read_texts(dun_session *session) {
 out:
     session->timings.texts += dun_clock_seconds() - begun;
     return rc;
+}
+
+bool dun_session_load_takes(dun_session_load *load, const dun_session *session, uint32_t text) {
+    const dun_engine_options *o = &session->engine.options;
+    const bool whole = dun_session_runs_whole(session), read = !whole && !o->backward;
+    const uint32_t length = dun_texts_length(&session->texts, text);
+    const uint32_t rows = dun_template_own_rows(&session->template) + (whole ? length : 0);
+    const dun_session_load next = {load->texts + 1, load->rows + rows * o->prompts,
+                                   load->text_rows + (read ? length : 0)};
+    if (next.texts > o->max_sequences || next.rows > o->max_rows || next.text_rows > o->max_text_rows)
+        return false;
+    *load = next;
+    return true;
+}
+
+uint32_t dun_session_pass(const dun_session *session, uint32_t first, uint32_t n) {
+    dun_session_load load = {0};
+    if (dun_session_shares_batches(session))
+        return dun_session_pass_shared(session, first, n);
+    while (load.texts < n && dun_session_load_takes(&load, session, first + load.texts))
+        ;
+    return load.texts;
 }
 
 int dun_session_queue(dun_session *session, const char *text, size_t length) {

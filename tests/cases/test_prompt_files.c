@@ -142,7 +142,8 @@ static void test_refused(void **state) {
         {"base_model.lora_A", DUN_F32, 2, ROWS, C, "has no tensor prompt_embeddings"},
         {"prompt_embeddings", DUN_I64, 2, ROWS, C, "must be F32, F16 or BF16 with two dimensions"},
         {"prompt_embeddings", DUN_F32, 1, ROWS * C, 1, "must be F32, F16 or BF16 with two dimensions"},
-        {"prompt_embeddings", DUN_F32, 3, ROWS, C, "must be F32, F16 or BF16 with two dimensions"},
+        {"prompt_embeddings", DUN_F32, 3, ROWS, C, "1 wide; the model's embeddings are 32 wide"},
+        {"prompt_embeddings", DUN_F32, 4, ROWS, C, "must be F32, F16 or BF16 with two dimensions"},
         {"prompt_embeddings", DUN_F32, 2, ROWS * C, 2, "2 wide; the model's embeddings are 32 wide"},
         {"prompt_embeddings", DUN_F32, 2, 4097, C, "4097 rows; 1 to 4096"}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

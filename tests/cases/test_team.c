@@ -45,6 +45,7 @@ static void test_same_bytes(void **state) {
         SUFFIX,
         SUFFIX "template = \"bg gk: {text} so {soft:2}\"\n",
         SUFFIX "placement = prefix\n",
+        SUFFIX "count = 3\n",
         SUFFIX "template = \"bg gk: {soft:1} so {text}. {soft:1}\"\n",
         SUFFIX "[device]\ncache_kv = f16\n",
         SUFFIX "[device]\ngemm = local\n",

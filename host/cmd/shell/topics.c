@@ -20,7 +20,8 @@ const dun_topic_row dun_run_files[] = {
      "written last, so its presence says that the run is complete."},
     {"report.csv, confusion.csv", "Precision, recall, F1 and support of each class; the confusion matrix."},
     {"prompt.safetensors",
-     "prompt_embeddings F32 (rows, width) and centroids F32 (classes, width of a point)."},
+     "prompt_embeddings F32 (rows, width), of several prompts (prompts, rows, width), and centroids F32 (classes, "
+     "width of a point; those of several prompts side by side)."},
     {"predictions.tsv", "Each validation text with its label, the predicted one and the distances."},
     {".dunlin", "Whose folder it is, and which process works there now: one at a time."},
     {"checkpoint", "What --resume goes on from; checkpoint.previous is the one before."},
