@@ -68,6 +68,20 @@ nan=20|1|kept|the loss is nan at step .*: training stopped|train config.ini -q -
 END
 cache=$kept
 
+# --- a GPU, which this driver only says to be: what it cannot hold is refused before it is loaded, and workers of a
+# server, of which each would hold the weights once more, are refused at all.
+gpu() {
+    hostile "$1" "$2" "${@:4}" --device 0
+    matches err "^dunlin: .*$3"
+    [ ! -e refused ] || fail "$1: a refused run leaves its folder"
+    rm -rf refused
+}
+for weights in f32 stored auto; do
+    gpu gpu=20000 4 "the model's weights take 0 MB as .*, and the device has 0 MB free; no form fits" \
+        train config.ini -q --set "device.weights=$weights" --out refused
+done
+gpu gpu 2 '--workers 2: workers share the processors, and .* is none' serve run --port 0 --workers 2
+
 # --- lies that are too large: the same answers all the same.
 hostile lies 0 classify run texts.txt --device "$device"
 [ "$(cut -f 1 out)" = "$(cat right)" ] || fail "lies about limits: other answers"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Ranks over every MPI that is here: trainings, classifications and points of one, two and three ranks are those of a
 # plain run, byte for byte, also when they are stopped in the middle and gone on with by another number; what ranks
-# disagree in is told, and who falls silent ends the job. Usage: ranks.sh DUNLIN FIXTURES [all]
-# all: every loss, optimiser and kind of point, and eight ranks; for by hand.
+# disagree in is told, and who falls silent ends the job. Usage: ranks.sh DUNLIN FIXTURES [brief|all]
+# brief: two ranks train and classify, for a build with sanitizers; all: every loss, optimiser and kind of point, and
+# eight ranks; for by hand.
 set -uo pipefail
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -85,6 +86,21 @@ END
 "$dunlin" train -q config.ini --out plain >/dev/null 2>err || stop "the plain run"
 share_kernels
 
+if [ "$what" = brief ]; then
+    export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 # MPIs leave memory behind
+    cut -f 1 data.tsv >ask.txt
+    ends 0 classify plain ask.txt
+    mv out answers
+    for mpi in "${mpis[@]}"; do
+        ranked "$mpi" 2 0 train -q config.ini --out "$mpi"
+        same "$mpi"
+        ranked "$mpi" 2 0 classify plain ask.txt
+        cmp out answers || fail "$mpi: answers differ"
+    done
+    finish
+    exit 0
+fi
+
 # One file of points, one of answers, one table, however many make them.
 cut -f 1 data.tsv >ask.txt
 ends 0 classify plain ask.txt
@@ -162,8 +178,22 @@ ranked "$one" 2 2 train --no-such-option
 [ "$(grep -c '^dunlin: ' err)" -eq 1 ] || fail "a bad command line: not one rank alone says so"
 DUNLIN_MPI=/nowhere/libx.so ranked "$one" 2 1 train config.ini --out a
 says err "but there is nothing to speak with its MPI (/nowhere/libx.so"
+start "$one" 1
+"${start[@]}" "$dunlin" train config.ini --out a : -n 1 env DUNLIN_MPI=/nowhere/libx.so \
+    timeout 60 "$dunlin" train config.ini --out a >out 2>err
+[ $? -ne 0 ] || fail "a rank without an MPI: not refused"
+matches err "^dunlin: .* this is rank 1 of 2, here on $(uname -n), but there is nothing to speak with its MPI"
 DUNLIN_RANK_DEADLINE=soon ranked "$one" 2 2 train config.ini --out a
 says err "DUNLIN_RANK_DEADLINE = soon: a number of seconds from 2 to 86400 is needed"
+layer=$(dirname "$dunlin")/tests/liblayer_hostile.so
+if OPENCL_LAYERS=$layer OCL_HOSTILE=gpu "$dunlin" devices --json 2>err | grep -q '"type":"GPU"'; then
+    OPENCL_LAYERS=$layer OCL_HOSTILE=gpu ranked "$one" 2 2 train -q config.ini --device 0 --out a
+    matches err "^dunlin: ranks 0 and 1 on $(uname -n) have one device, .* start fewer ranks there"
+    [ ! -e a ] || fail "two ranks on one GPU: a folder is left"
+    OPENCL_LAYERS=$layer OCL_HOSTILE=gpu ranked "$one" 1 0 train -q config.ini --device 0 --out on-a-gpu
+else
+    echo 'left out: two ranks on one GPU (this OpenCL loader takes no layers)'
+fi
 DUNLIN_RANKS=off ranked "$one" 2 0 points plain --out apart.npz
 [ "$(grep -c '^model ' err)" -eq 2 ] || fail "DUNLIN_RANKS=off: the two are not on their own"
 

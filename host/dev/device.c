@@ -15,6 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifndef CL_DEVICE_UUID_KHR /* of newer headers: cl_khr_device_uuid */
+#    define CL_DEVICE_UUID_KHR 0x106A
+#endif
+
 enum {
     MAX_PLATFORMS = 32,
     MAX_DEVICES = 64,
@@ -42,6 +46,11 @@ static uint64_t get_number(cl_device_id id, cl_device_info what, size_t size) {
 
 bool dun_device_in_host_memory(const dun_device_info *info) {
     return info->type == DUN_DEVICE_CPU || info->unified_memory;
+}
+
+bool dun_device_is_same(const dun_device_info *a, const dun_device_info *b) {
+    static const uint8_t unknown[sizeof a->uuid];
+    return memcmp(a->uuid, unknown, sizeof unknown) != 0 && memcmp(a->uuid, b->uuid, sizeof unknown) == 0;
 }
 
 /* Drivers tell the machine's memory, whatever the process may have of it. */
@@ -84,6 +93,8 @@ static void describe(dun_device_info *info, cl_device_id id) {
     info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
     info->sub_groups = strstr(extensions, "cl_khr_subgroups") || strstr(extensions, "cl_intel_subgroups");
     info->unified_memory = get_number(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof(cl_bool)) != 0;
+    if (clGetDeviceInfo(id, CL_DEVICE_UUID_KHR, sizeof info->uuid, info->uuid, NULL) != CL_SUCCESS)
+        memset(info->uuid, 0, sizeof info->uuid);
     bound_memory(info);
     if (!get_number(id, CL_DEVICE_AVAILABLE, sizeof(cl_bool)))
         snprintf(info->error, sizeof info->error, "the driver says that it is not available");

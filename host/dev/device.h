@@ -24,6 +24,7 @@ typedef struct {
     uint32_t compute_units, clock_mhz, max_group_size;
     uint32_t vector_width; /* native float vector width the driver reports, at least 1 */
     bool fp16, sub_groups, unified_memory;
+    uint8_t uuid[16]; /* of the piece of hardware, whoever asks; zeros: the driver does not say */
 } dun_device_info;
 
 /* Whether there is an OpenCL loader, before any driver is loaded. DUN_BAD_DEVICE: no, with what was tried. */
@@ -48,6 +49,9 @@ int dun_device_select_turn(uint32_t *chosen, const dun_device_info *infos, size_
 
 /* The selector number `index` of several that are separated by commas; false: there are not as many. */
 bool dun_device_selector(char *out, size_t size, const char *selectors, size_t index);
+
+/* Whether two processes of one host that have these devices are known to share one. */
+bool dun_device_is_same(const dun_device_info *a, const dun_device_info *b);
 
 /* Its memory is the host's: what it takes counts against the limits of this process. */
 bool dun_device_in_host_memory(const dun_device_info *info);

@@ -1,9 +1,11 @@
 /* The calls of one MPI for ranks, compiled against its own header: the only code that names it. See
  * ranks/mpi_calls.h. */
+#define _XOPEN_SOURCE 700 /* sigaltstack */
 #include "ranks/mpi_calls.h"
 
 #include <mpi.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +34,20 @@ static int place_on_host(dun_mpi_place *place) {
     return MPI_Comm_free(&host);
 }
 
+/* A transport of MPI's (UCX, which MPICH has) gives the thread that starts it a stack for signals and leaves
+ * it there. A sanitizer frees the stack that it finds at the end of a thread as its own. */
+static int initialize(void) {
+    stack_t stack;
+    int level;
+    const bool known = sigaltstack(NULL, &stack) == 0;
+    const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &level);
+    if (known)
+        (void)sigaltstack(&stack, NULL);
+    return code;
+}
+
 static int start(dun_mpi_place *place) {
-    int level, code = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &level);
+    int code = initialize();
     if (code == MPI_SUCCESS)
         code = MPI_Comm_dup(MPI_COMM_WORLD, &all);
     if (code == MPI_SUCCESS)

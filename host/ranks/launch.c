@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char off_variable[] = "DUNLIN_RANKS", mpi_variable[] = "DUNLIN_MPI";
 
@@ -90,15 +91,17 @@ static bool try_places(const dun_mpi_calls **out, dun_str *tried, const char *mp
 int dun_launch_load(const dun_mpi_calls **out, const dun_launch *launch) {
     int rc = DUN_OK;
     dun_str tried = {0};
+    char host[DUN_MPI_HOST_BYTES] = "";
     const char *named = getenv(mpi_variable), *mpi = named && *named ? named : launch->mpi;
+    (void)gethostname(host, sizeof host - 1);
     if (strchr(mpi, '/') ? try_file(out, &tried, mpi) : try_places(out, &tried, mpi))
         goto out;
     rc = dun_error(
         DUN_FAILED,
-        "%s says that this is one of %u ranks, but there is nothing to speak with its MPI (%s); build "
-        "dunlin where libopenmpi-dev or libmpich-dev is installed, name a file in DUNLIN_MPI, or set "
+        "%s says that this is rank %u of %u, here on %s, but there is nothing to speak with its MPI (%s); "
+        "build dunlin where libopenmpi-dev or libmpich-dev is installed, name a file in DUNLIN_MPI, or set "
         "DUNLIN_RANKS=off for as many runs on their own",
-        launch->by, launch->n, tried.bytes ? tried.bytes : "no memory");
+        launch->by, launch->rank, launch->n, host, tried.bytes ? tried.bytes : "no memory");
 out:
     dun_str_free(&tried);
     return rc;

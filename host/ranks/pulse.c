@@ -48,12 +48,20 @@ static void listen(bool *something) {
     }
 }
 
+/* Whether no sign to that rank still waits to go out. */
+static bool has_gone_out(dun_peer *peer) {
+    bool done = true;
+    if (peer->pulse)
+        (void)dun_ranks.calls->test(&done, peer->pulse); /* what fails is done, too */
+    if (done)
+        peer->pulse = NULL;
+    return done;
+}
+
 static void give_sign(uint32_t to, uint32_t sign) {
     dun_peer *peer = &dun_ranks.peers[to];
-    bool done = true;
-    if (peer->pulse && (dun_ranks.calls->test(&done, peer->pulse) || !done))
-        return; /* the last one still waits to go out */
-    peer->pulse = NULL;
+    if (!has_gone_out(peer))
+        return;
     peer->sign = sign;
     (void)dun_ranks.calls->send(&peer->pulse, &peer->sign, (int)sizeof peer->sign, (int)to, DUN_TAG_PULSE);
 }
@@ -96,18 +104,31 @@ void dun_ranks_pulse(double now, bool *something) {
     judge(now);
 }
 
+enum { ROUNDS = 100 }; /* a second for last words */
+
 static void rest(double seconds) {
     const struct timespec time = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
     (void)nanosleep(&time, NULL);
 }
 
+static bool all_have_gone_out(void) {
+    bool all = true;
+    for (uint32_t i = 0; i < (uint32_t)dun_ranks.place.n; i++)
+        all &= has_gone_out(&dun_ranks.peers[i]);
+    return all;
+}
+
+void dun_ranks_pulse_settle(void) {
+    for (int round = 0; round < ROUNDS && !all_have_gone_out(); round++)
+        rest(0.01);
+}
+
 void dun_ranks_pulse_end(void) {
-    bool done;
+    bool something;
     give_signs(SIGN_END);
-    for (int round = 0; round < 100; round++) { /* a second, for it to go out */
-        for (uint32_t i = 0; i < (uint32_t)dun_ranks.place.n; i++)
-            if (dun_ranks.peers[i].pulse && !dun_ranks.calls->test(&done, dun_ranks.peers[i].pulse) && done)
-                dun_ranks.peers[i].pulse = NULL;
+    for (int round = 0; round < ROUNDS; round++) { /* for it to go out, and to be heard */
+        (void)all_have_gone_out();
+        listen(&something);
         rest(0.01);
     }
 }

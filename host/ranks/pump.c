@@ -63,24 +63,27 @@ static void take_outbox(bool *something) {
     while (letter) {
         dun_letter *next = letter->next;
         *something = true;
-        if (!post(letter))
-            letter->n_done = letter->n_pieces; /* the job ends; what MPI has of it stays */
         letter->next = dun_ranks.sent;
         dun_ranks.sent = letter;
+        if (!post(letter))
+            return;
         letter = next;
     }
 }
 
+/* After a failure the job ends, and what MPI has of letters stays. */
 static void look_after_sent(bool *something) {
-    for (dun_letter **at = &dun_ranks.sent; *at;) {
+    for (dun_letter **at = &dun_ranks.sent; *at && !dun_ranks.failed;) {
         dun_letter *letter = *at;
         for (size_t i = 0; i < letter->n_pieces; i++) {
             bool done = false;
             if (!letter->requests[i])
                 continue;
             int code = dun_ranks.calls->test(&done, letter->requests[i]);
-            if (code)
+            if (code) {
                 fail_by_code("sending to", letter->to, code);
+                return;
+            }
             if (!done)
                 continue;
             letter->requests[i] = NULL;
@@ -136,9 +139,11 @@ static void end_piece(uint32_t from) {
         deliver(peer);
 }
 
-/* Makes room for n more bytes, which are not counted yet. */
+/* Makes room for n more bytes, which are not counted yet, and for all of a message whose first piece is
+ * there. */
 static bool make_room(dun_str *text, size_t n) {
-    const size_t needed = text->length + n + 1;
+    const size_t whole = whole_length(text), piece = text->length + n;
+    const size_t needed = (piece < whole ? whole : piece) + 1;
     if (needed > text->capacity) {
         char *bytes = dun_realloc(text->bytes, needed, 1);
         if (!bytes) {
@@ -290,6 +295,7 @@ void *dun_ranks_pump(void *unused) {
         if (dun_ranks.place.rank == 0)
             dun_ranks_pulse_end();
     } else {
+        dun_ranks_pulse_settle();
         (void)dun_ranks.calls->stop();
     }
     set_phase(DUN_GONE);

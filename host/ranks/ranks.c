@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEADLINE = 45, LEAVE = 10 }; /* seconds */
+enum { DEADLINE = 45, LEAVE = 20, FIRST_SAYS = 3 }; /* seconds */
 
 dun_ranks_state dun_ranks = {.lock = PTHREAD_MUTEX_INITIALIZER,
                              .news = PTHREAD_COND_INITIALIZER,
@@ -165,7 +165,7 @@ int dun_ranks_join(const char *words, dun_ranks_end *end) {
     TRY(compare(words));
 out:
     if (rc < 0 && launch.rank > 0 && dun_ranks.phase == DUN_ALONE)
-        dun_error_clear(); /* rank 0 says the same */
+        (void)sleep(FIRST_SAYS); /* where all fail alike rank 0 says it, and its launcher ends the others */
     return rc;
 }
 
@@ -223,6 +223,30 @@ bool dun_ranks_has_message(uint32_t from) {
     const bool has = dun_ranks.peers[from].first != NULL || dun_ranks.failed;
     pthread_mutex_unlock(&dun_ranks.lock);
     return has;
+}
+
+/* With the lock held; n: of none. */
+static uint32_t find_message(const uint32_t *ranks, uint32_t n) {
+    uint32_t at = 0;
+    while (at < n && !dun_ranks.peers[ranks[at]].first)
+        at++;
+    return at;
+}
+
+uint32_t dun_ranks_await(const uint32_t *ranks, uint32_t n) {
+    uint32_t at;
+    pthread_mutex_lock(&dun_ranks.lock);
+    dun_ranks.waiting = true;
+    pthread_cond_signal(&dun_ranks.work);
+    while ((at = find_message(ranks, n)) == n && !dun_ranks.failed)
+        (void)await_news(0);
+    dun_ranks.waiting = false;
+    pthread_mutex_unlock(&dun_ranks.lock);
+    return at < n ? at : 0;
+}
+
+uint32_t dun_ranks_number(void) {
+    return ++dun_ranks.numbers;
 }
 
 static void free_messages(void) {

@@ -51,6 +51,12 @@ int dun_ranks_receive(dun_str *out, uint32_t from);
 /* Whether one has come. */
 bool dun_ranks_has_message(uint32_t from);
 
+/* Waits for one of n ranks, and says whose place in `ranks` it is; any of them after a failure. */
+uint32_t dun_ranks_await(const uint32_t *ranks, uint32_t n);
+
+/* A number that was not given before, so that questions of this job are told apart. */
+uint32_t dun_ranks_number(void);
+
 /* The first number of a message after which rank 0 wants nothing more. */
 enum { DUN_RANKS_END = 0 };
 

@@ -53,6 +53,7 @@ typedef struct {
     pthread_cond_t news;  /* to who waits for a message, or for another phase */
     pthread_cond_t work;  /* to the pump */
     enum dun_phase phase;
+    uint32_t numbers;   /* given so far */
     bool waiting;       /* somebody waits for news */
     dun_letter *outbox; /* not yet taken by the pump, in order */
     dun_peer *peers;    /* [n] */
@@ -76,6 +77,9 @@ void dun_ranks_pulse(double now, bool *something);
 
 /* Last words to the others: this rank ends, and they with it. */
 void dun_ranks_pulse_end(void);
+
+/* Before MPI is left in good order: signs that were given have gone out, in a second at most. */
+void dun_ranks_pulse_settle(void);
 
 /* The thread that ends the process when the pump does not come back from MPI, or nobody takes a failure
  * along. */

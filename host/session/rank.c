@@ -22,9 +22,10 @@ struct dun_rank {
 
 static int begin(dun_rank *r, enum dun_rank_question question) {
     int rc = DUN_OK;
+    r->asked = dun_ranks_number();
     TRY(dun_wire_begin(&r->out));
     TRY(dun_wire_u32(&r->out, question));
-    TRY(dun_wire_u32(&r->out, ++r->asked));
+    TRY(dun_wire_u32(&r->out, r->asked));
 out:
     return rc;
 }
@@ -52,11 +53,11 @@ out:
     return rc;
 }
 
-/* n floats of the answer. */
-static int take_floats(float *out, dun_rank *r, size_t n) {
+/* The answer, which is these bytes. */
+static int take(void *out, dun_rank *r, size_t bytes) {
     int rc = DUN_OK;
     TRY(await(r));
-    dun_wire_take_bytes(out, &r->answer, n * sizeof *out);
+    dun_wire_take_bytes(out, &r->answer, bytes);
     if (r->answer.lost || r->answer.left)
         TRY(dun_error(DUN_FAILED, "rank %u on %s gave an answer of another length", r->rank,
                       dun_ranks_host(r->rank)));
@@ -75,8 +76,8 @@ static int rank_assign(uint32_t *n_kept, void *self, const dun_texts *texts, con
     if (texts)
         TRY(dun_texts_send(&r->out, texts, mine, n));
     TRY(ask(r));
-    TRY(await(r));
-    *n_kept = r->n_kept = dun_wire_take_u32(&r->answer);
+    TRY(take(&r->n_kept, r, sizeof r->n_kept));
+    *n_kept = r->n_kept;
 out:
     return rc;
 }
@@ -101,8 +102,7 @@ static int rank_finish(void *self) {
     if (!r->filling)
         goto out;
     do {
-        TRY(await(r));
-        r->n_filled = dun_wire_take_u32(&r->answer);
+        TRY(take(&r->n_filled, r, sizeof r->n_filled));
         r->filling = r->n_filled < r->n_kept;
     } while (r->filling && dun_ranks_has_message(r->rank));
 out:
@@ -119,12 +119,7 @@ out:
 }
 
 static int rank_tried(double *seconds, void *self) {
-    int rc = DUN_OK;
-    dun_rank *r = self;
-    TRY(await(r));
-    dun_wire_take_bytes(seconds, &r->answer, sizeof *seconds);
-out:
-    return rc;
+    return take(seconds, self, sizeof *seconds);
 }
 
 static int rank_start(void *self, const float *prompt, const uint32_t *which, uint32_t n) {
@@ -153,7 +148,7 @@ out:
 
 static int rank_points(float *points, void *self) {
     dun_rank *r = self;
-    return take_floats(points, r, (size_t)r->n * r->point_floats);
+    return take(points, r, (size_t)r->n * r->point_floats * sizeof *points);
 }
 
 static int rank_start_backward(void *self, const float *d_points) {
@@ -168,7 +163,7 @@ out:
 
 static int rank_gradients(float *d_texts, void *self) {
     dun_rank *r = self;
-    return take_floats(d_texts, r, (size_t)r->n * r->prompt_floats);
+    return take(d_texts, r, (size_t)r->n * r->prompt_floats * sizeof *d_texts);
 }
 
 static dun_identity rank_identity(const void *self) {
@@ -182,12 +177,14 @@ static dun_identity rank_identity(const void *self) {
                           .host = dun_ranks_host(r->rank)};
 }
 
-/* Where the rank still is, it leaves the session; what it has to say of earlier questions is passed over. */
+/* Where the rank still is, it leaves the session; what it has to say of earlier questions is passed over.
+ * After a failure, which is to be told at once, nobody waits until the rank comes to that. */
 static void rank_free(void *self) {
     dun_rank *r = self;
     uint32_t number = 0;
+    const bool waits = !*dun_error_message();
     if (begin(r, DUN_RANK_CLOSE) == DUN_OK && ask(r) == DUN_OK)
-        while (number != r->asked && dun_ranks_receive(&r->in, r->rank) == DUN_OK) {
+        while (waits && number != r->asked && dun_ranks_receive(&r->in, r->rank) == DUN_OK) {
             r->answer = dun_wire_of(&r->in);
             number = dun_wire_take_u32(&r->answer);
         }

@@ -82,14 +82,18 @@ out:
     return rc;
 }
 
+static dun_identity identity_of(const dun_session *session, uint32_t rank) {
+    const dun_member *m = &session->team.members[rank];
+    return m->kind->identity(m->self);
+}
+
 static int tell(const dun_session *session, uint32_t n) {
     int rc = DUN_OK;
     dun_str hosts = {0};
     TRY(describe_hosts(&hosts, n));
     dun_observe_say(session->observer, "ranks     %u on %s", n, hosts.bytes ? hosts.bytes : "no host");
     for (uint32_t i = 1; i < n; i++) {
-        const dun_member *m = &session->team.members[i];
-        const dun_identity other = m->kind->identity(m->self);
+        const dun_identity other = identity_of(session, i);
         dun_observe_detail(session->observer, "rank %u    %s: %s, gemm %s, precision %s", i, other.host,
                            other.device->name, other.gemm, other.precision);
     }
@@ -100,6 +104,41 @@ static int tell(const dun_session *session, uint32_t n) {
 out:
     dun_str_free(&hosts);
     return rc;
+}
+
+/* Waits for all, in the order in which they come: the first that cannot be a member ends it. */
+static int settle(dun_session *session, uint32_t n) {
+    int rc = DUN_OK;
+    uint32_t *waiting = NULL, left = 0;
+    TRY_NEW(waiting, n);
+    for (uint32_t i = 1; i < n; i++)
+        waiting[left++] = i;
+    while (left > 0) {
+        const uint32_t at = dun_ranks_await(waiting, left);
+        TRY(dun_rank_settle(session->team.members[waiting[at]].self, session));
+        waiting[at] = waiting[--left];
+    }
+out:
+    dun_free(waiting);
+    return rc;
+}
+
+/* Processors are shared out among a host's ranks; another device would hold everything once for each. */
+static int refuse_one_for_two(const dun_session *session, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        const dun_device_info *mine = identity_of(session, i).device;
+        for (uint32_t j = i + 1; j < n && mine->type != DUN_DEVICE_CPU; j++) {
+            const dun_device_info *other = identity_of(session, j).device;
+            if (dun_device_is_same(mine, other) && strcmp(dun_ranks_host(i), dun_ranks_host(j)) == 0)
+                return dun_error(DUN_USAGE,
+                                 "ranks %u and %u on %s have one device, %s; on devices that are no CPU each "
+                                 "needs one of its own: start fewer ranks there, or name several devices in "
+                                 "device.use (%s)",
+                                 i, j, dun_ranks_host(i), mine->name,
+                                 dun_config_origin(session->config, DUN_KEY_device_use));
+        }
+    }
+    return DUN_OK;
 }
 
 int dun_session_gather_ranks(dun_session *session) {
@@ -115,8 +154,8 @@ int dun_session_gather_ranks(dun_session *session) {
         TRY(dun_rank_invite(&rank, i, &question));
         TRY(dun_team_join(team, &dun_rank_kind, rank));
     }
-    for (uint32_t i = 1; i < n; i++)
-        TRY(dun_rank_settle(team->members[i].self, session));
+    TRY(settle(session, n));
+    TRY(refuse_one_for_two(session, n));
     TRY(tell(session, n));
 out:
     dun_str_free(&question);

@@ -156,6 +156,16 @@ static void test_turns(void **state) {
     assert_int_equal(dun_mem_live(), 0);
 }
 
+/* Devices that look alike are one only where the driver says so: a launcher may show each process another. */
+static void test_same(void **state) {
+    static const dun_device_info a = {.name = "Card", .uuid = {1, 2}}, b = {.name = "Card", .uuid = {1, 3}},
+                                 unknown = {.name = "Card"};
+    (void)state;
+    assert_true(dun_device_is_same(&a, &a));
+    assert_false(dun_device_is_same(&a, &b));
+    assert_false(dun_device_is_same(&unknown, &unknown));
+}
+
 static void test_list(void **state) {
     dun_device_info *infos;
     size_t n;
@@ -477,13 +487,21 @@ static void test_tiles(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_selectors),      cmocka_unit_test(test_select_without_gpu),
-        cmocka_unit_test(test_turns),          cmocka_unit_test(test_list),
-        cmocka_unit_test(test_open_errors),    cmocka_unit_test(test_buffers),
-        cmocka_unit_test(test_buffer_parts),   cmocka_unit_test(test_buffer_errors),
-        cmocka_unit_test(test_launch),         cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_program_errors), cmocka_unit_test(test_kernels_from_disk),
-        cmocka_unit_test(test_tiles),          cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_selectors),
+        cmocka_unit_test(test_select_without_gpu),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_open_errors),
+        cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_buffer_parts),
+        cmocka_unit_test(test_buffer_errors),
+        cmocka_unit_test(test_launch),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_program_errors),
+        cmocka_unit_test(test_kernels_from_disk),
+        cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,10 @@
  *   wrong      numbers that are read are a little off, after the first NUMBER reads
  *   nan        they are NaN
  *   memory     buffers of more than NUMBER bytes together are refused
- *   lies       the device tells limits that it does not have; with 1 it tells 0 of everything */
+ *   lies       the device tells limits that it does not have; with 1 it tells 0 of everything
+ *   gpu        it says that it is a GPU, with a memory of its own of NUMBER bytes, if that is not 0 */
 #include <CL/cl.h>
+#include <CL/cl_ext.h>
 #include <CL/cl_icd.h>
 #include <CL/cl_layer.h>
 
@@ -29,11 +31,12 @@ enum what {
     WRONG,
     NOT_A_NUMBER,
     MEMORY,
-    LIES
+    LIES,
+    GPU
 };
 
-static const char *const words[] = {"nothing",   "hang-build", "crash-build", "fail-build", "lose",
-                                    "lose-late", "wrong",      "nan",         "memory",     "lies"};
+static const char *const words[] = {"nothing", "hang-build", "crash-build", "fail-build", "lose", "lose-late",
+                                    "wrong",   "nan",        "memory",      "lies",       "gpu"};
 
 static const cl_icd_dispatch *under;
 static cl_icd_dispatch own;
@@ -136,9 +139,35 @@ static const struct {
     {CL_DEVICE_MEM_BASE_ADDR_ALIGN, 8ull << 27}, {CL_DEVICE_MAX_CLOCK_FREQUENCY, 0xffffffffu},
 };
 
+/* A GPU with a name of its own among all hardware, which a driver beneath need not know. */
+static cl_int describe_gpu(cl_device_info key, size_t size, void *value, cl_int code) {
+    const cl_ulong type = CL_DEVICE_TYPE_GPU, unified = CL_FALSE;
+    switch (key) {
+    case CL_DEVICE_TYPE:
+        memcpy(value, &type, size < sizeof type ? size : sizeof type);
+        break;
+    case CL_DEVICE_HOST_UNIFIED_MEMORY:
+        memcpy(value, &unified, size < sizeof unified ? size : sizeof unified);
+        break;
+    case CL_DEVICE_GLOBAL_MEM_SIZE:
+    case CL_DEVICE_MAX_MEM_ALLOC_SIZE:
+        if (number)
+            memcpy(value, &number, size < sizeof number ? size : sizeof number);
+        break;
+    case CL_DEVICE_UUID_KHR:
+        memset(value, 7, size);
+        return CL_SUCCESS;
+    default:
+        break;
+    }
+    return code;
+}
+
 static cl_int CL_API_CALL describe(cl_device_id device, cl_device_info key, size_t size, void *value,
                                    size_t *size_ret) {
     const cl_int code = under->clGetDeviceInfo(device, key, size, value, size_ret);
+    if (what == GPU && value)
+        return describe_gpu(key, size, value, code);
     for (size_t i = 0; what == LIES && value && code == CL_SUCCESS && i < sizeof lies / sizeof *lies; i++) {
         const cl_ulong lie = number ? 0 : lies[i].value;
         if (lies[i].key == key)
