@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 
 from served import Server, WAIT, check, dunlin, expected, make_run, run
 
@@ -158,7 +157,7 @@ def test_end(texts, answers, which):
     clients = [socket.create_connection(("127.0.0.1", server.port), WAIT) for _ in range(8)]
     for client in clients:
         client.sendall(head + body[:20])
-    time.sleep(0.2)  # that they have begun; one that has not is refused with 503
+    server.has_read(*clients)  # one that has not begun is refused with 503
     server.process.send_signal(which)
     for client in clients:
         client.sendall(body[20:])

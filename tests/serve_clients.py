@@ -346,7 +346,7 @@ def test_signals(answer):
                 check([status for status, _ in replies(client, 1)] == GOOD, f"{name}: the request before")
                 send(client, before)
                 if after or name == "half a body":
-                    time.sleep(0.3)  # that it has begun
+                    server.has_read(client)
                 server.process.send_signal(which)
                 send(client, after)
                 found = replies(client, len(wanted))
@@ -376,7 +376,7 @@ def test_second_signal():
     server = Server("--timeout", "3600")
     with dial(server) as client:
         send(client, ONE[:-9])
-        time.sleep(0.3)  # that it has begun: the server waits for the rest
+        server.has_read(client)  # and waits for the rest
         server.process.send_signal(signal.SIGTERM)
         for line in server.process.stderr:
             if "closing" in line:
@@ -417,7 +417,7 @@ def test_first_process(answer):
         with dial(server) as client:
             if twice:
                 send(client, ONE[:-9])
-                time.sleep(0.3)
+                server.has_read(client)
             os.kill(inside, signal.SIGTERM)
             if twice:
                 for line in server.process.stderr:

@@ -17,9 +17,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
-from served import Server, WAIT, check, dunlin, expected, make_run, run
+from served import Server, WAIT, check, dunlin, expected, make_run, run, wait_for
 
 unit = sys.argv[3]
 BODY = json.dumps({"text": "then the inn"}).encode()
@@ -51,15 +50,6 @@ def metrics(server):
             found[key] = float(sample[3])
     check(body.endswith(b"\n"), "metrics: no end of the last line")
     return found
-
-
-def wait_for(what, found):
-    """Nothing is measured: what has to come must come at all."""
-    for _ in range(WAIT * 20):
-        if found():
-            return
-        time.sleep(0.05)
-    check(False, f"{what}: not in {WAIT} s")
 
 
 def dial(server):
@@ -160,7 +150,7 @@ def test_asked_to_end(server, texts, answers):
     clients = [dial(server) for _ in range(4)]
     for client in clients:
         client.sendall(head + BODY[:9])
-    time.sleep(0.2)  # that they have begun
+    server.has_read(*clients)
     os.kill(workers_of(server)[0], signal.SIGTERM)
     for client in clients:
         client.sendall(BODY[9:])
@@ -188,7 +178,7 @@ def test_end(which, whole_group):
     clients = [dial(server) for _ in range(6)]
     for client in clients:
         client.sendall(head + BODY[:9])
-    time.sleep(0.2)  # that they have begun
+    server.has_read(*clients)
     (os.killpg if whole_group else os.kill)(server.process.pid, which)
     for client in clients:
         client.sendall(BODY[9:])
@@ -208,7 +198,7 @@ def test_end_at_once():
     workers = workers_of(server)
     with dial(server) as client:
         client.sendall(ONE[:-9])
-        time.sleep(0.2)  # that it has begun: the server waits for the rest
+        server.has_read(client)  # and waits for the rest
         server.process.send_signal(signal.SIGTERM)
         for line in server.process.stderr:
             if "closing" in line:

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 dunlin, fixtures = sys.argv[1:3]
 device = os.environ.get("DUNLIN_TEST_DEVICE", "cpu")
 WAIT = 120  # seconds until something is taken for hung; nothing is measured
 failures = 0
+begun = []  # servers
 
 CONFIG = f"""[device]
 use = {device}
@@ -37,14 +39,40 @@ def check(right, what):
 
 
 def run(tests):
-    """Calls `tests` in a folder of its own; ends the program with 1 when a check failed."""
+    """Calls `tests` in a folder of its own; ends the program with 1 when a check failed. No server is left."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        tests()
-        os.chdir("/")
+        try:
+            tests()
+        finally:
+            os.chdir("/")
+            for process in begun:
+                process.kill()  # what has ended hears nothing
     if failures:
         sys.exit(1)
     print("all as expected")
+
+
+def wait_for(what, found):
+    """Nothing is measured: what has to come must come at all."""
+    for _ in range(WAIT * 20):
+        if found():
+            return
+        time.sleep(0.05)
+    check(False, f"{what}: not in {WAIT} s")
+
+
+def unread(port, clients):
+    """Those of these connections over IPv4 to a port of this machine that nobody has taken there, or on whose way there is
+    something that nobody has read."""
+    waiting = {client.getsockname()[1] for client in clients}
+    ends = {}
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        for fields in [line.split() for line in file][1:]:
+            here, there = (int(fields[i].split(":")[1], 16) for i in (1, 2))
+            sent, come = (int(part, 16) for part in fields[4].split(":"))
+            ends[here, there] = sent == 0 if there == port else come == 0 and fields[9] != "0"
+    return [own for own in waiting if not (ends.get((own, port)) and ends.get((port, own)))]
 
 
 def make_run():
@@ -67,6 +95,7 @@ class Server:
         self.process = subprocess.Popen([*before, dunlin, "serve", "run", "--port", "0", *options],
                                         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
                                         preexec_fn=limit)
+        begun.append(self.process)
         self.said = ""
         self.port = None
         for line in self.process.stderr:
@@ -87,6 +116,10 @@ class Server:
             return reply.status, reply.headers, reply.read()
         finally:
             connection.close()
+
+    def has_read(self, *clients):
+        """Waits until what these connections have sent is read: until requests with a part of a body have begun."""
+        wait_for("what clients have sent is read", lambda: not unread(self.port, clients))
 
     def classify(self, document):
         status, _, body = self.ask("POST", "/classify", json.dumps(document).encode())
