@@ -17,9 +17,9 @@ share=(--set data.valid_share=0.25)
 column() {
     tail -n +2 "$1" | cut -f "$2"
 }
-# number KEY FILE: of a JSON object's first KEY.
+# number KEY FILE: of a JSON object's first KEY; where there is none, what no other file says.
 number() {
-    grep -oE "\"$1\": ?-?[0-9.e+-]+" "$2" | head -1 | grep -oE '[-0-9.e+]+$'
+    grep -oE "\"$1\": ?-?[0-9.e+-]+" "$2" | head -1 | grep -oE '[-0-9.e+]+$' || echo "no $1 in $2"
 }
 
 # A quarter of each class, said and recorded, and nothing of it trained on: the same bytes as of two files.
@@ -58,13 +58,8 @@ done
 ends 0 train config.ini --out whole "${share[@]}" --set train.epochs=60 --set output.checkpoint_every=1
 "$dunlin" train config.ini --quiet --out halved "${share[@]}" --set train.epochs=60 --set output.checkpoint_every=1 >out 2>err &
 pid=$!
-until [ -s halved/history.jsonl ]; do
-    kill -0 $pid || stop 'the run to interrupt'
-    sleep 0.01
-done
-kill -INT $pid
-wait $pid
-[ $? -eq 130 ] || stop 'the run to interrupt was not'
+comes $pid err [ -s halved/history.jsonl ]
+interrupts $pid
 cmp -s halved/split.json whole/split.json || fail 'two runs of one seed split otherwise'
 ends 0 train --resume halved
 for file in prompt.safetensors predictions.tsv history.jsonl; do
@@ -73,12 +68,16 @@ done
 
 # Each seed of several runs has its own.
 ends 0 train config.ini --seeds 2 --out seeds "${share[@]}"
-cmp -s seeds/001-*/split.json seeds/002-*/split.json && fail 'two seeds split alike'
+differ seeds/001-*/split.json seeds/002-*/split.json 'two seeds split alike'
 cmp -s seeds/001-*/prompt.safetensors split/prompt.safetensors || fail 'the first of two seeds is not what it is alone'
 
 # evaluations RUN: step and validation loss of each.
 evaluations() {
     sed -n 's/.*"step": \([0-9]*\),.*"valid_loss": \([^}]*\)}/\1 \2/p' "$1/history.jsonl"
+}
+# evaluated RUN N: it was, so often.
+evaluated() {
+    [ "$(evaluations "$1" 2>/dev/null | wc -l)" -ge "$2" ]
 }
 # judge RUN PATIENCE: the best evaluation's step and loss, and the step at which patience runs out (0: never).
 judge() {
@@ -106,7 +105,7 @@ ends 0 train config.ini --out short "${wild[@]}" --set train.epochs=$((step / 8)
 for file in prompt.safetensors predictions.tsv report.csv; do
     cmp -s best/$file short/$file || fail "$file of the best state is not that of a run that ends there"
 done
-cmp -s best/prompt.safetensors last/prompt.safetensors && fail 'the best state is the last'
+differ best/prompt.safetensors last/prompt.safetensors 'the best state is the last'
 matches last/history.csv '^step,.*,valid_accuracy,valid_loss$'
 
 # Interrupted and gone on with, the average and a reparametrisation too; and gone on with once patience has run out.
@@ -116,13 +115,8 @@ for more in train.average=0.5 prompt.reparametrize=yes; do
     ends 0 train config.ini --out whole "${wild[@]}" --set $more --set train.patience=0
     "$dunlin" train config.ini --quiet --out halved "${wild[@]}" --set $more --set train.patience=0 >out 2>err &
     pid=$!
-    until [ "$(evaluations halved 2>/dev/null | wc -l)" -ge 12 ]; do
-        kill -0 $pid || stop 'the run to interrupt'
-        sleep 0.01
-    done
-    kill -INT $pid
-    wait $pid
-    [ $? -eq 130 ] || stop 'the run to interrupt was not'
+    comes $pid err evaluated halved 12
+    interrupts $pid
     ends 0 train --resume halved
     for file in prompt.safetensors predictions.tsv history.jsonl; do
         cmp -s halved/$file whole/$file || fail "$file: a run that keeps its best and went on ends otherwise ($more)"
@@ -143,6 +137,9 @@ ends 2 train config.ini --out bad --set train.patience=2
 says err 'train.patience goes by the validation loss, and there are no validation texts'
 ends 2 train config.ini --out bad --set train.keep=best
 says err 'train.keep = best goes by the validation loss, and there are no validation texts'
+grep low valid.tsv >low.tsv
+ends 2 train config.ini --out bad --set data.valid=low.tsv --set train.keep=best --set loss.class_weights=low:0
+says err 'goes by the validation loss, and by loss.class_weights all validation texts weigh 0'
 ends 2 train config.ini --out bad "${share[@]}" --set data.valid=valid-part.tsv
 says err 'data.valid_share = 0.25 does not go with data.valid = valid-part.tsv'
 ends 2 train config.ini --out bad "${share[@]}" --set data.limit_valid=3
