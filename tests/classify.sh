@@ -233,8 +233,8 @@ for way in parse text; do
     grep tokens err >eval-$way
     ends 0 points text --set data.valid=spelled.tsv --set data.special_tokens=$way --out points-$way
 done
-cmp -s eval-parse eval-text && fail 'special_tokens: eval does not hear it'
-cmp -s points-parse points-text && fail 'special_tokens: points does not hear it'
+differ eval-parse eval-text 'special_tokens: eval does not hear it'
+differ points-parse points-text 'special_tokens: points does not hear it'
 
 finish
 echo "all as expected"

@@ -195,8 +195,8 @@ for setting in 'prompt.template={text} so it is {soft:2} and {soft:3} .' prompt.
     expect 0 eval "variant$n" --json
     same "$(accuracy_of out)" "$(accuracy_of "variant$n/metrics.json")" "accuracy of eval, $setting"
     expect 0 points "variant$n" --out "after$n.safetensors"
-    cmp -s "before$n.safetensors" "after$n.safetensors" && fail "$setting: training does not move the points"
-    cmp -s of-run.safetensors "after$n.safetensors" && fail "$setting: changes nothing"
+    differ "before$n.safetensors" "after$n.safetensors" "$setting: training does not move the points"
+    differ of-run.safetensors "after$n.safetensors" "$setting: changes nothing"
     expect 0 classify "variant$n" lines.txt
     same "$(wc -l <out)" 5 "answers, $setting"
 done

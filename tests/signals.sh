@@ -20,21 +20,16 @@ begin() {
     shift
     "$@" "$dunlin" train -q config.ini --out "$run" >"$run.out" 2>"$run.err" &
     pid=$!
-    until [ -s "$run/history.jsonl" ]; do
-        kill -0 $pid 2>/dev/null || stop "$run: $(cat "$run.err")"
-        sleep 0.01
-    done
+    comes $pid "$run.err" [ -s "$run/history.jsonl" ]
     if [ "${1:-}" = unshare ]; then # what it was started by forks it
         pid=$(cat "/proc/$pid/task/$pid/children")
         pid=${pid% }
     fi
 }
 
-# grows FILE: waits until it is longer than now.
-grows() {
-    local size
-    size=$(stat -c %s "$1")
-    until [ "$(stat -c %s "$1")" -gt "$size" ]; do sleep 0.01; done
+# was_saved RUN: as asked.
+was_saved() {
+    [ -s "$1/checkpoint" ] && grep -q 'saved     step [0-9]*, as asked' "$1/run.log"
 }
 
 # leaves SIGNAL WRAPPER...: the signal ends the training with 130, saved.
@@ -59,14 +54,8 @@ goes_on() {
     job=$!
     rm -f "$run/checkpoint"
     for signal in $signals; do kill "-$signal" "$pid"; done
-    if [[ " $signals " == *" USR1 "* ]]; then
-        until [ -s "$run/checkpoint" ] && grep -q 'saved     step [0-9]*, as asked' "$run/run.log"; do
-            kill -0 $job 2>/dev/null || stop "$run: ended: $(cat "$run.err")"
-            sleep 0.01
-        done
-    fi
-    grows "$run/history.jsonl"
-    kill -0 "$pid" 2>/dev/null || fail "$run: ended: $(cat "$run.err")"
+    [[ " $signals " != *" USR1 "* ]] || comes $job "$run.err" was_saved "$run"
+    comes $job "$run.err" longer "$run/history.jsonl" "$(stat -c %s "$run/history.jsonl")"
     kill -TERM "$pid"
     wait $job
     status=$?
@@ -87,7 +76,7 @@ goes_on nohup-and-saved 'HUP USR1' nohup
 sed 's/^epochs = .*/epochs = 2/' config.ini >short.ini
 "$dunlin" train -q short.ini --out early >early.out 2>early.err &
 pid=$!
-until [ -s early/config.ini ]; do sleep 0.005; done
+comes $pid early.err [ -s early/config.ini ]
 kill -USR1 $pid 2>/dev/null
 wait $pid || fail "early: $(cat early.err)"
 [ -s early/metrics.json ] || fail 'early: not finished'
@@ -95,10 +84,7 @@ wait $pid || fail "early: $(cat early.err)"
 # Of a training in a sweep, all end, and the status is the same.
 "$dunlin" train -q config.ini --sweep prompt.lr=0.01,0.02 --out sweep >sweep.out 2>sweep.err &
 pid=$!
-until compgen -G 'sweep/*/history.jsonl' >/dev/null; do
-    kill -0 $pid 2>/dev/null || stop "sweep: $(cat sweep.err)"
-    sleep 0.01
-done
+comes $pid sweep.err compgen -G 'sweep/*/history.jsonl' >/dev/null
 kill -HUP $pid
 wait $pid
 status=$?
@@ -116,6 +102,12 @@ for wrapper in '' ${first:+"${first[*]}"}; do
     [ $status -eq 143 ] || [ $status -eq 130 ] || fail "twice: status $status"
 done
 
+# takes_signals PROCESS: its child $pid is dunlin, and hears all of them.
+takes_signals() {
+    pid=$(cat "/proc/$1/task/$1/children" 2>/dev/null) && [ -n "$pid" ] &&
+        [ "$(readlink "/proc/${pid% }/exe")" = "$(readlink -f "$dunlin")" ] &&
+        grep -q '^SigCgt.*[67ef].[0-9a-f][7f]$' "/proc/${pid% }/status"
+}
 # Other commands, waiting for a text that does not come, are ended by a signal as the first process as well.
 sed 's/^epochs = .*/epochs = 1/' config.ini >one.ini
 ends 0 train -q one.ini --out whole
@@ -126,9 +118,7 @@ if [ ${#first[@]} -gt 0 ]; then
     for signal in INT TERM HUP QUIT; do
         "${first[@]}" "$dunlin" classify whole - <silent >out 2>err &
         job=$!
-        until pid=$(cat "/proc/$job/task/$job/children" 2>/dev/null) && [ -n "$pid" ] &&
-            [ "$(readlink "/proc/${pid% }/exe")" = "$(readlink -f "$dunlin")" ] &&
-            grep -q '^SigCgt.*[67ef].[0-9a-f][7f]$' "/proc/${pid% }/status"; do sleep 0.01; done # all are taken
+        comes $job err takes_signals $job
         kill "-$signal" "${pid% }"
         wait $job
         status=$?
