@@ -150,6 +150,38 @@ static void test_saved(void **state) {
     train_run_close(&t);
 }
 
+/* Every allocation on the way from words to rows and offsets failing once: one message, and nothing is left.
+ */
+static void test_faults(void **state) {
+    (void)state;
+    train_run t;
+    float means[K * D] = {1, 2, 3};
+    configure(&t, LINES WORDS);
+    check_ok(dun_session_open(&t.session, &t.config, NULL));
+    check_ok(dun_session_start_prompt(&t.session));
+    check_ok(dun_session_read_data(&t.session, true));
+    check_ok(dun_session_start_engine(&t.session, true));
+    dun_label_rows_free(&t.session.label_words);
+    const size_t blocks = dun_mem_live();
+    unsigned long n = 0;
+    int rc;
+    do {
+        dun_error_clear();
+        dun_fault_set(++n);
+        rc = dun_session_read_label_words(&t.session, K);
+        if (rc >= 0)
+            rc = dun_session_fit_label_words(&t.session, means);
+        dun_fault_set(0);
+        if (rc < 0 && !*dun_error_message())
+            fail_msg("operation %lu fails without a message", n);
+        dun_label_rows_free(&t.session.label_words);
+        assert_int_equal(dun_mem_live(), blocks);
+    } while (rc < 0 && n < 1000);
+    print_message("%lu fallible operations\n", n - 1);
+    assert_true(n > 8 && n < 1000);
+    train_run_close(&t);
+}
+
 /* The offsets are those of the start, which a checkpoint carries: a run that fails on its way ends, gone on
  * with, in the bytes of a whole one. */
 static void test_resumes(void **state) {
@@ -185,7 +217,7 @@ static void test_resumes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused), cmocka_unit_test(test_logits),  cmocka_unit_test(test_weight),
-        cmocka_unit_test(test_saved),   cmocka_unit_test(test_resumes),
+        cmocka_unit_test(test_saved),   cmocka_unit_test(test_resumes), cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }
