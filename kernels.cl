@@ -20,6 +20,7 @@
  * parts_product.cl  parts_product                        product of factors in parts         itself, other packing
  * parts.cl, parts_portable.cl, parts_amx.cl  -           layouts; what computes a tile of it -
  * parts_passes.cl, parts_avx512.cl  -                    the same                            -
+ * parts_mma.cl      parts_product                        the same product by work-groups     itself, other packing
  * rows_stored.cl    embed_stored                         embed_fwd on such a table          as embed_fwd's
  * rows.cl           embed_fwd, last_fwd, swiglu_fwd      gather, pick rows, gated unit      embed_bwd and block_sum, last_bwd, swiglu_bwd
  *                   mean_fwd                             means of sequences' rows           mean_bwd
@@ -53,8 +54,8 @@
  * tiles that it is cut by: WG, VW, SUB_GROUPS in every topic but products; ATT_WG, HEAD_DIM, HEAD_VW in model and
  * traits; REG_* in reg; TS_*, WPT_* in local. traits is what a plain Llama does without. stored, reg_stored and
  * local_stored are for weights as they lie in the file, and built for such weights alone; stored has WG. parts,
- * parts_stored and other variants of the products, parts_amx and parts_avx512, are for device.precision other than
- * f32; nothing cuts them.
+ * parts_stored and other variants of the products, parts_amx, parts_avx512 and parts_mma, are for device.precision other
+ * than f32; nothing cuts them.
  *
  * Defines (the host chooses, see host/dev/choice.c):
  *   WG        items in a work-group of the row kernels; power of two; 1 on CPUs        default 1
@@ -125,6 +126,10 @@
 #include "host/kernels/parts_passes.cl"
 #include "host/kernels/parts_product.cl"
 #endif
+
+#pragma topic parts_mma
+#include "host/kernels/parts.cl"
+#include "host/kernels/parts_mma.cl"
 
 #pragma topic parts_stored
 #include "host/kernels/quant.cl"

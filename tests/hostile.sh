@@ -86,6 +86,14 @@ gpu gpu 2 '--workers 2: workers share the processors, and .* is none' serve run 
 hostile lies 0 classify run texts.txt --device "$device"
 [ "$(cut -f 1 out)" = "$(cat right)" ] || fail "lies about limits: other answers"
 
+# --- an instruction that the driver does not take, of a unit that is promised: it costs the variant, not the run.
+for capability in 75 80; do
+    hostile nvidia=$capability 0 train config.ini -q --device "$device" --out "nvidia$capability" --set device.precision=half
+    grep -o '"precision_reason":"[^"]*"' "nvidia$capability/metrics.json" >reason
+    said=$(grep -c 'nvidia_mma, tried in a process of its own' reason)
+    [ "$said" -eq $((capability >= 80)) ] || fail "capability $capability: $(cat reason)"
+done
+
 # --- lost in the middle of a run: what was saved is gone on with, to the bytes of one that nobody disturbed.
 for what in lose=900 lose-late=900; do
     hostile $what 4 train config.ini -q --device "$device" --out "${what%=*}"

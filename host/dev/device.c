@@ -10,6 +10,7 @@
 #include "dev/quirks.h"
 #include "dev/trace_inside.h"
 
+#include <CL/cl_ext.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,6 +66,14 @@ static void bound_memory(dun_device_info *info) {
         info->largest_buffer_bytes = memory.limit;
 }
 
+/* Ten times the first part of it and the second, which has one digit. */
+static uint32_t get_capability(cl_device_id id, const char *extensions) {
+    if (!strstr(extensions, "cl_nv_device_attribute_query"))
+        return 0;
+    return (uint32_t)(10 * get_number(id, CL_DEVICE_COMPUTE_CAPABILITY_MAJOR_NV, sizeof(cl_uint)) +
+                      get_number(id, CL_DEVICE_COMPUTE_CAPABILITY_MINOR_NV, sizeof(cl_uint)));
+}
+
 static void describe(dun_device_info *info, cl_device_id id) {
     char extensions[8192] = "";
     get_string(info->name, sizeof info->name, id, CL_DEVICE_NAME);
@@ -95,6 +104,7 @@ static void describe(dun_device_info *info, cl_device_id id) {
     info->unified_memory = get_number(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof(cl_bool)) != 0;
     if (clGetDeviceInfo(id, CL_DEVICE_UUID_KHR, sizeof info->uuid, info->uuid, NULL) != CL_SUCCESS)
         memset(info->uuid, 0, sizeof info->uuid);
+    info->nvidia = get_capability(id, extensions);
     bound_memory(info);
     if (!get_number(id, CL_DEVICE_AVAILABLE, sizeof(cl_bool)))
         snprintf(info->error, sizeof info->error, "the driver says that it is not available");

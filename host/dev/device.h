@@ -25,6 +25,7 @@ typedef struct {
     uint32_t vector_width; /* native float vector width the driver reports, at least 1 */
     bool fp16, sub_groups, unified_memory;
     uint8_t uuid[16]; /* of the piece of hardware, whoever asks; zeros: the driver does not say */
+    uint32_t nvidia;  /* compute capability of an NVIDIA GPU, 80 for 8.0; 0: it is none, or tells none */
 } dun_device_info;
 
 /* Whether there is an OpenCL loader, before any driver is loaded. DUN_BAD_DEVICE: no, with what was tried. */

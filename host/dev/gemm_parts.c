@@ -15,7 +15,8 @@ enum {
     TILE_ROWS = 2 * 16,
     PANELS_BYTES = 4 << 20,
     MOST_PAIRS = 6,
-    ITEMS_PER_UNIT = 16
+    ITEMS_PER_UNIT = 16,
+    PACK_ITEMS = 32 /* PARTS_ITEMS */
 };
 
 static size_t ceil_div(size_t a, size_t b) {
@@ -35,6 +36,12 @@ static size_t panel_bytes(uint32_t K, int n_parts) {
     return steps_of(K) * PANEL_BYTES * (size_t)n_parts + blocks_of(K) * sizeof(uint32_t);
 }
 
+/* Work-groups that pack: as large as the product's, of one item where that has none. */
+static size_t pack_items(const dun_gemm *gemm, size_t most) {
+    const size_t items = gemm->variant->items;
+    return items == 0 ? 1 : items < most ? items : most;
+}
+
 int dun_parts_create(dun_gemm *gemm, const dun_precision *precision, const dun_variant *variant) {
     static const dun_topic packing = {"parts", 0};
     int rc = DUN_OK;
@@ -46,6 +53,8 @@ int dun_parts_create(dun_gemm *gemm, const dun_precision *precision, const dun_v
     TRY(dun_kernel_create(&gemm->parts.pack, program, "parts_pack"));
     TRY(dun_programs_topic(&program, gemm->programs, &variant->topic));
     TRY(dun_kernel_create(&gemm->parts.product, program, "parts_product"));
+    if (variant->items)
+        TRY(dun_kernel_check(gemm->parts.product, variant->items));
 out:
     return rc;
 }
@@ -71,9 +80,9 @@ int dun_parts_pack(dun_gemm *gemm, dun_buffer *out, const dun_buffer *staging, u
     const int n_parts = dun_precision_parts(gemm->precision);
     const size_t panels = ceil_div(N, PANEL);
     TRY(dun_buffer_create_matrix(out, gemm->device, panels * panel_bytes(K, n_parts), "a weight in parts"));
-    TRY(DUN_LAUNCH(gemm->parts.pack, ((dun_range){{panels, blocks_of(K)}, 1}), DUN_BUF(*out),
-                   DUN_BUF(*staging), DUN_INT(backward ? 1 : columns), DUN_INT(backward ? columns : 1),
-                   DUN_INT(N), DUN_INT(K), DUN_INT(n_parts)));
+    TRY(DUN_LAUNCH(gemm->parts.pack, ((dun_range){{panels, blocks_of(K)}, pack_items(gemm, PACK_ITEMS)}),
+                   DUN_BUF(*out), DUN_BUF(*staging), DUN_INT(backward ? 1 : columns),
+                   DUN_INT(backward ? columns : 1), DUN_INT(N), DUN_INT(K), DUN_INT(n_parts)));
 out:
     if (rc < 0)
         dun_buffer_free(out);
@@ -101,14 +110,23 @@ static int make_room(dun_buffer *buffer, dun_gemm *gemm, size_t unit, size_t usu
     return dun_buffer_create(buffer, gemm->device, unit > usual ? unit : usual, what);
 }
 
+/* Panels and pairs of row tiles of an item that works by itself, or of a work-group. */
+static void share_out(size_t *n_panels, size_t *n_pairs, const dun_gemm *gemm, size_t panels, size_t pairs) {
+    const size_t units = dun_device_describe(gemm->device)->compute_units;
+    const size_t rows = ceil_div(pairs, MOST_PAIRS), shares = ceil_div(ITEMS_PER_UNIT * units, rows);
+    const bool groups = gemm->variant->items != 0;
+    *n_panels = groups ? gemm->variant->panels : ceil_div(panels, shares);
+    *n_pairs = groups ? gemm->variant->pairs : ceil_div(pairs, rows);
+}
+
 /* Rows in place, times panels of all the product's columns. */
 static int multiply(dun_gemm *gemm, const dun_product *p, const dun_buffer *b, int n_parts) {
     const dun_buffer *add = p->add ? p->add : p->out, *bias = p->bias ? p->bias : p->a;
-    const size_t units = dun_device_describe(gemm->device)->compute_units;
     const size_t panels = ceil_div(p->N, PANEL), pairs = ceil_div(p->M, TILE_ROWS);
-    const size_t rows = ceil_div(pairs, MOST_PAIRS), n_pairs = ceil_div(pairs, rows);
-    const size_t shares = ceil_div(ITEMS_PER_UNIT * units, rows), n_panels = ceil_div(panels, shares);
-    const dun_range range = {{ceil_div(panels, n_panels), ceil_div(pairs, n_pairs)}, 1};
+    const size_t items = gemm->variant->items ? gemm->variant->items : 1;
+    size_t n_panels, n_pairs;
+    share_out(&n_panels, &n_pairs, gemm, panels, pairs);
+    const dun_range range = {{ceil_div(panels, n_panels), ceil_div(pairs, n_pairs)}, items};
     return DUN_LAUNCH(gemm->parts.product, range, DUN_BUF(*p->out), DUN_OFFSET(p->out_offset),
                       DUN_INT(p->ldo), DUN_BUF(gemm->parts.a), DUN_BUF(*b), DUN_BUF(*bias),
                       DUN_OFFSET(p->bias_offset), DUN_INT(p->bias != NULL), DUN_BUF(*add),
@@ -128,9 +146,9 @@ static int multiply_stored(dun_gemm *gemm, const dun_product *whole, int n_parts
         p.out_offset += first;
         p.add_offset += first;
         p.bias_offset += first;
-        TRY(DUN_LAUNCH(gemm->parts.pack_stored, ((dun_range){{ceil_div(p.N, PANEL), blocks_of(p.K)}, 1}),
-                       DUN_BUF(gemm->parts.b), DUN_STORED(p.stored), DUN_INT(p.backward), DUN_INT(first),
-                       DUN_INT(p.N), DUN_INT(p.K), DUN_INT(n_parts)));
+        const dun_range range = {{ceil_div(p.N, PANEL), blocks_of(p.K)}, pack_items(gemm, PACK_ITEMS)};
+        TRY(DUN_LAUNCH(gemm->parts.pack_stored, range, DUN_BUF(gemm->parts.b), DUN_STORED(p.stored),
+                       DUN_INT(p.backward), DUN_INT(first), DUN_INT(p.N), DUN_INT(p.K), DUN_INT(n_parts)));
         TRY(multiply(gemm, &p, &gemm->parts.b, n_parts));
     }
 out:
@@ -149,9 +167,9 @@ int dun_parts_run(dun_gemm *gemm, const dun_product *whole) {
         p.a_offset += (size_t)done * p.lda;
         p.out_offset += (size_t)done * p.ldo;
         p.add_offset += (size_t)done * p.ldo;
-        TRY(DUN_LAUNCH(gemm->parts.rows, ((dun_range){{2 * ceil_div(p.M, TILE_ROWS), blocks_of(p.K)}, 1}),
-                       DUN_BUF(gemm->parts.a), DUN_BUF(*p.a), DUN_OFFSET(p.a_offset), DUN_INT(p.lda),
-                       DUN_INT(p.M), DUN_INT(p.K), DUN_INT(n_parts)));
+        const dun_range range = {{2 * ceil_div(p.M, TILE_ROWS), blocks_of(p.K)}, pack_items(gemm, SIZE_MAX)};
+        TRY(DUN_LAUNCH(gemm->parts.rows, range, DUN_BUF(gemm->parts.a), DUN_BUF(*p.a), DUN_OFFSET(p.a_offset),
+                       DUN_INT(p.lda), DUN_INT(p.M), DUN_INT(p.K), DUN_INT(n_parts)));
         TRY(p.stored ? multiply_stored(gemm, &p, n_parts) : multiply(gemm, &p, p.b, n_parts));
     }
 out:

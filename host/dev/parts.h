@@ -24,11 +24,14 @@ int dun_precision_parts(const dun_precision *precision);
 /* What computes them, from the fastest on. Packing and layouts are the same for all. */
 typedef struct {
     const char *name;
-    bool matrix_unit;  /* so fast that auto takes split */
+    bool matrix_unit;  /* known to be so fast that auto takes split */
     bool instructions; /* such as drivers may choke on: it is tried in a process of its own first */
     /* NULL when the device has what it needs, else why not. */
     const char *(*cannot)(const dun_device_info *info);
     dun_topic topic; /* with the kernel parts_product */
+    /* Items of the work-group that computes a tile, which is as many panels and pairs of row tiles; 0: items
+     * work by themselves, on as many as are good for their caches. */
+    uint32_t items, panels, pairs;
 } dun_variant;
 
 extern const dun_variant *const dun_variants[]; /* NULL-terminated; the last runs everywhere */

@@ -82,10 +82,13 @@ int dun_variant_try_here(const char *selector, const char *variant) {
     dun_programs *programs = NULL;
     dun_gemm *gemm = NULL;
     float *values = NULL;
+    dun_str read = {0};
+    const char *text;
     TRY_NEW(values, MOST);
+    TRY(dun_kernel_text_find(&text, &read));
     TRY(dun_device_open(&device, selector));
     const dun_tiles tiles = dun_tiles_default(dun_device_describe(device), 64);
-    TRY(dun_programs_create(&programs, device, dun_kernel_text(), &tiles));
+    TRY(dun_programs_create(&programs, device, text, &tiles));
     TRY(dun_gemm_create(&gemm, device, programs, &tiles, "naive"));
     TRY(dun_gemm_set_precision(gemm, "split", variant, "tried"));
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
@@ -94,6 +97,7 @@ out:
     dun_gemm_free(gemm);
     dun_programs_free(programs);
     dun_device_close(device);
+    dun_str_free(&read);
     dun_free(values);
     return rc;
 }
@@ -106,11 +110,11 @@ int dun_variant_try_word(const char *selector, const char *word) {
 static int make_key(dun_str *out, const dun_device_info *info, const char *variant) {
     int rc = DUN_OK;
     char does[64];
-    const char *text = dun_kernel_text();
+    uint64_t kernels;
+    TRY(dun_kernel_text_hash(&kernels));
     snprintf(does, sizeof does, "products by %s", variant);
     TRY(dun_driver_key(out, info, does));
-    TRY(dun_str_addf(out, "kernels %016llx\n",
-                     (unsigned long long)dun_hash(DUN_HASH_START, text, strlen(text))));
+    TRY(dun_str_addf(out, "kernels %016llx\n", (unsigned long long)kernels));
 out:
     return rc;
 }

@@ -33,17 +33,34 @@ static const char *runs_everywhere(const dun_device_info *info) {
     return NULL;
 }
 
+/* Items and bytes of local memory of a work-group of parts_mma.cl; bfloat16 came with capability 8.0. */
+enum { MMA_ITEMS = 128, MMA_LOCAL_BYTES = 38912, MMA_CAPABILITY = 80 };
+
+static const char *mma_cannot(const dun_device_info *info) {
+    return info->nvidia == 0                  ? "it is no NVIDIA GPU, or does not tell its compute capability"
+           : info->nvidia < MMA_CAPABILITY    ? "its compute capability is below 8.0: no bfloat16"
+           : info->max_group_size < MMA_ITEMS ? "it has no work-groups of 128 items"
+           : info->local_bytes < MMA_LOCAL_BYTES ? "it has no 38 KB of local memory"
+                                                 : NULL;
+}
+
 static const dun_variant amx = {.name = "amx",
                                 .matrix_unit = true,
                                 .instructions = true,
                                 .cannot = dun_amx_cannot,
-                                .topic = {"parts_amx", 0}},
-                         avx512 = {.name = "avx512_bf16",
-                                   .instructions = true,
-                                   .cannot = dun_avx512_cannot,
-                                   .topic = {"parts_avx512", 0}},
-                         portable = {.name = "portable", .cannot = runs_everywhere, .topic = {"parts", 0}};
-const dun_variant *const dun_variants[] = {&amx, &avx512, &portable, NULL};
+                                .topic = {"parts_amx", 0}};
+/* No matrix unit to auto: how fast it is, nobody has measured yet. */
+static const dun_variant mma = {.name = "nvidia_mma",
+                                .instructions = true,
+                                .cannot = mma_cannot,
+                                .topic = {"parts_mma", 0},
+                                .items = MMA_ITEMS,
+                                .panels = 2,
+                                .pairs = 2};
+static const dun_variant avx512 = {
+    .name = "avx512_bf16", .instructions = true, .cannot = dun_avx512_cannot, .topic = {"parts_avx512", 0}};
+static const dun_variant portable = {.name = "portable", .cannot = runs_everywhere, .topic = {"parts", 0}};
+const dun_variant *const dun_variants[] = {&amx, &mma, &avx512, &portable, NULL};
 
 const dun_variant *dun_variant_find(const char *name) {
     for (const dun_variant *const *v = dun_variants; *v; v++)

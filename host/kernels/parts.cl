@@ -10,6 +10,7 @@
 #define PARTS_BLOCK 24 /* steps; as in gemm_parts.c */
 #define PARTS_A 512    /* ushorts of a tile of a, of one part of one step */
 #define PARTS_B 1024   /* and of a panel of b */
+#define PARTS_ITEMS 32 /* most that pack a block of a panel together; as in gemm_parts.c */
 
 /* To nearest, ties to even, as the lower halves of uints; a NaN stays one. */
 uint16 parts_round(float16 x) {
@@ -56,4 +57,15 @@ uint parts_encode(__global ushort *out, const float *b, int n_parts) {
 /* Where panel and step lie in b; where its uints begin. */
 size_t parts_place(int panel, int step, int steps, int n_parts) {
     return ((size_t)panel * (size_t)steps + (size_t)step) * (size_t)n_parts * PARTS_B;
+}
+
+/* The bits that any item of a work-group has found, `all` of its local memory. */
+uint parts_found(uint found, __local uint *all) {
+    if (get_local_size(0) == 1)
+        return found;
+    all[get_local_id(0)] = found;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (size_t i = 0; i < get_local_size(0); i++)
+        found |= all[i];
+    return found;
 }

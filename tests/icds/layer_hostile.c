@@ -8,7 +8,8 @@
  *   nan        they are NaN
  *   memory     buffers of more than NUMBER bytes together are refused
  *   lies       the device tells limits that it does not have; with 1 it tells 0 of everything
- *   gpu        it says that it is a GPU, with a memory of its own of NUMBER bytes, if that is not 0 */
+ *   gpu        it says that it is a GPU, with a memory of its own of NUMBER bytes, if that is not 0
+ *   nvidia     the device tells that it is NVIDIA's, of compute capability NUMBER / 10 */
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
 #include <CL/cl_icd.h>
@@ -32,11 +33,12 @@ enum what {
     NOT_A_NUMBER,
     MEMORY,
     LIES,
-    GPU
+    GPU,
+    NVIDIA
 };
 
 static const char *const words[] = {"nothing", "hang-build", "crash-build", "fail-build", "lose", "lose-late",
-                                    "wrong",   "nan",        "memory",      "lies",       "gpu"};
+                                    "wrong",   "nan",        "memory",      "lies",       "gpu",  "nvidia"};
 
 static const cl_icd_dispatch *under;
 static cl_icd_dispatch own;
@@ -163,11 +165,27 @@ static cl_int describe_gpu(cl_device_info key, size_t size, void *value, cl_int 
     return code;
 }
 
+/* What a driver of NVIDIA's adds to what the one beneath tells. */
+static cl_int as_nvidia(cl_int code, cl_device_info key, size_t size, void *value) {
+    static const char more[] = " cl_nv_device_attribute_query";
+    const cl_uint part = (cl_uint)(key == CL_DEVICE_COMPUTE_CAPABILITY_MAJOR_NV ? number / 10 : number % 10);
+    const bool is_part =
+        key == CL_DEVICE_COMPUTE_CAPABILITY_MAJOR_NV || key == CL_DEVICE_COMPUTE_CAPABILITY_MINOR_NV;
+    if (is_part && value && size >= sizeof part)
+        memcpy(value, &part, sizeof part);
+    else if (key == CL_DEVICE_EXTENSIONS && value && code == CL_SUCCESS &&
+             strlen(value) + sizeof more <= size)
+        memcpy((char *)value + strlen(value), more, sizeof more);
+    return is_part ? CL_SUCCESS : code;
+}
+
 static cl_int CL_API_CALL describe(cl_device_id device, cl_device_info key, size_t size, void *value,
                                    size_t *size_ret) {
     const cl_int code = under->clGetDeviceInfo(device, key, size, value, size_ret);
     if (what == GPU && value)
         return describe_gpu(key, size, value, code);
+    if (what == NVIDIA)
+        return as_nvidia(code, key, size, value);
     for (size_t i = 0; what == LIES && value && code == CL_SUCCESS && i < sizeof lies / sizeof *lies; i++) {
         const cl_ulong lie = number ? 0 : lies[i].value;
         if (lies[i].key == key)
