@@ -247,6 +247,8 @@ centroid.start=random
 centroid.start=mean
 prompt.reparametrize=yes
 prompt.placement=prefix
+prompt.count=3 model.normalize=unit
+prompt.count=2 prompt.placement=prefix
 prompt.template="bg~gk:~{text}~so~{soft:3}"
 prompt.template="bg~{soft:1}~so~{text}.~{soft:2}"
 prompt.init=vocab device.cache_kv=f16
