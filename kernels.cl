@@ -24,6 +24,7 @@
  * rows_stored.cl    embed_stored                         embed_fwd on such a table          as embed_fwd's
  * rows.cl           embed_fwd, last_fwd, swiglu_fwd      gather, pick rows, gated unit      embed_bwd and block_sum, last_bwd, swiglu_bwd
  *                   mean_fwd                             means of sequences' rows           mean_bwd
+ *                   beside_fwd                           rows side by side                  beside_bwd
  *                   add_fwd                              sum of two tensors                 add_bwd
  * norm.cl           rmsnorm_fwd                          root mean square norm              rmsnorm_bwd
  * rope.cl           rope_fwd                             rotary positions                   rope_bwd
@@ -37,6 +38,7 @@
  *                   position_fwd                         learned positions                  - (as it is)
  * cache.cl          kv_keep                              keys and values in half precision  kv_recall is its reverse
  * normalize.cl      affine_fwd, unit_fwd                 points, before they are compared   affine_bwd, unit_bwd
+ * metric.cl         metric_fwd                           points through a matrix            metric_bwd, metric_bwd_matrix
  * distance.cl       distance_fwd, distance_finish        distances of rows, three kinds     distance_weights, distance_bwd
  * loss.cl           loss_<name>, loss_pairs, loss_total  value and gradient of distances    (same kernel)
  * words.cl          words_fwd                            label words, in distances          words_bwd
@@ -164,6 +166,9 @@
 #include "host/kernels/words.cl"
 #include "host/kernels/normalize.cl"
 #include "host/kernels/centroid.cl"
+
+#pragma topic metric
+#include "host/kernels/metric.cl"
 
 #pragma topic optim
 #include "host/kernels/optim.cl"

@@ -188,7 +188,8 @@ same "$(wc -l <out)" 500 'answers to 500 lines'
 # like any other, before its training and after.
 n=0
 for setting in 'prompt.template={text} so it is {soft:2} and {soft:3} .' prompt.placement=prefix \
-    'prompt.template=the {soft:1} {text}' prompt.reparametrize=yes model.layer=1; do
+    'prompt.template=the {soft:1} {text}' prompt.reparametrize=yes model.layer=1 \
+    model.layers=1+last metric.start=lda metric.start=whiten; do
     n=$((n + 1))
     expect 0 points tiny.ini --set "$setting" --out "before$n.safetensors"
     expect 0 train tiny.ini --set "$setting" --out "variant$n" --quiet

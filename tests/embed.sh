@@ -88,6 +88,7 @@ done <<ROWS
 1~no/other.npy~$model lines.txt --out no/other.npy
 2~hidden states~$model lines.txt --out other.npy --set model.point=logits
 2~none or unit~$model lines.txt --out other.npy --set model.normalize=center
+2~metric.start = lda~$model lines.txt --out other.npy --set metric.start=lda
 ROWS
 same other.npy lines.npy 'a command that failed wrote'
 [ -z "$(find . -name '*spool*' -o -name '*.tmp*')" ] || fail 'something is left beside the output'

@@ -102,6 +102,7 @@ rope 7
 attention 19
 distance 25
 normalize 7
+metric 7
 boids 7
 reparam 7
 cache 7

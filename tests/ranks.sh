@@ -242,6 +242,7 @@ model.point=logits
 model.point=logits model.normalize=zscore device.cache_kv=no
 model.normalize=unit
 model.normalize=center model.layer=2
+model.layers=1+last metric.start=lda metric.dimensions=7
 centroid.train=no centroid.update=class-mean centroid.repulsion=0.1 centroid.momentum=0.5 centroid.every=2
 centroid.start=random
 centroid.start=mean

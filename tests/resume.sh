@@ -45,6 +45,20 @@ clip = 1
 average = 0.9
 END
 
+# A metric that was fitted and is trained, of points of two blocks.
+cat >metric.ini <<END
+include = config.ini
+[model]
+layers = 1+last
+normalize = zscore
+[metric]
+start = lda
+dimensions = 5
+[train]
+average = 0.9
+keep = best
+END
+
 # same_result RUN [UNDISTURBED]
 same_result() {
     local file
@@ -54,6 +68,7 @@ same_result() {
 }
 
 "$dunlin" train -q rich.ini --out undisturbed-rich >/dev/null || stop "the undisturbed run with every state"
+"$dunlin" train -q metric.ini --out undisturbed-metric >/dev/null || stop "the undisturbed run with a metric"
 begin=$(date +%s%N) # its kernels are compiled now: kills are to fall into what is as long as this
 "$dunlin" train -q config.ini --out undisturbed >/dev/null || stop "the undisturbed run"
 span_us=$((($(date +%s%N) - begin) / 1000))
@@ -73,12 +88,11 @@ killed=0
 chain=0
 while [ $killed -lt "$kills" ]; do
     run=chain-$((++chain))
-    config=config.ini
-    like=undisturbed
-    if [ $((chain % 2)) -eq 0 ]; then
-        config=rich.ini
-        like=undisturbed-rich
-    fi
+    case $((chain % 3)) in
+        0) config=metric.ini like=undisturbed-metric ;;
+        1) config=config.ini like=undisturbed ;;
+        *) config=rich.ini like=undisturbed-rich ;;
+    esac
     for _ in 1 2 3; do
         (go $run $config) >/dev/null 2>&1 &
         pid=$!

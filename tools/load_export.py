@@ -72,8 +72,8 @@ class Export:
         folder = Path(folder)
         facts = json.loads((folder / "dunlin.json").read_text(encoding="utf-8"))
         self.prompt = load_file(folder / "adapter_model.safetensors")["prompt_embeddings"]
-        tensors = load_file(folder / facts["tensors"])
-        self.centroids = tensors["centroids"]
+        self.tensors = load_file(folder / facts["tensors"])
+        self.centroids = self.tensors["centroids"]
         self.classes, self.layout, self.settings = facts["classes"], facts["layout"], facts["settings"]
         self.model, self.tokenizer = model, tokenizer
 
@@ -111,12 +111,9 @@ class Export:
         lists = (m for m in self.model.base_model.modules() if isinstance(m, torch.nn.ModuleList))
         return next(blocks for blocks in lists if len(blocks) == self.model.config.num_hidden_layers)[n - 1]
 
-    @torch.no_grad()
-    def point(self, text):
-        """(D) the model's output at the last row."""
-        layer, kept, rows = self.setting("model.layer"), [], self.rows(text)[None]
-        if self.setting("model.point") == "logits":  # with what a model does to them: its scales and caps
-            return self.model(inputs_embeds=rows, use_cache=False).logits[0, -1]
+    def hidden(self, rows, layer):
+        """(C) the last row after a block, or after the last one and the final norm."""
+        kept = []
         if layer == "last":
             return self.model.base_model(inputs_embeds=rows, use_cache=False).last_hidden_state[0, -1]
         hook = self.block(int(layer)).register_forward_hook(
@@ -124,6 +121,24 @@ class Export:
         self.model.base_model(inputs_embeds=rows, use_cache=False)
         hook.remove()
         return kept[0][0, -1]
+
+    def compared(self, point):
+        """A point as it is compared: normalised, and through the metric, where the run has them."""
+        if self.setting("model.normalize") == "unit":
+            point = torch.nn.functional.normalize(point, dim=-1)
+        if "normalization" in self.tensors:
+            shift, scale = self.tensors["normalization"]
+            point = (point - shift) * scale
+        return self.tensors["metric"] @ point if "metric" in self.tensors else point
+
+    @torch.no_grad()
+    def point(self, text):
+        """(D) the model's output at the last row."""
+        rows = self.rows(text)[None]
+        if self.setting("model.point") == "logits":  # with what a model does to them: its scales and caps
+            return self.compared(self.model(inputs_embeds=rows, use_cache=False).logits[0, -1])
+        layers = self.settings.get("model.layers") or self.setting("model.layer")
+        return self.compared(torch.cat([self.hidden(rows, layer) for layer in layers.split("+")]))
 
     def points(self, texts):
         """(B, D)"""

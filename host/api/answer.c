@@ -47,8 +47,7 @@ static int take_points(uint32_t *n, const answers *to, dunlin_run *run, size_t f
     const size_t D = dun_session_point_width(session);
     *n = dun_session_pass(session, 0, session->texts.n);
     TRY(dun_session_run(session, run->classifier.which, *n));
-    TRY(dun_buffer_read(to->points + first * D, dun_engine_point_buffer(&session->engine), 0,
-                        *n * D * sizeof *to->points));
+    TRY(dun_buffer_read(to->points + first * D, dun_session_points(session), 0, *n * D * sizeof *to->points));
     dun_texts_drop(&session->texts, *n);
 out:
     return rc;

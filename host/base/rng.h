@@ -16,6 +16,7 @@ enum dun_stream {
     DUN_STREAM_PCA = 9,
     DUN_STREAM_SPLIT = 11,  /* index: class in the high half */
     DUN_STREAM_SUBSET = 12, /* likewise */
+    DUN_STREAM_METRIC = 13,
     DUN_STREAM_TEST = 100
 };
 

@@ -257,7 +257,7 @@ static int prepare_step(step_job *job, const dun_bench *bench) {
     dun_engine *engine = &session->engine;
     const dun_loss_settings settings = dun_loss_settings_from(session->config);
     const dun_optim_settings optim_settings = dun_optim_settings_from(session->config);
-    uint32_t B = bench->batch_size, D = dun_session_point_width(session);
+    uint32_t B = bench->batch_size, D = dun_engine_point_width(engine);
     size_t bytes = (size_t)N_CLASSES * D * sizeof(float);
     TRY_NEW(job->labels, B);
     for (uint32_t i = 0; i < B; i++)

@@ -16,7 +16,7 @@ typedef struct {
 extern const dun_check_topic dun_check_rows, dun_check_norm, dun_check_rope, dun_check_attention,
     dun_check_distance, dun_check_loss, dun_check_optim, dun_check_centroid, dun_check_normalize,
     dun_check_gemm, dun_check_boids, dun_check_reparam, dun_check_step, dun_check_cache, dun_check_traits,
-    dun_check_stored, dun_check_stored_rows, dun_check_words;
+    dun_check_stored, dun_check_stored_rows, dun_check_words, dun_check_metric;
 
 /* dun_check_stored, and besides bit for bit what the provider gives of the same weights as floats. */
 extern const dun_check_topic dun_check_stored_bits;

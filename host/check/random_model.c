@@ -292,10 +292,15 @@ int dun_random_model_mean(double *point, const dun_random_model *model, const du
     int C = (int)s->width, V = (int)s->vocab;
     TRY(create_workspace(&w, s, (size_t)n));
     embed(&w, model, ids, prompt);
-    for (uint32_t layer = 0; layer < spec->n_blocks; layer++)
-        TRY(run_block(&w, model, layer));
     const int n_rows = n - first, start[] = {0, n_rows};
     double *row = w.x + first * C;
+    for (uint32_t layer = 0; layer < spec->n_blocks; layer++) {
+        TRY(run_block(&w, model, layer));
+        for (uint32_t i = 0; i < spec->n_earlier; i++)
+            if (spec->earlier[i] == layer + 1)
+                dun_ref_mean_fwd(point + (int)i * C, row, start, 1, C);
+    }
+    point += (int)spec->n_earlier * C;
     if (spec->final_norm) {
         norm(w.a, row, n_rows, model, DUN_W_FINAL_NORM, DUN_W_FINAL_NORM_BIAS, 0);
         row = w.a;

@@ -77,6 +77,22 @@ static void clear(double *x, int n) {
         x[i] = 0.0;
 }
 
+void dun_ref_metric_fwd(double *y, const double *x, const double *matrix, int B, int M, int D) {
+    for (int i = 0; i < B * M; i++)
+        y[i] = dot(x + i / M * D, matrix + i % M * D, D);
+}
+
+void dun_ref_metric_bwd(double *dx, double *d_matrix, const double *dy, const double *x, const double *matrix,
+                        int B, int M, int D) {
+    clear(dx, B * D);
+    clear(d_matrix, M * D);
+    for (int i = 0; i < B * M; i++)
+        for (int j = 0; j < D; j++) {
+            dx[i / M * D + j] += dy[i] * matrix[i % M * D + j];
+            d_matrix[i % M * D + j] += dy[i] * x[i / M * D + j];
+        }
+}
+
 void dun_ref_distance_fwd(double *distance, const double *points, const double *centroids,
                           const dun_ref_distance_shape *s) {
     for (int i = 0; i < s->B; i++)

@@ -86,6 +86,11 @@ void dun_ref_attention_bwd(double *dq, double *d_kv, const double *d_o, const do
                            const double *prefix_kv, const double *own_kv, const dun_ref_batch *batch,
                            const dun_ref_heads *heads);
 
+/* y (B, M) = x (B, D) matrix^T, matrix (M, D). */
+void dun_ref_metric_fwd(double *y, const double *x, const double *matrix, int B, int M, int D);
+void dun_ref_metric_bwd(double *dx, double *d_matrix, const double *dy, const double *x, const double *matrix,
+                        int B, int M, int D);
+
 /* ||a - b + 1e-6||, ||a - b||^2, 1 - cos(a, b). */
 typedef enum { DUN_REF_EUCLIDEAN, DUN_REF_SQUARED, DUN_REF_COSINE } dun_ref_distance;
 typedef struct {

@@ -230,6 +230,41 @@ static void add_backward(dun_check *c, int N, int C, int beta) {
     dun_check_close(c, dx, want, beta ? sum_tolerance : 0.0);
 }
 
+/* Rows of A and B columns; neither end of a part need be where a vector's is. */
+static void put_beside(dun_check *c, int N, int A) {
+    const int B = A / 2 + 3, C = A + B;
+    const size_t n_x = (size_t)(N * A), n_behind = (size_t)(N * B);
+    double *x = dun_check_random(c, n_x, 1.0), *behind = dun_check_random(c, n_behind, 1.0);
+    double *want = dun_check_doubles(c, n_x + n_behind);
+    if (c->stopped)
+        return;
+    dun_check_tensor *x_in = dun_check_input(c, "x", x, n_x),
+                     *behind_in = dun_check_input(c, "behind", behind, n_behind);
+    dun_check_tensor *out = dun_check_output(c, "out", n_x + n_behind);
+    DUN_CHECK_LAUNCH(c, nn, beside_fwd, DUN_CHECK_ROWS(c, N), DUN_BUF(out->buffer), DUN_BUF(x_in->buffer),
+                     DUN_BUF(behind_in->buffer), DUN_INT(A), DUN_INT(B));
+    for (int at = 0; at < N * C; at++)
+        want[at] = at % C < A ? x[at / C * A + at % C] : behind[at / C * B + at % C - A];
+    dun_check_close(c, out, want, 0.0);
+}
+
+/* Of either part. */
+static void part_from_beside(dun_check *c, int N, int A, int beta) {
+    const int B = A / 2 + 3, C = A + B, first = beta ? A : 0, n = beta ? B : A;
+    const size_t n_part = (size_t)(N * n);
+    double *d_out = dun_check_random(c, (size_t)(N * C), 1.0), *old = dun_check_random(c, n_part, 1.0);
+    double *want = dun_check_doubles(c, n_part);
+    if (c->stopped)
+        return;
+    dun_check_tensor *d_out_in = dun_check_input(c, "d_out", d_out, (size_t)(N * C));
+    dun_check_tensor *dx = beta ? dun_check_in_out(c, "dx", old, n_part) : dun_check_output(c, "dx", n_part);
+    DUN_CHECK_LAUNCH(c, nn, beside_bwd, DUN_CHECK_ROWS(c, N), DUN_BUF(dx->buffer), DUN_BUF(d_out_in->buffer),
+                     DUN_INT(beta), DUN_INT(first), DUN_INT(n), DUN_INT(C));
+    for (int at = 0; at < N * n; at++)
+        want[at] = (beta ? old[at] : 0.0) + d_out[at / n * C + first + at % n];
+    dun_check_close(c, dx, want, beta ? sum_tolerance : 0.0);
+}
+
 static const char *const kinds[] = {"embed_fwd",
                                     "embed_bwd",
                                     "last_fwd",
@@ -247,7 +282,10 @@ static const char *const kinds[] = {"embed_fwd",
                                     "mean_fwd",
                                     "mean_bwd",
                                     "mean_bwd beta",
-                                    "embed_bwd of several prompts"};
+                                    "embed_bwd of several prompts",
+                                    "beside_fwd",
+                                    "beside_bwd",
+                                    "beside_bwd beta"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static void run(dun_check *c, size_t index) {
@@ -264,11 +302,14 @@ static void run(dun_check *c, size_t index) {
         embed_backward(c, N, C, kind == 1 ? 1 : 3);
         break;
     case 2:
-        to_one_row(c, N, C, false);
+    case 14:
+        to_one_row(c, N, C, kind == 14);
         break;
     case 3:
     case 4:
-        back_to_rows(c, N, C, false, kind == 4);
+    case 15:
+    case 16:
+        back_to_rows(c, N, C, kind > 14, kind == 4 || kind == 16);
         break;
     case 9:
         add_forward(c, N, C);
@@ -283,12 +324,10 @@ static void run(dun_check *c, size_t index) {
     case 13:
         loss_blocks(c);
         break;
-    case 14:
-        to_one_row(c, N, C, true);
-        break;
-    case 15:
-    case 16:
-        back_to_rows(c, N, C, true, kind == 16);
+    case 18:
+    case 19:
+    case 20:
+        kind == 18 ? put_beside(c, N, C) : part_from_beside(c, N, C, kind == 20);
         break;
     default:
         swiglu(c, N, C, kind < 7 ? 1.0 : 100.0, kind % 2 == 0); /* 5 to 8 */

@@ -3,6 +3,7 @@
  *   embed_fwd, last_fwd 8*C, 0   embed_bwd 8*C a prompt row of the batch, 1   block_sum 4*n a text, 1
  *   last_bwd 4*C, with beta 8*C, 2   mean_fwd 4*C a row, 1   mean_bwd 8*C, with beta 12*C, 2
  *   swiglu_fwd 12*F, 3 and an exp   swiglu_bwd 20*F, 10 and an exp
+ *   beside_fwd 8*(A+B), 0   beside_bwd 8*A, with beta 12*A, 1
  *   add_fwd 12*C, 1   add_bwd 8*C, 0, with beta 12*C, 1 */
 
 /* embed_fwd: out[n] = ids[n] >= 0 ? table[ids[n]] : prompt[-1 - ids[n]]. A negative id is a prompt row, so hard
@@ -164,6 +165,33 @@ __kernel void mean_bwd(__global float *d_in,          /* (N, C) */
     }
     FOR_REST(j, C)
         d_in[j] = (beta ? d_in[j] : 0.0f) + share * d_out[j];
+}
+
+/* beside_fwd: out[s] = x[s], then behind[s]. Rows need not begin where a vector may. Range: S groups. */
+__kernel void beside_fwd(__global float *out,           /* (S, A + B) */
+                         __global const float *x,       /* (S, A) */
+                         __global const float *behind,  /* (S, B) */
+                         int A, int B) {
+    size_t s = get_group_id(0);
+    out += s * (size_t)(A + B);
+    x += s * (size_t)A;
+    behind += s * (size_t)B;
+    for (int j = (int)get_local_id(0); j < A; j += WG)
+        out[j] = x[j];
+    for (int j = (int)get_local_id(0); j < B; j += WG)
+        out[A + j] = behind[j];
+}
+
+/* beside_bwd: dx[s] = (beta ? dx[s] : 0) + columns first .. first + A - 1 of d_out[s], for either part. Range: S
+ * groups. */
+__kernel void beside_bwd(__global float *dx,           /* (S, A) */
+                         __global const float *d_out,  /* (S, C) */
+                         int beta, int first, int A, int C) {
+    size_t s = get_group_id(0);
+    dx += s * (size_t)A;
+    d_out += s * (size_t)C + (size_t)first;
+    for (int j = (int)get_local_id(0); j < A; j += WG)
+        dx[j] = (beta ? dx[j] : 0.0f) + d_out[j];
 }
 
 /* swiglu_fwd: out = silu(gate) * up with silu(x) = x / (1 + exp(-x)) (Shazeer 2020). A row of gate_up holds F

@@ -5,7 +5,7 @@
 
 #include "learn/kernels.h"
 
-enum { DUN_MAX_AVERAGED = 2 }; /* prompt, centroids */
+enum { DUN_MAX_AVERAGED = 3 }; /* prompt, centroids, metric */
 
 typedef struct {
     const dun_compute *compute;

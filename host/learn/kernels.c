@@ -2,9 +2,8 @@
 #include "learn/kernels.h"
 
 static const dun_topic topics[DUN_N_LEARN_TOPICS] = {
-    [DUN_TOPIC_points] = {"points", DUN_CUT_ROWS},
-    [DUN_TOPIC_boids] = {"boids", DUN_CUT_ROWS},
-    [DUN_TOPIC_optim] = {"optim", DUN_CUT_ROWS},
+    [DUN_TOPIC_points] = {"points", DUN_CUT_ROWS},   [DUN_TOPIC_metric] = {"metric", DUN_CUT_ROWS},
+    [DUN_TOPIC_boids] = {"boids", DUN_CUT_ROWS},     [DUN_TOPIC_optim] = {"optim", DUN_CUT_ROWS},
     [DUN_TOPIC_reparam] = {"reparam", DUN_CUT_ROWS},
 };
 
@@ -19,6 +18,8 @@ const dun_kernel_list dun_learn_kernels = {topics, DUN_N_LEARN_TOPICS, rows, DUN
 
 unsigned dun_learn_topics(const dun_config *config, bool train) {
     unsigned bits = 1u << DUN_TOPIC_points;
+    if (config->metric.start != DUN_METRIC_NONE)
+        bits |= 1u << DUN_TOPIC_metric;
     if (train)
         bits |= 1u << DUN_TOPIC_optim;
     if (train && config->prompt.reparametrize)

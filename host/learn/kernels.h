@@ -26,6 +26,9 @@
     X(points, words_bwd)                                                                                     \
     X(points, centroid_total)                                                                                \
     X(points, centroid_pull)                                                                                 \
+    X(metric, metric_fwd)                                                                                    \
+    X(metric, metric_bwd)                                                                                    \
+    X(metric, metric_bwd_matrix)                                                                             \
     X(boids, boids_loss)                                                                                     \
     X(optim, adam_step)                                                                                      \
     X(optim, sgd_step)                                                                                       \
@@ -40,6 +43,7 @@
 
 enum dun_learn_topic {
     DUN_TOPIC_points,
+    DUN_TOPIC_metric,
     DUN_TOPIC_boids,
     DUN_TOPIC_optim,
     DUN_TOPIC_reparam,

@@ -7,7 +7,7 @@
 #include "learn/kernels.h"
 
 enum {
-    DUN_MAX_GROUPS = 6, /* prompt and what it is made from, centroids */
+    DUN_MAX_GROUPS = 7, /* prompt and what it is made from, centroids, metric */
     DUN_OPTIM_STATES = 2
 };
 

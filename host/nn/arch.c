@@ -85,6 +85,12 @@ static int mean(int *out, const builder *b, int x) {
     return dun_graph_push(out, b->graph, step, b->graph->values[x].columns);
 }
 
+static int beside(int *out, const builder *b, int x, int behind) {
+    dun_step step = {.op = DUN_OP_BESIDE, .in = {[DUN_IN_X] = x, [DUN_IN_BEHIND] = behind}};
+    const dun_value *values = b->graph->values;
+    return dun_graph_push(out, b->graph, step, values[x].columns + values[behind].columns);
+}
+
 static int gate(int *out, const builder *b, int x) {
     const dun_traits *traits = &b->spec->traits;
     dun_step step = {
@@ -182,17 +188,38 @@ out:
     return rc;
 }
 
+/* What the rows x of a sequence give to its point: the last, which may be all there are, or their mean. */
+static int to_point(int *out, const builder *b, int x) {
+    *out = x;
+    if (b->point->mean)
+        return mean(out, b, x);
+    return b->graph->values[x].last_rows ? DUN_OK : last(out, b, x);
+}
+
+/* All blocks; `parts` are what the earlier ones give to the point. */
+static int blocks(int *x, int parts[DUN_MAX_EARLIER], builder *b, enum dun_graph_kind kind) {
+    int rc = DUN_OK;
+    const dun_point_spec *point = b->point;
+    uint32_t n = 0;
+    for (b->layer = 0; b->layer < point->n_blocks; b->layer++) {
+        TRY(block(x, b, kind, b->layer + 1 == point->n_blocks));
+        if (kind == DUN_GRAPH_POINTS && n < point->n_earlier && point->earlier[n] == b->layer + 1)
+            TRY(to_point(&parts[n++], b, *x));
+    }
+    b->layer = 0;
+out:
+    return rc;
+}
+
 int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec *point,
                     enum dun_graph_kind kind) {
-    int rc, x;
+    int rc, x, whole, parts[DUN_MAX_EARLIER] = {0};
     builder b = {.graph = graph, .spec = spec, .point = point};
     *graph = (dun_graph){.output = DUN_NONE};
     TRY(embed(&x, &b));
-    for (b.layer = 0; b.layer < point->n_blocks; b.layer++)
-        TRY(block(&x, &b, kind, b.layer + 1 == point->n_blocks));
+    TRY(blocks(&x, parts, &b, kind));
     if (kind == DUN_GRAPH_TEXT)
         goto out;
-    b.layer = 0;
     if (point->final_norm)
         TRY(norm(&x, &b, x, DUN_VEC_FINAL_NORM));
     if (point->mean)
@@ -201,6 +228,8 @@ int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec
         TRY(linear(&x, &b, x, DUN_NONE, DUN_MAT_HEAD));
     if (point->logits && spec->logit_cap > 0)
         TRY(cap(&x, &b, x));
+    for (uint32_t i = point->n_earlier; i-- > 0; x = whole)
+        TRY(beside(&whole, &b, parts[i], x));
     graph->output = x;
 out:
     if (rc < 0)
@@ -209,5 +238,13 @@ out:
 }
 
 uint32_t dun_point_width(const dun_spec *spec, const dun_point_spec *point) {
-    return point->logits ? spec->vocab : spec->width;
+    return point->logits ? spec->vocab : spec->width * (point->n_earlier + 1);
+}
+
+bool dun_point_spec_equal(const dun_point_spec *a, const dun_point_spec *b) {
+    bool equal = a->n_blocks == b->n_blocks && a->final_norm == b->final_norm && a->logits == b->logits &&
+                 a->mean == b->mean && a->n_earlier == b->n_earlier;
+    for (uint32_t i = 0; equal && i < a->n_earlier; i++)
+        equal = a->earlier[i] == b->earlier[i];
+    return equal;
 }

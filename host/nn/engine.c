@@ -150,10 +150,8 @@ out:
 }
 
 int dun_engine_resize(dun_engine *engine, const dun_engine_options *options) {
-    assert(options->point.n_blocks == engine->options.point.n_blocks &&
-           options->point.logits == engine->options.point.logits &&
-           options->point.mean == engine->options.point.mean && options->form == engine->options.form &&
-           options->backward == engine->options.backward);
+    assert(dun_point_spec_equal(&options->point, &engine->options.point) &&
+           options->form == engine->options.form && options->backward == engine->options.backward);
     const dun_model *loaded = engine->options.loaded;
     free_sized(engine);
     engine->options = *options;

@@ -11,7 +11,7 @@ const dun_op_info dun_op_table[DUN_N_OPS] = {
 };
 
 static const char *const input_names[DUN_N_INPUTS] = {
-    [DUN_IN_X] = "x", [DUN_IN_SUM] = "sum", [DUN_IN_Q] = "q", [DUN_IN_KV] = "kv"};
+    [DUN_IN_X] = "x", [DUN_IN_SUM] = "sum", [DUN_IN_Q] = "q", [DUN_IN_KV] = "kv", [DUN_IN_BEHIND] = "behind"};
 
 static int new_value(int *out, dun_graph *graph, uint32_t columns, bool last_rows) {
     int rc = DUN_OK;

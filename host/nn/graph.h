@@ -17,7 +17,7 @@ enum dun_op {
 };
 
 /* What an op reads, by role. */
-enum dun_input { DUN_IN_X, DUN_IN_SUM, DUN_IN_Q, DUN_IN_KV, DUN_N_INPUTS };
+enum dun_input { DUN_IN_X, DUN_IN_SUM, DUN_IN_Q, DUN_IN_KV, DUN_IN_BEHIND, DUN_N_INPUTS };
 
 /* What becomes of it; see op.def. */
 enum dun_use {
@@ -136,19 +136,27 @@ enum dun_graph_kind {
     DUN_GRAPH_POINTS /* rows after the cached text to points (S, D) */
 };
 
+/* Blocks whose hidden states a point may hold beside that of the last block that is run. */
+enum { DUN_MAX_EARLIER = 7 };
+
 typedef struct {
     uint32_t n_blocks; /* blocks run, 1..L */
     bool final_norm;
     bool logits; /* point = logits, else the hidden state */
     bool mean;   /* of all rows of a sequence but the cached ones, else its last row's */
+    uint32_t n_earlier;
+    uint32_t earlier[DUN_MAX_EARLIER]; /* ascending, 1..n_blocks: hidden states after these blocks, without
+                                          the final norm, stand before the last one's in a point */
 } dun_point_spec;
+
+bool dun_point_spec_equal(const dun_point_spec *a, const dun_point_spec *b);
 
 /* Builds the steps of a model. DUN_FAILED: no memory. */
 int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec *point,
                     enum dun_graph_kind kind);
 void dun_graph_free(dun_graph *graph);
 
-/* Width of a point: C or V. */
+/* Width of a point: C for each of its blocks, or V. */
 uint32_t dun_point_width(const dun_spec *spec, const dun_point_spec *point);
 
 #endif

@@ -13,6 +13,8 @@
     X(model, last_bwd)                                                                                       \
     X(model, mean_fwd)                                                                                       \
     X(model, mean_bwd)                                                                                       \
+    X(model, beside_fwd)                                                                                     \
+    X(model, beside_bwd)                                                                                     \
     X(model, swiglu_fwd)                                                                                     \
     X(model, swiglu_bwd)                                                                                     \
     X(model, add_fwd)                                                                                        \

@@ -251,6 +251,32 @@ static int mean_backward(dun_run *run, const dun_step *step) {
                       DUN_INT(value_of(run, step->out)->columns));
 }
 
+/* Either part of a row of a sequence: columns `first` and on of it. */
+static int part_backward(dun_run *run, const dun_step *step, int part, uint32_t first) {
+    bool beta = accumulates(run, part);
+    return DUN_LAUNCH(kernel(run, DUN_K_beside_bwd), row_range(run, rows_of(run, step->out)),
+                      DUN_BUF(*gradient_of(run, part)), DUN_BUF(*gradient_of(run, step->out)), DUN_INT(beta),
+                      DUN_INT(first), DUN_INT(value_of(run, part)->columns),
+                      DUN_INT(value_of(run, step->out)->columns));
+}
+
+static int beside_forward(dun_run *run, const dun_step *step) {
+    const int x = step->in[DUN_IN_X], behind = step->in[DUN_IN_BEHIND];
+    return DUN_LAUNCH(kernel(run, DUN_K_beside_fwd), row_range(run, rows_of(run, step->out)),
+                      DUN_BUF(*buffer_of(run, step->out)), DUN_BUF(*buffer_of(run, x)),
+                      DUN_BUF(*buffer_of(run, behind)), DUN_INT(value_of(run, x)->columns),
+                      DUN_INT(value_of(run, behind)->columns));
+}
+
+static int beside_backward(dun_run *run, const dun_step *step) {
+    int rc;
+    const int x = step->in[DUN_IN_X];
+    TRY(part_backward(run, step, x, 0));
+    TRY(part_backward(run, step, step->in[DUN_IN_BEHIND], value_of(run, x)->columns));
+out:
+    return rc;
+}
+
 const dun_op_code dun_op_code_table[DUN_N_OPS] = {
     [DUN_OP_EMBED] = {embed_forward, embed_backward},
     [DUN_OP_POSITION] = {position_forward, position_backward},
@@ -264,4 +290,5 @@ const dun_op_code dun_op_code_table[DUN_N_OPS] = {
     [DUN_OP_CAP] = {cap_forward, cap_backward},
     [DUN_OP_LAST] = {last_forward, last_backward},
     [DUN_OP_MEAN] = {mean_forward, mean_backward},
+    [DUN_OP_BESIDE] = {beside_forward, beside_backward},
 };

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "run/checkpoint.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -13,19 +14,27 @@ static const dun_field fields[] = {FIELD(loss), FIELD(step), FIELD(since)};
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
 static size_t floats_bytes(const dun_best *best) {
-    return best->floats ? (best->n_prompt + best->n_centroids) * sizeof *best->floats : 0;
+    size_t bytes = 0;
+    for (size_t i = 0; best->floats && i < best->n_tensors; i++)
+        bytes += best->tensors[i]->bytes;
+    return bytes;
 }
 
-int dun_best_create(dun_best *best, const dun_config *config, size_t n_prompt, size_t n_centroids) {
+int dun_best_create(dun_best *best, const dun_config *config, dun_buffer *const *tensors, size_t n_tensors) {
     int rc = DUN_OK;
+    size_t bytes = 0;
     const bool keep = config->train.keep == DUN_KEEP_BEST;
     *best = (dun_best){.asked = keep || config->train.patience > 0,
                        .patience = (uint64_t)config->train.patience,
                        .loss = INFINITY,
-                       .n_prompt = n_prompt,
-                       .n_centroids = n_centroids};
+                       .n_tensors = n_tensors};
+    assert(n_tensors <= DUN_BEST_TENSORS);
+    for (size_t i = 0; i < n_tensors; i++) {
+        best->tensors[i] = tensors[i];
+        bytes += tensors[i]->bytes;
+    }
     if (keep)
-        TRY_NEW(best->floats, n_prompt + n_centroids);
+        TRY_NEW(best->floats, bytes / sizeof *best->floats);
 out:
     return rc;
 }
@@ -35,20 +44,22 @@ void dun_best_free(dun_best *best) {
     *best = (dun_best){0};
 }
 
-int dun_best_evaluated(dun_best *best, double loss, uint64_t step, const dun_buffer *prompt,
-                       const dun_buffer *centroids) {
+int dun_best_evaluated(dun_best *best, double loss, uint64_t step) {
     int rc = DUN_OK;
+    dun_buffer_part parts[DUN_BEST_TENSORS];
+    float *at = best->floats;
     if (!best->asked)
         goto out;
     best->since++;
     if (!(loss < best->loss))
         goto out;
-    if (best->floats) {
-        const dun_buffer_part parts[] = {
-            {best->floats, prompt, 0, best->n_prompt * sizeof *best->floats},
-            {best->floats + best->n_prompt, centroids, 0, best->n_centroids * sizeof *best->floats}};
-        TRY(dun_buffer_read_parts(parts, 2));
+    for (size_t i = 0; at && i < best->n_tensors; i++) {
+        const size_t bytes = best->tensors[i]->bytes;
+        parts[i] = (dun_buffer_part){at, best->tensors[i], 0, bytes};
+        at += bytes / sizeof *at;
     }
+    if (at)
+        TRY(dun_buffer_read_parts(parts, best->n_tensors));
     best->loss = loss;
     best->step = step;
     best->since = 0;
@@ -60,11 +71,14 @@ bool dun_best_ran_out(const dun_best *best) {
     return best->patience > 0 && best->since >= best->patience;
 }
 
-int dun_best_restore(const dun_best *best, dun_buffer *prompt, dun_buffer *centroids) {
+int dun_best_restore(const dun_best *best) {
     int rc = DUN_OK;
-    TRY(dun_buffer_write(prompt, 0, best->floats, best->n_prompt * sizeof *best->floats));
-    TRY(dun_buffer_write(centroids, 0, best->floats + best->n_prompt,
-                         best->n_centroids * sizeof *best->floats));
+    const float *at = best->floats;
+    for (size_t i = 0; i < best->n_tensors; i++) {
+        const size_t bytes = best->tensors[i]->bytes;
+        TRY(dun_buffer_write(best->tensors[i], 0, at, bytes));
+        at += bytes / sizeof *at;
+    }
 out:
     return rc;
 }

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-enum { DUN_CHECKPOINT_TENSORS = 24, DUN_CHECKPOINT_TILES_BYTES = 240, DUN_CHECKPOINT_TEAMS = 15 };
+enum { DUN_CHECKPOINT_TENSORS = 28, DUN_CHECKPOINT_TILES_BYTES = 240, DUN_CHECKPOINT_TEAMS = 15 };
 
 /* In front of the tiles of a team whose devices do not compute alike: a hash of how they do. */
 #define DUN_CHECKPOINT_TEAM "team %016llx, "

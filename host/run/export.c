@@ -222,15 +222,11 @@ static void take_away(const char *folder) {
 }
 
 /* Tensors that answers need beside the prompt: what is compared with, and what points go through. */
-enum { MOST_OTHERS = 4 };
+enum { MOST_OTHERS = DUN_SAVED_TENSORS + 2 };
 static size_t list_others(dun_tensor others[MOST_OTHERS], const dun_saved_prompt *saved,
                           const dun_label_rows *words) {
-    size_t n = 0;
+    size_t n = dun_saved_prompt_tensors(others, saved);
     const uint64_t K = saved->n_classes, D = saved->point_width;
-    others[n++] = (dun_tensor){"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * 4};
-    if (saved->normalization)
-        others[n++] =
-            (dun_tensor){"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * 4};
     if (saved->label_words) {
         others[n++] = (dun_tensor){"label_rows", DUN_F32, 2, {K, D, 1, 1}, words->rows, K * D * 4};
         others[n++] = (dun_tensor){"label_offsets", DUN_F32, 1, {K, 1, 1, 1}, saved->label_offsets, K * 4};
@@ -302,27 +298,28 @@ int dun_export_npz(const char *path, const dun_session *session, const dun_saved
     json_t *own = json_object();
     dun_str settings = {0};
     char *names = NULL, *text = NULL, names_descr[24], text_descr[24];
-    uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
-    dun_array arrays[7] = {
-        {"prompt_embeddings", "<f4", 4, 2, {P, C}, saved->rows},
-        {"centroids", "<f4", 4, 2, {K, D}, saved->centroids},
+    dun_tensor tensors[MOST_OTHERS];
+    const size_t n_tensors = list_others(tensors, saved, &session->label_words);
+    size_t n = 4;
+    dun_array arrays[3 + MOST_OTHERS] = {
+        {"prompt_embeddings", "<f4", 4, 2, {saved->n_rows, saved->width}, saved->rows},
+        {.name = "centroids"}, /* the first of the tensors */
         {.name = "classes"},
         {.name = "settings"},
     };
-    size_t n = 4;
-    if (saved->normalization)
-        arrays[n++] = (dun_array){"normalization", "<f4", 4, 2, {2, D}, saved->normalization};
-    if (saved->label_words) {
-        arrays[n++] = (dun_array){"label_rows", "<f4", 4, 2, {K, D}, session->label_words.rows};
-        arrays[n++] = (dun_array){"label_offsets", "<f4", 4, 1, {K}, saved->label_offsets};
+    for (size_t i = 0; i < n_tensors; i++) {
+        const dun_tensor *t = &tensors[i];
+        arrays[i == 0 ? 1 : n++] =
+            (dun_array){t->name, "<f4", 4, t->n_dims, {t->dims[0], t->dims[1]}, t->data};
     }
     if (saved->n_prompts > 1) {
         arrays[0].n_dims = 3;
-        memcpy(arrays[0].dims, (const uint64_t[]){saved->n_prompts, P, C}, sizeof arrays[0].dims);
+        memcpy(arrays[0].dims, (const uint64_t[]){saved->n_prompts, saved->n_rows, saved->width},
+               sizeof arrays[0].dims);
     }
     TRY(describe(own, session, saved));
     TRY(dun_json_dump(&settings, own));
-    TRY(dun_npz_strings(&arrays[2], names_descr, &names, saved->class_names, K));
+    TRY(dun_npz_strings(&arrays[2], names_descr, &names, saved->class_names, saved->n_classes));
     TRY(dun_npz_strings(&arrays[3], text_descr, &text, &settings.bytes, 1));
     TRY(dun_npz_write(path, arrays, n));
 out:

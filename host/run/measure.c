@@ -70,7 +70,7 @@ static int read_batch(void *self, uint32_t first, uint32_t count) {
     points_job *job = self;
     size_t D = dun_session_point_width(job->session);
     return dun_buffer_read(job->points + (first - job->session->first_valid) * D,
-                           dun_engine_point_buffer(&job->session->engine), 0, count * D * sizeof(float));
+                           dun_session_points(job->session), 0, count * D * sizeof(float));
 }
 
 static int write_points(dun_session *session, const char *path) {
@@ -95,7 +95,7 @@ out:
 int dun_experiment_points(dun_experiment *e, const char *path) {
     int rc = DUN_OK;
     float *means = NULL;
-    bool to_fit = !e->run_path && dun_normalize_is_affine(e->config.model.normalize);
+    bool to_fit = !e->run_path && dun_points_are_fitted(&e->config);
     TRY(require_valid(&e->config));
     TRY(dun_session_read_data(&e->session, to_fit));
     TRY(dun_session_start_engine(&e->session, false));

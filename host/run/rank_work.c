@@ -153,7 +153,7 @@ static int add_self(worker *w) {
     const dun_identity self = dun_identity_of(&w->session.compute);
     TRY(dun_wire_bytes(&w->out, self.device, sizeof *self.device));
     TRY(dun_wire_bytes(&w->out, self.tiles, sizeof *self.tiles));
-    TRY(dun_wire_u32(&w->out, dun_session_point_width(&w->session)));
+    TRY(dun_wire_u32(&w->out, dun_engine_point_width(&w->session.engine)));
     TRY(dun_wire_text(&w->out, self.gemm));
     TRY(dun_wire_text(&w->out, self.precision));
     TRY(dun_wire_text(&w->out, self.precision_reason));
@@ -168,7 +168,7 @@ static int open_engine(worker *w, bool backward) {
     TRY(choose_device(w));
     TRY(trust(w, backward));
     TRY(dun_session_start_engine(session, backward));
-    const size_t P = prompt_floats(w), D = dun_session_point_width(session);
+    const size_t P = prompt_floats(w), D = dun_engine_point_width(&session->engine);
     w->n_floats = session->engine.options.max_sequences * (P > D ? P : D);
     TRY_NEW(w->which, session->engine.options.max_sequences);
     TRY_NEW(w->floats, w->n_floats);
@@ -258,7 +258,8 @@ static int broken(void) {
 static int add_points(worker *w, uint32_t n) {
     int rc = DUN_OK;
     TRY(dun_local_kind.points(w->floats, w->session.first));
-    TRY(dun_wire_bytes(&w->out, w->floats, (size_t)n * dun_session_point_width(&w->session) * sizeof(float)));
+    TRY(dun_wire_bytes(&w->out, w->floats,
+                       (size_t)n * dun_engine_point_width(&w->session.engine) * sizeof(float)));
 out:
     return rc;
 }
@@ -282,7 +283,8 @@ out:
 static int answer_back(worker *w, dun_wire *wire) {
     int rc = DUN_OK;
     const uint32_t n = dun_local_texts(w->session.first);
-    dun_wire_take_bytes(w->floats, wire, (size_t)n * dun_session_point_width(&w->session) * sizeof(float));
+    dun_wire_take_bytes(w->floats, wire,
+                        (size_t)n * dun_engine_point_width(&w->session.engine) * sizeof(float));
     if (wire->lost || n == 0)
         TRY(broken());
     TRY(dun_local_kind.start_backward(w->session.first, w->floats));

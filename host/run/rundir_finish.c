@@ -32,6 +32,8 @@ static int write_prompt(const dun_run_dir *run, dun_session *session, const dun_
         .point_width = dun_session_point_width(session),
         .centroids = result->centroids,
         .normalization = session->normalizer.values,
+        .metric = session->metric.values,
+        .metric_width = session->metric.width,
         .class_names = session->labels.names,
         .label_words = session->label_words.rows ? session->config->loss.label_words : NULL,
         .label_offsets = session->label_words.offsets,

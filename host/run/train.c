@@ -68,16 +68,16 @@ static int train_step(dun_trainer *t, float *loss, uint32_t *correct, const uint
     const dun_config *config = session->config;
     t->rate = dun_schedule_factor(config, t->result->steps, t->n_steps);
     TRY(dun_session_run_known(session, t->has_prompt ? t->prompt : NULL, which, n));
-    TRY(dun_trajectory_step(&t->trajectory, t->result->steps, dun_engine_point_buffer(engine), &t->centroids,
+    TRY(dun_trajectory_step(&t->trajectory, t->result->steps, dun_session_points(session), &t->centroids,
                             t->labels, n));
-    TRY(dun_loss_run(&t->loss, dun_engine_point_gradient(engine),
-                     config->centroid.train ? &t->d_centroids : NULL, dun_engine_point_buffer(engine),
+    TRY(dun_loss_run(&t->loss, dun_session_point_gradient(session),
+                     config->centroid.train ? &t->d_centroids : NULL, dun_session_points(session),
                      &t->centroids, t->labels, session->weighted ? t->weights : NULL, n));
     /* The points' buffer is the engine's to use again in the way back. */
     if (config->centroid.update == DUN_UPDATE_CLASS_MEAN &&
         is_multiple(t->result->steps, config->centroid.every))
-        TRY(dun_calculated_step(&t->calculated, dun_engine_point_buffer(engine), &t->loss.label,
-                                &t->loss.weight, n, t->rate));
+        TRY(dun_calculated_step(&t->calculated, dun_session_points(session), &t->loss.label, &t->loss.weight,
+                                n, t->rate));
     TRY(dun_session_backward(session, n));
     if (config->prompt.reparametrize)
         TRY(dun_reparam_backward(&t->reparam, &engine->d_prompt));
@@ -200,7 +200,7 @@ out:
     return rc;
 }
 
-/* Brings prompt and centroids in use to the host. */
+/* Brings prompt, centroids and metric in use to the host. */
 static int collect(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
@@ -211,6 +211,7 @@ static int collect(dun_trainer *t) {
         {t->result->centroids, &t->centroids, 0, n * sizeof(float)},
         {session->prompt.rows, &session->engine.prompt, 0, floats * sizeof(float)}};
     TRY(dun_buffer_read_parts(parts, 2));
+    TRY(dun_metric_read(&session->metric));
 out:
     return rc;
 }

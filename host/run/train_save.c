@@ -80,6 +80,8 @@ static int gather_tensors(dun_trainer *t) {
         TRY(carry(state, (dun_buffer *const[]){&session->normalizer.constants}, 1));
     if (t->loss.words.n_classes)
         TRY(carry(state, (dun_buffer *const[]){&t->loss.words.offset}, 1));
+    if (session->metric.dimensions)
+        TRY(carry(state, (dun_buffer *const[]){&session->metric.matrix}, 1));
 out:
     return rc;
 }
@@ -167,6 +169,7 @@ int dun_trainer_begin(dun_trainer *t, bool resume) {
         unpack_state(t);
         TRY(dun_normalizer_adopt(&t->session->normalizer));
         TRY(adopt_label_words(t));
+        dun_metric_adopt(&t->session->metric);
         dun_metrics_finish(&result->baseline);
         dun_observe_say(t->session->observer, "resume    epoch %llu, step %llu",
                         (unsigned long long)t->at.epoch, (unsigned long long)t->at.step);

@@ -124,6 +124,32 @@ out:
     return rc;
 }
 
+/* All that is trained, each with its rate, and what is remembered of it: its averages and its best values. */
+static int prepare_trained(dun_trainer *t, enum dun_train_optimizer kind) {
+    int rc = DUN_OK;
+    dun_session *session = t->session;
+    const dun_config *config = session->config;
+    dun_metric *metric = &session->metric;
+    dun_buffer *tensors[] = {&session->engine.prompt, &t->centroids, &metric->matrix};
+    static const char *const names[] = {"the averaged prompt", "the averaged centroids",
+                                        "the averaged metric"};
+    const size_t n = dun_metric_is_trained(config) ? 3 : 2;
+    TRY(prepare_prompt(t, kind));
+    if (config->centroid.train)
+        TRY(dun_optim_add(&t->optim, dun_centroid_optimizer(config), &t->centroids, &t->d_centroids,
+                          session->labels.n_classes, dun_session_point_width(session),
+                          isnan(config->centroid.lr) ? config->prompt.lr : config->centroid.lr));
+    if (n > 2)
+        TRY(dun_optim_add(&t->optim, kind, &metric->matrix, &metric->d_matrix, metric->dimensions,
+                          metric->width, isnan(config->metric.lr) ? config->prompt.lr : config->metric.lr));
+    dun_average_init(&t->average, &session->compute, config->train.average);
+    for (size_t i = 0; i < n; i++)
+        TRY(dun_average_add(&t->average, tensors[i], names[i]));
+    TRY(dun_best_create(&t->best, config, tensors, n));
+out:
+    return rc;
+}
+
 int dun_trainer_prepare(dun_trainer *t) {
     int rc = DUN_OK;
     dun_session *session = t->session;
@@ -152,18 +178,11 @@ int dun_trainer_prepare(dun_trainer *t) {
         TRY(dun_loss_use_words(&t->loss, session->label_words.rows));
     TRY(dun_optim_init(&t->optim, &session->compute, &optim_settings));
     TRY(scale_rate(t));
-    TRY(prepare_prompt(t, optim_settings.kind));
-    if (config->centroid.train)
-        TRY(dun_optim_add(&t->optim, dun_centroid_optimizer(config), &t->centroids, &t->d_centroids, K, D,
-                          isnan(config->centroid.lr) ? config->prompt.lr : config->centroid.lr));
+    TRY(prepare_trained(t, optim_settings.kind));
     if (config->centroid.update == DUN_UPDATE_CLASS_MEAN)
         TRY(dun_calculated_create(&t->calculated, &session->compute, config, &t->centroids, K, D));
-    dun_average_init(&t->average, &session->compute, config->train.average);
-    TRY(dun_average_add(&t->average, &engine->prompt, "the averaged prompt"));
-    TRY(dun_average_add(&t->average, &t->centroids, "the averaged centroids"));
     if (config->output.report && t->run->path && session->n_valid > 0)
         TRY(dun_kept_points_create(&t->kept, session->n_valid, D));
-    TRY(dun_best_create(&t->best, config, dun_prompt_floats(&session->prompt), (size_t)K * D));
     TRY(prepare_probe(t));
 out:
     return rc;

@@ -84,8 +84,7 @@ int dun_trainer_validate(dun_trainer *t) {
     TRY(dun_average_swap_in(&t->average));
     TRY(measure(t));
     if (session->n_valid > 0)
-        TRY(dun_best_evaluated(&t->best, result->valid_loss, result->steps, &session->engine.prompt,
-                               &t->centroids));
+        TRY(dun_best_evaluated(&t->best, result->valid_loss, result->steps));
     TRY(dun_average_swap_out(&t->average));
     if (session->n_valid == 0)
         goto out;
@@ -163,7 +162,7 @@ int dun_trainer_take_kept(dun_trainer *t) {
     /* Without a step, none is better than the start. */
     if (t->best.floats && isfinite(t->best.loss) && t->best.step != result->steps) {
         result->kept_step = t->best.step;
-        TRY(dun_best_restore(&t->best, &t->session->engine.prompt, &t->centroids));
+        TRY(dun_best_restore(&t->best));
         TRY(measure(t));
         dun_observe_say(t->session->observer, "kept      step %llu: accuracy %.4f, loss %.4f",
                         (unsigned long long)result->kept_step, result->metrics.accuracy, result->valid_loss);

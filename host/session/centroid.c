@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "session/metric_fit.h"
 
 #include <string.h>
 
@@ -45,8 +46,7 @@ static int add_batch(void *self, uint32_t first, uint32_t count) {
     int rc = DUN_OK;
     mean_job *job = self;
     size_t D = dun_session_point_width(job->session);
-    TRY(dun_buffer_read(job->points, dun_engine_point_buffer(&job->session->engine), 0,
-                        count * D * sizeof *job->points));
+    TRY(dun_buffer_read(job->points, dun_session_points(job->session), 0, count * D * sizeof *job->points));
     for (uint32_t at = 0; at < count; at += DUN_BLOCK_TEXTS) {
         uint32_t n = count - at < DUN_BLOCK_TEXTS ? count - at : DUN_BLOCK_TEXTS;
         add_block(job, job->points + at * D, first + at, n, D);
@@ -85,6 +85,7 @@ int dun_centroid_means(float *means, dun_session *session, const dun_pass *pass)
     int rc = DUN_OK;
     size_t K = session->labels.n_classes, D = dun_session_point_width(session);
     mean_job job = {.session = session, .pass = pass};
+    TRY(dun_metric_fit(session, pass));
     TRY_NEW(job.points, session->engine.options.max_sequences * D);
     TRY_NEW(job.sums, K * D);
     TRY_NEW(job.weight, K);
@@ -130,7 +131,7 @@ static int start_from_examples(float *centroids, dun_session *session, const uin
     for (uint32_t k = 0; k < K; k += most) {
         uint32_t count = K - k < most ? K - k : most;
         TRY(dun_session_run(session, which + k, count));
-        TRY(dun_buffer_read(centroids + k * D, dun_engine_point_buffer(&session->engine), 0,
+        TRY(dun_buffer_read(centroids + k * D, dun_session_points(session), 0,
                             count * D * sizeof *centroids));
     }
 out:

@@ -73,7 +73,7 @@ int dun_classifier_run(uint32_t *n_answered, dun_classifier *c) {
     if (n == 0)
         goto out;
     TRY(dun_session_run(session, c->which, n));
-    TRY(dun_loss_distances(&c->loss, dun_engine_point_buffer(&session->engine), &c->centroids, n));
+    TRY(dun_loss_distances(&c->loss, dun_session_points(session), &c->centroids, n));
     TRY(dun_loss_read(NULL, c->distances, &c->loss, n));
     TRY(dun_distances_check(c->distances, n, c->loss.n_classes, "the batch's", 0));
     dun_texts_drop(&session->texts, n);
@@ -83,7 +83,7 @@ out:
 
 int dun_classifier_points(float *points, const dun_classifier *c, uint32_t n) {
     dun_session *session = c->session;
-    return dun_buffer_read(points, dun_engine_point_buffer(&session->engine), 0,
+    return dun_buffer_read(points, dun_session_points(session), 0,
                            (size_t)n * dun_session_point_width(session) * sizeof *points);
 }
 

@@ -13,6 +13,12 @@ static int check(const dun_config *config) {
     if (config->model.point == DUN_POINT_LOGITS)
         return dun_error(DUN_USAGE, "%s: model.point = logits; texts without a prompt give hidden states",
                          dun_config_origin(config, DUN_KEY_model_point));
+    if (config->metric.start != DUN_METRIC_NONE)
+        return dun_error(
+            DUN_USAGE,
+            "%s: metric.start = %s is fitted on training texts, which there are none of; none is "
+            "possible",
+            dun_config_origin(config, DUN_KEY_metric_start), dun_config_word(config, DUN_KEY_metric_start));
     if (dun_normalize_is_affine(config->model.normalize))
         return dun_error(
             DUN_USAGE,

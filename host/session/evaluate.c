@@ -31,15 +31,14 @@ static int read_batch(void *self, uint32_t first, uint32_t count) {
     int rc = DUN_OK;
     evaluate_job *job = self;
     float *out = job->distances + (size_t)(first - job->first) * job->loss->n_classes;
-    TRY(dun_loss_distances(job->loss, dun_engine_point_buffer(&job->session->engine), job->centroids, count));
+    TRY(dun_loss_distances(job->loss, dun_session_points(job->session), job->centroids, count));
     TRY(dun_loss_read(NULL, out, job->loss, count));
     const bool valid = first >= job->session->first_valid;
     if (job->check)
         TRY(dun_distances_check(out, count, job->loss->n_classes, valid ? "validation" : "training",
                                 first - (valid ? job->session->first_valid : job->session->first_train)));
     if (job->kept)
-        TRY(dun_kept_points_take(job->kept, dun_engine_point_buffer(&job->session->engine),
-                                 first - job->first, count));
+        TRY(dun_kept_points_take(job->kept, dun_session_points(job->session), first - job->first, count));
 out:
     return rc;
 }

@@ -241,7 +241,7 @@ int dun_rank_settle(dun_rank *r, const dun_session *session) {
     read_text(self->precision, sizeof self->precision, &r->answer);
     read_text(self->precision_reason, sizeof self->precision_reason, &r->answer);
     read_text(self->reason, sizeof self->reason, &r->answer);
-    r->point_floats = dun_session_point_width(session);
+    r->point_floats = dun_engine_point_width(&session->engine);
     r->prompt_floats = (uint32_t)(session->engine.prompt.bytes / sizeof(float));
     if (r->answer.lost || self->point_floats != r->point_floats)
         TRY(dun_error(DUN_FAILED, "rank %u on %s makes points %u wide, rank 0 %u", r->rank,

@@ -110,9 +110,25 @@ static int read_normalization(dun_saved_prompt *saved, const dun_safetensors *fi
     if (!tensor)
         goto out;
     TRY(read_matrix(&saved->normalization, &rows, &columns, tensor, path));
-    if (rows != 2 || columns != saved->point_width)
+    const uint32_t width = saved->metric ? saved->metric_width : saved->point_width;
+    if (rows != 2 || columns != width)
         TRY(dun_error(DUN_BAD_INPUT, "%s: tensor normalization is (%u, %u); (2, %u) is needed", path, rows,
-                      columns, saved->point_width));
+                      columns, width));
+out:
+    return rc;
+}
+
+/* The matrix that they went through after that. */
+static int read_metric(dun_saved_prompt *saved, const dun_safetensors *file, const char *path) {
+    int rc = DUN_OK;
+    uint32_t rows;
+    const dun_tensor *tensor = dun_safetensors_find(file, "metric");
+    if (!tensor)
+        goto out;
+    TRY(read_matrix(&saved->metric, &rows, &saved->metric_width, tensor, path));
+    if (rows != saved->point_width)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor metric has %u rows; centroids are %u wide", path, rows,
+                      saved->point_width));
 out:
     return rc;
 }
@@ -172,6 +188,7 @@ static int read_all(dun_saved_prompt *saved, const dun_safetensors *file, const 
     if (centroids) {
         TRY(read_matrix(&saved->centroids, &saved->n_classes, &saved->point_width, centroids, path));
         TRY(read_class_names(saved, file, path));
+        TRY(read_metric(saved, file, path));
         TRY(read_normalization(saved, file, path));
         TRY(read_calibration(saved, file, path));
         TRY(read_label_words(saved, file, path));
@@ -257,20 +274,33 @@ out:
     return rc;
 }
 
+size_t dun_saved_prompt_tensors(dun_tensor out[DUN_SAVED_TENSORS], const dun_saved_prompt *saved) {
+    const uint64_t K = saved->n_classes, M = saved->point_width;
+    const uint64_t D = saved->metric ? saved->metric_width : M;
+    size_t n = 0;
+    out[n++] = (dun_tensor){"centroids", DUN_F32, 2, {K, M, 1, 1}, saved->centroids, K * M * sizeof(float)};
+    if (saved->normalization)
+        out[n++] = (dun_tensor){"normalization",      DUN_F32, 2, {2, D, 1, 1}, saved->normalization,
+                                2 * D * sizeof(float)};
+    if (saved->metric)
+        out[n++] = (dun_tensor){"metric", DUN_F32, 2, {M, D, 1, 1}, saved->metric, M * D * sizeof(float)};
+    return n;
+}
+
 int dun_saved_prompt_dump(dun_str *out, const dun_saved_prompt *saved) {
     int rc = DUN_OK;
     json_t *metadata = NULL;
-    uint64_t P = saved->n_rows, C = saved->width, K = saved->n_classes, D = saved->point_width;
-    const uint64_t n = saved->n_prompts ? saved->n_prompts : 1, bytes = n * P * C * sizeof(float);
-    dun_tensor tensors[] = {
-        {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, saved->rows, bytes},
-        {"centroids", DUN_F32, 2, {K, D, 1, 1}, saved->centroids, K * D * sizeof(float)},
-        {"normalization", DUN_F32, 2, {2, D, 1, 1}, saved->normalization, 2 * D * sizeof(float)},
-    };
-    if (n > 1)
-        tensors[0] = (dun_tensor){"prompt_embeddings", DUN_F32, 3, {n, P, C, 1}, saved->rows, bytes};
+    const uint64_t P = saved->n_rows, C = saved->width, k = saved->n_prompts ? saved->n_prompts : 1;
+    const size_t bytes = k * P * C * sizeof(float);
+    size_t n = 1;
+    dun_tensor tensors[1 + DUN_SAVED_TENSORS] = {
+        {"prompt_embeddings", DUN_F32, 2, {P, C, 1, 1}, saved->rows, bytes}};
+    if (k > 1)
+        tensors[0] = (dun_tensor){"prompt_embeddings", DUN_F32, 3, {k, P, C, 1}, saved->rows, bytes};
+    if (saved->n_classes)
+        n += dun_saved_prompt_tensors(tensors + 1, saved);
     TRY(make_metadata(&metadata, saved));
-    TRY(dun_safetensors_dump(out, tensors, !K ? 1 : saved->normalization ? 3 : 2, metadata, "the prompt"));
+    TRY(dun_safetensors_dump(out, tensors, n, metadata, "the prompt"));
 out:
     json_decref(metadata);
     return rc;
@@ -294,6 +324,7 @@ void dun_saved_prompt_free(dun_saved_prompt *saved) {
     dun_free(saved->normalization);
     dun_free((char *)(uintptr_t)saved->label_words);
     dun_free(saved->label_offsets);
+    dun_free(saved->metric);
     dun_free(saved->rows);
     *saved = (dun_saved_prompt){0};
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "session/label_rows.h"
 #include "session/local.h"
+#include "session/point.h"
 #include "session/session_inside.h"
 
 #include <stdio.h>
@@ -27,11 +28,8 @@ static int open_model(dun_session *session) {
     session->tokenizer = dun_model_file_tokenizer(session->model);
     TRY(dun_texts_share(&session->texts, session->tokenizer));
     const dun_spec *spec = dun_model_file_spec(session->model);
-    if (config->model.layer > (int64_t)spec->n_layers)
-        TRY(dun_error(DUN_USAGE,
-                      "%s: model.layer = %lld, but the model has %u layers; 1 to %u or last is possible",
-                      dun_config_origin(config, DUN_KEY_model_layer), (long long)config->model.layer,
-                      spec->n_layers, spec->n_layers));
+    TRY(dun_point_of(&session->point, config, spec));
+    session->point.mean = session->mean;
     if (!session->bare && config->data.max_length >= spec->context)
         TRY(dun_error(DUN_USAGE,
                       "%s: data.max_length = %lld; the model reads at most %u tokens, prompt included",
@@ -71,8 +69,7 @@ out:
 
 void dun_session_close(dun_session *session) {
     dun_team_free(&session->team);
-    dun_normalizer_free(&session->normalizer);
-    dun_free(session->saved_normalization);
+    dun_session_free_points(session);
     dun_label_rows_free(&session->label_words);
     dun_engine_free(&session->engine);
     dun_shared_model_give_back(session->weights);
@@ -98,40 +95,6 @@ out:
     return rc;
 }
 
-/* The constants that the config asks for. */
-static int use_normalization(dun_session *session, const dun_saved_prompt *saved, const char *path) {
-    int rc = DUN_OK;
-    if (!dun_normalize_is_affine(session->config->model.normalize))
-        goto out;
-    if (!saved->normalization)
-        TRY(dun_error(
-            DUN_BAD_INPUT,
-            "%s: has no tensor normalization, which model.normalize (%s) needs: it was trained without", path,
-            dun_config_origin(session->config, DUN_KEY_model_normalize)));
-    session->saved_width = saved->point_width;
-    TRY_NEW(session->saved_normalization, 2 * (size_t)saved->point_width);
-    memcpy(session->saved_normalization, saved->normalization,
-           2 * (size_t)saved->point_width * sizeof(float));
-out:
-    return rc;
-}
-
-int dun_session_start_normalizer(dun_session *session) {
-    int rc = DUN_OK;
-    uint32_t D = dun_session_point_width(session);
-    dun_normalizer_free(&session->normalizer);
-    TRY(dun_normalizer_create(&session->normalizer, &session->compute, session->config->model.normalize,
-                              session->engine.options.max_sequences, D, session->engine.options.prompts));
-    if (!session->saved_normalization)
-        goto out;
-    if (session->saved_width != D)
-        TRY(dun_error(DUN_BAD_INPUT, "the run's normalization is %u wide; its config makes points %u wide",
-                      session->saved_width, D));
-    TRY(dun_normalizer_set(&session->normalizer, session->saved_normalization));
-out:
-    return rc;
-}
-
 int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, const char *path) {
     int rc = DUN_OK;
     const dun_spec *spec = dun_model_file_spec(session->model);
@@ -153,7 +116,7 @@ int dun_session_use_prompt(dun_session *session, const dun_saved_prompt *saved, 
     TRY_NEW(session->prompt.rows, dun_prompt_floats(&session->prompt));
     memcpy(session->prompt.rows, saved->rows, dun_prompt_floats(&session->prompt) * sizeof(float));
     TRY(dun_template_resolve(&session->template, session->tokenizer, saved->n_rows));
-    TRY(use_normalization(session, saved, path));
+    TRY(dun_session_take_saved_points(session, saved, path));
     TRY(dun_session_use_label_words(session, saved, path));
 out:
     return rc;
@@ -174,10 +137,6 @@ int dun_session_set_prompt(dun_session *session, const float *rows) {
                             dun_prompt_floats(&session->prompt) * sizeof *rows);
 }
 
-uint32_t dun_session_point_width(const dun_session *session) {
-    return dun_engine_point_width(&session->engine);
-}
-
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n) {
     return dun_session_run_known(session, NULL, which, n);
 }
@@ -186,16 +145,14 @@ int dun_session_run_known(dun_session *session, const float *prompt, const uint3
     int rc = DUN_OK;
     TRY(dun_session_shares_batches(session) ? dun_session_run_shared(session, which, n)
                                             : dun_team_run(&session->team, prompt, which, n));
-    TRY(dun_normalizer_fwd(&session->normalizer, dun_engine_point_buffer(&session->engine), n));
+    TRY(dun_session_shape_points(session, n));
 out:
     return rc;
 }
 
 int dun_session_backward(dun_session *session, uint32_t n) {
     int rc = DUN_OK;
-    dun_engine *engine = &session->engine;
-    TRY(dun_normalizer_bwd(&session->normalizer, dun_engine_point_gradient(engine),
-                           dun_engine_point_buffer(engine), n));
+    TRY(dun_session_shape_back(session, n));
     TRY(dun_team_backward(&session->team, n));
 out:
     return rc;
@@ -217,8 +174,8 @@ int dun_session_run_all(dun_session *session, const dun_pass *pass, uint32_t fir
             TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
         TRY(dun_session_run(session, which, count));
         if (sink)
-            TRY(dun_buffer_read(sink + (size_t)(first + done) * D, dun_engine_point_buffer(&session->engine),
-                                0, count * D * sizeof *sink));
+            TRY(dun_buffer_read(sink + (size_t)(first + done) * D, dun_session_points(session), 0,
+                                count * D * sizeof *sink));
         TRY(each(self, first + done, count));
         dun_observe_advance(session->observer, done + count, NULL);
     }

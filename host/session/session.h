@@ -8,6 +8,7 @@
 #include "dev/common.h"
 #include "io/data/given.h"
 #include "io/model_file.h"
+#include "learn/metric.h"
 #include "learn/normalizer.h"
 #include "nn/engine.h"
 #include "session/local.h"
@@ -44,6 +45,7 @@ typedef struct dun_session {
     const dun_session_given *given; /* NULL: the config's files are read */
     dun_model_file *model;
     dun_tokenizer *tokenizer; /* the model's */
+    dun_point_spec point;     /* which of its blocks points are made of */
     dun_template template;
     dun_prompt prompt; /* on the host: the start, or what was trained */
     dun_labels labels;
@@ -67,10 +69,12 @@ typedef struct dun_session {
     dun_common *common;        /* where weights go that other processes load too; borrowed; or NULL */
     uint32_t pass_texts;       /* most texts of a pass of whole texts; 0: the usual number */
     dun_engine engine;
-    dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
-    float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
-    uint32_t saved_width;       /* that D */
-    dun_label_rows label_words; /* of loss.label_words */
+    dun_normalizer normalizer;              /* of the points that dun_session_run leaves */
+    dun_metric metric;                      /* which they go through then */
+    float *saved_normalization;             /* (2, D) of the saved prompt in use, or NULL */
+    float *saved_metric;                    /* (M, D) likewise */
+    uint32_t saved_width, saved_dimensions; /* that D and M */
+    dun_label_rows label_words;             /* of loss.label_words */
     dun_team team;    /* who runs the texts: the engine, and others beside it that device.use names */
     dun_local *first; /* the team's member on the engine */
     double begun;     /* dun_clock_seconds when it was opened, or opened again for another config */
@@ -133,8 +137,8 @@ int dun_session_start_engine(dun_session *session, bool backward);
  * cache where the prompt stands before the text. */
 int dun_session_read_texts(dun_session *session);
 
-/* The normalisation of points anew: with the saved prompt's constants if there are any, else not fitted yet.
- * Part of starting the engine. */
+/* The normalisation of points, and the metric, anew: with the saved prompt's values if there are any, else
+ * not fitted yet. Part of starting the engine. */
 int dun_session_start_normalizer(dun_session *session);
 
 /* Uploads rows (P, C) as the prompt in use. */
@@ -149,15 +153,19 @@ int dun_session_queue(dun_session *session, const char *text, size_t length);
 bool dun_session_queue_full(const dun_session *session);
 
 /* Runs the prompt in use with n texts (indices into session->texts, no more than a pass takes); the points
- * (n, D), normalised as the config says, are then in the engine's point buffer. */
+ * (n, D), as the config says that they are compared, are then in dun_session_points. */
 int dun_session_run(dun_session *session, const uint32_t *which, uint32_t n);
 
 /* The same by who knows the prompt in use, (P, C) on the host, so that a team need not wait for it; NULL: as
  * above. */
 int dun_session_run_known(dun_session *session, const float *prompt, const uint32_t *which, uint32_t n);
 
-/* The way back of n points that dun_session_run left, from their gradient (n, D) in the engine's buffer for
- * it, which is overwritten: leaves the gradient of the prompt in engine.d_prompt. */
+/* The points of the last run, and room for their gradient. */
+dun_buffer *dun_session_points(dun_session *session);
+dun_buffer *dun_session_point_gradient(dun_session *session);
+
+/* The way back of n points that dun_session_run left, from their gradient (n, D) in
+ * dun_session_point_gradient, which is overwritten: leaves the gradient of the prompt in engine.d_prompt. */
 int dun_session_backward(dun_session *session, uint32_t n);
 
 /* What else a way through many texts does. NULL: nothing, and Ctrl-C ends it. */
@@ -172,7 +180,10 @@ typedef int dun_batch_visitor(void *self, uint32_t first, uint32_t count);
 int dun_session_run_all(dun_session *session, const dun_pass *pass, uint32_t first, uint32_t n,
                         const char *stage, dun_batch_visitor *each, void *self);
 
-/* D, the width of a point. */
+/* Whether a config's points need training texts before they can be compared. */
+bool dun_points_are_fitted(const dun_config *config);
+
+/* The width of a point as it is compared. */
 uint32_t dun_session_point_width(const dun_session *session);
 
 #endif

@@ -18,16 +18,6 @@ static uint32_t at_least(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
-static dun_point_spec point_of(const dun_session *session) {
-    const dun_config *config = session->config;
-    const bool last = config->model.layer == DUN_CONFIG_UNSET;
-    return (dun_point_spec){.n_blocks = last ? dun_model_file_spec(session->model)->n_layers
-                                             : (uint32_t)config->model.layer,
-                            .final_norm = last,
-                            .logits = config->model.point == DUN_POINT_LOGITS,
-                            .mean = session->mean};
-}
-
 /* Training keeps the texts' keys and values and runs the rows after them. Without gradients each text is run
  * once, these rows in the same pass, and nothing is kept but what texts share; so is a training batch whose
  * prompt stands before the text, all of it at once. Several prompts read a text's keys and values from the
@@ -42,7 +32,7 @@ dun_engine_options dun_session_engine_options(const dun_session *session, bool b
         dun_ranks_self() == 0 ? dun_ranks_n() : 1; /* the points of all ranks come to rank 0 */
     bool keep = (backward || prompts > 1) && !dun_template_is_prefix(template);
     dun_engine_options options = {
-        .point = point_of(session),
+        .point = session->point,
         .form = session->form,
         .backward = backward,
         .max_text_rows = keep ? at_least(longest, TEXT_ROWS) : at_least((uint32_t)session->texts.shared.n, 1),
@@ -119,7 +109,7 @@ int dun_session_choose_weights(enum dun_weight_form *out, dun_str *reason, dun_s
     const dun_spec *spec = dun_model_file_spec(session->model);
     TRY(dun_session_choose_precision(session));
     const dun_shared_want want = {.fingerprint = dun_model_file_fingerprint(session->model),
-                                  .point = point_of(session),
+                                  .point = session->point,
                                   .backward = backward,
                                   .gemm = gemm,
                                   .precision = session->precision};

@@ -30,6 +30,14 @@ int dun_session_refit_team(dun_session *session);
 int dun_session_open_device(dun_device **device, dun_compute *compute, const dun_session *session,
                             const char *selector, unsigned learn_topics);
 
+/* What the config asks for of a saved prompt's normalisation and metric. DUN_BAD_INPUT: it has none. */
+int dun_session_take_saved_points(dun_session *session, const dun_saved_prompt *saved, const char *path);
+void dun_session_free_points(dun_session *session);
+
+/* From what the engine left of n texts to points that are compared, and from their gradient back. */
+int dun_session_shape_points(dun_session *session, uint32_t n);
+int dun_session_shape_back(dun_session *session, uint32_t n);
+
 /* Whether device.use names more than one device. */
 bool dun_session_names_several(const dun_session *session);
 

@@ -148,8 +148,7 @@ static int offer_pass(dun_suggestions *s, dun_classifier *c, dun_str *queued, fl
     if (!queued->bytes) /* nothing is queued */
         goto out;
     TRY(dun_classifier_run(&n, c));
-    TRY(dun_buffer_read(points, dun_engine_point_buffer(&c->session->engine), 0,
-                        (size_t)n * s->width * sizeof *points));
+    TRY(dun_buffer_read(points, dun_session_points(c->session), 0, (size_t)n * s->width * sizeof *points));
     for (uint32_t i = 0; i < n; i++) {
         const char *text = queued->bytes + taken;
         const size_t length = strlen(text);

@@ -60,8 +60,7 @@ int dun_vectors_run(uint32_t *n, dun_vectors *v) {
             v->which[m++] = i;
     if (m > 0) {
         TRY(dun_session_run(session, v->which, m));
-        TRY(dun_buffer_read(v->points, dun_engine_point_buffer(&session->engine), 0,
-                            m * D * sizeof *v->points));
+        TRY(dun_buffer_read(v->points, dun_session_points(session), 0, m * D * sizeof *v->points));
     }
     TRY(check_finite(v, m, D));
     if (m < *n)

@@ -124,8 +124,10 @@ static void check_point(dun_compute *compute, const dun_random_model *weights, c
 }
 
 static void test_row(void **state) {
-    static const dun_point_spec points[] = {
-        {3, true, true, false}, {3, true, false, false}, {2, false, false, false}, {1, true, true, false}};
+    static const dun_point_spec points[] = {{.n_blocks = 3, .final_norm = true, .logits = true},
+                                            {.n_blocks = 3, .final_norm = true},
+                                            {.n_blocks = 2},
+                                            {.n_blocks = 1, .final_norm = true, .logits = true}};
     const row *r = *state;
     dun_spec spec;
     dun_random_model weights;
@@ -175,7 +177,7 @@ static void test_too_long(void **state) {
     fill(&spec, &rows[i]);
     spec.context--;
     check_ok(dun_random_model_create(&weights, &spec, 1));
-    const dun_point_spec point = {3, true, false, false};
+    const dun_point_spec point = {.n_blocks = 3, .final_norm = true};
     assert_int_equal(scene_create(&s, &computes[0], &weights, prompt, &point, true), DUN_BAD_INPUT);
     assert_non_null(strstr(dun_error_message(), "has 16 positions"));
     dun_random_model_free(&weights);

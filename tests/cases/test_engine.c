@@ -33,12 +33,29 @@ static const struct {
     int model;
     dun_point_spec point;
 } cases[] = {
-    {0, {3, true, false, false}},  {0, {3, true, true, false}},  {0, {3, false, false, false}},
-    {0, {2, false, false, false}}, {0, {1, true, false, false}}, {0, {2, false, true, false}},
-    {1, {2, true, false, false}},  {1, {2, true, true, false}},  {1, {1, false, false, false}},
-    {2, {2, true, false, false}},  {2, {1, true, true, false}},  {3, {3, true, false, false}},
-    {3, {2, false, false, false}}, {3, {1, true, true, false}},  {0, {3, true, .mean = true}},
-    {1, {1, .mean = true}},        {3, {2, true, true, true}},
+    {0, {.n_blocks = 3, .final_norm = true}},
+    {0, {.n_blocks = 3, .final_norm = true, .logits = true}},
+    {0, {.n_blocks = 3}},
+    {0, {.n_blocks = 2}},
+    {0, {.n_blocks = 1, .final_norm = true}},
+    {0, {.n_blocks = 2, .logits = true}},
+    {1, {.n_blocks = 2, .final_norm = true}},
+    {1, {.n_blocks = 2, .final_norm = true, .logits = true}},
+    {1, {.n_blocks = 1}},
+    {2, {.n_blocks = 2, .final_norm = true}},
+    {2, {.n_blocks = 1, .final_norm = true, .logits = true}},
+    {3, {.n_blocks = 3, .final_norm = true}},
+    {3, {.n_blocks = 2}},
+    {3, {.n_blocks = 1, .final_norm = true, .logits = true}},
+    {0, {.n_blocks = 3, .final_norm = true, .mean = true}},
+    {1, {.n_blocks = 1, .mean = true}},
+    {3, {.n_blocks = 2, .final_norm = true, .logits = true, .mean = true}},
+    {0, {.n_blocks = 3, .final_norm = true, .n_earlier = 2, .earlier = {1, 2}}},
+    {0, {.n_blocks = 3, .final_norm = true, .n_earlier = 2, .earlier = {2, 3}}}, /* the last block with the
+                                                                                    final norm and without */
+    {1, {.n_blocks = 2, .n_earlier = 1, .earlier = {1}}},
+    {3, {.n_blocks = 3, .final_norm = true, .n_earlier = 2, .earlier = {1, 3}}},
+    {0, {.n_blocks = 3, .final_norm = true, .mean = true, .n_earlier = 2, .earlier = {1, 3}}},
 };
 
 static void check_case(dun_compute *compute, size_t i) {
@@ -83,7 +100,7 @@ static void test_loaded_parts(void **state) {
     dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device);
     uint64_t kept = info->largest_buffer_bytes;
     dun_spec spec = scene_models[0];
-    const dun_point_spec point = {spec.n_layers, true, true, false};
+    const dun_point_spec point = {.n_blocks = spec.n_layers, .final_norm = true, .logits = true};
     dun_compute naive;
     dun_model model;
     dun_random_model random;
@@ -119,7 +136,7 @@ static void test_loaded_parts(void **state) {
 static void test_table_parts(void **state) {
     enum { PART_ROWS = 20, PARTS = 3 };
     scene s;
-    const dun_point_spec point = {3, true, false, false};
+    const dun_point_spec point = {.n_blocks = 3, .final_norm = true};
     size_t row = scene_models[0].width * sizeof(float), rows = scene_models[0].vocab;
     (void)state;
     check_ok(scene_create(&s, &computes[0], &weights[0], prompt, &point, false));
@@ -175,7 +192,7 @@ static void expect_same(const scene *s, const scene *other, const char *what) {
 static void test_packing(void **state) {
     static const int shuffled[N_SEQUENCES] = {4, 6, 0, 3, 5, 1, 2}, rows[N_TEXTS] = {30, 25, 24, 1, 16};
     scene packed, s;
-    dun_point_spec point = {3, true, false, false};
+    dun_point_spec point = {.n_blocks = 3, .final_norm = true};
     (void)state;
     prepare(&packed, &computes[0], 0, &point, false);
     check_ok(scene_points(&packed, scene_in_order, N_SEQUENCES));
@@ -199,7 +216,7 @@ static void test_packing(void **state) {
 /* Gradients are sums over sequences: that of a batch is the sum of those of its parts. */
 static void test_gradient_sums(void **state) {
     scene s;
-    dun_point_spec point = {3, true, false, false};
+    dun_point_spec point = {.n_blocks = 3, .final_norm = true};
     float all[MAX_P * MAX_WIDTH], part[MAX_P * MAX_WIDTH];
     double sum[MAX_P * MAX_WIDTH] = {0}, whole[MAX_P * MAX_WIDTH];
     int n = (int)(MAX_P * scene_models[0].width);
@@ -224,7 +241,7 @@ static void test_gradient_sums(void **state) {
 /* The same calls give the same bits, and no step takes memory. */
 static void test_repeat(void **state) {
     scene s;
-    dun_point_spec point = {3, true, true, false};
+    dun_point_spec point = {.n_blocks = 3, .final_norm = true, .logits = true};
     float first[MAX_P * MAX_WIDTH], again[MAX_P * MAX_WIDTH], points[N_SEQUENCES][MAX_WIDTH];
     size_t bytes = MAX_P * scene_models[0].width * sizeof *first;
     (void)state;
@@ -249,7 +266,7 @@ static void test_repeat(void **state) {
 
 static void test_sizes(void **state) {
     scene s;
-    dun_point_spec point = {2, true, false, false};
+    dun_point_spec point = {.n_blocks = 2, .final_norm = true};
     (void)state;
     assert_int_equal(dun_engine_cache_bytes_per_row(&scene_models[0], &point),
                      2 * (2 * 2 * 8) * sizeof(float));
@@ -277,7 +294,7 @@ static int refuse(float *out, const void *self, enum dun_slot slot, uint32_t lay
 static void test_bad_source(void **state) {
     dun_engine engine;
     dun_weight_source source = {.read = refuse};
-    dun_engine_options options = {.point = {2, true, false, false},
+    dun_engine_options options = {.point = {.n_blocks = 2, .final_norm = true},
                                   .max_text_rows = 1,
                                   .max_texts = 1,
                                   .max_rows = 1,
@@ -298,7 +315,8 @@ static int whole_run(void) {
     int rc = DUN_OK;
     scene s = {0};
     float d_prompt[MAX_P * MAX_WIDTH];
-    TRY(scene_create(&s, &computes[0], &weights[0], prompt, &(dun_point_spec){1, true, false, false}, true));
+    TRY(scene_create(&s, &computes[0], &weights[0], prompt,
+                     &(dun_point_spec){.n_blocks = 1, .final_norm = true}, true));
     TRY(scene_cache(&s, 0, N_TEXTS, 0));
     TRY(scene_points(&s, scene_in_order, N_SEQUENCES));
     TRY(scene_backward(d_prompt, &s, scene_in_order, N_SEQUENCES));

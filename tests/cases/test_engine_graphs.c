@@ -76,7 +76,7 @@ static void test_edited(void **state) {
     } rows[] = {{split_sums, NULL, "sums as steps"},
                 {turn_otherwise, turn_reference, "a second rotary table"},
                 {scale_scores, scale_queries, "a layer's own scale"}};
-    const dun_point_spec point = {3, true, false, false};
+    const dun_point_spec point = {.n_blocks = 3, .final_norm = true};
     float d_prompt[MAX_P * MAX_WIDTH];
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -171,7 +171,14 @@ static void test_ops(void **state) {
     for (size_t k = 0; k < 2; k++) {
         dun_graph graph;
         spec.traits = traits[k];
-        check_ok(dun_graph_build(&graph, &spec, &(dun_point_spec){2, true, true, k == 1}, DUN_GRAPH_POINTS));
+        check_ok(dun_graph_build(&graph, &spec,
+                                 &(dun_point_spec){.n_blocks = 2,
+                                                   .final_norm = true,
+                                                   .logits = k == 0,
+                                                   .mean = k == 1,
+                                                   .n_earlier = (uint32_t)k,
+                                                   .earlier = {1}},
+                                 DUN_GRAPH_POINTS));
         for (size_t i = 0; i < graph.n_steps; i++)
             met[graph.steps[i].op] = true;
         dun_graph_free(&graph);

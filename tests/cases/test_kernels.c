@@ -23,9 +23,10 @@ static dun_compute compute;
 static bool covered_nn[DUN_N_NN_KERNELS], covered_learn[DUN_N_LEARN_KERNELS];
 
 static const dun_check_topic *const topics[] = {
-    &dun_check_rows,  &dun_check_norm,      &dun_check_rope,     &dun_check_attention,   &dun_check_distance,
-    &dun_check_loss,  &dun_check_optim,     &dun_check_centroid, &dun_check_boids,       &dun_check_reparam,
-    &dun_check_cache, &dun_check_normalize, &dun_check_traits,   &dun_check_stored_rows, &dun_check_words};
+    &dun_check_rows,     &dun_check_norm,        &dun_check_rope,  &dun_check_attention,
+    &dun_check_distance, &dun_check_loss,        &dun_check_optim, &dun_check_centroid,
+    &dun_check_boids,    &dun_check_reparam,     &dun_check_cache, &dun_check_normalize,
+    &dun_check_traits,   &dun_check_stored_rows, &dun_check_words, &dun_check_metric};
 enum { N_TOPICS = sizeof topics / sizeof *topics };
 
 static int open_all(void **state) {
@@ -281,6 +282,7 @@ int main(void) {
         TOPIC(optim),
         TOPIC(centroid),
         TOPIC(normalize),
+        TOPIC(metric),
         TOPIC(boids),
         TOPIC(reparam),
         TOPIC(cache),

@@ -113,9 +113,10 @@ static uint64_t check_graph(size_t model, const dun_point_spec *point, enum dun_
                             bool backward) {
     dun_graph graph;
     char what[100];
-    snprintf(what, sizeof what, "%s, %u blocks%s%s%s, %s", models[model].name, point->n_blocks,
+    snprintf(what, sizeof what, "%s, %u blocks%s%s%s%s, %s", models[model].name, point->n_blocks,
              point->final_norm ? ", final norm" : "", point->logits ? ", logits" : "",
-             point->mean ? ", mean" : "", kind == DUN_GRAPH_TEXT ? "text" : "points");
+             point->mean ? ", mean" : "", point->n_earlier ? ", two before it" : "",
+             kind == DUN_GRAPH_TEXT ? "text" : "points");
     check_ok(dun_graph_build(&graph, &models[model].spec, point, kind));
     uint64_t bytes = plan_walk_check(&graph, device, models[model].N, models[model].S, backward, what);
     dun_graph_free(&graph);
@@ -128,7 +129,12 @@ static void test_model(void **state) {
     const uint32_t blocks[] = {1, L / 2 ? L / 2 : 1, L};
     for (size_t b = 0; b < 3; b++)
         for (unsigned traits = 0; traits < 8; traits++) {
-            dun_point_spec point = {blocks[b], traits & 1, traits & 2, traits & 4};
+            dun_point_spec point = {
+                .n_blocks = blocks[b], .final_norm = traits & 1, .logits = traits & 2, .mean = traits & 4};
+            if (!point.logits && blocks[b] > 1) /* the walk sees to their gradients */
+                point.earlier[point.n_earlier++] = blocks[b] - 1;
+            if (!point.logits)
+                point.earlier[point.n_earlier++] = blocks[b];
             check_graph(model, &point, DUN_GRAPH_TEXT, false);
             uint64_t forward = check_graph(model, &point, DUN_GRAPH_POINTS, false);
             assert_true(check_graph(model, &point, DUN_GRAPH_POINTS, true) > forward);
@@ -139,7 +145,8 @@ static void test_model(void **state) {
 static void test_reuse(void **state) {
     (void)state;
     for (int kind = 0; kind < 2; kind++) {
-        dun_point_spec shallow = {3, true, false, false}, deep = {30, true, false, false};
+        dun_point_spec shallow = {.n_blocks = 3, .final_norm = true},
+                       deep = {.n_blocks = 30, .final_norm = true};
         enum dun_graph_kind graph = kind ? DUN_GRAPH_POINTS : DUN_GRAPH_TEXT;
         assert_int_equal(check_graph(N_MODELS - 1, &shallow, graph, false),
                          check_graph(N_MODELS - 1, &deep, graph, false));
@@ -148,7 +155,7 @@ static void test_reuse(void **state) {
 
 /* The walk must see a plan that is wrong: no two buffers of a plan as tight as this one can be merged. */
 static void test_broken_plans(void **state) {
-    dun_point_spec point = {2, true, false, false};
+    dun_point_spec point = {.n_blocks = 2, .final_norm = true};
     const dun_spec *spec = &models[1].spec;
     size_t n_seen = 0, n_tried = 0;
     dun_graph graph;
@@ -183,7 +190,7 @@ static void test_broken_plans(void **state) {
 
 /* Too many rows: refused with the estimate, before any buffer is made. */
 static void test_too_large(void **state) {
-    dun_point_spec point = {2, true, false, false};
+    dun_point_spec point = {.n_blocks = 2, .final_norm = true};
     dun_graph graph;
     dun_plan plan;
     (void)state;
@@ -200,7 +207,7 @@ static void test_too_large(void **state) {
  * that needs most says how large it is. */
 static void test_memory(void **state) {
     (void)state;
-    dun_point_spec point = {3, true, true, false};
+    dun_point_spec point = {.n_blocks = 3, .final_norm = true, .logits = true};
     dun_device_info *info = (dun_device_info *)(uintptr_t)dun_device_describe(device);
     const uint64_t kept = info->largest_buffer_bytes;
     const uint64_t limits[] = {kept, 16384};
@@ -246,7 +253,7 @@ static void test_memory(void **state) {
 
 /* Every allocation on the way may fail; nothing stays behind. */
 static void test_faults(void **state) {
-    dun_point_spec point = {2, true, true, false};
+    dun_point_spec point = {.n_blocks = 2, .final_norm = true, .logits = true};
     unsigned long n = 0;
     int rc;
     (void)state;

@@ -144,7 +144,7 @@ static double random_slope(uint32_t j) {
 static double reference_sum(const dun_random_model *model, const int *ids, const double *prompt,
                             double *point) {
     double sum = 0.0;
-    const dun_point_spec spec = {model->spec.n_layers, true, false, false};
+    const dun_point_spec spec = {.n_blocks = model->spec.n_layers, .final_norm = true};
     check_ok(dun_random_model_point(point, model, &spec, ids, LENGTH + P, prompt));
     for (uint32_t j = 0; j < model->spec.width; j++)
         sum += random_slope(j) * point[j];

@@ -291,6 +291,15 @@ static void reparam_backward(double *dx, const double *d_out, const double *x, c
     dun_free(u);
 }
 
+/* x: points (B, D), then the matrix (M, D). */
+static void metric_forward(double *out, const double *x, const op *o) {
+    dun_ref_metric_fwd(out, x, x + o->a * o->c, o->a, o->b, o->c);
+}
+static void metric_backward(double *dx, const double *d_out, const double *x, const op *o) {
+    const int n_x = o->a * o->c;
+    dun_ref_metric_bwd(dx, dx + n_x, d_out, x, x + n_x, o->a, o->b, o->c);
+}
+
 static const op ops[] = {
     {"embed", 3 * 4, 7 * 4, embed_forward, embed_backward, 4, 0, 0, NULL, 0},
     {"last", 7 * 4, 3 * 4, last_forward, last_backward, 4, 0, 0, NULL, 0},
@@ -314,6 +323,7 @@ static const op ops[] = {
     {"reparametrisation", 3 * 6 + 2 * 4 * 6 + 2 * 6, 3 * 6, reparam_forward, reparam_backward, 3, 6, 4, NULL,
      0},
     {"reparametrisation", 5 + 2 * 7 * 5 + 2 * 5, 5, reparam_forward, reparam_backward, 1, 5, 7, NULL, 0},
+    {"metric", 4 * 5 + 3 * 5, 4 * 3, metric_forward, metric_backward, 4, 3, 5, NULL, 0},
     {"rope", 3 * 24, 3 * 24, rope_forward, rope_backward, 0, 0, 0, NULL, 0},
     {"scaled rope", 3 * 24, 3 * 24, rope_forward, rope_backward, 1, 0, 0, NULL, 0},
     {"attention", 5 * 12 + 5 * 12, 5 * 12, attention_forward, attention_backward, 5, 0, 0, NULL, 0},

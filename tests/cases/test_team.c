@@ -50,6 +50,7 @@ static void test_same_bytes(void **state) {
         SUFFIX "[device]\ncache_kv = f16\n",
         SUFFIX "[device]\ngemm = local\n",
         SUFFIX "[centroid]\ntrain = no\nupdate = class-mean\n[device]\ngemm = naive\n",
+        SUFFIX "[model]\nlayers = 1+last\nnormalize = zscore\n[metric]\nstart = lda\ndimensions = 9\n",
         SUFFIX "[model]\npoint = logits\nnormalize = zscore\n[device]\ncache_kv = no\n"};
     static const struct {
         int n;

@@ -68,8 +68,7 @@ static inline float *points_of(dun_session *session, uint32_t first, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         uint32_t which = first + i;
         check_ok(dun_session_run(session, &which, 1));
-        check_ok(dun_buffer_read(points + i * D, dun_engine_point_buffer(&session->engine), 0,
-                                 D * sizeof *points));
+        check_ok(dun_buffer_read(points + i * D, dun_session_points(session), 0, D * sizeof *points));
     }
     return points;
 }

@@ -26,7 +26,7 @@ static bool uses_row(int q, int row) {
 
 /* Of the sequences that use a row of the prompt: the others do not change with it. */
 static double reference_sum(const scene *s, const double *prompt_rows, int row) {
-    double sum = 0.0, out[MAX_WIDTH];
+    double sum = 0.0, out[MAX_POINT];
     for (int q = 0; q < N_SEQUENCES; q++) {
         if (!uses_row(q, row))
             continue;
@@ -40,7 +40,7 @@ static double reference_sum(const scene *s, const double *prompt_rows, int row) 
 double scene_compare_points(const scene *s) {
     double worst = 0.0;
     for (int q = 0; q < N_SEQUENCES; q++) {
-        double want[MAX_WIDTH], got[MAX_WIDTH];
+        double want[MAX_POINT], got[MAX_POINT];
         reference_point(want, s, q, s->prompt);
         for (uint32_t j = 0; j < s->width; j++)
             got[j] = s->points[q][j];

@@ -15,7 +15,8 @@ enum {
     CACHE_ROWS = 40,
     MAX_TEXT = 12,
     MAX_OWN = 5,
-    MAX_WIDTH = 64
+    MAX_WIDTH = 64,
+    MAX_POINT = 3 * MAX_WIDTH
 };
 
 extern const dun_spec scene_models[N_MODELS];
@@ -39,7 +40,7 @@ typedef struct {
     dun_point_spec point;
     int cache_row[N_TEXTS];
     uint32_t width;
-    float points[N_SEQUENCES][MAX_WIDTH]; /* by sequence, whatever the order they ran in */
+    float points[N_SEQUENCES][MAX_POINT]; /* by sequence, whatever the order they ran in */
 } scene;
 
 int scene_create(scene *s, dun_compute *compute, const dun_random_model *weights, const double *prompt,
