@@ -83,10 +83,11 @@ static void test_layer(void **state) {
     static const struct {
         const char *lines;
         dun_point_spec point;
-    } cases[] = {{"", {2, true, false, false}},
-                 {"[model]\nlayer = last\npoint = logits\n", {2, true, true, false}},
-                 {"[model]\nlayer = 2\n", {2, false, false, false}},
-                 {"[model]\nlayer = 1\n", {1, false, false, false}}};
+    } cases[] = {
+        {"", {.n_blocks = 2, .final_norm = true}},
+        {"[model]\nlayer = last\npoint = logits\n", {.n_blocks = 2, .final_norm = true, .logits = true}},
+        {"[model]\nlayer = 2\n", {.n_blocks = 2}},
+        {"[model]\nlayer = 1\n", {.n_blocks = 1}}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         train_run t;
         char more[200];
