@@ -18,7 +18,7 @@ enum { QUICK_CASES = 20, MOST_CASES = 110 };
 static const dun_check_topic *const topics[] = {
     &dun_check_rows,  &dun_check_norm,      &dun_check_rope,     &dun_check_attention, &dun_check_loss,
     &dun_check_optim, &dun_check_distance,  &dun_check_centroid, &dun_check_boids,     &dun_check_reparam,
-    &dun_check_cache, &dun_check_normalize, &dun_check_traits,   &dun_check_metric};
+    &dun_check_cache, &dun_check_normalize, &dun_check_traits,   &dun_check_metric,    &dun_check_words};
 
 static dun_self_test_row *new_row(dun_self_test *report, const char *topic, const char *gemm) {
     dun_self_test_row *row = &report->rows[report->n_rows++];
