@@ -179,9 +179,10 @@ ranked "$one" 2 2 train --no-such-option
 DUNLIN_MPI=/nowhere/libx.so ranked "$one" 2 1 train config.ini --out a
 says err "but there is nothing to speak with its MPI (/nowhere/libx.so"
 start "$one" 1
-"${start[@]}" "$dunlin" train config.ini --out a : -n 1 env DUNLIN_MPI=/nowhere/libx.so \
-    timeout 60 "$dunlin" train config.ini --out a >out 2>err
-[ $? -ne 0 ] || fail "a rank without an MPI: not refused"
+if "${start[@]}" "$dunlin" train config.ini --out a : -n 1 env DUNLIN_MPI=/nowhere/libx.so \
+    timeout 60 "$dunlin" train config.ini --out a >out 2>err; then
+    fail "a rank without an MPI: not refused"
+fi
 matches err "^dunlin: .* this is rank 1 of 2, here on $(uname -n), but there is nothing to speak with its MPI"
 DUNLIN_RANK_DEADLINE=soon ranked "$one" 2 2 train config.ini --out a
 says err "DUNLIN_RANK_DEADLINE = soon: a number of seconds from 2 to 86400 is needed"
