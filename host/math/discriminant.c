@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/symmetric.h"
+#include "math/vectors.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -26,23 +27,6 @@ typedef struct {
 
 static double weight_of(const dun_discriminant_data *data, size_t i) {
     return data->weights ? data->weights[i] : 1;
-}
-
-/* Four partial sums, always in this order. */
-static double dot(const double *a, const double *b, size_t n) {
-    double sums[4] = {0};
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (size_t j = 0; j < 4; j++)
-            sums[j] += a[i + j] * b[i + j];
-    for (; i < n; i++)
-        sums[0] += a[i] * b[i];
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
-static void add_scaled(double *y, double a, const double *x, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        y[i] += a * x[i];
 }
 
 static void find_means(fit *f) {
@@ -99,7 +83,7 @@ static int add_up(fit *f, moments *of) {
             double *row = x + (i - first) * D;
             for (size_t j = 0; j < D; j++)
                 row[j] = root * ((double)data->points[i * D + j] - mean[j]);
-            const double square = dot(row, row, D); /* share |x|^2 */
+            const double square = dun_dot(row, row, D); /* share |x|^2 */
             of->fourth += share > 0 ? square * square / share : 0;
             of->one += share * share;
         }
@@ -119,7 +103,7 @@ static double shrink(fit *f, const moments *of, double wanted) {
     double trace = 0, squares = 0, a = wanted;
     for (size_t i = 0; i < D; i++) {
         trace += f->factor[i * D + i];
-        squares += 2 * dot(f->factor + i * D, f->factor + i * D, i) + pow(f->factor[i * D + i], 2);
+        squares += 2 * dun_dot(f->factor + i * D, f->factor + i * D, i) + pow(f->factor[i * D + i], 2);
     }
     const double m = trace / (double)D, away = squares - trace * m;
     if (wanted < 0)
@@ -137,7 +121,7 @@ static double shrink(fit *f, const moments *of, double wanted) {
 static void factorize(double *s, size_t D) {
     for (size_t i = 0; i < D; i++)
         for (size_t j = 0; j <= i; j++) {
-            const double left = s[i * D + j] - dot(s + i * D, s + j * D, j);
+            const double left = s[i * D + j] - dun_dot(s + i * D, s + j * D, j);
             s[i * D + j] = i == j ? sqrt(left) : left / s[j * D + j];
         }
 }
@@ -145,13 +129,13 @@ static void factorize(double *s, size_t D) {
 /* x = L^-1 x, and x = L^-T x. */
 static void solve(double *x, const double *L, size_t D) {
     for (size_t i = 0; i < D; i++)
-        x[i] = (x[i] - dot(L + i * D, x, i)) / L[i * D + i];
+        x[i] = (x[i] - dun_dot(L + i * D, x, i)) / L[i * D + i];
 }
 
 static void solve_transposed(double *x, const double *L, size_t D) {
     for (size_t i = D; i-- > 0;) {
         x[i] /= L[i * D + i];
-        add_scaled(x, -x[i], L + i * D, i);
+        dun_add_scaled(x, -x[i], L + i * D, i);
     }
 }
 
@@ -161,8 +145,8 @@ static void add_row(fit *f, double least) {
     double *row = f->rows + f->n_rows * f->D;
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < f->n_rows; i++)
-            add_scaled(row, -dot(row, f->rows + i * f->D, f->D), f->rows + i * f->D, f->D);
-    const double length = sqrt(dot(row, row, f->D));
+            dun_add_scaled(row, -dun_dot(row, f->rows + i * f->D, f->D), f->rows + i * f->D, f->D);
+    const double length = sqrt(dun_dot(row, row, f->D));
     if (!(length > least))
         return;
     for (size_t j = 0; j < f->D; j++)
@@ -190,15 +174,15 @@ static int find_discriminants(fit *f, uint32_t M) {
     TRY_NEW(whole, D);
     TRY_NEW(taken, K);
     for (size_t k = 0; k < K; k++)
-        add_scaled(whole, f->share[k], f->mean + k * D, D);
+        dun_add_scaled(whole, f->share[k], f->mean + k * D, D);
     for (size_t k = 0; k < K; k++) {
         double *mean = f->mean + k * D;
-        add_scaled(mean, -1, whole, D);
+        dun_add_scaled(mean, -1, whole, D);
         solve(mean, f->factor, D);
         for (size_t j = 0; j < D; j++)
             mean[j] *= sqrt(f->share[k]);
         for (size_t i = 0; i <= k; i++)
-            products[i * K + k] = products[k * K + i] = dot(mean, f->mean + i * D, D);
+            products[i * K + k] = products[k * K + i] = dun_dot(mean, f->mean + i * D, D);
     }
     dun_symmetric_eigen(products, vectors, K);
     const double largest = products[next_largest(products, taken, K) * (K + 1)];
@@ -210,7 +194,7 @@ static int find_discriminants(fit *f, uint32_t M) {
             break;
         memset(row, 0, D * sizeof *row);
         for (size_t k = 0; k < K; k++)
-            add_scaled(row, vectors[k * K + best], f->mean + k * D, D);
+            dun_add_scaled(row, vectors[k * K + best], f->mean + k * D, D);
         add_row(f, 0);
     }
 out:

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "math/vectors.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,11 +32,6 @@ static double dot(const double *a, const double *b, size_t n) {
     for (size_t i = 0; i < n; i++)
         sum += a[i] * b[i];
     return sum;
-}
-
-static void add_scaled(double *a, const double *b, double scale, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        a[i] += scale * b[i];
 }
 
 /* Scores to probabilities, in place. Returns -log of that of `label`. */
@@ -83,11 +79,11 @@ double dun_logistic_value(double *gradient, double *scratch, const dun_logistic 
         }
     }
     for (uint32_t k = 0; k + 1 < K; k++)
-        add_scaled(last, gradient + k * row, -1, row);
+        dun_add_scaled(last, -1, gradient + k * row, row);
     for (uint32_t k = 0; k < K; k++) {
         const double *w = weights + k * row;
         value += 0.5 * decay * dot(w, w, D);
-        add_scaled(gradient + k * row, w, decay, D);
+        dun_add_scaled(gradient + k * row, decay, w, D);
     }
     return value;
 }
@@ -125,7 +121,7 @@ static void find_direction(double *direction, const double *gradient, const hist
     for (uint32_t age = h->count; age-- > 0;) {
         uint32_t at = (h->first + age) % MEMORY;
         alpha[at] = h->rho[at] * dot(h->s[at], direction, h->n);
-        add_scaled(direction, h->y[at], -alpha[at], h->n);
+        dun_add_scaled(direction, -alpha[at], h->y[at], h->n);
     }
     if (h->count > 0) {
         uint32_t newest = (h->first + h->count - 1) % MEMORY;
@@ -136,7 +132,7 @@ static void find_direction(double *direction, const double *gradient, const hist
     for (uint32_t age = 0; age < h->count; age++) {
         uint32_t at = (h->first + age) % MEMORY;
         double beta = h->rho[at] * dot(h->y[at], direction, h->n);
-        add_scaled(direction, h->s[at], alpha[at] - beta, h->n);
+        dun_add_scaled(direction, alpha[at] - beta, h->s[at], h->n);
     }
 }
 
@@ -163,7 +159,7 @@ static bool take_step(search *s, double length) {
     for (int tries = 0; tries < MOST_HALVINGS; tries++) {
         length = tries ? length / 2 : length;
         memcpy(s->tried, s->weights, n * sizeof *s->tried);
-        add_scaled(s->tried, s->direction, length, n);
+        dun_add_scaled(s->tried, length, s->direction, n);
         double value = dun_logistic_value(s->tried_gradient, s->scratch, s->problem, s->tried);
         if (!(value <= s->value + 1e-4 * length * slope))
             continue;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/symmetric.h"
+#include "math/vectors.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -27,18 +28,7 @@ typedef struct {
     uint64_t draws;
 } lanczos;
 
-/* Four partial sums, always in this order. */
-static double dot(const double *a, const double *b, size_t n) {
-    double sums[4] = {0};
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (size_t j = 0; j < 4; j++)
-            sums[j] += a[i + j] * b[i + j];
-    for (; i < n; i++)
-        sums[0] += a[i] * b[i];
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
+/* As dun_dot. */
 static double dot_point(const float *a, const double *b, size_t n) {
     double sums[4] = {0};
     size_t i = 0;
@@ -50,11 +40,6 @@ static double dot_point(const float *a, const double *b, size_t n) {
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-static void add_scaled(double *y, double a, const double *x, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        y[i] += a * x[i];
-}
-
 static void scale(double *x, double a, size_t n) {
     for (size_t i = 0; i < n; i++)
         x[i] *= a;
@@ -62,7 +47,7 @@ static void scale(double *x, double a, size_t n) {
 
 /* out = covariance v = sum_i (x_i - mean) ((x_i - mean) . v) / (n - 1), one pass over the points. */
 static void apply(double *out, const lanczos *l, const double *v) {
-    double mean_v = dot(l->mean, v, l->width), sum = 0;
+    double mean_v = dun_dot(l->mean, v, l->width), sum = 0;
     memset(out, 0, l->width * sizeof *out);
     for (size_t i = 0; i < l->n; i++) {
         const float *point = l->points + i * l->width;
@@ -71,7 +56,7 @@ static void apply(double *out, const lanczos *l, const double *v) {
             out[j] += a * (double)point[j];
         sum += a;
     }
-    add_scaled(out, -sum, l->mean, l->width);
+    dun_add_scaled(out, -sum, l->mean, l->width);
 }
 
 /* Takes the basis out of w, twice, since once leaves rounding errors (Kahan, "twice is enough"). Returns what
@@ -79,8 +64,8 @@ static void apply(double *out, const lanczos *l, const double *v) {
 static double orthogonalise(double *w, const lanczos *l) {
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < l->n_vectors; i++)
-            add_scaled(w, -dot(w, l->basis[i], l->width), l->basis[i], l->width);
-    return sqrt(dot(w, w, l->width));
+            dun_add_scaled(w, -dun_dot(w, l->basis[i], l->width), l->basis[i], l->width);
+    return sqrt(dun_dot(w, w, l->width));
 }
 
 /* A random direction among those of the points that the basis does not have yet: 1, or 0 when there is none.
@@ -88,14 +73,14 @@ static double orthogonalise(double *w, const lanczos *l) {
 static int start_vector(double *w, double *scratch, lanczos *l, double scale_of_all) {
     for (size_t j = 0; j < l->width; j++)
         scratch[j] = dun_random_normal(0, DUN_STREAM_PCA, l->draws++);
-    scale(scratch, 1 / sqrt(dot(scratch, scratch, l->width)), l->width);
+    scale(scratch, 1 / sqrt(dun_dot(scratch, scratch, l->width)), l->width);
     apply(w, l, scratch);
     double length = orthogonalise(w, l);
     if (!(length > 1e-12 * scale_of_all))
         return 0;
     scale(w, 1 / length, l->width);
     orthogonalise(w, l);
-    scale(w, 1 / sqrt(dot(w, w, l->width)), l->width);
+    scale(w, 1 / sqrt(dun_dot(w, w, l->width)), l->width);
     return 1;
 }
 
@@ -148,11 +133,11 @@ static void set_axes(dun_pca *pca, const lanczos *l, const size_t which[DUN_PCA_
         double *axis = pca->axes + a * D;
         size_t largest = 0;
         for (size_t i = 0; i < m; i++)
-            add_scaled(axis, vectors[i * m + which[a]], l->basis[i], D);
+            dun_add_scaled(axis, vectors[i * m + which[a]], l->basis[i], D);
         for (size_t j = 1; j < D; j++)
             if (fabs(axis[j]) > fabs(axis[largest]))
                 largest = j;
-        scale(axis, (axis[largest] < 0 ? -1.0 : 1.0) / sqrt(dot(axis, axis, D)), D);
+        scale(axis, (axis[largest] < 0 ? -1.0 : 1.0) / sqrt(dun_dot(axis, axis, D)), D);
         pca->variance[a] = values[a] > 0 ? values[a] : 0;
     }
 }
@@ -172,7 +157,7 @@ static int fit(dun_pca *pca, lanczos *l, double total) {
     for (bool done = false; !done;) {
         size_t m = l->n_vectors;
         apply(w, l, l->basis[m]);
-        l->alpha[m] = dot(w, l->basis[m], D);
+        l->alpha[m] = dun_dot(w, l->basis[m], D);
         l->n_vectors = ++m;
         double length = orthogonalise(w, l);
         bool broken = !(length > 1e-12 * total); /* the Krylov space is whole; there may be another */
@@ -183,7 +168,7 @@ static int fit(dun_pca *pca, lanczos *l, double total) {
             if (broken)
                 done = !start_vector(l->basis[m], w, l, total);
             else
-                add_scaled(l->basis[m], 1 / length, w, D);
+                dun_add_scaled(l->basis[m], 1 / length, w, D);
         }
         if (m < check && !done)
             continue;
@@ -247,6 +232,6 @@ void dun_pca_free(dun_pca *pca) {
 void dun_pca_project(float out[DUN_PCA_AXES], const dun_pca *pca, const float *point) {
     for (size_t a = 0; a < DUN_PCA_AXES; a++) {
         const double *axis = pca->axes + a * pca->width;
-        out[a] = (float)(dot_point(point, axis, pca->width) - dot(pca->mean, axis, pca->width));
+        out[a] = (float)(dot_point(point, axis, pca->width) - dun_dot(pca->mean, axis, pca->width));
     }
 }
