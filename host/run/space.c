@@ -17,9 +17,10 @@ uint64_t dun_space_needed_bytes(const dun_session *session) {
     const dun_config *config = session->config;
     const dun_spec *spec = dun_model_file_spec(session->model);
     uint64_t K = session->labels.n_classes, n = session->n_valid;
-    uint64_t D = session->prompt.n_prompts *
-                 (uint64_t)(config->model.point == DUN_POINT_LOGITS ? spec->vocab : spec->width);
-    uint64_t trained = (dun_prompt_floats(&session->prompt) + K * D) * sizeof(float);
+    const uint64_t wide = session->prompt.n_prompts * (uint64_t)dun_point_width(spec, &session->point);
+    const uint64_t M = dun_metric_dimensions(config, (uint32_t)wide),
+                   D = M ? M : wide; /* as it is compared */
+    uint64_t trained = (dun_prompt_floats(&session->prompt) + K * D + M * wide) * sizeof(float);
     uint32_t batch_size = (uint32_t)config->train.batch_size;
     uint64_t steps = (session->n_train + batch_size - 1) / batch_size * (uint64_t)config->train.epochs;
     uint64_t text_bytes = 0, bytes = REST_BYTES + steps * STEP_BYTES;

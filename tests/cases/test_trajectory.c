@@ -113,6 +113,27 @@ static void test_space(void **state) {
     train_run_close(&t);
 }
 
+/* Points of several blocks have wider centroids, and the matrix that they go through is saved with its
+ * moments. */
+static void test_space_of_points(void **state) {
+    (void)state;
+    enum { C = 32, K = 2, BLOCKS = 2, SAVED = 3 * 3 + 1 };
+    static const char *const lines[] = {"", "[model]\nlayers = 1+last\n",
+                                        "[model]\nlayers = 1+last\n[metric]\nstart = identity\n"};
+    uint64_t asked[3];
+    for (size_t i = 0; i < 3; i++) {
+        train_run t;
+        char more[200];
+        snprintf(more, sizeof more, "[prompt]\ninit = vocab\n[output]\nreport = no\n%s", lines[i]);
+        configure(&t, more);
+        check_ok(train_run_open(&t, NULL));
+        asked[i] = dun_space_needed_bytes(&t.session);
+        train_run_close(&t);
+    }
+    assert_int_equal(asked[1] - asked[0], (BLOCKS - 1) * K * C * sizeof(float) * SAVED);
+    assert_int_equal(asked[2] - asked[1], BLOCKS * C * BLOCKS * C * sizeof(float) * SAVED);
+}
+
 /* Failures while a report is written: a message, nothing left alive, and the old page or the new one. */
 static void test_report_faults(void **state) {
     (void)state;
@@ -239,9 +260,13 @@ static void test_thinning(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plan),          cmocka_unit_test(test_frames),
-                                       cmocka_unit_test(test_without),       cmocka_unit_test(test_space),
-                                       cmocka_unit_test(test_report_faults), cmocka_unit_test(test_hostile),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plan),
+                                       cmocka_unit_test(test_frames),
+                                       cmocka_unit_test(test_without),
+                                       cmocka_unit_test(test_space),
+                                       cmocka_unit_test(test_space_of_points),
+                                       cmocka_unit_test(test_report_faults),
+                                       cmocka_unit_test(test_hostile),
                                        cmocka_unit_test(test_thinning)};
     return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }
