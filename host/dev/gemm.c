@@ -195,6 +195,7 @@ const char *dun_gemm_name(const dun_gemm *gemm) {
 const char *dun_gemm_reason(const dun_gemm *gemm) {
     return gemm->reason;
 }
+
 /* Rows of a product in one launch. Drivers that also show a screen stop kernels that run for seconds; a tenth
  * of what a processor's clock allows at the least (8 operations a cycle and compute unit) for 50 ms is safe.
  */

@@ -222,8 +222,7 @@ int dun_graph_build(dun_graph *graph, const dun_spec *spec, const dun_point_spec
         goto out;
     if (point->final_norm)
         TRY(norm(&x, &b, x, DUN_VEC_FINAL_NORM));
-    if (point->mean)
-        TRY(mean(&x, &b, x));
+    TRY(to_point(&x, &b, x));
     if (point->logits)
         TRY(linear(&x, &b, x, DUN_NONE, DUN_MAT_HEAD));
     if (point->logits && spec->logit_cap > 0)

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-enum { DUN_BEST_TENSORS = 4 }; /* prompt, centroids, metric */
+enum { DUN_BEST_TENSORS = 3 }; /* prompt, centroids, metric */
 
 typedef struct {
     bool asked;        /* by train.patience or train.keep; else nothing is remembered */

@@ -6,6 +6,7 @@
 #include "base/interrupt.h"
 #include "base/mem.h"
 #include "run/train.h"
+#include "session/label_rows.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -148,9 +149,7 @@ static int adopt_label_words(dun_trainer *t) {
     dun_label_rows *words = &t->session->label_words;
     if (!words->rows)
         goto out;
-    dun_free(words->offsets);
-    words->offsets = NULL;
-    TRY_NEW(words->offsets, words->n_classes);
+    TRY(dun_label_rows_new_offsets(words));
     TRY(dun_buffer_read(words->offsets, &t->loss.words.offset, 0, words->n_classes * sizeof(float)));
 out:
     return rc;

@@ -210,6 +210,15 @@ static bool is_zero(const float *row, size_t n) {
     return true;
 }
 
+int dun_label_rows_new_offsets(dun_label_rows *words) {
+    int rc = DUN_OK;
+    dun_free(words->offsets);
+    words->offsets = NULL;
+    TRY_NEW(words->offsets, words->n_classes);
+out:
+    return rc;
+}
+
 int dun_session_fit_label_words(dun_session *session, const float *means) {
     int rc = DUN_OK;
     dun_label_rows *words = &session->label_words;
@@ -217,9 +226,7 @@ int dun_session_fit_label_words(dun_session *session, const float *means) {
     double *centre = NULL, n = 0;
     if (!words->rows)
         return DUN_OK;
-    dun_free(words->offsets);
-    words->offsets = NULL;
-    TRY_NEW(words->offsets, K);
+    TRY(dun_label_rows_new_offsets(words));
     TRY_NEW(centre, D);
     for (size_t k = 0; k < K; k++) {
         n += !is_zero(means + k * D, D);
@@ -251,9 +258,7 @@ int dun_session_use_label_words(dun_session *session, const dun_saved_prompt *sa
                       saved->label_words ? saved->label_words : "", config->loss.label_words,
                       dun_config_origin(config, DUN_KEY_loss_label_words)));
     TRY(dun_session_read_label_words(session, K));
-    dun_free(words->offsets);
-    words->offsets = NULL;
-    TRY_NEW(words->offsets, K);
+    TRY(dun_label_rows_new_offsets(words));
     memcpy(words->offsets, saved->label_offsets, K * sizeof *words->offsets);
 out:
     return rc;

@@ -27,6 +27,9 @@ int dun_session_fit_label_words(dun_session *session, const float *means);
  * none. */
 int dun_session_use_label_words(dun_session *session, const dun_saved_prompt *saved, const char *path);
 
+/* Zeros in the place of the offsets there were. */
+int dun_label_rows_new_offsets(dun_label_rows *words);
+
 void dun_label_rows_free(dun_label_rows *words);
 
 #endif

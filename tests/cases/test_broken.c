@@ -463,7 +463,7 @@ static void test_topics(void **state) {
         &dun_check_rows,     &dun_check_norm,        &dun_check_rope,      &dun_check_attention,
         &dun_check_distance, &dun_check_loss,        &dun_check_optim,     &dun_check_centroid,
         &dun_check_gemm,     &dun_check_cache,       &dun_check_normalize, &dun_check_traits,
-        &dun_check_stored,   &dun_check_stored_rows, &dun_check_words};
+        &dun_check_stored,   &dun_check_stored_rows, &dun_check_words,     &dun_check_metric};
     (void)state;
     for (size_t k = 0; k < sizeof topics / sizeof *topics; k++) {
         size_t n = 0;
