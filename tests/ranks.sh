@@ -260,7 +260,7 @@ device.weights=f16
 device.precision=split
 device.cache_budget_mb=1
 train.eval_every=2 train.shuffle=no train.batch_size=9
-train.batch_size=7 data.limit_train=11
+train.shuffle=even train.batch_size=7 data.limit_train=11
 data.limit_train=2 data.limit_valid=2
 train.keep=best train.patience=1 train.epochs=5
 output.calibrate=yes data.valid_share=0.3 data.valid=

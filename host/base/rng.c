@@ -38,12 +38,18 @@ uint64_t dun_random_below(uint64_t bound, uint64_t seed, uint64_t stream, uint64
 }
 
 void dun_random_shuffle(uint32_t *order, uint32_t n, uint64_t seed, uint64_t stream, uint64_t round) {
+    dun_random_shuffle_strided(order, n, 1, seed, stream, round);
+}
+
+void dun_random_shuffle_strided(uint32_t *order, uint32_t n, uint32_t stride, uint64_t seed, uint64_t stream,
+                                uint64_t round) {
     for (uint32_t i = 0; i < n; i++)
         order[i] = i;
-    for (uint32_t i = n; i > 1; i--) {
-        uint32_t j = (uint32_t)dun_random_below(i, seed, stream, round << 32 | i);
-        uint32_t swap = order[i - 1];
-        order[i - 1] = order[j];
+    for (uint32_t i = n; i-- > stride;) { /* i and those before it at its distance: i % stride + k stride */
+        uint32_t k = (uint32_t)dun_random_below(i / stride + 1, seed, stream, round << 32 | (i + 1));
+        uint32_t j = i % stride + k * stride;
+        uint32_t swap = order[i];
+        order[i] = order[j];
         order[j] = swap;
     }
 }

@@ -34,4 +34,9 @@ uint64_t dun_random_below(uint64_t bound, uint64_t seed, uint64_t stream, uint64
 /* Fills order[n] with a random permutation of 0..n-1 (Fisher and Yates); `round` picks the permutation. */
 void dun_random_shuffle(uint32_t *order, uint32_t n, uint64_t seed, uint64_t stream, uint64_t round);
 
+/* The same of each class of numbers that are alike modulo `stride`, in its places: order[i] % stride is
+ * i % stride, so that `stride` neighbours hold one of each class. */
+void dun_random_shuffle_strided(uint32_t *order, uint32_t n, uint32_t stride, uint64_t seed, uint64_t stream,
+                                uint64_t round);
+
 #endif

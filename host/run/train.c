@@ -143,11 +143,13 @@ out:
 
 static void order_texts(dun_trainer *t, uint64_t epoch) {
     const dun_session *session = t->session;
-    for (uint32_t i = 0; i < session->n_train; i++)
-        t->order[i] = i;
-    if (session->config->train.shuffle)
-        dun_random_shuffle(t->order, session->n_train, (uint64_t)session->config->experiment.seed,
-                           DUN_STREAM_SHUFFLE, epoch);
+    const dun_config *config = session->config;
+    /* texts of the same place modulo `stride` change places; as many as there are texts: none do */
+    const uint32_t stride = config->train.shuffle == DUN_SHUFFLE_YES    ? 1
+                            : config->train.shuffle == DUN_SHUFFLE_EVEN ? (uint32_t)config->train.batch_size
+                                                                        : session->n_train;
+    dun_random_shuffle_strided(t->order, session->n_train, stride, (uint64_t)config->experiment.seed,
+                               DUN_STREAM_SHUFFLE, epoch);
     for (uint32_t i = 0; i < session->n_train; i++)
         t->order[i] += session->first_train;
 }

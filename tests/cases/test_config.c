@@ -66,7 +66,8 @@ static const struct {
     {"[loss]\ntemperature = 0\n", {"dir/t.ini:2: ", "out of range", "above 0"}},
     {"[train]\nbeta1 = 1\n", {"dir/t.ini:2: ", "out of range", "below 1"}},
     {"[train]\nbeta2 = 1.5\n", {"dir/t.ini:2: ", "out of range"}},
-    {"[train]\nshuffle = true\n", {"dir/t.ini:2: ", "train.shuffle = true is not known", "yes or no"}},
+    {"[train]\nshuffle = true\n", {"dir/t.ini:2: ", "train.shuffle = true is not known", "no, yes or even"}},
+    {"[train]\nprobe = true\n", {"dir/t.ini:2: ", "train.probe = true is not known", "yes or no"}},
     {"[model]\npoint = hiden\n", {"dir/t.ini:2: ", "point = hiden is not known", "hidden or logits"}},
     {"[model]\npoint = HIDDEN\n", {"dir/t.ini:2: ", "hidden or logits"}},
     {"[model]\npoint =\n", {"dir/t.ini:2: ", "no value"}},
@@ -184,7 +185,7 @@ static void test_values(void **state) {
     assert_int_equal(config.train.epochs, 12);
     assert_true(fabs(config.prompt.lr - 0.025) <= 0);
     assert_int_equal(config.prompt.tokens, 7);
-    assert_false(config.train.shuffle);
+    assert_int_equal(config.train.shuffle, DUN_SHUFFLE_NO);
     assert_string_equal(config.data.label_map, "bad:0, good:1");
     assert_int_equal(config.model.point, DUN_POINT_LOGITS);
     assert_int_equal(config.model.layer, DUN_CONFIG_UNSET);

@@ -194,6 +194,62 @@ static void test_shuffle(void **state) {
     train_run_close(&t);
 }
 
+/* Evenly shuffled: of every two texts that are five apart one batch of five has one and the next the other.
+ */
+static void test_shuffle_evenly(void **state) {
+    (void)state;
+    enum { N = 10, SIZE = 5 };
+    train_run t;
+    float loss[N];
+    uint32_t found = 0;
+    configure(&t, "[train]\nepochs = 3\nshuffle = even\nbatch_size = 5\n[prompt]\ninit = vocab\nlr = 0\n");
+    train_run_all(&t, "even");
+    float *points = points_of(&t.session, 0, N);
+    for (uint32_t i = 0; i < N; i++)
+        loss[i] =
+            (float)text_loss(&t, points + i * dun_session_point_width(&t.session), t.session.texts.label[i]);
+    for (uint32_t epoch = 0; epoch < 3; epoch++) {
+        for (uint32_t second = 0; second < 1u << SIZE; second++) { /* the bit of i: text i + SIZE, not i */
+            double sums[2] = {0};
+            for (uint32_t i = 0; i < SIZE; i++) {
+                sums[0] += (double)loss[second >> i & 1 ? i + SIZE : i];
+                sums[1] += (double)loss[second >> i & 1 ? i : i + SIZE];
+            }
+            if (fabs(sums[0] / SIZE - (double)t.losses[2 * epoch]) <= 1e-5 &&
+                fabs(sums[1] / SIZE - (double)t.losses[2 * epoch + 1]) <= 1e-5)
+                found |= 1u << epoch;
+        }
+    }
+    assert_int_equal(found, 7);
+    assert_memory_not_equal(t.losses, t.losses + 2, 2 * sizeof *t.losses);
+    free(points);
+    train_run_close(&t);
+}
+
+/* Places keep their class modulo the stride, none is lost, and rounds differ; with stride 1 it is the plain
+ * one. */
+static void test_strided_order(void **state) {
+    (void)state;
+    enum { N = 23 };
+    static const uint32_t strides[] = {1, 2, 7, 22, 23, 40};
+    uint32_t order[N], other[N];
+    for (size_t k = 0; k < sizeof strides / sizeof *strides; k++) {
+        bool seen[N] = {0};
+        dun_random_shuffle_strided(order, N, strides[k], 1, DUN_STREAM_TEST, 1);
+        dun_random_shuffle_strided(other, N, strides[k], 1, DUN_STREAM_TEST, 2);
+        for (uint32_t i = 0; i < N; i++) {
+            assert_true(order[i] < N && !seen[order[i]]);
+            assert_int_equal(order[i] % strides[k], i % strides[k]);
+            seen[order[i]] = true;
+        }
+        if (strides[k] != 22) /* which leaves one pair that may change places */
+            assert_int_equal(memcmp(order, other, sizeof order) != 0, strides[k] < 22);
+    }
+    dun_random_shuffle_strided(order, N, 1, 1, DUN_STREAM_TEST, 1);
+    dun_random_shuffle(other, N, 1, DUN_STREAM_TEST, 1);
+    assert_memory_equal(order, other, sizeof order);
+}
+
 /* What lies behind max_length tokens does not matter. */
 static void test_max_length(void **state) {
     (void)state;
@@ -269,10 +325,11 @@ static void test_run_directory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),     cmocka_unit_test(test_repeats),
-        cmocka_unit_test(test_cache),      cmocka_unit_test(test_file_order),
-        cmocka_unit_test(test_shuffle),    cmocka_unit_test(test_max_length),
-        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_run_directory),
+        cmocka_unit_test(test_learns),         cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_cache),          cmocka_unit_test(test_file_order),
+        cmocka_unit_test(test_shuffle),        cmocka_unit_test(test_max_length),
+        cmocka_unit_test(test_shuffle_evenly), cmocka_unit_test(test_strided_order),
+        cmocka_unit_test(test_not_finite),     cmocka_unit_test(test_run_directory),
     };
     return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }
