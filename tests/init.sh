@@ -98,7 +98,9 @@ says four/config.ini 'text_column = 1'
 says four/config.ini 'label_column = 2'
 init 0 shipped
 says out 'bad (270), good (270)'
-says shipped/config.ini 'my feeling about this'
+says shipped/config.ini 'this text sounds very'
+says shipped/config.ini 'count = 3'
+says shipped/config.ini 'it felt"'
 
 # Long texts: nineteen of twenty fit.
 for i in {1..40}; do

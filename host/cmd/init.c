@@ -85,7 +85,7 @@ static int by_size(const void *a, const void *b) {
 static int model_room(uint32_t *room, job *j, const dun_model_file *model) {
     int rc = DUN_OK;
     const uint32_t context = dun_model_file_spec(model)->context;
-    const char *prompt = dun_starter_prompt(&j->starter);
+    const char *prompt = dun_starter_prompt(&j->starter).text;
     dun_tokenizer *tokenizer = dun_model_file_tokenizer(model);
     dun_tokens tokens = {0};
     dun_str words = {0};

@@ -96,7 +96,11 @@ out:
     return rc;
 }
 
-const char *dun_starter_prompt(const dun_starter *starter) {
+dun_starter_words dun_starter_prompt(const dun_starter *starter) {
+    static const dun_starter_words of_feelings = {" Overall this text sounds very",
+                                                  " In short I found it| All in all it felt"};
+    static const dun_starter_words of_topics = {" Overall this text is about",
+                                                " In short it is on| The main subject here is"};
     const dun_labels *labels = starter->labels;
     static const char *const feelings[] = {"good", "bad",   "positive", "negative", "pos",
                                            "neg",  "happy", "sad",      "neutral"};
@@ -104,7 +108,7 @@ const char *dun_starter_prompt(const dun_starter *starter) {
     for (uint32_t k = 0; k < labels->n_classes; k++)
         for (size_t i = 0; i < sizeof feelings / sizeof *feelings; i++)
             n += strcasecmp(labels->names[k], feelings[i]) == 0;
-    return n >= 2 ? " Overall, my feeling about this was very" : " In one word, this is about";
+    return n >= 2 ? of_feelings : of_topics;
 }
 
 static int add_line(dun_str *out, const char *key, const char *value) {
@@ -154,8 +158,8 @@ static bool is_recipe(const dun_config *config, int id) {
         if (strcmp(key->section, others[i]) == 0)
             return false;
     return config->origins[id] && id != DUN_KEY_model_path && id != DUN_KEY_prompt_text &&
-           id != DUN_KEY_prompt_template && id != DUN_KEY_prompt_file && id != DUN_KEY_prompt_init &&
-           id != DUN_KEY_prompt_tokens;
+           id != DUN_KEY_prompt_texts && id != DUN_KEY_prompt_template && id != DUN_KEY_prompt_file &&
+           id != DUN_KEY_prompt_init && id != DUN_KEY_prompt_tokens;
 }
 
 /* The recipe's keys of a section, each with its help. */
@@ -190,11 +194,16 @@ out:
 static int add_prompt(dun_str *out, const dun_starter *s, const dun_config *config) {
     int rc = DUN_OK;
     dun_str template = {0};
+    const dun_starter_words words = dun_starter_prompt(s);
     TRY(dun_str_addf(out,
                      "[prompt]\n# What matters most: words behind which the model would say what the labels "
                      "are about. They are\n# the start; training changes them. The quotes keep the leading "
                      "space.\ninit = text\n"));
-    TRY(add_line(out, "text", dun_starter_prompt(s)));
+    TRY(add_line(out, "text", words.text));
+    if (config->prompt.count > 1) {
+        TRY(dun_str_addf(out, "# What the other prompts start as, with a bar between two.\n"));
+        TRY(add_line(out, "texts", words.texts));
+    }
     if (*config->prompt.template) {
         TRY(dun_starter_template(&template, s));
         TRY(dun_str_addf(out,

@@ -31,8 +31,12 @@ void dun_starter_free(dun_starter *starter);
 /* Appends "bad (120), good (130)", at most 20 classes. */
 int dun_starter_classes(dun_str *out, const dun_starter *starter);
 
-/* Words that make the model sum up what the labels are about. */
-const char *dun_starter_prompt(const dun_starter *starter);
+/* Words that make the model sum up what the labels are about: those of the first prompt, and for two more, as
+ * prompt.texts takes them. All have as many tokens in the usual tokenizers. */
+typedef struct {
+    const char *text, *texts;
+} dun_starter_words;
+dun_starter_words dun_starter_prompt(const dun_starter *starter);
 
 /* Appends a template that shows a short training text of each class and its label, then the text and the
  * place of its label; where a class has no short text, there are many classes, or the model reads little, it
