@@ -1,4 +1,5 @@
 /* Starting other processes and waiting for them, with their output in files or through a pipe. */
+#define _GNU_SOURCE /* pipe2 */
 #include "base/process.h"
 
 #include "base/clock.h"
@@ -6,6 +7,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/starved.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -22,8 +24,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-extern char **environ;
 
 int dun_process_self(dun_str *out) {
     char path[4096];
@@ -57,6 +57,17 @@ bool dun_process_find(dun_str *out, const char *name) {
     return false;
 }
 
+/* What can be started of this program: its file, or, where that was replaced or deleted since, what the
+ * system keeps of it. */
+static const char *startable(const char *self) {
+    return access(self, X_OK) == 0 ? self : "/proc/self/exe";
+}
+
+/* /proc/self/exe says "dunlin (deleted)" where that was. */
+static bool is_dunlin(const char *name) {
+    return strcmp(name, "dunlin") == 0 || strcmp(name, "dunlin (deleted)") == 0;
+}
+
 bool dun_process_dunlin(dun_str *out) {
     static const char name[] = "dunlin";
     const char *set = getenv("DUNLIN_PROGRAM");
@@ -66,8 +77,8 @@ bool dun_process_dunlin(dun_str *out) {
         return dun_str_addf(out, "%s", set) == DUN_OK;
     self[n > 0 ? n : 0] = '\0';
     const char *slash = strrchr(self, '/');
-    if (slash && strcmp(slash + 1, name) == 0)
-        return dun_str_add(out, self, (size_t)n) == DUN_OK;
+    if (slash && is_dunlin(slash + 1))
+        return dun_str_addf(out, "%s", startable(self)) == DUN_OK;
     return (slash && add_runnable(out, self, (size_t)(slash - self), name)) || dun_process_find(out, name);
 }
 
@@ -141,7 +152,7 @@ int dun_process_start(pid_t *process, const char *const *argv, const char *out_p
     int rc;
     dun_str self = {0};
     TRY(dun_process_self(&self));
-    TRY(spawn(process, self.bytes, argv, &(streams){.out_path = out_path, .err_path = err_path}));
+    TRY(spawn(process, startable(self.bytes), argv, &(streams){.out_path = out_path, .err_path = err_path}));
 out:
     dun_str_free(&self);
     return rc;
@@ -161,12 +172,14 @@ static void note_status(dun_process_end *end, int status) {
         end->signal = WTERMSIG(status);
 }
 
-int dun_process_wait(dun_process_end *end, pid_t process, double limit_s) {
-    return dun_process_wait_watching(end, process, limit_s, NULL);
+/* Its limit in seconds of the clock, or of those in which it was not kept from the processors. */
+static bool is_late(pid_t process, double begun, double limit_s, bool by_clock) {
+    const double spent = dun_clock_seconds() - begun;
+    return spent > limit_s && (by_clock || dun_starved_is_late(spent, dun_starved(process), limit_s));
 }
 
-int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_s,
-                              const dun_process_watch *watch) {
+static int wait_until(dun_process_end *end, pid_t process, double limit_s, bool by_clock,
+                      const dun_process_watch *watch) {
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     double begun = dun_clock_seconds();
     bool asked = false;
@@ -178,7 +191,7 @@ int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_
             kill(process, SIGTERM);
             asked = true;
         }
-        if (!end->timed_out && dun_clock_seconds() - begun > limit_s) {
+        if (!end->timed_out && is_late(process, begun, limit_s, by_clock)) {
             kill(process, SIGKILL);
             end->timed_out = true;
         }
@@ -193,19 +206,28 @@ int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_
     return DUN_OK;
 }
 
+int dun_process_wait(dun_process_end *end, pid_t process, double limit_s) {
+    return wait_until(end, process, limit_s, false, NULL);
+}
+
+int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_s,
+                              const dun_process_watch *watch) {
+    return wait_until(end, process, limit_s, true, watch);
+}
+
 /* Reads until the other end is closed, the time is over, or nobody wants what comes any more. */
-static int collect(dun_str *output, bool *timed_out, int fd, double deadline) {
+static int collect(dun_str *output, bool *timed_out, int fd, pid_t process, double begun, double limit_s) {
     enum { LOOK_MS = 200 };
     const size_t most = output->length + DUN_PROCESS_OUTPUT_BYTES;
     char bytes[4096];
     for (;;) {
-        double left = deadline - dun_clock_seconds();
+        const double left = begun + limit_s - dun_clock_seconds();
+        const bool soon = left > 0 && left * 1000 < LOOK_MS;
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        int ready = left > 0 ? poll(&wait, 1, left * 1000 > LOOK_MS ? LOOK_MS : (int)(left * 1000) + 1) : -1;
-        if (left <= 0 || dun_interrupted()) {
-            *timed_out = left <= 0;
+        int ready = poll(&wait, 1, soon ? (int)(left * 1000) + 1 : LOOK_MS);
+        *timed_out = ready <= 0 && is_late(process, begun, limit_s, false);
+        if (*timed_out || dun_interrupted())
             return DUN_OK;
-        }
         if (ready <= 0)
             continue;
         ssize_t n = read(fd, bytes, sizeof bytes);
@@ -225,17 +247,15 @@ int dun_process_run(dun_process_end *end, dun_str *output, const char *const *ar
     pid_t process = -1;
     double begun = dun_clock_seconds();
     *end = (dun_process_end){.status = -1};
-    if (pipe(fds) < 0)
+    if (pipe2(fds, O_CLOEXEC) < 0) /* at once: another thread may start a process, too */
         TRY(dun_error(DUN_FAILED, "%s: cannot be started: %s", argv[0], strerror(errno)));
-    (void)fcntl(fds[0], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(fds[1], F_SETFD, FD_CLOEXEC);
     TRY(spawn(&process, argv[0], argv,
               &(streams){.out_fd = fds[1],
                          .err_path = err == DUN_STDERR_NOWHERE ? "/dev/null" : NULL,
                          .err_as_stdout = err == DUN_STDERR_WITH_STDOUT}));
     close(fds[1]);
     fds[1] = -1;
-    rc = collect(output, &end->timed_out, fds[0], begun + limit_s);
+    rc = collect(output, &end->timed_out, fds[0], process, begun, limit_s);
     if (rc < 0 || end->timed_out || dun_interrupted())
         (void)kill(process, SIGKILL);
     while (waitpid(process, &status, 0) < 0 && errno == EINTR)

@@ -36,15 +36,15 @@ bool dun_process_find(dun_str *out, const char *name);
  * for numbers are given out again. 0: there is none of that number any more. */
 uint64_t dun_process_began(pid_t process);
 
-/* Starts this very program with other arguments (argv[0] first, NULL last), stdin empty; its stdout and
- * stderr become the files named. DUN_FAILED: it could not be started. */
+/* Starts this very program, also where its file was replaced since, with other arguments (argv[0] first, NULL
+ * last), stdin empty; its stdout and stderr become the files named. DUN_FAILED: it could not be started. */
 int dun_process_start(pid_t *process, const char *const *argv, const char *out_path, const char *err_path);
 
 /* Waits for its end; kills it after `limit_s` seconds, and asks it to stop when this process is interrupted.
- */
+ * Seconds in which others had the processors do not count (starved.h). */
 int dun_process_wait(dun_process_end *end, pid_t process, double limit_s);
 
-/* The same, and looks at something many times a second meanwhile. */
+/* The same, by the clock, and looks at something many times a second meanwhile. */
 typedef struct {
     void (*look)(void *self);
     void *self;
@@ -57,8 +57,9 @@ int dun_process_wait_watching(dun_process_end *end, pid_t process, double limit_
 void dun_process_end_with_parent(void);
 
 /* Runs argv[0] (a path) with arguments up to a NULL and stdin empty, and waits for its end or for limit_s
- * seconds, or until this job is interrupted, then kills it. Appends at most DUN_PROCESS_OUTPUT_BYTES of its
- * stdout. DUN_FAILED: it could not be started, or no memory. However it ends is no failure. */
+ * seconds (as dun_process_wait), or until this job is interrupted, then kills it. Appends at most
+ * DUN_PROCESS_OUTPUT_BYTES of its stdout. DUN_FAILED: it could not be started, or no memory. However it ends
+ * is no failure. */
 int dun_process_run(dun_process_end *end, dun_str *output, const char *const *argv,
                     enum dun_process_stderr err, double limit_s);
 

@@ -33,9 +33,9 @@ static const char kernel_text[] = "__kernel void try(__global float *out) {\n"
                                   "    out[i] = (float)(i + NUMBER);\n"
                                   "}\n";
 
-/* Who tries instead of dunlin. */
+/* Who tries instead of dunlin, and whether this process is such a trial itself. */
 static struct {
-    atomic_bool set, told;
+    atomic_bool set, told, is_trial;
     char path[PATH_MAX];
 } other;
 
@@ -55,6 +55,10 @@ bool dun_driver_find_program(dun_str *out) {
             "the program dunlin-probe is not installed beside the library: drivers are not tried before they "
             "compile in this process");
     return false;
+}
+
+void dun_driver_trial_here(void) {
+    other.is_trial = true;
 }
 
 int dun_driver_try_here(const char *selector, unsigned number) {
@@ -221,8 +225,13 @@ out:
     return rc;
 }
 
+/* One that knows no such command, and says that. */
+static bool is_older(const dun_process_end *end, const dun_str *printed) {
+    return end->status == dun_exit_code(DUN_USAGE) && printed->bytes &&
+           strstr(printed->bytes, "unknown command");
+}
+
 static int try_child(dun_device *device, const char *program, const dun_str *key) {
-    enum { UNKNOWN_COMMAND = 2 };
     int rc = DUN_OK;
     char selector[32], number[16];
     const char *vendors = dun_driver_vendors();
@@ -236,8 +245,10 @@ static int try_child(dun_device *device, const char *program, const dun_str *key
     TRY(dun_process_run(&end, &printed, argv, DUN_STDERR_WITH_STDOUT, LIMIT_SECONDS));
     if (dun_interrupted())
         TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
-    if (end.status == UNKNOWN_COMMAND) /* an older dunlin: not tried */
+    if (is_older(&end, &printed)) {
+        dun_warn("%s is an older dunlin, which tries no drivers: this one compiles here untried", program);
         goto out;
+    }
     if (end.status != 0)
         TRY(refuse(device, &end, &printed));
     (void)dun_cache_keep(problem, sizeof problem, DUN_CACHE_DRIVERS, key, "", 0);
@@ -250,6 +261,8 @@ out:
 int dun_driver_try(dun_device *device) {
     int rc = DUN_OK, locked = -1;
     dun_str key = {0}, program = {0};
+    if (other.is_trial)
+        goto out;
     if (device->refused)
         TRY(dun_error(DUN_BAD_DEVICE, "%s", device->refused));
     if (dun_quirk_of(&device->info, DUN_QUIRK_CACHES_ITSELF) && (rc = dun_driver_cache_require()) < 0) {

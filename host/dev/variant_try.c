@@ -103,6 +103,7 @@ out:
 }
 
 int dun_variant_try_word(const char *selector, const char *word) {
+    dun_driver_trial_here();
     return *word >= '0' && *word <= '9' ? dun_driver_try_here(selector, (unsigned)strtoul(word, NULL, 10))
                                         : dun_variant_try_here(selector, word);
 }

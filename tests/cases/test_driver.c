@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -101,6 +102,33 @@ static void test_find(void **state) {
     dun_free(path);
 }
 
+/* As a program called dunlin whose file is deleted while it runs: it can be started all the same. */
+static int tell_deleted(const char *program) {
+    dun_str path = {0};
+    const bool found = unlink(program) == 0 && dun_process_dunlin(&path);
+    printf("%s", found ? path.bytes : "");
+    dun_str_free(&path);
+    return 0;
+}
+
+static void test_deleted(void **state) {
+    (void)state;
+    dun_str self = {0}, copy = {0}, output = {0};
+    dun_process_end end;
+    check_ok(dun_process_self(&self));
+    check_ok(dun_str_addf(&copy, "%s/own/dunlin", folder));
+    put_script("own/dunlin", "");
+    const char *copies[] = {"/bin/cp", self.bytes, copy.bytes, NULL};
+    const char *argv[] = {copy.bytes, "deleted", NULL};
+    check_ok(dun_process_run(&end, &output, copies, DUN_STDERR_HERE, 60));
+    assert_int_equal(end.status, 0);
+    check_ok(dun_process_run(&end, &output, argv, DUN_STDERR_HERE, 60));
+    assert_string_equal(output.bytes ? output.bytes : "", "/proc/self/exe");
+    dun_str_free(&self);
+    dun_str_free(&copy);
+    dun_str_free(&output);
+}
+
 /* What comes of a device by what the program does, and that nothing is tried without one. */
 static void test_try(void **state) {
     static const struct {
@@ -108,7 +136,8 @@ static void test_try(void **state) {
         int rc;
         const char *said;
     } cases[] = {
-        {"exit 2", DUN_OK, NULL}, /* it knows no such command */
+        {"echo 'dunlin: unknown command \"try-driver\"' >&2; exit 2", DUN_OK, NULL}, /* an older one */
+        {"exit 2", DUN_BAD_DEVICE, "(exit code 2), without a word\n"},
         {"echo out; echo err >&2; exit 4", DUN_BAD_DEVICE,
          "(exit code 4), which printed\n    out\n    err\n"},
         {"exit 1", DUN_BAD_DEVICE, "(exit code 1), without a word\n"},
@@ -150,6 +179,10 @@ static void test_try(void **state) {
     dun_device *device = check_open_device();
     put_script("try/dunlin", "#!/bin/sh\nexit 1\n");
     check_ok(dun_driver_try(device));
+    setenv("OCL_OF_ANOTHER_TRIAL", "1", 1); /* it has not passed with that */
+    dun_driver_trial_here();
+    check_ok(dun_driver_try(device)); /* but this process is a trial now */
+    unsetenv("OCL_OF_ANOTHER_TRIAL");
     dun_device_close(device);
     unsetenv("DUNLIN_PROGRAM");
     assert_int_equal(cache ? setenv("DUNLIN_CACHE", cache, 1) : unsetenv("DUNLIN_CACHE"), 0);
@@ -197,8 +230,10 @@ static void test_bitcode(void **state) {
     dun_str_free(&path);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_find), cmocka_unit_test(test_try),
-                                       cmocka_unit_test(test_bitcode)};
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_find), cmocka_unit_test(test_deleted),
+                                       cmocka_unit_test(test_try), cmocka_unit_test(test_bitcode)};
+    if (argc == 2 && strcmp(argv[1], "deleted") == 0)
+        return tell_deleted(argv[0]);
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,8 +1,9 @@
 /* What bounds a process: made-up systems with control groups of both versions, nested, hidden, odd and
- * absent, masks and ulimit; and the system that runs the test. */
+ * absent, masks and ulimit; and the system that runs the test. How long a process waited for a processor. */
 #include "base/limits.h"
 
 #include "base/file.h"
+#include "base/starved.h"
 #include "base/str.h"
 #include "device_check.h"
 
@@ -304,8 +305,49 @@ static void test_here(void **state) {
     assert_true(processors.n >= 1 && processors.n <= processors.all);
 }
 
+/* Of the thread that waited longest; nothing where nothing, or something else, is said. */
+static void test_starved(void **state) {
+    (void)state;
+    static const struct {
+        const char *threads[3];
+        double seconds;
+    } threads[] = {
+        {{"4000000000 2500000000 17\n", "9 500000000 3\n", "0 0 0\n"}, 2.5},
+        {{"1 2 3\n", "7000000000 90000000000 1\n", NULL}, 90},
+        {{"", "no numbers\n", "7\n"}, 0},
+        {{NULL, NULL, NULL}, 0},
+    };
+    static const struct {
+        double spent, starved, limit;
+        bool late;
+    } times[] = {
+        {119, 0, 120, false},   {121, 0, 120, true},     {121, 2, 120, false},
+        {800, 700, 120, false}, {1201, 1190, 120, true}, {21, 0.5, 20, true},
+    };
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        dun_str root = {0};
+        char command[600], path[32];
+        check_ok(dun_dir_temporary(&root, "starved"));
+        for (size_t t = 0; t < 3 && threads[i].threads[t]; t++) {
+            snprintf(path, sizeof path, "/%zu/schedstat", 100 + t);
+            put(root.bytes, path, threads[i].threads[t]);
+        }
+        const double seconds = dun_starved_threads(root.bytes);
+        snprintf(command, sizeof command, "rm -r '%s'", root.bytes);
+        assert_int_equal(system(command), 0);
+        if (seconds < threads[i].seconds - 1e-6 || seconds > threads[i].seconds + 1e-6)
+            fail_msg("row %zu: %g s", i, seconds);
+        dun_str_free(&root);
+    }
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (dun_starved_is_late(times[i].spent, times[i].starved, times[i].limit) != times[i].late)
+            fail_msg("row %zu: not as late", i);
+    assert_true(dun_starved(getpid()) >= 0 && dun_starved_threads("/dev/null") == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_systems), cmocka_unit_test(test_nothing),
-                                       cmocka_unit_test(test_words), cmocka_unit_test(test_here)};
+                                       cmocka_unit_test(test_words), cmocka_unit_test(test_here),
+                                       cmocka_unit_test(test_starved)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
