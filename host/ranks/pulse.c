@@ -15,6 +15,7 @@
 enum { SIGN_ALIVE = 0, SIGN_STOP = 1, SIGN_END = 2 };
 
 static const double every = 1.0;    /* seconds between signs */
+static const double closely = 0.25; /* and between looks at who gives none */
 static const double stood = 3.0;    /* a pump that was away for longer did not hear what came meanwhile */
 static const double grace = 5.0;    /* so it listens for so long before it judges */
 static const double patience = 8.0; /* for who takes a failure along to end the process in good order */
@@ -28,7 +29,7 @@ static bool is_watched(uint32_t peer) {
 static void hear(uint32_t from, uint32_t sign) {
     dun_ranks.peers[from].heard = dun_clock_seconds();
     if (sign & SIGN_END)
-        dun_ranks.end("", 1);
+        dun_ranks_fail("%s", "");
     if (sign & SIGN_STOP && dun_ranks.place.rank == 0)
         dun_interrupt();
 }
@@ -72,16 +73,10 @@ static void give_signs(uint32_t sign) {
             give_sign(i, sign);
 }
 
-/* Where all hear nothing of rank 0, one is the first to say so, and its launcher ends the others. */
-static double allowed(void) {
-    const int after = dun_ranks.place.rank - 1;
-    return dun_ranks.deadline + (after <= 0 ? 0.0 : after < 8 ? 0.5 * after : 4.0);
-}
-
 static void judge(double now) {
     for (uint32_t i = 0; i < (uint32_t)dun_ranks.place.n; i++) {
         const double silent = now - dun_ranks.peers[i].heard;
-        if (is_watched(i) && silent > allowed())
+        if (is_watched(i) && silent > dun_ranks.deadline)
             dun_ranks_fail(
                 "rank %u on %s has given no sign of life for %.0f s: it died, was stopped, or is cut off; "
                 "this job ends on all ranks. A training goes on from its last checkpoint with --resume, "
@@ -97,11 +92,14 @@ void dun_ranks_pulse(double now, bool *something) {
                 dun_ranks.peers[i].heard = now - dun_ranks.deadline + grace;
     dun_ranks.looked = now;
     listen(something);
+    if (now - dun_ranks.judged >= closely) {
+        dun_ranks.judged = now;
+        judge(now);
+    }
     if (now - dun_ranks.pulsed < every)
         return;
     dun_ranks.pulsed = now;
     give_signs(dun_ranks.place.rank > 0 && dun_interrupted() ? SIGN_STOP : SIGN_ALIVE);
-    judge(now);
 }
 
 enum { ROUNDS = 100 }; /* a second for last words */
@@ -133,16 +131,34 @@ void dun_ranks_pulse_end(void) {
     }
 }
 
+double dun_ranks_turn(uint32_t rank) {
+    const uint32_t last = 3; /* so that a minute is enough for the deadline, the turn and the launcher */
+    return 3.0 * (rank < last ? rank : last);
+}
+
+/* How long a failure waits here for others to end this process. Where rank 0 said that it ends, it has time
+ * to say why: a launcher ends all when the first one is gone. */
+static double wait_for_others(void) {
+    if (dun_ranks.place.rank == 0)
+        return patience;
+    return *dun_ranks.failure ? dun_ranks_turn((uint32_t)dun_ranks.place.rank) : patience + 1;
+}
+
+/* Asked to end since it failed: by the launcher, to which another rank has failed before. */
+static bool is_asked(void) {
+    return dun_ranks.place.rank > 0 && dun_ranks.failed && !dun_ranks.stopping && dun_interrupted();
+}
+
 /* Whether the process has to end now; `words` is why. */
 static bool is_over(char *words, size_t size, double now) {
     bool over = false;
     pthread_mutex_lock(&dun_ranks.lock);
     const bool at_work = dun_ranks.phase != DUN_GONE;
     const double away = now - dun_ranks.turned;
-    if (dun_ranks.failed && now - dun_ranks.failed_at > (dun_ranks.place.rank == 0 ? patience : 0.0)) {
-        snprintf(words, size, "%s", dun_ranks.told ? "" : dun_ranks.failure);
+    if (is_asked() || (dun_ranks.failed && now - dun_ranks.failed_at > wait_for_others())) {
+        snprintf(words, size, "%s", dun_ranks.told || is_asked() ? "" : dun_ranks.failure);
         over = true;
-    } else if (at_work && away > dun_ranks.deadline) {
+    } else if (at_work && away > dun_ranks.deadline + dun_ranks_turn((uint32_t)dun_ranks.place.rank)) {
         snprintf(words, size, "MPI (%s) has not answered rank %d for %.0f s; this job ends",
                  *dun_ranks.place.library ? dun_ranks.place.library : "which is still starting",
                  dun_ranks.place.rank, away);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/interrupt.h"
 #include "base/mem.h"
 
 #include <sched.h>
@@ -21,6 +22,7 @@ void dun_ranks_fail(const char *format, ...) {
         vsnprintf(dun_ranks.failure, sizeof dun_ranks.failure, format, args);
         dun_ranks.failed = true;
         dun_ranks.failed_at = dun_clock_seconds();
+        dun_ranks.stopping = dun_interrupted();
     }
     pthread_cond_broadcast(&dun_ranks.news);
     pthread_mutex_unlock(&dun_ranks.lock);

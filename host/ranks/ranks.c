@@ -6,13 +6,14 @@
 #include "base/mem.h"
 #include "base/number.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { DEADLINE = 45, LEAVE = 20, FIRST_SAYS = 3 }; /* seconds */
+enum { DEADLINE = 45, LEAVE = 20 }; /* seconds */
 
 dun_ranks_state dun_ranks = {.lock = PTHREAD_MUTEX_INITIALIZER,
                              .news = PTHREAD_COND_INITIALIZER,
@@ -149,6 +150,18 @@ out:
     return rc;
 }
 
+/* Waits for this rank's turn to say why it cannot begin; where its launcher ends it meanwhile, nothing. */
+static void await_turn(uint32_t rank) {
+    const struct timespec turn = {.tv_sec = (time_t)dun_ranks_turn(rank)};
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
+    if (rank > 0 && sigtimedwait(&ends, NULL, &turn) > 0)
+        dun_ranks.end("", 1);
+}
+
 int dun_ranks_join(const char *words, dun_ranks_end *end) {
     int rc = DUN_OK;
     dun_launch launch;
@@ -164,8 +177,8 @@ int dun_ranks_join(const char *words, dun_ranks_end *end) {
     dun_launch_share_processors(&launch, (uint32_t)dun_ranks.place.local, (uint32_t)dun_ranks.place.n_local);
     TRY(compare(words));
 out:
-    if (rc < 0 && launch.rank > 0 && dun_ranks.phase == DUN_ALONE)
-        (void)sleep(FIRST_SAYS); /* where all fail alike rank 0 says it, and its launcher ends the others */
+    if (rc < 0 && dun_ranks.phase == DUN_ALONE)
+        await_turn(launch.rank);
     return rc;
 }
 

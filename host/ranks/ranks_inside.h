@@ -61,10 +61,11 @@ typedef struct {
     char failure[800];  /* */
     bool told;          /* somebody takes `failure` along */
     double failed_at;   /* */
+    bool stopping;      /* it was asked to stop before that */
     /* Of the pump alone: */
-    dun_letter *sent;      /* on their way */
-    double looked, pulsed; /* when it last looked, and last gave a sign */
-    _Atomic double turned; /* when it last went round, for the guard */
+    dun_letter *sent;              /* on their way */
+    double looked, judged, pulsed; /* when it last looked, judged the others, and gave a sign */
+    _Atomic double turned;         /* when it last went round, for the guard */
 } dun_ranks_state;
 
 extern dun_ranks_state dun_ranks;
@@ -84,6 +85,11 @@ void dun_ranks_pulse_settle(void);
 /* The thread that ends the process when the pump does not come back from MPI, or nobody takes a failure
  * along. */
 void *dun_ranks_guard(void *unused);
+
+/* Seconds that a rank's last words wait. What one rank meets others may meet at the same time, as that rank 0
+ * is silent: the first to say so is rank 0, else rank 1, and its launcher ends the others before their turn.
+ */
+double dun_ranks_turn(uint32_t rank);
 
 /* Notes why nothing more will come, for whoever waits; the first reason stays. Takes the lock. */
 void dun_ranks_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

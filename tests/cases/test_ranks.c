@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "ranks/launch.h"
-#include "ranks/ranks.h"
+#include "ranks/ranks_inside.h"
 #include "session/texts_wire.h"
 
 #include <setjmp.h>
@@ -63,6 +63,17 @@ static void test_launchers(void **state) {
     assert_int_equal(dun_ranks_self(), 0);
     assert_int_equal(dun_ranks_here(), 1);
     dun_ranks_leave(0); /* of nothing */
+}
+
+/* Who says first what several meet: the first two ranks far enough apart for a launcher to end the others,
+ * and the last of any number soon enough for a minute. */
+static void test_turns(void **state) {
+    (void)state;
+    assert_true(dun_ranks_turn(0) == 0);
+    for (uint32_t rank = 1; rank < 3; rank++)
+        assert_true(dun_ranks_turn(rank) >= dun_ranks_turn(rank - 1) + 3);
+    assert_true(dun_ranks_turn(UINT32_MAX) >= dun_ranks_turn(2));
+    assert_true(dun_ranks.deadline + dun_ranks_turn(UINT32_MAX) <= 55);
 }
 
 static void test_wire(void **state) {
@@ -159,7 +170,7 @@ static void test_texts(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_launchers), cmocka_unit_test(test_wire),
-                                       cmocka_unit_test(test_texts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_launchers), cmocka_unit_test(test_turns),
+                                       cmocka_unit_test(test_wire), cmocka_unit_test(test_texts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
