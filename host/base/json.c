@@ -214,9 +214,8 @@ static int add_piece(const char *bytes, size_t length, void *data) {
     return rc;
 }
 
-int dun_json_dump(dun_str *out, const json_t *value) {
-    const size_t before = out->length;
-    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9);
+static int dump(dun_str *out, const json_t *value, size_t how) {
+    const size_t before = out->length, flags = JSON_COMPACT | JSON_ENCODE_ANY | how;
     sink pieces = {.text = out};
     out_of_memory = false;
     /* jansson goes on after a key that could not be written. */
@@ -228,6 +227,14 @@ int dun_json_dump(dun_str *out, const json_t *value) {
     if (pieces.failed || out_of_memory)
         return DUN_FAILED; /* the message is recorded */
     return dun_error(DUN_FAILED, "a value is missing, or contains itself, and cannot be written as JSON");
+}
+
+int dun_json_dump(dun_str *out, const json_t *value) {
+    return dump(out, value, JSON_REAL_PRECISION(9));
+}
+
+int dun_json_dump_ordered(dun_str *out, const json_t *value) {
+    return dump(out, value, JSON_REAL_PRECISION(17) | JSON_SORT_KEYS);
 }
 
 static int changed(int result, const char *where) {

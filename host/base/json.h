@@ -36,6 +36,9 @@ int dun_json_parse_foreign(json_t **out, const char *bytes, size_t length, const
  * digits, which read back to the same float. DUN_FAILED: no memory, the text then unchanged. */
 int dun_json_dump(dun_str *out, const json_t *value);
 
+/* The same, keys in order and reals with all digits: equal values are the same text, others are not. */
+int dun_json_dump_ordered(dun_str *out, const json_t *value);
+
 /* Set a key, append an element. They take over `value`, also on failure; a NULL value, as json_string() and
  * the like give without memory or for bytes that are not UTF-8, is DUN_FAILED. */
 int dun_json_set(json_t *object, const char *key, json_t *value);

@@ -82,11 +82,56 @@ int dun_results_class(dun_str *out, const json_t *result) {
                         halves ? ", weights f16" : "", kv_halves ? ", kept f16" : "");
 }
 
-static bool are_one_work(const json_t *results, size_t i, size_t j) {
-    return json_equal(dun_result_at(result_of(results, i), "work"),
-                      dun_result_at(result_of(results, j), "work")) &&
-           json_equal(json_object_get(verdict_of(results, i), "class"),
-                      json_object_get(verdict_of(results, j), "class"));
+/* A result in the order of its group. */
+typedef struct {
+    char *key; /* what the results of a group have in common */
+    size_t at; /* its number */
+} member;
+
+static int by_group(const void *a, const void *b) {
+    const member *x = a, *y = b;
+    const int order = strcmp(x->key, y->key);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+static void free_members(member *members, const json_t *results) {
+    for (size_t i = 0; members && i < json_array_size(results); i++)
+        dun_free(members[i].key);
+    dun_free(members);
+}
+
+/* The results, group by group: those that are equal in all parts, in their order. `parts` ends with NULL. */
+static int find_groups(member **out, const json_t *results, const char *const *parts) {
+    int rc = DUN_OK;
+    dun_str key = {0};
+    member *members = NULL;
+    TRY_NEW(members, json_array_size(results) + 1);
+    for (size_t i = 0; i < json_array_size(results); i++) {
+        dun_str_clear(&key);
+        for (size_t p = 0; parts[p]; p++) {
+            const json_t *part = dun_result_at(json_array_get(results, i), parts[p]);
+            if (part)
+                TRY(dun_json_dump_ordered(&key, part));
+            TRY(dun_str_addf(&key, "\n"));
+        }
+        members[i].at = i;
+        TRY_PTR(members[i].key, dun_strdup(key.bytes));
+    }
+    qsort(members, json_array_size(results), sizeof *members, by_group);
+    *out = members;
+    members = NULL;
+out:
+    free_members(members, results);
+    dun_str_free(&key);
+    return rc;
+}
+
+/* How many of n members are of the first one's group. */
+static size_t group_size(const member *members, size_t n) {
+    size_t size = 0;
+    while (size < n && strcmp(members[size].key, members[0].key) == 0)
+        size++;
+    return size;
 }
 
 static int by_size(const void *a, const void *b) {
@@ -94,17 +139,17 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The median loss of every step over the results that are of the same work as number `of`. */
-static int find_reference(json_t **out, double *values, const json_t *results, size_t of) {
+/* The median loss of every step over the results of a group. */
+static int find_reference(json_t **out, double *values, const json_t *results, const member *group,
+                          size_t size) {
     int rc = DUN_OK;
-    const size_t all = json_array_size(results);
     json_t *reference = json_array();
     *out = reference;
     for (size_t step = 0; step < DUN_RESULT_BAND_STEPS; step++) {
         size_t n = 0;
-        for (size_t i = 0; i < all; i++) {
-            const json_t *losses = dun_result_at(result_of(results, i), "losses");
-            if (are_one_work(results, of, i) && step < json_array_size(losses))
+        for (size_t i = 0; i < size; i++) {
+            const json_t *losses = dun_result_at(result_of(results, group[i].at), "losses");
+            if (step < json_array_size(losses))
                 values[n++] = json_number_value(json_array_get(losses, step));
         }
         if (n == 0)
@@ -116,63 +161,96 @@ out:
     return rc;
 }
 
-static int judge_losses(json_t *results) {
+static int judge_loss(json_t *results, size_t i, const json_t *reference) {
     int rc = DUN_OK;
-    double *values = NULL;
-    json_t *reference = NULL;
-    TRY_NEW(values, json_array_size(results) + 1);
-    for (size_t i = 0; i < json_array_size(results); i++) {
-        size_t step;
-        json_t *verdict = verdict_of(results, i);
-        json_decref(reference);
-        TRY(find_reference(&reference, values, results, i));
-        const double apart =
-            dun_result_apart(&step, dun_result_at(result_of(results, i), "losses"), reference);
-        TRY(dun_json_set(verdict, "apart", dun_json_real(apart)));
-        TRY(dun_json_set(verdict, "step", json_integer((json_int_t)step)));
-        TRY(dun_json_set(verdict, "wrong", json_boolean(!(apart <= DUN_RESULT_BAND))));
-    }
+    size_t step;
+    json_t *verdict = verdict_of(results, i);
+    const double apart = dun_result_apart(&step, dun_result_at(result_of(results, i), "losses"), reference);
+    TRY(dun_json_set(verdict, "apart", dun_json_real(apart)));
+    TRY(dun_json_set(verdict, "step", json_integer((json_int_t)step)));
+    TRY(dun_json_set(verdict, "wrong", json_boolean(!(apart <= DUN_RESULT_BAND))));
 out:
-    json_decref(reference);
-    dun_free(values);
     return rc;
 }
 
-/* Of one device in one setup, by the same program. */
-static bool are_twins(const json_t *a, const json_t *b) {
-    static const char *const parts[] = {"work",  "device.name",       "device.platform", "device.driver",
-                                        "setup", "machine.processor", "machine.cores",   "program.kernels"};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (!json_equal(dun_result_at(a, parts[i]), dun_result_at(b, parts[i])))
-            return false;
-    return true;
+/* Those of one work and one class of precision against each other. */
+static int judge_losses(json_t *results) {
+    static const char *const parts[] = {"result.work", "verdict.class", NULL};
+    int rc = DUN_OK;
+    const size_t all = json_array_size(results);
+    member *members = NULL;
+    double *values = NULL;
+    json_t *reference = NULL;
+    TRY_NEW(values, all + 1);
+    TRY(find_groups(&members, results, parts));
+    for (size_t begin = 0, size; begin < all; begin += size) {
+        size = group_size(members + begin, all - begin);
+        json_decref(reference);
+        TRY(find_reference(&reference, values, results, members + begin, size));
+        for (size_t i = begin; i < begin + size; i++)
+            TRY(judge_loss(results, members[i].at, reference));
+    }
+out:
+    json_decref(reference);
+    free_members(members, results);
+    dun_free(values);
+    return rc;
 }
 
 static double job_of(const json_t *results, size_t i) {
     return dun_result_number(result_of(results, i), "seconds.job.median");
 }
 
-/* The first that is shown and as fast; each that is not is told of the other. */
-static int find_twins(json_t *results, size_t i) {
+/* Of a group's shown ones the first that is as fast; each that is not is told of the other. The new one is
+ * shown, too, where there is none. */
+static int find_twin(json_t *results, size_t i, size_t *shown, size_t *n_shown) {
     int rc = DUN_OK;
     json_t *verdict = verdict_of(results, i);
-    for (size_t j = 0; j < i; j++) {
-        json_t *other = verdict_of(results, j);
-        if (!json_is_null(json_object_get(other, "same_as")) ||
-            !are_twins(result_of(results, i), result_of(results, j)) ||
-            json_is_true(json_object_get(verdict, "wrong")) != json_is_true(json_object_get(other, "wrong")))
-            continue;
-        const double a = job_of(results, i), b = job_of(results, j), apart = fmax(a, b) / fmin(a, b) - 1;
+    for (size_t s = 0; s < *n_shown; s++) {
+        json_t *other = verdict_of(results, shown[s]);
+        const double a = job_of(results, i), b = job_of(results, shown[s]),
+                     apart = fmax(a, b) / fmin(a, b) - 1;
         if (apart <= DUN_RESULTS_TWINS) {
             const json_int_t n = json_integer_value(json_object_get(other, "others"));
             TRY(dun_json_set(other, "others", json_integer(n + 1)));
-            TRY(dun_json_set(verdict, "same_as", json_integer((json_int_t)j)));
+            TRY(dun_json_set(verdict, "same_as", json_integer((json_int_t)shown[s])));
             goto out;
         }
         TRY(dun_json_set(verdict, "differs", json_real(apart)));
         TRY(dun_json_set(other, "differs", json_real(apart)));
     }
+    shown[(*n_shown)++] = i;
 out:
+    return rc;
+}
+
+/* Those of one device in one setup, by the same program, and both right or both wrong. */
+static int find_twins(json_t *results) {
+    static const char *const parts[] = {"result.work",
+                                        "result.device.name",
+                                        "result.device.platform",
+                                        "result.device.driver",
+                                        "result.setup",
+                                        "result.machine.processor",
+                                        "result.machine.cores",
+                                        "result.program.kernels",
+                                        "verdict.wrong",
+                                        NULL};
+    int rc = DUN_OK;
+    const size_t all = json_array_size(results);
+    member *members = NULL;
+    size_t *shown = NULL;
+    TRY_NEW(shown, all + 1);
+    TRY(find_groups(&members, results, parts));
+    for (size_t begin = 0, size; begin < all; begin += size) {
+        size_t n_shown = 0;
+        size = group_size(members + begin, all - begin);
+        for (size_t i = begin; i < begin + size; i++)
+            TRY(find_twin(results, members[i].at, shown, &n_shown));
+    }
+out:
+    free_members(members, results);
+    dun_free(shown);
     return rc;
 }
 
@@ -191,8 +269,7 @@ int dun_results_judge(json_t *results, const char *kernels) {
                                    "same_as", "others", 0, "differs")));
     }
     TRY(judge_losses(results));
-    for (i = 0; i < json_array_size(results); i++)
-        TRY(find_twins(results, i));
+    TRY(find_twins(results));
 out:
     dun_str_free(&class);
     return rc;

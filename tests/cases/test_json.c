@@ -192,6 +192,13 @@ static void test_building(void **state) {
     expect_error(dun_json_set(object, "k", NULL), DUN_FAILED, "a value for the JSON key k", "no memory");
     expect_ok(dun_json_dump(&text, object));
     assert_string_equal(text.bytes, "{\"b\":1,\"a\":[\"x\"]}");
+    dun_str_clear(&text);
+    expect_ok(dun_json_set(object, "b", json_real(1.0000000001)));
+    expect_ok(dun_json_dump_ordered(&text, object));
+    assert_string_equal(text.bytes, "{\"a\":[\"x\"],\"b\":1.0000000001}");
+    dun_str_clear(&text);
+    expect_ok(dun_json_set(object, "b", json_integer(1)));
+    expect_ok(dun_json_dump(&text, object));
     expect_error(dun_json_dump(&text, NULL), DUN_FAILED, "a value is missing", "JSON");
     assert_string_equal(text.bytes, "{\"b\":1,\"a\":[\"x\"]}");
     /* A value that contains itself. */
