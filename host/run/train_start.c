@@ -44,6 +44,7 @@ int dun_trainer_start_centroids(dun_trainer *t) {
     TRY_NEW(means, K * D);
     TRY_NEW(centroids, K * D);
     TRY_NEW(distances, session->n_valid * K);
+    t->pass.at_start = true;
     TRY(dun_centroid_means(means, session, &t->pass));
     TRY(calibrate_words(t, means));
     TRY(dun_buffer_write(&t->centroids, 0, means, bytes));
@@ -58,6 +59,7 @@ int dun_trainer_start_centroids(dun_trainer *t) {
     TRY(dun_centroid_start(centroids, session, means));
     TRY(dun_buffer_write(&t->centroids, 0, centroids, bytes));
 out:
+    t->pass.at_start = false;
     session->timings.start += dun_clock_seconds() - begun - baseline;
     session->timings.baseline += baseline;
     dun_free(distances);

@@ -28,7 +28,7 @@ static int gather(void *self, uint32_t first, uint32_t count) {
 static int gather_all(fit_job *job, const dun_pass *pass) {
     int rc = DUN_OK;
     dun_session *session = job->session;
-    const dun_pass without_sink = {.patient = pass && pass->patient};
+    const dun_pass without_sink = {.patient = pass && pass->patient, .at_start = pass && pass->at_start};
     TRY(dun_kept_points_create(&job->kept, session->n_train, dun_engine_point_width(&session->engine)));
     TRY_NEW(job->labels, job->kept.n_kept);
     TRY_NEW(job->weights, job->kept.n_kept);

@@ -9,6 +9,7 @@
 static int forget_texts(dun_session *session) {
     int rc = DUN_OK;
     TRY(dun_team_forget(&session->team));
+    dun_start_points_free(&session->start_points);
     dun_texts_free(&session->texts);
     dun_session_begin_texts(session);
     dun_dataset_free(session->valid);
@@ -71,6 +72,7 @@ static bool same_sizes(const dun_engine_options *a, const dun_engine_options *b)
 /* The engine round its weights, for batches or a prompt of another size. */
 static int resize(dun_session *session, const dun_engine_options *options) {
     int rc = DUN_OK;
+    dun_start_points_free(&session->start_points);
     TRY(dun_engine_resize(&session->engine, options));
     TRY(dun_session_refit_team(session));
 out:

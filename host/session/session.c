@@ -71,6 +71,7 @@ void dun_session_close(dun_session *session) {
     dun_team_free(&session->team);
     dun_session_free_points(session);
     dun_label_rows_free(&session->label_words);
+    dun_start_points_free(&session->start_points);
     dun_engine_free(&session->engine);
     dun_shared_model_give_back(session->weights);
     dun_compute_free(&session->compute);
@@ -172,7 +173,8 @@ int dun_session_run_all(dun_session *session, const dun_pass *pass, uint32_t fir
             which[i] = first + done + i;
         if (!(pass && pass->patient) && dun_interrupted())
             TRY(dun_error(DUN_INTERRUPTED, "interrupted"));
-        TRY(dun_session_run(session, which, count));
+        TRY(pass && pass->at_start ? dun_session_run_start(session, which, count)
+                                   : dun_session_run(session, which, count));
         if (sink)
             TRY(dun_buffer_read(sink + (size_t)(first + done) * D, dun_session_points(session), 0,
                                 count * D * sizeof *sink));

@@ -16,6 +16,7 @@
 #include "session/runfile.h"
 #include "session/shared_model.h"
 #include "session/split_off.h"
+#include "session/start_points.h"
 #include "session/team.h"
 #include "session/template.h"
 #include "session/texts.h"
@@ -75,6 +76,7 @@ typedef struct dun_session {
     float *saved_metric;                    /* (M, D) likewise */
     uint32_t saved_width, saved_dimensions; /* that D and M */
     dun_label_rows label_words;             /* of loss.label_words */
+    dun_start_points start_points;
     dun_team team;    /* who runs the texts: the engine, and others beside it that device.use names */
     dun_local *first; /* the team's member on the engine */
     double begun;     /* dun_clock_seconds when it was opened, or opened again for another config */
@@ -170,8 +172,9 @@ int dun_session_backward(dun_session *session, uint32_t n);
 
 /* What else a way through many texts does. NULL: nothing, and Ctrl-C ends it. */
 typedef struct {
-    float *sink;  /* (texts.n, D) where it leaves every point; NULL: nowhere */
-    bool patient; /* Ctrl-C is the caller's to notice */
+    float *sink;   /* (texts.n, D) where it leaves every point; NULL: nowhere */
+    bool patient;  /* Ctrl-C is the caller's to notice */
+    bool at_start; /* the prompt in use is session->prompt: points may come from, and go to, start_points.h */
 } dun_pass;
 
 /* Runs texts first .. first + n - 1, batch by batch, with progress: `each` is called after every batch with

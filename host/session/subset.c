@@ -63,6 +63,7 @@ int dun_session_spread(dun_session *session, uint64_t seed) {
     TRY_NEW(order, session->n_train);
     TRY_NEW(examples, train->n);
     TRY(find_order(order, session, seed));
+    dun_start_points_free(&session->start_points); /* they go by place */
     TRY(dun_texts_arrange(&session->texts, order, session->n_train));
     for (uint32_t i = 0; i < session->n_train; i++)
         examples[i] = train->examples[order[i]];

@@ -315,11 +315,20 @@ static void test_what_is_shared(void **state) {
         dun_config_free(&t[i].config);
 }
 
+static int count_pass(void *self, uint32_t first, uint32_t count) {
+    (void)first;
+    *(uint32_t *)self += count;
+    return DUN_OK;
+}
+
 static int go_through(const train_run *a, const train_run *b) {
     int rc = DUN_OK;
+    uint32_t n = 0;
     dun_session session = {0};
     TRY(dun_session_reopen(&session, &a->config, NULL));
     TRY(dun_session_ready(&session));
+    TRY(dun_session_run_all(&session, &(dun_pass){.at_start = true}, 0, session.texts.n, "test", count_pass,
+                            &n));
     TRY(dun_session_reopen(&session, &b->config, NULL));
     TRY(dun_session_ready(&session));
 out:

@@ -1,6 +1,7 @@
-/* What prompt and centroids start as, and which of them training moves. */
+/* What prompt and centroids start as, which of them training moves, and what runs that start alike share. */
 #include "base/err.h"
 #include "device_check.h"
+#include "session/reopen.h"
 #include "train_sample.h"
 
 #include <math.h>
@@ -217,12 +218,74 @@ static void test_prompt_file(void **state) {
     train_run_close(&t);
 }
 
+static int count_pass(void *self, uint32_t first, uint32_t count) {
+    (void)first;
+    *(uint32_t *)self += count;
+    return DUN_OK;
+}
+
+/* The points (n, D) of all texts while the prompt on the device is one of zeros. */
+static void pass_with_zeros(float *points, dun_session *session, bool at_start) {
+    const dun_pass pass = {.sink = points, .at_start = at_start};
+    uint32_t n = 0;
+    float *zeros = calloc(dun_prompt_floats(&session->prompt), sizeof *zeros);
+    assert_non_null(zeros);
+    check_ok(dun_session_set_prompt(session, zeros));
+    check_ok(dun_session_run_all(session, &pass, 0, session->texts.n, "test", count_pass, &n));
+    assert_int_equal(n, session->texts.n);
+    free(zeros);
+}
+
+/* Points under the starting prompt are computed once for all runs that start alike, whatever is on the device
+ * by then; not for those that start otherwise or have other texts. */
+static void test_start_points(void **state) {
+    static const struct {
+        const char *set;
+        bool kept;
+    } cases[] = {{"prompt.lr=0.5", true},           {"experiment.seed=5", true},
+                 {"prompt.text=zq", false},         {"data.limit_train=7", false},
+                 {"model.normalize=center", false}, {"loss.temperature=3", true},
+                 {"centroid.start=random", true},   {"prompt.reparametrize=yes", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        train_run a, b;
+        dun_session session = {0};
+        configure(&a, "[prompt]\ntext = bgkx\n[train]\nbatch_size = 5\n");
+        configure(&b, "[prompt]\ntext = bgkx\n[train]\nbatch_size = 5\n");
+        check_ok(dun_config_set(&b.config, cases[i].set));
+        check_ok(dun_session_reopen(&session, &a.config, NULL));
+        check_ok(dun_session_ready(&session));
+        const size_t bytes = session.texts.n * dun_session_point_width(&session) * sizeof(float);
+        float *first = malloc(bytes), *again = malloc(bytes), *zeros = malloc(bytes);
+        assert_true(first && again && zeros);
+        const dun_pass pass = {.sink = first, .at_start = true};
+        uint32_t n = 0;
+        check_ok(dun_session_run_all(&session, &pass, 0, session.texts.n, "test", count_pass, &n));
+        check_ok(dun_session_reopen(&session, &b.config, NULL));
+        check_ok(dun_session_ready(&session));
+        const size_t now = session.texts.n * dun_session_point_width(&session) * sizeof(float);
+        assert_true(now <= bytes);
+        pass_with_zeros(zeros, &session, false);
+        pass_with_zeros(again, &session, true);
+        if ((memcmp(again, first, now) == 0) != cases[i].kept ||
+            (memcmp(again, zeros, now) == 0) == cases[i].kept)
+            fail_msg("%s: points of the start are %s", cases[i].set,
+                     cases[i].kept ? "computed anew" : "kept");
+        free(first);
+        free(again);
+        free(zeros);
+        dun_session_close(&session);
+        dun_config_free(&a.config);
+        dun_config_free(&b.config);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_centroid_starts),   cmocka_unit_test(test_missing_class),
         cmocka_unit_test(test_centroid_training), cmocka_unit_test(test_prompt_text),
         cmocka_unit_test(test_prompt_vocab),      cmocka_unit_test(test_prompt_random),
-        cmocka_unit_test(test_prompt_file),
+        cmocka_unit_test(test_prompt_file),       cmocka_unit_test(test_start_points),
     };
     return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }
