@@ -163,9 +163,11 @@ ends 0 train config.ini --out fitted --set data.valid=many.tsv --set output.cali
 matches out '^calibrated: temperature [0-9.e+-]*; expected calibration error 0\.[0-9]*, before 0\.[0-9]* '
 cmp -s plain/predictions.tsv fitted/predictions.tsv || fail 'a calibrated run has other distances'
 grep -q calibration plain/prompt.safetensors && fail 'a run that was not asked is calibrated'
+ends 0 export fitted --format peft --out fitted-peft
 temperature=$(grep -aoE '"calibration_temperature": ?"[^"]*"' fitted/prompt.safetensors | grep -oE '[0-9.e+-]+"$' | tr -d '"')
 [ -n "$temperature" ] || stop 'no temperature in prompt.safetensors'
 [ "$(number temperature fitted/metrics.json)" = "$(printf %.9g "$temperature")" ] || fail 'metrics.json has another temperature'
+[ "$(number calibration_temperature fitted-peft/dunlin.json)" = "$(printf %.9g "$temperature")" ] || fail 'an export lacks the temperature'
 cut -f 1 many.tsv | head -n 20 >lines.txt
 # confident RUN TEMPERATURE: the confidences that classify prints are the softmax under that temperature.
 confident() {
@@ -216,6 +218,8 @@ for array in label_rows label_offsets; do
 done
 ends 0 export words --format peft --out words-peft
 grep -q label_rows words-peft/dunlin.safetensors || fail 'words-peft lacks label_rows'
+ends 0 export words --format npz --out bare.npz --set loss.label_words= --set loss.label_weight=1
+grep -q 'label_rows\|label_offsets' bare.npz && fail 'an export has words that its config leaves out'
 ends 0 classify words lines.txt --set loss.label_words= --set loss.label_weight=1
 ends 3 classify words lines.txt --set 'loss.label_words=aa, zz'
 says err 'was trained with the label words aa+ab, zz; loss.label_words is aa, zz'
@@ -232,5 +236,16 @@ for broken in '1' '[1]' '[1,2,3]' '["a",1]' '[1e99,1]'; do # as long as what was
     says err 'broken/prompt.safetensors'
     rm -r broken
 done
+cp -r words broken
+sed -i 's/"label_offsets"/"label_offsetz"/' broken/prompt.safetensors
+ends 3 classify broken lines.txt
+says err 'broken/prompt.safetensors: the metadata has label_words and no label_offsets'
+
+# Texts for prompts that there are not; what may be too high where a loss grows, of what is trained.
+ends 0 train config.ini --out fewer --set data.valid= --set train.epochs=0 --set prompt.init=text --set prompt.text=aa \
+    --set prompt.count=2 --set 'prompt.texts= zz| ba'
+says err 'prompt.texts (--set) has 2 texts, of which prompt.count = 2 needs 1 beside prompt.text: the rest is not used'
+ends 1 train config.ini --out far --set metric.start=identity --set metric.lr=1e30
+says err 'try a lower prompt.lr, centroid.lr or metric.lr'
 
 finish

@@ -37,8 +37,7 @@ static const char *note_of(const dun_config *config) {
            "before the text, which gives other points.";
 }
 
-/* {"prompt.template": "...", ...}: the keys that a text's point or its answer depends on; those that version
- * 0.1 did not know only where they are not the default. */
+/* {"prompt.template": "...", ...}: the keys that a text's point or its answer depends on. */
 static int make_settings(json_t *settings, const dun_config *config) {
     int rc = DUN_OK;
     dun_str name = {0}, value = {0};
@@ -108,6 +107,8 @@ static int describe(json_t *out, const dun_session *session, const dun_saved_pro
     TRY(dun_json_set(out, "layout", json_incref(layout)));
     TRY(make_settings(settings, session->config));
     TRY(dun_json_set(out, "settings", json_incref(settings)));
+    if (saved->calibration > 0)
+        TRY(dun_json_set(out, "calibration_temperature", dun_json_real(saved->calibration)));
     TRY(dun_json_set(model, "file", json_string(base_name(dun_model_file_path(session->model)))));
     TRY(dun_json_set(model, "name", json_string(dun_model_file_spec(session->model)->name)));
     TRY(dun_json_set(model, "hash", json_string(hash)));
@@ -227,9 +228,9 @@ static size_t list_others(dun_tensor others[MOST_OTHERS], const dun_saved_prompt
                           const dun_label_rows *words) {
     size_t n = dun_saved_prompt_tensors(others, saved);
     const uint64_t K = saved->n_classes, D = saved->point_width;
-    if (saved->label_words) {
+    if (words->rows) { /* the config may leave those of the run out */
         others[n++] = (dun_tensor){"label_rows", DUN_F32, 2, {K, D, 1, 1}, words->rows, K * D * 4};
-        others[n++] = (dun_tensor){"label_offsets", DUN_F32, 1, {K, 1, 1, 1}, saved->label_offsets, K * 4};
+        others[n++] = (dun_tensor){"label_offsets", DUN_F32, 1, {K, 1, 1, 1}, words->offsets, K * 4};
     }
     return n;
 }

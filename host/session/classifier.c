@@ -37,11 +37,19 @@ out:
     return rc;
 }
 
+/* Centroids lie where points are that went through all that the run has. */
+static int refuse_left_out(const dun_session *session, const char *what, enum dun_config_id key) {
+    return dun_error(DUN_BAD_INPUT, "the run has a %s, which %s.%s = %s (%s) would leave out", what,
+                     dun_config_key_table[key].section, dun_config_key_table[key].name,
+                     dun_config_word(session->config, key), dun_config_origin(session->config, key));
+}
+
 int dun_classifier_open(dun_classifier *c, dun_session *session, const dun_saved_prompt *saved) {
     *c = (dun_classifier){0};
-    if (saved->point_width != dun_session_point_width(session))
-        return dun_error(DUN_BAD_INPUT, "the run's centroids are %u wide; its config makes points %u wide",
-                         saved->point_width, dun_session_point_width(session));
+    if (saved->metric && !session->saved_metric)
+        return refuse_left_out(session, "metric", DUN_KEY_metric_start);
+    if (saved->normalization && !session->saved_normalization)
+        return refuse_left_out(session, "normalization", DUN_KEY_model_normalize);
     return dun_classifier_create(c, session, saved->centroids, saved->n_classes);
 }
 

@@ -112,8 +112,8 @@ static int read_normalization(dun_saved_prompt *saved, const dun_safetensors *fi
     TRY(read_matrix(&saved->normalization, &rows, &columns, tensor, path));
     const uint32_t width = saved->metric ? saved->metric_width : saved->point_width;
     if (rows != 2 || columns != width)
-        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor normalization is (%u, %u); (2, %u) is needed", path, rows,
-                      columns, width));
+        TRY(dun_error(DUN_BAD_INPUT, "%s: tensor normalization is (%u, %u); (2, %u) is needed%s", path, rows,
+                      columns, width, saved->metric ? "" : " where there is no tensor metric"));
 out:
     return rc;
 }
@@ -157,6 +157,8 @@ static int read_label_words(dun_saved_prompt *saved, const dun_safetensors *file
     const char *words = metadata_of(file, "label_words"), *text = metadata_of(file, "label_offsets");
     if (!*words)
         goto out;
+    if (!*text)
+        TRY(dun_error(DUN_BAD_INPUT, "%s: the metadata has label_words and no label_offsets", path));
     TRY(dun_json_parse(&offsets, text, strlen(text), path, 1));
     if (!json_is_array(offsets) || json_array_size(offsets) != saved->n_classes)
         TRY(dun_error(DUN_BAD_INPUT, "%s: the metadata's label_offsets must be a list of %u numbers", path,

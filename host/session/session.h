@@ -70,12 +70,11 @@ typedef struct dun_session {
     dun_common *common;        /* where weights go that other processes load too; borrowed; or NULL */
     uint32_t pass_texts;       /* most texts of a pass of whole texts; 0: the usual number */
     dun_engine engine;
-    dun_normalizer normalizer;              /* of the points that dun_session_run leaves */
-    dun_metric metric;                      /* which they go through then */
-    float *saved_normalization;             /* (2, D) of the saved prompt in use, or NULL */
-    float *saved_metric;                    /* (M, D) likewise */
-    uint32_t saved_width, saved_dimensions; /* that D and M */
-    dun_label_rows label_words;             /* of loss.label_words */
+    dun_normalizer normalizer;  /* of the points that dun_session_run leaves */
+    dun_metric metric;          /* which they go through then */
+    float *saved_normalization; /* (2, D) of the saved prompt in use, or NULL */
+    float *saved_metric;        /* (M, D) likewise */
+    dun_label_rows label_words; /* of loss.label_words */
     dun_start_points start_points;
     dun_team team;    /* who runs the texts: the engine, and others beside it that device.use names */
     dun_local *first; /* the team's member on the engine */

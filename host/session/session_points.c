@@ -25,33 +25,35 @@ out:
     return rc;
 }
 
+/* The sizes that the config asks for are known before there is an engine. */
+static int check_sizes(const dun_session *session, const dun_saved_prompt *saved, const char *path) {
+    const dun_config *config = session->config;
+    const uint32_t D = (uint32_t)config->prompt.count *
+                       dun_point_width(dun_model_file_spec(session->model), &session->point);
+    const uint32_t M = dun_metric_dimensions(config, D);
+    if (session->saved_metric && (saved->metric_width != D || saved->point_width != M))
+        return dun_error(DUN_BAD_INPUT, "%s: the run's metric is (%u, %u); its config asks for (%u, %u)",
+                         path, saved->point_width, saved->metric_width, M, D);
+    if (saved->n_classes > 0 && saved->point_width != (M ? M : D))
+        return dun_error(DUN_BAD_INPUT,
+                         "%s: the run's centroids are %u wide; its config makes points %u wide", path,
+                         saved->point_width, M ? M : D);
+    return DUN_OK;
+}
+
 int dun_session_take_saved_points(dun_session *session, const dun_saved_prompt *saved, const char *path) {
     int rc = DUN_OK;
     const dun_config *config = session->config;
     const size_t D = saved->metric ? saved->metric_width : saved->point_width;
-    session->saved_width = (uint32_t)D;
-    session->saved_dimensions = saved->point_width;
     if (dun_normalize_is_affine(config->model.normalize))
         TRY(take(&session->saved_normalization, saved->normalization, 2 * D, "normalization",
                  DUN_KEY_model_normalize, session, path));
     if (config->metric.start != DUN_METRIC_NONE)
         TRY(take(&session->saved_metric, saved->metric, saved->point_width * D, "metric",
                  DUN_KEY_metric_start, session, path));
+    TRY(check_sizes(session, saved, path));
 out:
     return rc;
-}
-
-/* The saved values must be of the sizes that the config asks for. */
-static int check_saved(const dun_session *session) {
-    const uint32_t D = dun_engine_point_width(&session->engine);
-    if (session->saved_normalization && session->saved_width != D)
-        return dun_error(DUN_BAD_INPUT, "the run's normalization is %u wide; its config makes points %u wide",
-                         session->saved_width, D);
-    if (session->saved_metric &&
-        (session->saved_width != D || session->saved_dimensions != session->metric.dimensions))
-        return dun_error(DUN_BAD_INPUT, "the run's metric is (%u, %u); its config asks for (%u, %u)",
-                         session->saved_dimensions, session->saved_width, session->metric.dimensions, D);
-    return DUN_OK;
 }
 
 int dun_session_start_normalizer(dun_session *session) {
@@ -65,7 +67,6 @@ int dun_session_start_normalizer(dun_session *session) {
                               options->max_sequences, D, options->prompts));
     TRY(dun_metric_create(&session->metric, &session->compute, config, options->max_sequences, D,
                           options->backward));
-    TRY(check_saved(session));
     if (session->saved_normalization)
         TRY(dun_normalizer_set(&session->normalizer, session->saved_normalization));
     if (session->saved_metric)

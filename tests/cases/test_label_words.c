@@ -142,6 +142,15 @@ static void test_saved(void **state) {
     assert_int_equal(dun_session_use_prompt(&again.session, &saved, "saved"), DUN_BAD_INPUT);
     assert_non_null(strstr(dun_error_message(), "was trained with the label words bag, quiz+x"));
     train_run_close(&again);
+    /* An export would have rows of that width, which there are not. */
+    configure(&again, LINES WORDS);
+    check_ok(dun_session_open(&again.session, &again.config, NULL));
+    saved.point_width *= 2;
+    assert_int_equal(dun_session_use_prompt(&again.session, &saved, "saved"), DUN_BAD_INPUT);
+    assert_non_null(
+        strstr(dun_error_message(), "saved: the run's centroids are 64 wide; its config makes points 32"));
+    saved.point_width /= 2;
+    train_run_close(&again);
     saved.label_offsets[1] = NAN;
     check_ok(dun_saved_prompt_write(&saved, train_path("bad.safetensors")));
     dun_saved_prompt_free(&saved);

@@ -221,17 +221,18 @@ static void test_saved(void **state) {
     free(first);
 }
 
-/* A saved prompt without the matrix, or with one of another size, is refused. */
+/* A saved prompt without the matrix, or with one of another size, is refused, before anything is made of it.
+ */
 static void test_other_sizes(void **state) {
     (void)state;
     static const struct {
         const char *more, *message;
-        bool taken;
-    } rows[] = {{"[metric]\nstart = lda\ndimensions = 5\n", "the run's metric is (4, 32)", true},
-                {"[model]\nlayers = 1+last\n[metric]\nstart = lda\ndimensions = 4\n",
-                 "the run's metric is (4, 32)", true},
-                {"[model]\nnormalize = zscore\n[metric]\nstart = lda\ndimensions = 4\n",
-                 "no tensor normalization", false}};
+    } rows[] = {
+        {"[metric]\nstart = lda\ndimensions = 5\n", "saved: the run's metric is (4, 32)"},
+        {"[model]\nlayers = 1+last\n[metric]\nstart = lda\ndimensions = 4\n",
+         "saved: the run's metric is (4, 32)"},
+        {"[model]\nnormalize = zscore\n[metric]\nstart = lda\ndimensions = 4\n", "no tensor normalization"},
+        {"", "saved: the run's centroids are 4 wide; its config makes points 32 wide"}};
     train_run t;
     dun_saved_prompt saved;
     train(&t, "four", STILL "[metric]\nstart = lda\ndimensions = 4\n");
@@ -242,10 +243,7 @@ static void test_other_sizes(void **state) {
         snprintf(more, sizeof more, STILL "%s", rows[i].more);
         configure(&again, more);
         check_ok(dun_session_open(&again.session, &again.config, NULL));
-        int rc = dun_session_use_prompt(&again.session, &saved, "saved");
-        assert_int_equal(rc, rows[i].taken ? DUN_OK : DUN_BAD_INPUT);
-        if (rows[i].taken)
-            assert_int_equal(dun_session_start_engine(&again.session, false), DUN_BAD_INPUT);
+        assert_int_equal(dun_session_use_prompt(&again.session, &saved, "saved"), DUN_BAD_INPUT);
         if (!strstr(dun_error_message(), rows[i].message))
             fail_msg("%zu: %s", i, dun_error_message());
         dun_session_close(&again.session);
@@ -255,9 +253,39 @@ static void test_other_sizes(void **state) {
     train_run_close(&t);
 }
 
+/* Points that do not go through all that the run's went through are not compared with its centroids. */
+static void test_left_out(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"[metric]\nstart = whiten\n", "the run has a metric, which metric.start = none ("},
+        {"[model]\nnormalize = center\n", "the run has a normalization, which model.normalize = none ("}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        train_run t, again;
+        dun_saved_prompt saved;
+        dun_classifier classifier;
+        char more[300], name[32];
+        snprintf(more, sizeof more, STILL "%s", rows[i][0]);
+        snprintf(name, sizeof name, "left-%zu", i);
+        train(&t, name, more);
+        check_ok(dun_saved_prompt_read(&saved, train_run_file(&t, "prompt.safetensors")));
+        configure(&again, STILL);
+        check_ok(dun_session_open(&again.session, &again.config, NULL));
+        check_ok(dun_session_use_prompt(&again.session, &saved, "saved"));
+        check_ok(dun_session_start_engine(&again.session, false));
+        assert_int_equal(dun_classifier_open(&classifier, &again.session, &saved), DUN_BAD_INPUT);
+        if (!strstr(dun_error_message(), rows[i][1]))
+            fail_msg("%s", dun_error_message());
+        dun_session_close(&again.session);
+        dun_config_free(&again.config);
+        dun_saved_prompt_free(&saved);
+        train_run_close(&t);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_layers),   cmocka_unit_test(test_no_layers),
                                        cmocka_unit_test(test_identity), cmocka_unit_test(test_gradients),
-                                       cmocka_unit_test(test_saved),    cmocka_unit_test(test_other_sizes)};
+                                       cmocka_unit_test(test_saved),    cmocka_unit_test(test_other_sizes),
+                                       cmocka_unit_test(test_left_out)};
     return cmocka_run_group_tests(tests, make_files_and_programs, remove_files);
 }
