@@ -176,10 +176,9 @@ static int train_epoch(dun_trainer *t, uint64_t epoch, uint32_t done) {
         TRY(train_step(t, &loss, &right, t->order + done, n));
         t->result->last_loss = loss;
         if (!isfinite(loss))
-            TRY(dun_error(
-                DUN_FAILED,
-                "the loss is %g at step %llu: training stopped; try a lower prompt.lr or centroid.lr",
-                (double)loss, (unsigned long long)t->result->steps));
+            TRY(dun_error(DUN_FAILED, "the loss is %g at step %llu: training stopped; try a lower %s",
+                          (double)loss, (unsigned long long)t->result->steps,
+                          dun_watch_keys_to_lower(session->config)));
         dun_watch_loss(&t->watch, (double)loss);
         done += n;
         t->result->trained_texts += n;
@@ -327,7 +326,7 @@ int dun_train(dun_run_result *result, dun_session *session, dun_run_dir *run, bo
     TRY(dun_trainer_begin(&t, resume));
     TRY(open_trajectory(&t));
     TRY(train_epochs(&t));
-    dun_watch_warn(&t.watch, t.epoch_loss);
+    dun_watch_warn(&t.watch, t.epoch_loss, session->config);
     TRY(collect(&t));
     TRY(probe_trained(&t));
     TRY(project(&t));

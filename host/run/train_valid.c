@@ -41,8 +41,9 @@ static int check_distances(dun_trainer *t) {
         return dun_error(
             DUN_FAILED,
             "the distance of validation text %u to a centroid is %g after step %llu, and the loss no number "
-            "from there on: training stopped; try a lower prompt.lr or centroid.lr",
-            (unsigned)(i / K) + 1, (double)result->distances[i], (unsigned long long)result->steps);
+            "from there on: training stopped; try a lower %s",
+            (unsigned)(i / K) + 1, (double)result->distances[i], (unsigned long long)result->steps,
+            dun_watch_keys_to_lower(t->session->config));
     }
     return DUN_OK;
 }

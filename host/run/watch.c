@@ -2,6 +2,7 @@
 #include "run/watch.h"
 
 #include "base/err.h"
+#include "learn/metric.h"
 #include "run/checkpoint.h"
 
 #include <math.h>
@@ -48,13 +49,20 @@ unsigned dun_watch_verdict(const dun_watch *watch, double last_loss) {
     return verdict;
 }
 
-void dun_watch_warn(const dun_watch *watch, double last_loss) {
+const char *dun_watch_keys_to_lower(const dun_config *config) {
+    if (dun_metric_is_trained(config))
+        return "prompt.lr, centroid.lr or metric.lr";
+    return *config->loss.label_words ? "prompt.lr, centroid.lr or loss.label_weight"
+                                     : "prompt.lr or centroid.lr";
+}
+
+void dun_watch_warn(const dun_watch *watch, double last_loss, const dun_config *config) {
     unsigned verdict = dun_watch_verdict(watch, last_loss);
     if (verdict & DUN_WATCH_FLAT)
         dun_warn(
             "the validation accuracy never moved from %.4f; try a higher prompt.lr or another prompt.text",
             watch->most_valid);
     if (verdict & DUN_WATCH_EXPLODED)
-        dun_warn("the loss grew from %.4g to %.4g; try a lower prompt.lr or centroid.lr", watch->first_loss,
-                 last_loss);
+        dun_warn("the loss grew from %.4g to %.4g; try a lower %s", watch->first_loss, last_loss,
+                 dun_watch_keys_to_lower(config));
 }

@@ -3,6 +3,8 @@
 #ifndef DUN_WATCH_H
 #define DUN_WATCH_H
 
+#include "config/config.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +30,9 @@ enum { DUN_WATCH_FLAT = 1, DUN_WATCH_EXPLODED = 2 };
 unsigned dun_watch_verdict(const dun_watch *watch, double last_loss);
 
 /* The verdict as warnings on stderr. */
-void dun_watch_warn(const dun_watch *watch, double last_loss);
+void dun_watch_warn(const dun_watch *watch, double last_loss, const dun_config *config);
+
+/* The keys whose values may be too high where a loss grows, as in "prompt.lr or centroid.lr". */
+const char *dun_watch_keys_to_lower(const dun_config *config);
 
 #endif

@@ -41,11 +41,12 @@ static int find_words(start_words *out, const dun_config *config, uint32_t which
         if (!*text)
             return dun_error(
                 DUN_USAGE,
-                "%s: prompt.texts has %u texts; prompt.count = %lld needs %lld beside prompt.text, "
+                "%s: prompt.texts has %u text%s; prompt.count = %lld needs %lld beside prompt.text, "
                 "with a bar (|) between two",
                 dun_config_origin(config,
                                   *config->prompt.texts ? DUN_KEY_prompt_texts : DUN_KEY_prompt_count),
-                i - 1, (long long)config->prompt.count, (long long)config->prompt.count - 1);
+                i - 1, i == 2 ? "" : "s", (long long)config->prompt.count,
+                (long long)config->prompt.count - 1);
         text += i > 1;
         *out = (start_words){text, strcspn(text, "|"), DUN_KEY_prompt_texts};
     }
@@ -68,8 +69,8 @@ static int start_from_words(dun_prompt *prompt, const dun_config *config, uint32
     if (which == 0)
         TRY(make(prompt, config, n_rows ? n_rows : (uint32_t)tokens.n, dun_model_file_spec(model)->width));
     if (prompt->n_rows != tokens.n)
-        dun_warn("prompt.%s: \"%.*s\" has %zu tokens and the prompt %u rows: they are %s", key->name,
-                 (int)words.length, words.text, tokens.n, prompt->n_rows,
+        dun_warn("prompt.%s: \"%.*s\" has %zu token%s and the prompt %u rows: they are %s", key->name,
+                 (int)words.length, words.text, tokens.n, tokens.n == 1 ? "" : "s", prompt->n_rows,
                  tokens.n < prompt->n_rows ? "repeated" : "cut");
     float *rows = prompt->rows + (size_t)which * prompt->n_rows * prompt->width;
     for (uint32_t p = 0; p < prompt->n_rows; p++)
@@ -79,12 +80,25 @@ out:
     return rc;
 }
 
+/* Fewer prompts than texts are a sweep over prompt.count, or a mistake. */
+static void tell_left_over(const dun_config *config) {
+    uint32_t n = *config->prompt.texts ? 1 : 0;
+    for (const char *at = config->prompt.texts; *at; at++)
+        n += *at == '|';
+    if (n >= (uint32_t)config->prompt.count)
+        dun_warn("prompt.texts (%s) has %u text%s, of which prompt.count = %lld needs %lld beside "
+                 "prompt.text: the rest is not used",
+                 dun_config_origin(config, DUN_KEY_prompt_texts), n, n == 1 ? "" : "s",
+                 (long long)config->prompt.count, (long long)config->prompt.count - 1);
+}
+
 static int start_from_text(dun_prompt *prompt, const dun_config *config, uint32_t n_rows,
                            const dun_model_file *model) {
     int rc = DUN_OK;
     TRY(dun_config_require(config, DUN_KEY_prompt_text));
     for (uint32_t i = 0; i < (uint32_t)config->prompt.count; i++)
         TRY(start_from_words(prompt, config, n_rows, i, model));
+    tell_left_over(config);
 out:
     return rc;
 }

@@ -258,8 +258,7 @@ static void test_refused(void **state) {
     (void)state;
     char lines[700];
     expect_refused("text = bgk\ncount = 3", "prompt.texts has 0 texts; prompt.count = 3 needs 2");
-    expect_refused("text = bgk\ncount = 3\ntexts = xqz",
-                   "prompt.texts has 1 texts; prompt.count = 3 needs 2");
+    expect_refused("text = bgk\ncount = 3\ntexts = xqz", "prompt.texts has 1 text; prompt.count = 3 needs 2");
     expect_refused("text = bgk\ncount = 3\ntexts = xqz|", "prompt.texts: \"\" has 0 tokens");
     expect_refused("init = vocab\ncount = 2\ntexts = xqz", "only prompts that start as words do");
     snprintf(lines, sizeof lines, "init = file\nfile = %s\ncount = 2",
