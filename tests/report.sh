@@ -44,7 +44,8 @@ END
 printf '[device]\nuse = %s\n[boids]\ncount = 7\nsteps = 40\n' "$device" >boids.ini
 
 "$dunlin" train config.ini -q --out one >/dev/null || stop "the first run"
-"$dunlin" train config.ini -q --out two --set prompt.lr=0.01 >/dev/null || stop "the second run"
+words=(--set prompt.count=2 --set 'loss.label_words=then, zz' --set loss.label_weight=20) # distances below 0
+"$dunlin" train config.ini -q --out two --set prompt.lr=0.01 "${words[@]}" >/dev/null || stop "the second run"
 "$dunlin" boids boids.ini -q --out flock >/dev/null || stop "boids"
 "$dunlin" report one two --out both.html >/dev/null || stop "two runs side by side"
 "$dunlin" train config.ini -q --out bare --set data.valid= --set train.keep=last >/dev/null 2>&1 || stop "a run without validation texts"
@@ -67,7 +68,7 @@ edit slow 'seconds.job={"n":5,"least":5.5,"median":6.5,"most":9.5}'
 edit wrong 'device.name="wrong one"' 'losses.3=9.5' "$faster" 'program.kernels="00000000000000ff"'
 edit other 'work.seed=7'
 "$dunlin" report devices >/dev/null || stop "a page of devices"
-"$dunlin" serve one --port 0 --max-body 4 2>served &
+"$dunlin" serve two --port 0 --max-body 4 2>served &
 server=$!
 comes $server served grep -q '^serving' served
 address=$(grep -o 'http://[^ ]*' served)

@@ -214,6 +214,11 @@ def check_served(browser, address):
     check(browser, "document.querySelector('#answers article p').textContent === 'then the inn'", "the text is shown")
     check(browser, "/confidence [01]\\.\\d/.test(document.querySelector('#answers article .near').textContent)", "its answer")
     check(browser, "document.querySelectorAll('#answers article:first-child dt').length === 2", "a distance for each class")
+    check(browser, "[...document.querySelectorAll('#answers dd:not(.bar)')].some((d) => d.textContent.startsWith('-'))", "a distance below 0, by label words")
+    check(browser, """[...document.querySelectorAll('#answers article')].every((a) => {
+        const bars = [...a.querySelectorAll('.bar')].map((b) => parseFloat(b.style.width));
+        const all = [...a.querySelectorAll('dd:not(.bar)')].map((d) => parseFloat(d.textContent));
+        return bars.every((w) => w >= 0 && w <= 100) && (all[0] < all[1]) === (bars[0] < bars[1]); })""", "bars as long as distances say")
     check(browser, "!document.querySelector('b, img') && !window.broken", "no text became markup")
     browser.call("Input.insertText", text="x".join(str(i) for i in range(2000)))
     browser.run("document.querySelector('form').requestSubmit()")
@@ -310,6 +315,7 @@ def main():
     check(browser, "document.querySelectorAll('#calibration tbody tr').length === 2", "calibration before and after")
     check(browser, "/held out/.test(document.querySelector('#loss .keys').textContent) && document.querySelectorAll('#loss path').length === 3", "the held-out loss")
     check(browser, "/Kept is the state after step \\d+, with the best/.test(document.querySelector('#loss .note').textContent)", "the step that was kept")
+    check(browser, "/a point of 32 dimensions.*Distances are those in all dimensions\\.$/.test(document.querySelector('#texts .note').textContent)", "what distances are")
     check_map(browser)
     check_player(browser, "#animation", "training")
     before = picture(browser, "#scatter")
@@ -329,6 +335,7 @@ def main():
     check(browser, "document.querySelectorAll('#runs tbody tr').length === 2", "two runs")
     browser.click("#runs tbody tr:nth-child(2)")
     check(browser, "document.querySelector('#title').textContent === data.runs[1].name", "the second run is opened")
+    check(browser, "/a point of 64 dimensions.*means over those of 2 prompts.*less what the label words say/.test(document.querySelector('#texts .note').textContent)", "what its distances are")
     check_map(browser)
     check_width(browser, "two runs")
     shot("both")

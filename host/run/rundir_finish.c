@@ -136,6 +136,12 @@ static int add_memory(json_t *root) {
     return failed;
 }
 
+static int add_sizes(json_t *root, const dun_session *session) {
+    int failed = json_object_set_new(root, "prompts", json_integer(session->prompt.n_prompts));
+    failed |= json_object_set_new(root, "point_width", json_integer(dun_session_point_width(session)));
+    return failed;
+}
+
 static int write_metrics(const dun_run_dir *run, dun_session *session, const dun_run_result *result) {
     int rc = DUN_OK;
     json_t *root = NULL, *calibration = NULL;
@@ -155,6 +161,7 @@ static int write_metrics(const dun_run_dir *run, dun_session *session, const dun
     failed |= json_object_set_new(root, "wall_seconds", json_real(result->seconds));
     failed |= add_memory(root);
     failed |= json_object_set_new(root, "weights", json_string(dun_weights_word(session->form)));
+    failed |= add_sizes(root, session);
     failed |= json_object_set_new(root, "trained_texts", json_integer((json_int_t)result->trained_texts));
     failed |= json_object_set_new(root, "steps", json_integer((json_int_t)result->steps));
     failed |= json_object_set_new(root, "last_loss", json_real((double)result->last_loss));

@@ -123,6 +123,13 @@ function calibration(run) {
       el("tbody", {}, row("before", c.before, short(c.before.temperature)), row("after, crossed", c.after, c.halves.map(short).join(", ")))))));
 }
 
+// Of several prompts a mean; with label words less what these say.
+function distanceNote(run) {
+  const has = settings(run.config), prompts = Number(has["prompt.count"] || 1);
+  return (prompts > 1 ? `Distances are the means over those of ${prompts} prompts, each in all dimensions of its points` : "Distances are those in all dimensions")
+    + (has["loss.label_words"] ? ", less what the label words say, so that they may be below 0." : ".");
+}
+
 function mapSection(run) {
   if (!measured(run)) return [];
   if (!run.points) {
@@ -140,7 +147,7 @@ function mapSection(run) {
   } }, "Only wrong ones");
   window.dunlin.map = map;
   return [el("section", { id: "texts" }, el("h2", {}, "Held-out texts"),
-    el("p", { class: "note" }, `Every text is a point of ${run.metrics.point_width || "many"} dimensions; these are the two in which they differ most (${percent(share[0] + share[1], 0)} of the variance). Large markers are the centroids. Distances are those in all dimensions.${shown}`),
+    el("p", { class: "note" }, `Every text is a point of ${run.metrics.point_width || "many"} dimensions; these are the two in which they differ most (${percent(share[0] + share[1], 0)} of the variance). Large markers are the centroids. ${distanceNote(run)}${shown}`),
     el("div", { class: "map" }, map.view.node, el("div", {}, legend(run.classes, map.hidden, () => map.changed()), el("div", { class: "tools" }, only), map.card)),
     el("h3", {}, "Texts with the wrong class"), list.node || list)];
 }
