@@ -224,7 +224,8 @@ DUNLIN_API dunlin_status dunlin_open(dunlin_run **run, const char *directory, co
  * looked at. Each of the arrays may be NULL: `distances` (n, K): to each class's centroid, less what label
  * words say where the run has some (loss.label_words), so that they may be below 0; `probabilities` (n, K):
  * softmax of -distance / loss.temperature, of which the program's confidence is the largest; they order
- * answers, and are no measured probability of being right; `labels` (n): the number of the nearest centroid's
+ * answers, and are no measured probability of being right, unless the run was calibrated (output.calibrate),
+ * whose temperature then stands in; `labels` (n): the number of the nearest centroid's
  * class, the lower one of equals. DUNLIN_FAILED: a distance that is not finite. */
 DUNLIN_API dunlin_status dunlin_classify(dunlin_run *run, const dunlin_texts *texts, float *distances,
                                          double *probabilities, uint32_t *labels);
@@ -239,10 +240,10 @@ DUNLIN_API dunlin_status dunlin_sizes(const dunlin_run *run, size_t *n_classes, 
 DUNLIN_API dunlin_status dunlin_class_name(const dunlin_run *run, size_t index, const char **name);
 
 /* What is known of a run, as a JSON object; what is not known is null.
- * {"version": the library's, "classes": [names], "n_classes": K, "point_width": D, "prompt_rows": P,
- *  "width": C, "calibration_temperature": fitted with output.calibrate, "model": {"path", "hash", "name"},
- * "device": {"name", "driver", ...}, "directory": path, "stopped": true|false, "config": {"section.key":
- * "value", ...}, "metrics": what metrics.json has} `buffer` may be NULL. */
+ * {"version": the library's, "classes": [names], "n_classes": K, "point_width": D, "prompts": how many,
+ *  "prompt_rows": P of each, "width": C, "calibration_temperature": fitted with output.calibrate, "model":
+ * {"path", "hash", "name"}, "device": {"name", "driver", ...}, "directory": path, "stopped": true|false,
+ * "config": {"section.key": "value", ...}, "metrics": what metrics.json has} `buffer` may be NULL. */
 DUNLIN_API dunlin_status dunlin_info(const dunlin_run *run, char *buffer, size_t size, size_t *needed);
 
 /* The steps of the training as a JSON array of the objects in history.jsonl; empty where they are not known.

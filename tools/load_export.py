@@ -145,12 +145,17 @@ class Export:
         return torch.stack([self.point(text) for text in texts])
 
     def distances(self, points):
-        """(B, K) in double."""
+        """(B, K) in double, less what the run's label words say."""
         x, c = points.double()[:, None], self.centroids.double()[None]
         if self.setting("loss.distance") == "cosine":
-            return 1 - torch.nn.functional.cosine_similarity(x, c, dim=-1)
-        euclidean = (x - c + DISTANCE_EPS).norm(dim=-1)
-        return euclidean**2 if self.setting("loss.distance") == "squared" else euclidean
+            far = 1 - torch.nn.functional.cosine_similarity(x, c, dim=-1)
+        else:
+            far = (x - c + DISTANCE_EPS).norm(dim=-1)
+            far = far**2 if self.setting("loss.distance") == "squared" else far
+        if "label_rows" in self.tensors:
+            said = points.double() @ self.tensors["label_rows"].double().T - self.tensors["label_offsets"].double()
+            far = far - float(self.setting("loss.label_weight")) * said
+        return far
 
 
 def main():

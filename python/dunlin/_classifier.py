@@ -242,6 +242,8 @@ class PromptClassifier:
     def predict_proba(self, X: Iterable[str]) -> np.ndarray:
         """The softmax of -distance / loss.temperature: it orders answers, and is no measured probability of being right.
 
+        Of a run that was calibrated (``output.calibrate``) it is one, under the temperature that was fitted.
+
         Returns
         -------
         ndarray of shape (n, K), float64
@@ -250,7 +252,7 @@ class PromptClassifier:
         return trained.probabilities(_texts.encode(X))[:, self._columns]
 
     def distances(self, X: Iterable[str]) -> np.ndarray:
-        """The distance of each text's point to each class's centroid.
+        """The distance of each text's point to each class's centroid, less what label words say (``loss.label_words``).
 
         Returns
         -------
@@ -361,7 +363,7 @@ class PromptClassifier:
             options = {
                 key: value
                 for key, value in config.items()
-                if key not in NOT_OPTIONS and key not in KEYS.values() and not key.startswith("output.")
-                and value != defaults.get(key)
+                if key not in NOT_OPTIONS and key not in KEYS.values() and value != defaults.get(key)
+                and (key == "output.calibrate" or not key.startswith("output."))
             }  # fmt: skip
         return {**parameters, "options": options or None}

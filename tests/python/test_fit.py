@@ -200,7 +200,8 @@ def test_damaged_pickles_are_refused(fitted, texts, cut):
 
 def test_save_and_load(texts, labels, tmp_path):
     numbers = [10 if label == "low" else 9 for label in labels]
-    clf = estimator(options={"loss.temperature": 2.0}).fit(texts, numbers)
+    clf = estimator(options={"loss.temperature": 2.0, "output.calibrate": True, "output.report": False})
+    clf.fit(texts, numbers)
     clf.save(tmp_path / "run")
     other = dunlin.PromptClassifier.load(tmp_path / "run", device=DEVICE)
     assert other.classes_.tolist() == [9, 10] and other.classes_.dtype == clf.classes_.dtype
@@ -209,6 +210,7 @@ def test_save_and_load(texts, labels, tmp_path):
         clf.save(tmp_path / "run")
     again = dunlin.PromptClassifier(**other.get_params()).fit(texts, numbers)
     assert again.history_ == clf.history_, other.get_params()
+    assert other.options["output.calibrate"] == "yes" and "output.report" not in other.options
     assert float(other.options["loss.temperature"]) == 2.0 and other.epochs == 2 and other.lr == 0.02
     (tmp_path / "run" / "classes.npy").write_bytes(b"nothing")
     with pytest.raises(dunlin.InputError, match="classes.npy is damaged"):
