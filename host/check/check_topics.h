@@ -13,10 +13,13 @@ typedef struct {
     bool by_head_dim; /* its kernels are cut by HEAD_DIM */
 } dun_check_topic;
 
-extern const dun_check_topic dun_check_rows, dun_check_norm, dun_check_rope, dun_check_attention,
-    dun_check_distance, dun_check_loss, dun_check_optim, dun_check_centroid, dun_check_normalize,
-    dun_check_gemm, dun_check_boids, dun_check_reparam, dun_check_step, dun_check_cache, dun_check_traits,
-    dun_check_stored, dun_check_stored_rows, dun_check_words, dun_check_metric;
+#define DUN_DECLARE(name) extern const dun_check_topic dun_check_##name;
+#define CASES DUN_DECLARE
+#define STORED_CASES DUN_DECLARE
+#define PRODUCT_CASES DUN_DECLARE
+#define STEP_CASES DUN_DECLARE
+#include "check/topics.def"
+#undef DUN_DECLARE
 
 /* dun_check_stored, and besides bit for bit what the provider gives of the same weights as floats. */
 extern const dun_check_topic dun_check_stored_bits;

@@ -16,9 +16,13 @@
 enum { QUICK_CASES = 20, MOST_CASES = 110 };
 
 static const dun_check_topic *const topics[] = {
-    &dun_check_rows,  &dun_check_norm,      &dun_check_rope,     &dun_check_attention, &dun_check_loss,
-    &dun_check_optim, &dun_check_distance,  &dun_check_centroid, &dun_check_boids,     &dun_check_reparam,
-    &dun_check_cache, &dun_check_normalize, &dun_check_traits,   &dun_check_metric,    &dun_check_words};
+#define CASES(name) &dun_check_##name,
+#include "check/topics.def"
+};
+static const dun_check_topic *const stored_topics[] = {
+#define STORED_CASES(name) &dun_check_##name,
+#include "check/topics.def"
+};
 
 static dun_self_test_row *new_row(dun_self_test *report, const char *topic, const char *gemm) {
     dun_self_test_row *row = &report->rows[report->n_rows++];
@@ -246,8 +250,8 @@ static int test_all(dun_self_test *report, dun_compute *compute, const char *fir
         TRY(go_on(report, observer));
         run_topic(report, compute, compute->gemm, topics[i], NULL);
     }
-    if (report->stored)
-        run_topic(report, compute, compute->gemm, &dun_check_stored_rows, NULL);
+    for (size_t i = 0; report->stored && i < sizeof stored_topics / sizeof *stored_topics; i++)
+        run_topic(report, compute, compute->gemm, stored_topics[i], NULL);
 out:
     return rc;
 }

@@ -23,10 +23,10 @@ static dun_compute compute;
 static bool covered_nn[DUN_N_NN_KERNELS], covered_learn[DUN_N_LEARN_KERNELS];
 
 static const dun_check_topic *const topics[] = {
-    &dun_check_rows,     &dun_check_norm,        &dun_check_rope,  &dun_check_attention,
-    &dun_check_distance, &dun_check_loss,        &dun_check_optim, &dun_check_centroid,
-    &dun_check_boids,    &dun_check_reparam,     &dun_check_cache, &dun_check_normalize,
-    &dun_check_traits,   &dun_check_stored_rows, &dun_check_words, &dun_check_metric};
+#define CASES(name) &dun_check_##name,
+#define STORED_CASES(name) &dun_check_##name,
+#include "check/topics.def"
+};
 enum { N_TOPICS = sizeof topics / sizeof *topics };
 
 static int open_all(void **state) {
@@ -269,26 +269,11 @@ static void test_vectors(void **state) {
 int main(void) {
     static const char own[] = SOURCE_DIR "/tests/reference/losses.json";
     static const char shared[] = SOURCE_DIR "/../shared/reference/losses.json";
-#define TOPIC(topic)                                                                                         \
-    { #topic, test_topic, NULL, NULL, (void *)(uintptr_t)&dun_check_##topic }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stops),
-        TOPIC(rows),
-        TOPIC(norm),
-        TOPIC(rope),
-        TOPIC(attention),
-        TOPIC(distance),
-        TOPIC(loss),
-        TOPIC(optim),
-        TOPIC(centroid),
-        TOPIC(normalize),
-        TOPIC(metric),
-        TOPIC(boids),
-        TOPIC(reparam),
-        TOPIC(cache),
-        TOPIC(traits),
-        TOPIC(stored_rows),
-        TOPIC(words),
+#define CASES(topic) {#topic, test_topic, NULL, NULL, (void *)(uintptr_t)&dun_check_##topic},
+#define STORED_CASES(topic) {#topic, test_topic, NULL, NULL, (void *)(uintptr_t)&dun_check_##topic},
+#include "check/topics.def"
         cmocka_unit_test(test_coverage),
         cmocka_unit_test(test_head_dims),
         cmocka_unit_test(test_groups),
