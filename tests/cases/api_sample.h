@@ -109,4 +109,24 @@ static inline void api_distances(float *distances, dunlin_run *run) {
     dunlin_texts_free(texts);
 }
 
+/* `dunlin` with these arguments, in the test's folder. */
+static inline void api_program(const char *arguments) {
+    char command[2000];
+    snprintf(command, sizeof command, "cd '%s' && '%s' %s --device %s >out 2>err", train_folder(), DUNLIN,
+             arguments, api_device());
+    if (system(command) != 0)
+        fail_msg("%s", command);
+}
+
+/* These files of two run directories, up to NULL, byte for byte. */
+static inline void api_expect_same(const char *a, const char *b, const char *const *files) {
+    char x[300], y[300];
+    for (; *files; files++) {
+        snprintf(x, sizeof x, "%s/%s", a, *files);
+        snprintf(y, sizeof y, "%s/%s", b, *files);
+        if (!train_same_file(train_path(x), train_path(y)))
+            fail_msg("%s of %s and %s differ", *files, a, b);
+    }
+}
+
 #endif

@@ -1,5 +1,5 @@
-/* Trainings through the public library: the program's bytes, stopping and going on, bytes and directories,
- * and what is shared. */
+/* Trainings through the public library: the program's bytes, bytes and directories, and what is shared. Those
+ * that are stopped are test_api_stops.c's. */
 #include "api_sample.h"
 
 #include "dev/buffer.h"
@@ -8,24 +8,6 @@
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
-
-static void program(const char *arguments) {
-    char command[2000];
-    snprintf(command, sizeof command, "cd '%s' && '%s' %s --device %s >out 2>err", train_folder(), DUNLIN,
-             arguments, api_device());
-    if (system(command) != 0)
-        fail_msg("%s", command);
-}
-
-static void expect_same(const char *a, const char *b, const char *const *files) {
-    char x[300], y[300];
-    for (; *files; files++) {
-        snprintf(x, sizeof x, "%s/%s", a, *files);
-        snprintf(y, sizeof y, "%s/%s", b, *files);
-        if (!train_same_file(train_path(x), train_path(y)))
-            fail_msg("%s of %s and %s differ", *files, a, b);
-    }
-}
 
 static const char *const whole[] = {"config.ini",  "prompt.safetensors", "history.jsonl", "predictions.tsv",
                                     "history.csv", "report.csv",         "confusion.csv", NULL};
@@ -49,10 +31,10 @@ static dunlin_run *train(const char *directory, dunlin_progress_fn *progress, vo
 static void test_same_bytes(void **state) {
     (void)state;
     dunlin_run *run = train("library", NULL, NULL), *kept = train(NULL, NULL, NULL);
-    program("train my.ini --out program");
-    expect_same("program", "library", whole);
+    api_program("train my.ini --out program");
+    api_expect_same("program", "library", whole);
     API_OK(dunlin_save(kept, train_path("kept")));
-    expect_same("program", "kept", trained);
+    api_expect_same("program", "kept", trained);
     API_REFUSES(dunlin_save(kept, train_path("kept")), DUNLIN_FAILED, "kept");
     dunlin_free(kept);
     dunlin_free(run);
@@ -83,12 +65,12 @@ static void expect_same_answers(const char *directory) {
     }
     train_write_file("lines.txt", lines.bytes, lines.length);
     snprintf(command, sizeof command, "classify %s lines.txt --output tsv", directory);
-    program(command);
+    api_program(command);
     char *printed = api_file("out");
     assert_string_equal(printed, wanted.bytes);
     free(printed);
     snprintf(command, sizeof command, "points %s lines.txt --out points.npy", directory);
-    program(command);
+    api_program(command);
     dun_file file;
     check_ok(dun_file_map(&file, train_path("points.npy")));
     assert_true(file.length > sizeof points &&
@@ -132,100 +114,13 @@ static void test_split_and_calibrated(void **state) {
     dunlin_free(run);
     API_REFUSES(dunlin_train(&run, config, training, training, NULL, NULL, NULL), DUNLIN_USAGE,
                 "data.valid_share = 0.5 does not go with validation texts that are given");
-    program(
+    api_program(
         "train my.ini --out by-program --set data.train=many.tsv --set data.valid= --set data.valid_share=0.5 "
         "--set output.calibrate=yes");
-    expect_same("by-program", "calibrated", files);
+    api_expect_same("by-program", "calibrated", files);
     dunlin_texts_free(training);
     dunlin_config_free(config);
     expect_same_answers("calibrated");
-}
-
-/* Answers from the first report of a training that took a step. */
-typedef struct {
-    int answer;
-    unsigned n;
-    double last;
-    bool steps, sound;
-    pthread_t thread;
-} asked;
-
-static int answer(const dunlin_progress *p, void *user) {
-    asked *a = user;
-    a->sound = (a->n == 0 || a->sound) && p->size == sizeof *p && p->phase && p->stage &&
-               p->seconds >= a->last && pthread_equal(a->thread, pthread_self());
-    a->last = p->seconds;
-    a->n++;
-    a->steps |= p->steps == 9 && !isnan(p->loss) && p->step > 0;
-    return isnan(p->loss) ? 0 : a->answer;
-}
-
-/* A report comes at once, or when a tenth of a second has gone by; a tiny training is shorter than that. */
-static int slow_answer(const dunlin_progress *p, void *user) {
-    nanosleep(&(struct timespec){.tv_nsec = 110000000}, NULL);
-    return answer(p, user);
-}
-
-static void test_stops_now(void **state) {
-    (void)state;
-    dunlin_config *config = api_config();
-    dunlin_texts *training, *validation;
-    dunlin_run *run = NULL;
-    asked a = {.answer = 2, .thread = pthread_self()};
-    API_OK(dunlin_config_set(config, "output.checkpoint_every", "1"));
-    API_OK(dunlin_config_set(config, "train.epochs", "60"));
-    API_OK(dunlin_texts_read(&training, &validation, config));
-    API_REFUSES(dunlin_train(&run, config, training, validation, train_path("stopped"), slow_answer, &a),
-                DUNLIN_INTERRUPTED, "interrupted");
-    assert_null(run);
-    assert_true(a.n > 0 && a.sound);
-    /* In memory nothing is left; steps without checkpoints are short, and a report needs a tenth of a second
-     * of them. */
-    API_OK(dunlin_config_set(config, "train.epochs", "100000"));
-    API_REFUSES(dunlin_train(&run, config, training, validation, NULL, slow_answer, &a), DUNLIN_INTERRUPTED,
-                "");
-    API_OK(dunlin_config_set(config, "train.epochs", "60"));
-    /* Gone on with, it ends in the bytes of a run that was not stopped; with other texts it is refused. */
-    dunlin_texts *others = api_texts();
-    API_REFUSES(dunlin_resume(&run, train_path("stopped"), NULL, others, NULL, NULL, NULL), DUNLIN_BAD_INPUT,
-                "other data");
-    API_OK(dunlin_resume(&run, train_path("stopped"), NULL, NULL, NULL, NULL, NULL));
-    dunlin_free(run);
-    API_OK(dunlin_train(&run, config, training, validation, train_path("unstopped"), NULL, NULL));
-    dunlin_free(run);
-    expect_same("unstopped", "stopped", trained);
-    API_OK(dunlin_resume(&run, train_path("stopped"), NULL, NULL, NULL, NULL,
-                         NULL)); /* it is complete: opened */
-    dunlin_free(run);
-    API_REFUSES(dunlin_resume(&run, train_path("nowhere"), NULL, NULL, NULL, NULL, NULL), DUNLIN_USAGE,
-                "nowhere");
-    dunlin_texts_free(others);
-    dunlin_texts_free(training);
-    dunlin_texts_free(validation);
-    dunlin_config_free(config);
-}
-
-static int stop_training(const dunlin_progress *p, void *user) {
-    (void)user;
-    return strcmp(p->phase, "train") == 0 ? 1 : 0;
-}
-
-static void test_stops_cleanly(void **state) {
-    (void)state;
-    dunlin_config *config = api_config();
-    dunlin_texts *training, *validation;
-    dunlin_run *run;
-    API_OK(dunlin_config_set(config, "train.epochs", "400"));
-    API_OK(dunlin_texts_read(&training, &validation, config));
-    API_OK(dunlin_train(&run, config, training, validation, train_path("ended"), stop_training, NULL));
-    char *info = api_text(dunlin_info, run);
-    assert_non_null(strstr(info, "\"stopped\":true"));
-    free(info);
-    program("classify ended lines.txt"); /* it is whole */
-    dunlin_free(run);
-    dunlin_texts_free(training);
-    dunlin_texts_free(validation);
-    dunlin_config_free(config);
 }
 
 static void test_info(void **state) {
@@ -408,10 +303,9 @@ static int begin(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, note_live, compare_live)
     const struct CMUnitTest tests[] = {
-        T(test_same_bytes),           T(test_same_answers), T(test_stops_now),
-        T(test_stops_cleanly),        T(test_info),         T(test_bytes),
-        T(test_other_model),          T(test_refusals),     T(test_weights),
-        T(test_split_and_calibrated), T(test_shared),
+        T(test_same_bytes), T(test_same_answers),         T(test_info),
+        T(test_bytes),      T(test_other_model),          T(test_refusals),
+        T(test_weights),    T(test_split_and_calibrated), T(test_shared),
     };
     return cmocka_run_group_tests(tests, begin, remove_files);
 }

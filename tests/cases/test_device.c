@@ -1,5 +1,5 @@
-/* Devices: what there is, which one a selector means, buffers, programs, launches; what fails and with which
- * words; and that every error path gives back what it took. */
+/* Devices: what there is, buffers, programs, launches; what fails and with which words; and that every error
+ * path gives back what it took. */
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
@@ -14,157 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* A machine with two platforms; device 4 is broken. */
-static const dun_device_info machine[] = {
-    {.platform_index = 0,
-     .device_index = 0,
-     .platform = "Portable Computing Language",
-     .name = "pthread-skylake",
-     .type = DUN_DEVICE_CPU},
-    {.platform_index = 1,
-     .device_index = 0,
-     .platform = "ACME OpenCL",
-     .name = "Rocket 3060",
-     .type = DUN_DEVICE_GPU},
-    {.platform_index = 1,
-     .device_index = 1,
-     .platform = "ACME OpenCL",
-     .name = "Rocket 3060",
-     .type = DUN_DEVICE_GPU},
-    {.platform_index = 1,
-     .device_index = 2,
-     .platform = "ACME OpenCL",
-     .name = "Snail 12",
-     .type = DUN_DEVICE_OTHER},
-    {.platform_index = 2,
-     .device_index = 0,
-     .platform = "Clover",
-     .name = "Ghost",
-     .type = DUN_DEVICE_GPU,
-     .error = "no device: CL_DEVICE_NOT_FOUND"},
-};
-enum { N_MACHINE = sizeof machine / sizeof *machine };
-
-/* What a selector means there: indices up to -1, or the parts of its error message. */
-static const struct {
-    const char *selector;
-    int want[N_MACHINE + 1];
-    const char *parts[5];
-} selectors[] = {
-    {"0", {0, -1}, {NULL}},
-    {"2", {2, -1}, {NULL}},
-    {" 2 ", {2, -1}, {NULL}},
-    {"1:2", {3, -1}, {NULL}},
-    {"0:0", {0, -1}, {NULL}},
-    {"cpu", {0, -1}, {NULL}},
-    {"gpu", {1, -1}, {NULL}},
-    {"", {1, -1}, {NULL}},
-    {"best", {1, -1}, {NULL}},
-    {"all", {0, 1, 2, 3, -1}, {NULL}},
-    {"snail", {3, -1}, {NULL}},
-    {"SNAIL 12", {3, -1}, {NULL}},
-    {"portable", {0, -1}, {NULL}},
-    {"2,0", {2, 0, -1}, {NULL}},
-    {"gpu, cpu", {1, 0, -1}, {NULL}},
-    {"0,cpu,0:0", {0, -1}, {NULL}},
-    {"all,0", {0, 1, 2, 3, -1}, {NULL}},
-    {"ghost", {4, -1}, {NULL}}, /* known, though broken: opening it tells why */
-    {"7",
-     {-1},
-     {"\"7\"", "matches no device", "0 = pthread-skylake", "4 = Ghost (Clover) [broken: no device"}},
-    {"1:7", {-1}, {"\"1:7\"", "matches no device"}},
-    {"tpu", {-1}, {"\"tpu\"", "matches no device", "Rocket 3060 (ACME OpenCL)"}},
-    {"rocket", {-1}, {"\"rocket\"", "several", "1 = Rocket 3060", "2 = Rocket 3060"}},
-    {"0,nothing", {-1}, {"\"nothing\"", "matches no device"}},
-    {"99999999999999999999", {-1}, {"matches no device"}},
-    {"-1", {-1}, {"matches no device"}},
-};
-
-static void expect_parts(const char *input, const char *const *parts) {
-    for (; *parts; parts++)
-        if (!strstr(dun_error_message(), *parts))
-            fail_msg("for: %s\nmessage: %s\nlacks: %s", input, dun_error_message(), *parts);
-}
-
-static void test_selectors(void **state) {
-    (void)state;
-    for (size_t i = 0; i < sizeof selectors / sizeof *selectors; i++) {
-        uint32_t chosen[N_MACHINE];
-        size_t n, n_want = 0;
-        const char *selector = selectors[i].selector;
-        while (selectors[i].want[n_want] >= 0)
-            n_want++;
-        int rc = dun_device_select(chosen, &n, machine, N_MACHINE, selector);
-        if (selectors[i].parts[0]) {
-            if (rc != DUN_BAD_DEVICE)
-                fail_msg("\"%s\" gave %d", selector, rc);
-            expect_parts(selector, selectors[i].parts);
-            continue;
-        }
-        if (rc != DUN_OK || n != n_want)
-            fail_msg("\"%s\" gave %d and %zu devices instead of %zu: %s", selector, rc, n, n_want,
-                     dun_error_message());
-        for (size_t k = 0; k < n; k++)
-            if (chosen[k] != (uint32_t)selectors[i].want[k])
-                fail_msg("\"%s\": entry %zu is device %u", selector, k, chosen[k]);
-    }
-    assert_int_equal(dun_mem_live(), 0);
-}
-
-static void test_select_without_gpu(void **state) {
-    uint32_t chosen[1];
-    size_t n;
-    (void)state;
-    assert_int_equal(dun_device_select(chosen, &n, machine, 1, ""), DUN_OK);
-    assert_int_equal(chosen[0], 0);
-    assert_int_equal(dun_device_select(chosen, &n, machine, 1, "gpu"), DUN_BAD_DEVICE);
-    assert_int_equal(dun_device_select(chosen, &n, machine + 4, 1, "best"), DUN_BAD_DEVICE);
-    expect_parts("best", (const char *const[]){"no usable device", "Ghost", NULL});
-    assert_int_equal(dun_device_select(chosen, &n, machine, 0, "0"), DUN_BAD_DEVICE);
-    expect_parts("0", (const char *const[]){"nothing", NULL});
-}
-
-/* Processes of one machine take devices in turns: of a kind those that are alike, of several names one each.
- */
-static void test_turns(void **state) {
-    static const dun_device_info four[] = {
-        {.platform = "P", .name = "Host", .type = DUN_DEVICE_CPU},
-        {.platform = "Q", .platform_index = 1, .name = "Card", .type = DUN_DEVICE_GPU},
-        {.platform = "Q", .platform_index = 1, .name = "Small", .type = DUN_DEVICE_GPU},
-        {.platform = "Q", .platform_index = 1, .name = "Card", .type = DUN_DEVICE_GPU},
-        {.platform = "Q", .platform_index = 1, .name = "Card", .type = DUN_DEVICE_GPU, .error = "broken"},
-    };
-    static const struct {
-        const char *use;
-        uint32_t want[3]; /* of the first three processes */
-    } rows[] = {{"best", {1, 3, 1}}, {"", {1, 3, 1}},        {"gpu", {1, 3, 1}},     {"cpu", {0, 0, 0}},
-                {"2", {2, 2, 2}},    {"2, 0", {2, 0, 2}},    {"all", {0, 1, 2}},     {"Small", {2, 2, 2}},
-                {"1,1", {1, 1, 1}},  {"gpu,cpu", {1, 0, 1}}, {"cpu,best", {0, 1, 0}}};
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        for (uint32_t turn = 0; turn < 3; turn++) {
-            uint32_t chosen;
-            check_ok(dun_device_select_turn(&chosen, four, 5, rows[i].use, turn));
-            if (chosen != rows[i].want[turn])
-                fail_msg("\"%s\": process %u takes device %u", rows[i].use, turn, chosen);
-        }
-    uint32_t chosen;
-    assert_int_equal(dun_device_select_turn(&chosen, four, 5, "Card,cpu", 0), DUN_BAD_DEVICE); /* several */
-    check_ok(dun_device_select_turn(&chosen, four, 5, "Card,cpu", 1));
-    dun_error_clear();
-    assert_int_equal(dun_mem_live(), 0);
-}
-
-/* Devices that look alike are one only where the driver says so: a launcher may show each process another. */
-static void test_same(void **state) {
-    static const dun_device_info a = {.name = "Card", .uuid = {1, 2}}, b = {.name = "Card", .uuid = {1, 3}},
-                                 unknown = {.name = "Card"};
-    (void)state;
-    assert_true(dun_device_is_same(&a, &a));
-    assert_false(dun_device_is_same(&a, &b));
-    assert_false(dun_device_is_same(&unknown, &unknown));
-}
 
 static void test_list(void **state) {
     dun_device_info *infos;
@@ -205,10 +54,10 @@ static void test_open_errors(void **state) {
     check_ok(dun_device_list(&infos, &n));
     assert_int_equal(dun_device_open(&device, "no such device"), DUN_BAD_DEVICE);
     assert_null(device);
-    expect_parts("no such device", (const char *const[]){"\"no such device\"", infos[0].name, NULL});
+    check_said("no such device", (const char *const[]){"\"no such device\"", infos[0].name, NULL});
     if (n > 1) {
         assert_int_equal(dun_device_open(&device, "all"), DUN_BAD_DEVICE);
-        expect_parts("all", (const char *const[]){"\"all\"", "one is needed", NULL});
+        check_said("all", (const char *const[]){"\"all\"", "one is needed", NULL});
     }
     dun_free(infos);
     dun_device_close(NULL);
@@ -298,11 +147,11 @@ static void test_buffer_errors(void **state) {
     (void)state;
     assert_int_equal(dun_buffer_create(&a, device, SIZE_MAX / 2, "the whole world"), DUN_BAD_DEVICE);
     assert_null(a.mem);
-    expect_parts("a huge buffer", (const char *const[]){"the whole world", dun_device_describe(device)->name,
-                                                        "at most", NULL});
+    check_said("a huge buffer",
+               (const char *const[]){"the whole world", dun_device_describe(device)->name, "at most", NULL});
     check_ok(dun_buffer_create(&a, device, 100, "a"));
     assert_int_equal(dun_buffer_write(&a, 100, &byte, 1), DUN_BAD_DEVICE);
-    expect_parts("a write beyond the end", (const char *const[]){"CL_INVALID_VALUE", NULL});
+    check_said("a write beyond the end", (const char *const[]){"CL_INVALID_VALUE", NULL});
     dun_buffer_free(&a);
     dun_device_close(device);
     assert_int_equal(dun_device_live_objects(), 0);
@@ -415,16 +264,16 @@ static void test_program_errors(void **state) {
                                             "__kernel void f(int x) { undeclared_thing(x) }", "-DUNUSUAL=1"),
                      DUN_BAD_DEVICE);
     assert_null(program);
-    expect_parts("a program that does not compile",
-                 (const char *const[]){"do not compile", "CL_BUILD_PROGRAM_FAILURE", "-DUNUSUAL=1",
-                                       dun_device_describe(device)->name, "undeclared_thing", NULL});
+    check_said("a program that does not compile",
+               (const char *const[]){"do not compile", "CL_BUILD_PROGRAM_FAILURE", "-DUNUSUAL=1",
+                                     dun_device_describe(device)->name, "undeclared_thing", NULL});
     check_ok(dun_program_build_text(&program, device, small_program, "-DSCALE=1"));
     assert_int_equal(dun_kernel_create(&kernel, program, "subtract"), DUN_BAD_DEVICE);
     assert_null(kernel);
-    expect_parts("a missing kernel", (const char *const[]){"subtract", "CL_INVALID_KERNEL_NAME", NULL});
+    check_said("a missing kernel", (const char *const[]){"subtract", "CL_INVALID_KERNEL_NAME", NULL});
     check_ok(dun_kernel_create(&kernel, program, "add"));
     assert_int_equal(DUN_LAUNCH(kernel, ((dun_range){{1, 1}, 1}), DUN_INT(1)), DUN_BAD_DEVICE);
-    expect_parts("a launch with a wrong argument", (const char *const[]){"add", "CL_INVALID", NULL});
+    check_said("a launch with a wrong argument", (const char *const[]){"add", "CL_INVALID", NULL});
     dun_kernel_free(kernel);
     dun_program_free(program);
     dun_kernel_free(NULL);
@@ -444,13 +293,13 @@ static void test_kernels_from_disk(void **state) {
     setenv("DUNLIN_KERNELS", SOURCE_DIR "/no-such-file.cl", 1);
     assert_int_equal(dun_programs_create(&programs, device, NULL, &tiles), DUN_BAD_INPUT);
     assert_null(programs);
-    expect_parts("a missing kernel file", (const char *const[]){"no-such-file.cl", NULL});
+    check_said("a missing kernel file", (const char *const[]){"no-such-file.cl", NULL});
     unsetenv("DUNLIN_KERNELS");
     assert_non_null(strstr(dun_kernel_text(), "__kernel void rmsnorm_fwd"));
     assert_non_null(strstr(dun_kernel_text(), "#line"));
     check_ok(dun_programs_create(&programs, device, NULL, &tiles));
     assert_int_equal(dun_programs_topic(&program, programs, &topic), DUN_BAD_INPUT);
-    expect_parts("a missing topic", (const char *const[]){"#pragma topic no-such-topic", NULL});
+    check_said("a missing topic", (const char *const[]){"#pragma topic no-such-topic", NULL});
     dun_programs_free(programs);
     dun_device_close(device);
 }
@@ -487,10 +336,6 @@ static void test_tiles(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_selectors),
-        cmocka_unit_test(test_select_without_gpu),
-        cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_same),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_open_errors),
         cmocka_unit_test(test_buffers),

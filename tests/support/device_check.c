@@ -7,12 +7,19 @@
 
 #include <setjmp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 void check_ok(int rc) {
     if (rc != DUN_OK)
         fail_msg("status %d: %s", rc, dun_error_message());
+}
+
+void check_said(const char *input, const char *const *parts) {
+    for (; *parts; parts++)
+        if (!strstr(dun_error_message(), *parts))
+            fail_msg("for: %s\nmessage: %s\nlacks: %s", input, dun_error_message(), *parts);
 }
 
 void check_going(const dun_check *c) {

@@ -14,6 +14,9 @@ int check_close_device(dun_device *device);
 /* Fails the running test with the recorded message when rc is an error. */
 void check_ok(int rc);
 
+/* Fails the running test when the recorded message lacks one of these parts, up to NULL; `input`: of what. */
+void check_said(const char *input, const char *const *parts);
+
 /* Fails the running test when the case is stopped: before it touches the memory it asked for. */
 void check_going(const dun_check *c);
 

@@ -14,6 +14,7 @@
 #include "cmd/serve/serve_clients.h"
 #include "cmd/serve/serve_listen.h"
 #include "cmd/serve/serve_reply.h"
+#include "cmd/serve/serve_routes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,26 +37,6 @@ struct dun_serve_http {
     dun_serve_clients *clients;
     struct MHD_Daemon *daemon;
     int listening;
-};
-
-#define OTHER_METHOD(allowed)                                                                                \
-    {                                                                                                        \
-        .status = MHD_HTTP_METHOD_NOT_ALLOWED, .message = "this path takes another method",                  \
-        .header = "Allow", .value = (allowed)                                                                \
-    }
-
-typedef struct {
-    const char *path;
-    enum { ROUTE_PAGE, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_MAP, ROUTE_CLASSIFY } kind;
-    dun_serve_refusal other_method;
-} serve_route;
-
-static const serve_route routes[] = {
-    {"/", ROUTE_PAGE, OTHER_METHOD("GET, HEAD")},
-    {"/health", ROUTE_HEALTH, OTHER_METHOD("GET, HEAD")},
-    {"/metrics", ROUTE_METRICS, OTHER_METHOD("GET, HEAD")},
-    {"/map", ROUTE_MAP, OTHER_METHOD("GET, HEAD")},
-    {"/classify", ROUTE_CLASSIFY, OTHER_METHOD("POST")},
 };
 
 static const dun_serve_refusal
@@ -86,7 +67,7 @@ typedef struct {
     dun_serve_http *http;
     struct MHD_Connection *connection;
     dun_serve_client *client;
-    const serve_route *route;
+    const dun_serve_route *route;
     const dun_serve_refusal *refusal; /* once it is known that the answer is one */
     uint64_t received;                /* bytes of the body, those not kept included */
     dun_str bytes;
@@ -107,19 +88,6 @@ static dun_serve_answer answer(const request *r) {
                               r->http->options.shared};
 }
 
-static const serve_route *find_route(const char *path) {
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (strcmp(routes[i].path, path) == 0)
-            return &routes[i];
-    return NULL;
-}
-
-static bool takes(const serve_route *route, const char *method) {
-    if (route->kind == ROUTE_CLASSIFY)
-        return strcmp(method, "POST") == 0;
-    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-}
-
 /* Bytes of the body, as its head says; 0 where that says nothing. MHD has refused what is no number. */
 static uint64_t claimed_bytes(const request *r) {
     const char *claimed = header(r, "Content-Length");
@@ -135,9 +103,9 @@ static const dun_serve_refusal *judge_head(const request *r, const char *method)
         return &two_lengths;
     if (!r->route)
         return &no_path;
-    if (!takes(r->route, method))
+    if (!dun_serve_route_takes(r->route, method))
         return &r->route->other_method;
-    if (r->route->kind == ROUTE_MAP && !r->http->options.map->there)
+    if (r->route->kind == DUN_ROUTE_MAP && !r->http->options.map->there)
         return &no_map;
     if (claimed_bytes(r) > r->http->options.max_body_bytes)
         return &body_too_large;
@@ -164,7 +132,7 @@ static enum MHD_Result begin(dun_serve_http *http, struct MHD_Connection *connec
     r->http = http;
     r->connection = connection;
     r->client = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    r->route = find_route(path);
+    r->route = dun_serve_route_find(path);
     r->refusal = judge_head(r, method);
     if (r->refusal && refuse_at_once(r))
         return dun_serve_refuse(answer(r), r->refusal);
@@ -226,15 +194,15 @@ static enum MHD_Result finish(request *r) {
     if (r->refusal)
         return dun_serve_refuse(answer(r), r->refusal);
     switch (r->route->kind) {
-    case ROUTE_PAGE:
+    case DUN_ROUTE_PAGE:
         return dun_serve_send_page(answer(r));
-    case ROUTE_HEALTH:
+    case DUN_ROUTE_HEALTH:
         return dun_serve_send_health(answer(r), o->rule);
-    case ROUTE_METRICS:
+    case DUN_ROUTE_METRICS:
         return dun_serve_send_metrics(answer(r));
-    case ROUTE_MAP:
+    case DUN_ROUTE_MAP:
         return dun_serve_send_map(answer(r), o->map);
-    case ROUTE_CLASSIFY:
+    case DUN_ROUTE_CLASSIFY:
         break;
     }
     return parse(r);
