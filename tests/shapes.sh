@@ -100,7 +100,7 @@ rows 10 '%n, "%t, it is" ,%a' | is blanks.csv
 ends 0 classify made/run blanks.csv --json
 says out '"text":"a text of number 0 words, it is"'
 
-shape 'JSON lines, one object a line; an array of objects; objects over several lines'
+shape 'JSON lines; an array of objects; objects over several lines'
 rows 10 '{"text":"%t","label":"%a"}' | is a.jsonl
 (echo '['; rows 9 '{"text":"%t","label":"%a"},'; echo '{"text":"the last","label":"bad"}]') | is array.json
 rows 10 '{"text":"%t",
