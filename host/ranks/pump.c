@@ -199,8 +199,8 @@ static void look_after_coming(bool *something) {
     }
 }
 
-/* What takes long to come is looked for less often: it comes late by less than a hundredth of what it took. A
- * look costs tens of microseconds, and a rank with one core takes them from its own work. */
+/* What takes long to come is looked for less often: it is noticed late by a 64th of what it took, if that is
+ * more than 50 us. A look costs tens of microseconds, which a rank with one core takes from its own work. */
 static void rest_for_share(double idle) {
     const double wanted = idle / 64, least = 50e-6, most = 2e-3;
     const double seconds = wanted < least ? least : wanted > most ? most : wanted;
